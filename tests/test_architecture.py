@@ -1,0 +1,176 @@
+"""Imports point one way: every module may import the rows before its own, and no others."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A module or a subpackage of breze_like is one unit. Units of the same row don't know each other.
+ROWS = (
+    (
+        "backends",
+        "climin_import",
+        "data",
+        "distributions",
+        "initialize",
+        "moments",
+        "parameters",
+        "runs",
+    ),
+    ("layers",),
+    ("models",),
+    ("estimators",),
+    ("training", "tasks"),
+    ("__init__",),  # what `import breze_like` offers
+    ("experiments",),
+)
+ROW_OF = {unit: row for row, units in enumerate(ROWS) for unit in units}
+VAGUE_NAMES = {"common", "helper", "helpers", "misc", "util", "utils"}
+MAX_LINES = 300
+
+
+def modules(root):
+    """Paths of all modules of both packages, relative to `root`."""
+    found = [p for package in ("breze_like", "experiments") for p in (root / package).rglob("*.py")]
+    return sorted(path.relative_to(root) for path in found)
+
+
+def dotted_name(path):
+    """``breze_like.models.vrae`` for ``breze_like/models/vrae.py``; a package's is its folder's."""
+    parts = path.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported_names(root, path):
+    """Dotted names that a module imports; ``from a import b`` gives ``a.b``."""
+    package = path.parent.parts
+    for node in ast.walk(ast.parse((root / path).read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            base += (node.module,) if node.module else ()
+            yield from (".".join((*base, alias.name)) for alias in node.names)
+
+
+def unit(name, units):
+    """The unit that a dotted name belongs to, None outside the project."""
+    package, _, rest = name.partition(".")
+    if package == "experiments":
+        return package
+    if package == "breze_like":
+        first = rest.partition(".")[0]
+        return first if first in units else "__init__"
+    return None
+
+
+def violations(root):
+    """One line for each breach of the architecture in the tree at `root`."""
+    paths = modules(root)
+    units = {
+        name.split(".")[1] for name in map(dotted_name, paths) if name.startswith("breze_like.")
+    }
+    for path in paths:
+        if VAGUE_NAMES & set(path.with_suffix("").parts):
+            yield f"{path}: the name does not say what it is about"
+        own = unit(dotted_name(path), units)
+        if own not in ROW_OF:
+            yield f"{path}: {own} has no place in the order"
+            continue
+        for name in imported_names(root, path):
+            other = unit(name, units)
+            known = other is None or other == own or name == "breze_like.__version__"
+            if not known and ROW_OF.get(other, len(ROWS)) >= ROW_OF[own]:
+                yield f"{path}: {own} must not import {name}"
+
+
+def overlong(root):
+    """One line for each module of more than `MAX_LINES` lines."""
+    for path in modules(root):
+        n_lines = len((root / path).read_text().splitlines())
+        if n_lines > MAX_LINES:
+            yield f"{path}: {n_lines} lines"
+
+
+def test_imports_point_one_way():
+    assert list(violations(ROOT)) == []
+
+
+def test_modules_are_short():
+    assert list(overlong(ROOT)) == []
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Write a tree of modules, given as path=source without ``.py``, below an empty folder."""
+
+    def write(files):
+        for name in ("breze_like/__init__", "experiments/__init__", *files):
+            path = tmp_path / f"{name}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(files.get(name, ""))
+        return tmp_path
+
+    return write
+
+
+PARTS = {
+    "breze_like/moments": "",
+    "breze_like/distributions/__init__": "from breze_like.distributions import normal",
+    "breze_like/distributions/base": "import numpy\nfrom numpy import moments",
+    "breze_like/distributions/normal": "from .base import Distribution",
+    "breze_like/layers": "from breze_like.moments import tanh",
+    "breze_like/models/__init__": "",
+    "breze_like/models/vrae": "from breze_like import __version__, layers\nfrom . import base",
+    "breze_like/models/base": "from ..distributions.normal import Normal",
+    "breze_like/estimators": "",
+    "breze_like/training": "def fit():\n    from breze_like.estimators import bound",
+    "breze_like/tasks": "import breze_like.models.vrae",
+    "breze_like/__init__": "from breze_like.training import fit\n__version__ = '0'",
+    "experiments/train": "import breze_like\nfrom breze_like.training import fit",
+    "experiments/table1": "from experiments.train import main",
+}
+
+
+def test_accepts_the_order(tree):
+    assert list(violations(tree(PARTS))) == []
+
+
+@pytest.mark.parametrize(
+    "module, source",
+    [
+        ("breze_like/layers", "import breze_like.models.vrae"),
+        ("breze_like/layers", "from breze_like.models import vrae"),
+        ("breze_like/layers", "from breze_like import models"),
+        ("breze_like/layers", "from .models.vrae import VRAE"),
+        ("breze_like/layers", "from . import models"),
+        ("breze_like/layers", "def late():\n    from breze_like import training"),
+        ("breze_like/layers", "from breze_like import fit"),
+        ("breze_like/layers", "import breze_like"),
+        ("breze_like/models/base", "from ..training import fit"),
+        ("breze_like/moments", "from breze_like.distributions.base import Distribution"),
+        ("breze_like/distributions/normal", "from breze_like.moments import tanh"),
+        ("breze_like/training", "from breze_like.tasks import impute"),
+        ("breze_like/training", "import experiments.train"),
+        ("breze_like/__init__", "from experiments import train"),
+        ("breze_like/helpers", ""),
+        ("breze_like/models/utils", ""),
+        ("breze_like/misc/__init__", ""),
+        ("experiments/common", ""),
+        ("breze_like/novelty", ""),
+        ("breze_like/training", "from breze_like.novelty import surprise"),
+    ],
+)
+def test_rejects(tree, module, source):
+    breaches = list(violations(tree({**PARTS, module: source})))
+    assert len(breaches) >= 1
+    assert all(breach.startswith(f"{module}.py: ") for breach in breaches)
+
+
+def test_counts_lines(tree):
+    root = tree(
+        {"breze_like/layers": "\n" * MAX_LINES, "breze_like/moments": "\n" * (MAX_LINES + 1)}
+    )
+    assert list(overlong(root)) == [f"breze_like/moments.py: {MAX_LINES + 1} lines"]
