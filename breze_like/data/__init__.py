@@ -1,0 +1,23 @@
+"""Data sets: reading, checking and verifying them, and turning them into padded batches."""
+
+from breze_like.data.batches import batches_by_length, check_sequences, chunk, minibatches, pad
+from breze_like.data.dataset import SPLITS, Dataset, digest
+from breze_like.data.formats import read, write_hdf5
+from breze_like.data.library import DIGESTS, load, standard_name, verify
+
+__all__ = [
+    "DIGESTS",
+    "SPLITS",
+    "Dataset",
+    "batches_by_length",
+    "check_sequences",
+    "chunk",
+    "digest",
+    "load",
+    "minibatches",
+    "pad",
+    "read",
+    "standard_name",
+    "verify",
+    "write_hdf5",
+]

@@ -1,0 +1,99 @@
+"""A data set: three lists of sequences, their origin, and a fingerprint of their content."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from breze_like.data.batches import check_sequences
+
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Sequences for training, validation and testing.
+
+    Sequences of integers or booleans are binary data, and every value must be 0 or 1; sequences of
+    floating-point numbers are real-valued data.
+
+    Parameters
+    ----------
+    name : str
+    train, valid, test : list of array_like, each (n_steps, n_features)
+        Kept as lists of ``uint8`` arrays (binary data) or floatX arrays (real-valued data).
+    source, licence : str
+        Where the data come from and on which terms they may be used.
+    verified : bool or None
+        Whether the content is what is published under this name; None where there is nothing to
+        compare it with.
+
+    Raises
+    ------
+    ValueError
+        If a split breaks a rule of :func:`breze_like.data.check_sequences`.
+    """
+
+    name: str
+    train: list
+    valid: list
+    test: list
+    source: str = ""
+    licence: str = ""
+    verified: bool | None = None
+
+    def __post_init__(self):
+        """Check the splits and unify their data types."""
+        splits = {split: list(getattr(self, split)) for split in SPLITS}
+        binary = all(_is_integer(sequence) for split in splits.values() for sequence in split)
+        n_features = None
+        for split, sequences in splits.items():
+            checked = check_sequences(sequences, n_features, binary, f"{self.name} {split}")
+            n_features = checked[0].shape[1]
+            object.__setattr__(self, split, checked)
+
+    @property
+    def n_features(self):
+        """Number of features of every sequence; 88, the keys of a piano, for a piano roll."""
+        return self.train[0].shape[1]
+
+    @property
+    def binary(self):
+        """Whether all values are 0 or 1."""
+        return self.train[0].dtype == np.uint8
+
+    @cached_property
+    def digests(self):
+        """Digest of each split, by the split's name."""
+        return {split: digest(getattr(self, split)) for split in SPLITS}
+
+
+def digest(sequences):
+    """Fingerprint of a split's content, whatever file it was read from.
+
+    It is the SHA-256 sum over, for each sequence in order, two little-endian ``uint32``
+    ``(n_steps, n_features)`` and then the values: binary data as
+    ``numpy.packbits(sequence, axis=1)``, real-valued data as little-endian ``float32``.
+
+    Parameters
+    ----------
+    sequences : list of ndarray, each (n_steps, n_features)
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    total = hashlib.sha256()
+    for sequence in sequences:
+        total.update(np.array(sequence.shape, dtype="<u4").tobytes())
+        if _is_integer(sequence):
+            total.update(np.packbits(sequence, axis=1).tobytes())
+        else:
+            total.update(sequence.astype("<f4").tobytes())
+    return total.hexdigest()
+
+
+def _is_integer(sequence):
+    return np.asarray(sequence).dtype.kind in "bui"

@@ -1,0 +1,241 @@
+"""Read data sets from files of several kinds; write them as HDF5.
+
+What users have:
+
+* MATLAB files with ``traindata``, ``validdata`` and ``testdata``, cell arrays of piano rolls;
+* pickles, and JSON files of the same layout: ``train``, ``valid`` and ``test``, each a list of
+  sequences, each a list of the MIDI notes 21 to 108 that sound at a step;
+* HDF5 files in this project's own layout: a group for each split, which holds
+
+  - ``notes`` (n_total, 88) ``uint8``, the split's piano rolls one after another, or, for any other
+    data, ``values`` (n_total, n_features): binary if integers, real-valued if floating-point;
+  - ``lengths`` (n_sequences,), the number of steps of each sequence;
+  - the attribute ``digest``, see :func:`breze_like.data.digest`;
+
+  and the file's attributes ``name``, ``source`` and ``licence``.
+"""
+
+import itertools
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+import scipy.io
+
+from breze_like.data.batches import check_sequences
+from breze_like.data.dataset import SPLITS, Dataset
+from breze_like.data.pickles import load_notes
+
+LOWEST_NOTE, HIGHEST_NOTE = 21, 108
+N_KEYS = HIGHEST_NOTE - LOWEST_NOTE + 1
+
+
+def read(path):
+    """Read a data set from a MATLAB, pickle, JSON or HDF5 file, which its content tells apart.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    Dataset
+        Its name is the one in the file, else the file's without extension. Nothing is verified:
+        that is what :func:`breze_like.data.load` adds.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, or it is damaged or none of these kinds, or holds anything but
+        what it should. The message is one line and names the file.
+    """
+    path = Path(path)
+    try:
+        with open(path, "rb") as file:
+            start = file.read(64).lstrip()
+        reader = _reader(start)
+        return reader(path)
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _reader(start):
+    readers = {
+        b"\x89HDF": _read_hdf5,
+        b"MATLAB": _read_matlab,
+        b"{": _read_json,
+        b"\x80": _read_pickle,  # protocol 2 and later
+        b"(d": _read_pickle,  # protocol 0
+        b"}": _read_pickle,  # protocol 1
+    }
+    for magic, reader in readers.items():
+        if start.startswith(magic):
+            return reader
+    raise ValueError(
+        f"must be a MATLAB, HDF5, JSON or pickle file, got one that begins with {start[:16]!r}"
+    )
+
+
+@contextmanager
+def _decoding(kind):
+    """Make one kind of error out of all that a parser may raise when a file is damaged.
+
+    h5py, SciPy and pickle raise whatever they stumble over, in many words.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise ValueError(f"no readable {kind} file: {type(error).__name__}: {reason}") from error
+
+
+def _read_matlab(path):
+    keys = {split: f"{split}data" for split in SPLITS}
+    with _decoding("MATLAB"):
+        content = scipy.io.loadmat(path, appendmat=False, variable_names=list(keys.values()))
+    for key in keys.values():
+        if key not in content:
+            raise ValueError(f"must have traindata, validdata and testdata, got no {key}")
+        if content[key].dtype != object:
+            raise ValueError(f"{key} must be a cell array of piano rolls")
+    return _rolls(path.stem, {split: content[key].ravel() for split, key in keys.items()})
+
+
+def _read_pickle(path):
+    with _decoding("pickle"), open(path, "rb") as file:
+        content = load_notes(file)
+    return _notes(path.stem, content)
+
+
+def _read_json(path):
+    with _decoding("JSON"):
+        content = json.loads(path.read_bytes())
+    return _notes(path.stem, content)
+
+
+def _notes(name, content):
+    if not isinstance(content, dict) or not set(SPLITS) <= set(content):
+        raise ValueError(f"must be a dictionary of {', '.join(SPLITS)}")
+    splits = {}
+    for split in SPLITS:
+        _check_list(content[split], split)
+        splits[split] = [
+            _roll(sequence, f"{split}[{index}]") for index, sequence in enumerate(content[split])
+        ]
+    return _rolls(name, splits)
+
+
+def _roll(steps, name):
+    """Piano roll (n_steps, 88) of a list of lists of MIDI notes."""
+    _check_list(steps, name)
+    for step, notes in enumerate(steps):
+        _check_list(notes, f"{name}[{step}]")
+        for note in notes:
+            if type(note) is not int or not LOWEST_NOTE <= note <= HIGHEST_NOTE:
+                rule = f"MIDI notes {LOWEST_NOTE} to {HIGHEST_NOTE}"
+                raise ValueError(f"{name}[{step}] must be {rule}, got {note!r:.40}")
+    roll = np.zeros((len(steps), N_KEYS), dtype=np.uint8)
+    rows = np.repeat(np.arange(len(steps)), [len(notes) for notes in steps])
+    keys = np.fromiter(itertools.chain.from_iterable(steps), dtype=int) - LOWEST_NOTE
+    roll[rows, keys] = 1
+    return roll
+
+
+def _check_list(value, name):
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{name} must be a list, got {type(value).__name__}")
+
+
+def _rolls(name, splits, **attributes):
+    """Data set of binary sequences of 88 keys, which are checked before anything else is."""
+    checked = {
+        split: check_sequences(sequences, N_KEYS, name=split) for split, sequences in splits.items()
+    }
+    return Dataset(name, **checked, **attributes)
+
+
+def _read_hdf5(path):
+    keys = ("notes", "values", "lengths")
+    with _decoding("HDF5"), h5py.File(path) as file:
+        attributes = {key: _text(file.attrs.get(key, "")) for key in ("name", "source", "licence")}
+        content = {
+            split: {key: file[split][key][()] for key in keys if key in file[split]}
+            for split in SPLITS
+            if split in file
+        }
+    name = attributes.pop("name") or path.stem
+    splits = {split: _split_values(content.get(split), split) for split in SPLITS}
+    if all("notes" in arrays for arrays in content.values()):
+        return _rolls(name, splits, **attributes)
+    return Dataset(name, **splits, **attributes)
+
+
+def _text(value):
+    """Text of an attribute, which some programs write as bytes."""
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _split_values(arrays, split):
+    """Sequences of one split, from its arrays by name."""
+    if arrays is None:
+        raise ValueError(f"must have the groups {', '.join(SPLITS)}, got no {split}")
+    if "lengths" not in arrays or ("notes" in arrays) == ("values" in arrays):
+        found = ", ".join(arrays) or "nothing"
+        raise ValueError(f"{split} must have lengths and either notes or values, got {found}")
+    values = arrays.get("notes", arrays.get("values"))
+    lengths = arrays["lengths"]
+    if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 1).any():
+        raise ValueError(f"{split} lengths must be a list of positive integers")
+    if values.ndim != 2 or len(values) != lengths.sum():
+        raise ValueError(
+            f"{split} must have the {lengths.sum()} steps of its lengths, got shape {values.shape}"
+        )
+    return np.split(values, np.cumsum(lengths)[:-1])
+
+
+def write_hdf5(path, dataset):
+    """Write a data set in this project's own layout, completely or not at all.
+
+    It is written to a temporary file in the same folder, brought to the disk and then renamed.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file of this name is replaced.
+    dataset : Dataset
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(temporary, "w+b") as stream:
+            with h5py.File(stream, "w") as file:
+                _write(file, dataset)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write(file, dataset):
+    file.attrs.update(name=dataset.name, source=dataset.source, licence=dataset.licence)
+    key = "notes" if dataset.binary and dataset.n_features == N_KEYS else "values"
+    for split in SPLITS:
+        sequences = getattr(dataset, split)
+        group = file.create_group(split)
+        group.attrs["digest"] = dataset.digests[split]
+        group["lengths"] = np.array([len(sequence) for sequence in sequences], dtype=np.uint32)
+        # With checksums, so that a reader notices a damaged file.
+        group.create_dataset(
+            key, data=np.concatenate(sequences), compression=9, shuffle=True, fletcher32=True
+        )
