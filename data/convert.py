@@ -1,0 +1,47 @@
+"""Convert a data set from any readable file to this project's HDF5.
+
+Usage: ``python data/convert.py SOURCE OUT.h5``
+"""
+
+import argparse
+import sys
+import warnings
+from dataclasses import replace
+
+from breze_like.data import SPLITS, load, verify, write_hdf5
+
+VERDICTS = {
+    True: "verified: the published data set",
+    False: "NOT the published data set of this name: the content digest differs",
+    None: "nothing known to verify it with",
+}
+
+
+def main(arguments=None):
+    """Convert a file; print what was in it and whether it is the published data set."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("source", metavar="SOURCE", help="file to read")
+    parser.add_argument("out", metavar="OUT", help="file to write")
+    parser.add_argument("--name", help="name of the data set (default: from the file)")
+    parser.add_argument("--origin", help="where the data come from")
+    parser.add_argument("--licence", help="on which terms they may be used")
+    options = parser.parse_args(arguments)
+    given = {"name": options.name, "source": options.origin, "licence": options.licence}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the verdict is printed below
+            dataset = load(options.source)
+            dataset = verify(replace(dataset, **{key: given[key] for key in given if given[key]}))
+        write_hdf5(options.out, dataset)
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for split in SPLITS:
+        sequences = getattr(dataset, split)
+        print(f"{split}: {len(sequences)} sequences, {sum(map(len, sequences))} steps")
+    print(f"{options.out}: {dataset.name}, {VERDICTS[dataset.verified]}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

