@@ -22,7 +22,7 @@ from breze_like.data.formats import HIGHEST_NOTE, LOWEST_NOTE, N_KEYS
 VOICES = ["Soprano", "Alto", "Tenor", "Bass"]
 # The corpus has her edition with her permission. Of other scores it does not say on which terms.
 EDITOR = "Margaret Greentree"
-FRACTIONS = {"train": 0.6, "valid": 0.2, "test": 0.2}
+HELD_OUT = 0.2  # for validation, and as much again for testing
 SEED = 2014
 
 
@@ -140,9 +140,8 @@ def split(works):
     """Training, validation and test set, by a fixed random permutation of the works."""
     # RandomState: its permutations are the same in all versions of NumPy.
     order = np.random.RandomState(SEED).permutation(len(works))  # noqa: NPY002
-    n_valid = round(FRACTIONS["valid"] * len(works))
-    n_test = round(FRACTIONS["test"] * len(works))
-    test, valid, train = np.split(order, [n_test, n_test + n_valid])
+    n_held_out = round(HELD_OUT * len(works))
+    test, valid, train = np.split(order, [n_held_out, 2 * n_held_out])
     indices = {"train": train, "valid": valid, "test": test}
     return {name: [works[index] for index in indices[name]] for name in SPLITS}
 

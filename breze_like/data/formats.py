@@ -237,5 +237,5 @@ def _write(file, dataset):
         group["lengths"] = np.array([len(sequence) for sequence in sequences], dtype=np.uint32)
         # With checksums, so that a reader notices a damaged file.
         group.create_dataset(
-            key, data=np.concatenate(sequences), compression=9, shuffle=True, fletcher32=True
+            key, data=np.concatenate(sequences), compression=6, shuffle=True, fletcher32=True
         )

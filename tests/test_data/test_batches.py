@@ -1,0 +1,186 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytensor import config
+
+from breze_like.data import batches_by_length, check_sequences, chunk, load, minibatches, pad
+
+LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=40)
+
+
+def sequences_of(lengths, n_features=3):
+    """Sequences with no zero in them, each with its own values."""
+    return [np.full((n, n_features), 1.0 + index) for index, n in enumerate(lengths)]
+
+
+class TestCheckSequences:
+    def test_unifies_data_types(self):
+        binary = check_sequences([[[0, 1], [1, 1]], np.ones((1, 2), bool), np.zeros((3, 2))])
+        assert [sequence.dtype for sequence in binary] == [np.uint8] * 3
+        assert binary[0].tolist() == [[0, 1], [1, 1]]
+        values = check_sequences([np.ones((1, 2), np.float32), [[1, -3]]], binary=False)
+        assert [sequence.dtype for sequence in values] == [config.floatX] * 2
+        assert values[1].tolist() == [[1, -3]]
+
+    def test_takes_a_3d_array_sequence_by_sequence(self):
+        assert len(check_sequences(np.zeros((4, 5, 6)))) == 4
+
+    @pytest.mark.parametrize(
+        "sequences, options, message",
+        [
+            ([], {}, "songs must hold at least one sequence, got none"),
+            (np.zeros((5, 2)), {}, r"songs\[0\] must be 2-D.*got shape \(2,\)"),
+            ([[[0]], np.zeros((0, 1))], {}, r"songs\[1\] must have a step.*got shape \(0, 1\)"),
+            ([np.zeros((3, 0))], {}, r"songs\[0\] must have a step and a feature"),
+            ([np.zeros((3, 2)), np.zeros((3, 4))], {}, r"songs\[1\] must have 2 features, got 4"),
+            ([np.zeros((3, 87))], {"n_features": 88}, r"songs\[0\] must have 88 features, got 87"),
+            ([[[0, 1], [0, 2]]], {}, r"songs\[0\] must be 0 or 1, got 2 at step 1, feature 1"),
+            ([[[0, np.nan]]], {}, r"songs\[0\] must be 0 or 1, got nan at step 0, feature 1"),
+            ([[[0, 0.5]]], {}, "must be 0 or 1, got 0.5"),
+            ([[[0, -1]]], {}, "must be 0 or 1, got -1"),
+            ([[[0, np.nan]]], {"binary": False}, "must be finite, got nan at step 0, feature 1"),
+            ([[[0, -np.inf]]], {"binary": False}, "must be finite, got -inf"),
+            ([[["a", "b"]]], {}, r"songs\[0\] must be real numbers, got data type <U1"),
+            ([[[1j]]], {}, "must be real numbers, got data type complex128"),
+            ([[[1, 2], [3]]], {}, "must be a rectangular array"),
+        ],
+    )
+    def test_rejects(self, sequences, options, message):
+        with pytest.raises(ValueError, match=message):
+            check_sequences(sequences, name="songs", **options)
+
+    def test_rejects_what_single_precision_cannot_hold(self):
+        with config.change_flags(floatX="float32"), pytest.raises(ValueError, match="finite"):
+            check_sequences([[[1e300]]], binary=False)
+
+
+class TestChunk:
+    def test_cuts_into_consecutive_pieces(self):
+        sequences = [np.arange(7)[:, None], np.arange(3)[:, None], np.arange(6)[:, None]]
+        pieces = chunk(sequences, 3)
+        assert [piece.ravel().tolist() for piece in pieces] == [
+            [0, 1, 2],
+            [3, 4, 5],
+            [6],
+            [0, 1, 2],
+            [0, 1, 2],
+            [3, 4, 5],
+        ]
+
+    def test_length_must_be_positive(self):
+        with pytest.raises(ValueError, match="length must be at least 1, got 0"):
+            chunk([np.zeros((3, 1))], 0)
+
+
+class TestPad:
+    def test_puts_zeros_first(self):
+        observations, mask = pad([np.ones((1, 2)), np.full((3, 2), 5), np.full((2, 2), 7)])
+        assert observations[:, :, 0].tolist() == [[0, 5, 0], [0, 5, 7], [1, 5, 7]]
+        assert np.array_equal(observations[:, :, 0], observations[:, :, 1])
+        assert mask.tolist() == [[0, 1, 0], [0, 1, 1], [1, 1, 1]]
+
+    def test_pads_to_a_number_of_steps(self):
+        observations, mask = pad([np.ones((2, 2))], n_steps=5)
+        assert observations.shape == (5, 1, 2)
+        assert mask.ravel().tolist() == [0, 0, 0, 1, 1]
+
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_is_of_type_floatX(self, dtype):
+        with config.change_flags(floatX=dtype):
+            observations, mask = pad([np.ones((2, 2), np.uint8)])
+        assert observations.dtype == mask.dtype == dtype
+
+    def test_rejects(self):
+        with pytest.raises(ValueError, match="n_steps must be at least .* 3, got 2"):
+            pad([np.ones((3, 1))], n_steps=2)
+        with pytest.raises(ValueError, match="at least one sequence"):
+            pad([])
+
+
+class TestMinibatches:
+    @settings(deadline=None)
+    @given(n=st.integers(1, 50), batch_size=st.integers(1, 60), seed=st.integers(0, 99))
+    def test_one_shape_and_every_sequence(self, n, batch_size, seed):
+        batches = minibatches(n, batch_size, np.random.default_rng(seed))
+        assert {batch.shape for batch in batches} == {(min(batch_size, n),)}
+        counts = np.bincount(np.concatenate(batches), minlength=n)
+        assert counts.min() == 1 and counts.max() <= 2 and len(counts) == n
+        assert (counts == 2).sum() < batch_size
+        for batch in batches:
+            assert len(set(batch.tolist())) == len(batch)
+
+    def test_order_is_random_and_reproducible(self):
+        first, again, second = (
+            np.concatenate(minibatches(30, 10, np.random.default_rng(seed))) for seed in (0, 0, 1)
+        )
+        assert np.array_equal(first, again)
+        assert not np.array_equal(first, second)
+
+    @pytest.mark.parametrize("n, batch_size, name", [(0, 3, "n"), (3, 0, "batch_size")])
+    def test_rejects(self, n, batch_size, name, rng):
+        with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
+            minibatches(n, batch_size, rng)
+
+
+class TestBatchesByLength:
+    @settings(deadline=None)
+    @given(lengths=LENGTHS, max_steps=st.integers(1, 300), max_padding=st.floats(0, 0.9))
+    def test_every_sequence_once_and_whole(self, lengths, max_steps, max_padding):
+        sequences = sequences_of(lengths)
+        seen = []
+        for indices, observations, mask in batches_by_length(sequences, max_steps, max_padding):
+            assert mask.shape == observations.shape[:2]
+            assert mask.size <= max(max_steps, max(lengths))
+            assert not mask[:, len(indices) :].any()
+            for column, index in enumerate(indices):
+                real = mask[:, column] == 1
+                assert np.array_equal(observations[real, column], sequences[index])
+                assert np.all(np.diff(mask[:, column]) >= 0)
+            assert not observations[mask == 0].any()
+            seen.extend(indices.tolist())
+        assert sorted(seen) == list(range(len(lengths)))
+
+    @settings(deadline=None)
+    @given(lengths=LENGTHS)
+    def test_keeps_to_the_padding(self, lengths):
+        batches = list(batches_by_length(sequences_of(lengths), 10_000, 0.25))
+        assert sum(mask.size for _, _, mask in batches) <= sum(lengths) / 0.75
+
+    def test_fewest_shapes_and_best_cuts(self):
+        """Against all possible cuts of a small set."""
+        lengths = np.array([1, 2, 2, 3, 5, 8, 9, 13, 14, 20])
+        batches = list(batches_by_length(sequences_of(lengths), 1000, 0.2))
+
+        def fewest_steps(n_groups, stop):
+            if n_groups == 1:
+                return stop * lengths[stop - 1]
+            return min(
+                fewest_steps(n_groups - 1, cut) + (stop - cut) * lengths[stop - 1]
+                for cut in range(n_groups - 1, stop)
+            )
+
+        n = len(lengths)
+        n_steps = sum(mask.size for _, _, mask in batches)
+        assert n_steps == fewest_steps(len(batches), n) <= lengths.sum() / 0.8
+        assert fewest_steps(len(batches) - 1, n) > lengths.sum() / 0.8
+
+    def test_batches_of_a_group_are_equally_wide(self):
+        batches = list(batches_by_length(sequences_of([10] * 7), max_steps=30))
+        assert [mask.shape for _, _, mask in batches] == [(10, 3)] * 3
+        assert [len(indices) for indices, _, _ in batches] == [3, 3, 1]
+
+    def test_rejects(self):
+        with pytest.raises(ValueError, match="max_steps must be at least 1, got 0"):
+            list(batches_by_length(sequences_of([3]), max_steps=0))
+        with pytest.raises(ValueError, match=r"max_padding must be in \[0, 1\), got 1"):
+            list(batches_by_length(sequences_of([3]), max_padding=1))
+        with pytest.raises(ValueError, match="at least one sequence"):
+            list(batches_by_length([]))
+
+    @pytest.mark.parametrize("name", ["jsb_chorales", "nottingham", "piano_midi", "musedata"])
+    def test_few_shapes_for_the_standard_sets(self, name, standard_data):
+        test = load(name, standard_data).test
+        masks = [mask for _, _, mask in batches_by_length(test)]
+        assert len({mask.shape for mask in masks}) <= 6
+        assert sum(map(np.sum, masks)) >= 0.75 * sum(mask.size for mask in masks)

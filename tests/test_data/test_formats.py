@@ -1,0 +1,293 @@
+import json
+import os
+import pickle
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+
+from breze_like.data import SPLITS, Dataset, read, write_hdf5
+
+KINDS = ["mat", "pickle", "json", "h5"]
+
+
+@pytest.fixture
+def source(write, notes, splits):
+    """A file of each kind with the same content: ``source("json")``."""
+    groups = {
+        split: {"notes": np.concatenate(rolls), "lengths": [len(roll) for roll in rolls]}
+        for split, rolls in splits.items()
+    }
+    contents = {"mat": splits, "pickle": notes, "json": notes, "h5": groups}
+    return lambda kind: write(f"mine.{kind}", contents[kind])
+
+
+def assert_equal(dataset, splits):
+    for split in SPLITS:
+        read_ones = getattr(dataset, split)
+        assert [sequence.dtype for sequence in read_ones] == [np.uint8] * len(splits[split])
+        for ours, theirs in zip(read_ones, splits[split], strict=True):
+            assert np.array_equal(ours, theirs)
+
+
+def message_of(path):
+    """What `read` complains of: one line, which begins with the file's name."""
+    with pytest.raises(ValueError) as caught:
+        read(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ") and "\n" not in message
+    return message.removeprefix(f"{path}: ")
+
+
+class TestRead:
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_every_kind(self, kind, source, splits):
+        dataset = read(source(kind))
+        assert_equal(dataset, splits)
+        assert (dataset.name, dataset.verified) == ("mine", None)
+
+    @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+    def test_pickles_of_every_protocol(self, protocol, write, notes, splits):
+        notes["train"][0][0] = tuple(map(np.int64, notes["train"][0][0]))
+        assert_equal(read(write("mine.pickle", notes, protocol=protocol)), splits)
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_by_content_not_extension(self, kind, source, splits):
+        path = source(kind)
+        assert_equal(read(path.rename(path.with_name("mine"))), splits)
+
+    def test_real_values(self, write, rng):
+        groups = {split: {"values": rng.normal(size=(5, 3)), "lengths": [2, 3]} for split in SPLITS}
+        dataset = read(write("mine.h5", groups))
+        assert not dataset.binary
+        assert np.array_equal(np.concatenate(dataset.valid), groups["valid"]["values"])
+
+    def test_attributes_written_as_bytes(self, source):
+        path = source("h5")
+        with h5py.File(path, "a") as file:
+            file.attrs["name"] = np.bytes_("theirs")
+            file.attrs["licence"] = "CC0"
+        assert (read(path).name, read(path).licence) == ("theirs", "CC0")
+
+
+class TestReadRejects:
+    def test_missing_file(self, tmp_path):
+        assert message_of(tmp_path / "no.mat") == "No such file or directory"
+        assert message_of(tmp_path) == "Is a directory"
+
+    @pytest.mark.parametrize("content", [b"", b"<html>404</html>", b"\0" * 100])
+    def test_other_files(self, content, tmp_path):
+        path = tmp_path / "mine.mat"
+        path.write_bytes(content)
+        assert "must be a MATLAB, HDF5, JSON or pickle file, got one that" in message_of(path)
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_truncated_files(self, kind, source):
+        path = source(kind)
+        content = path.read_bytes()
+        for n_bytes in {int(len(content) * part / 20) for part in range(20)} | {len(content) - 1}:
+            path.write_bytes(content[:n_bytes])
+            message_of(path)
+
+    # MATLAB and HDF5 files are left to SciPy's and HDF5's C code, which may crash the process.
+    @pytest.mark.parametrize("kind", ["pickle", "json"])
+    def test_damaged_files_raise_nothing_else(self, kind, source, rng):
+        path = source(kind)
+        content = np.frombuffer(path.read_bytes(), np.uint8)
+        for _ in range(300):
+            damaged = content.copy()
+            damaged[rng.integers(len(content), size=3)] = rng.integers(256, size=3)
+            path.write_bytes(damaged.tobytes())
+            try:
+                read(path)
+            except ValueError as error:
+                assert str(error).startswith(f"{path}: ")
+
+    def test_checksums_find_damage(self, tmp_path, splits):
+        path = tmp_path / "mine.h5"
+        write_hdf5(path, Dataset("mine", **splits))
+        with h5py.File(path) as file:
+            chunk = file["train/notes"].id.get_chunk_info(0)
+        content = bytearray(path.read_bytes())
+        content[chunk.byte_offset + chunk.size // 2] ^= 1
+        path.write_bytes(content)
+        assert "no readable HDF5 file" in message_of(path)
+
+    def test_malicious_pickle(self, write, tmp_path):
+        class Malicious:
+            def __reduce__(self):
+                return os.system, (f"touch {tmp_path}/ran",)
+
+        message = message_of(write("mine.pickle", {"train": Malicious()}))
+        assert "no readable pickle file: UnpicklingError: it asks for" in message
+        assert not (tmp_path / "ran").exists()
+
+    @pytest.mark.parametrize(
+        "change, message",
+        [
+            ({"test": [[[20]]]}, "test[0][0] must be MIDI notes 21 to 108, got 20"),
+            ({"test": [[[60]], [[], [109]]]}, "test[1][1] must be MIDI notes 21 to 108, got 109"),
+            ({"train": [[[60.0]]]}, "train[0][0] must be MIDI notes 21 to 108, got 60.0"),
+            ({"train": [[[True]]]}, "train[0][0] must be MIDI notes 21 to 108, got True"),
+            ({"train": [["a"]]}, "train[0][0] must be a list, got str"),
+            ({"train": [60]}, "train[0] must be a list, got int"),
+            ({"train": {"0": []}}, "train must be a list, got dict"),
+            (
+                {"train": [[]]},
+                "train[0] must have a step and a feature at least, got shape (0, 88)",
+            ),
+            ({"valid": []}, "valid must hold at least one sequence, got none"),
+        ],
+    )
+    @pytest.mark.parametrize("kind", ["pickle", "json"])
+    def test_wrong_notes(self, kind, change, message, write, notes):
+        assert message_of(write(f"mine.{kind}", {**notes, **change})) == message
+
+    @pytest.mark.parametrize("content", [{}, {"train": [], "valid": []}, {1: 2}])
+    def test_wrong_keys(self, content, write):
+        assert message_of(write("mine.pickle", content)) == (
+            "must be a dictionary of train, valid, test"
+        )
+
+    def test_pickle_of_a_list(self, tmp_path):
+        path = tmp_path / "mine.pickle"
+        path.write_bytes(pickle.dumps([[(60,)]]))
+        assert message_of(path) == "must be a dictionary of train, valid, test"
+
+    @pytest.mark.parametrize(
+        "roll, message",
+        [
+            (np.eye(2, 87), "valid[0] must have 88 features, got 87"),
+            (2 * np.eye(2, 88), "valid[0] must be 0 or 1, got 2.0 at step 0, feature 0"),
+            (np.nan * np.ones((2, 88)), "valid[0] must be 0 or 1, got nan at step 0, feature 0"),
+            (
+                np.zeros((0, 88)),
+                "valid[0] must have a step and a feature at least, got shape (0, 88)",
+            ),
+            (np.array("abc"), "valid[0] must be real numbers, got data type <U3"),
+        ],
+    )
+    def test_wrong_rolls_in_matlab_files(self, roll, message, write, splits):
+        splits["valid"][0] = roll
+        assert message_of(write("mine.mat", splits)) == message
+
+    def test_wrong_matlab_files(self, write, tmp_path, splits):
+        del splits["test"]
+        path = write("mine.mat", splits)
+        assert message_of(path) == "must have traindata, validdata and testdata, got no testdata"
+        scipy.io.savemat(path, dict.fromkeys(("traindata", "validdata", "testdata"), np.eye(88)))
+        assert message_of(path) == "traindata must be a cell array of piano rolls"
+
+    @pytest.mark.parametrize(
+        "group, message",
+        [
+            (None, "must have the groups train, valid, test, got no valid"),
+            ({}, "valid must have lengths and either notes or values, got nothing"),
+            ({"lengths": [1]}, "valid must have lengths and either notes or values, got lengths"),
+            (
+                {"notes": np.zeros((2, 88)), "values": np.zeros((2, 88)), "lengths": [2]},
+                "valid must have lengths and either notes or values, got notes, values, lengths",
+            ),
+            (
+                {"notes": np.zeros((2, 87)), "lengths": [2]},
+                "valid[0] must have 88 features, got 87",
+            ),
+            (
+                {"notes": np.full((2, 88), 2), "lengths": [1, 1]},
+                "valid[0] must be 0 or 1, got 2 at step 0, feature 0",
+            ),
+            (
+                {"notes": np.zeros((3, 88)), "lengths": [2]},
+                "valid must have the 2 steps of its lengths, got shape (3, 88)",
+            ),
+            (
+                {"notes": np.zeros((2, 88)), "lengths": [2, 0]},
+                "valid lengths must be a list of positive integers",
+            ),
+            (
+                {"notes": np.zeros((2, 88)), "lengths": [2.0]},
+                "valid lengths must be a list of positive integers",
+            ),
+            (
+                {"notes": np.zeros((2, 88)), "lengths": [[2]]},
+                "valid lengths must be a list of positive integers",
+            ),
+            (
+                {"notes": np.zeros((0, 88)), "lengths": np.zeros(0, int)},
+                "valid[0] must have a step and a feature at least, got shape (0, 88)",
+            ),
+        ],
+    )
+    def test_wrong_hdf5_files(self, group, message, write):
+        good = {"notes": np.zeros((2, 88)), "lengths": [2]}
+        groups = {"train": good, "valid": group, "test": good}
+        path = write("mine.h5", {key: value for key, value in groups.items() if value is not None})
+        assert message_of(path) == message
+
+    def test_real_values_that_are_not_finite(self, write):
+        good = {"values": np.zeros((2, 4)), "lengths": [2]}
+        bad = {"values": np.full((2, 4), np.nan), "lengths": [2]}
+        path = write("mine.h5", {"train": good, "valid": good, "test": bad})
+        message = "mine test[0] must be finite, got nan at step 0, feature 0"
+        assert message_of(path) == message
+
+    def test_json_of_a_list(self, write):
+        path = write("mine.json", {})
+        path.write_text(json.dumps([1]))
+        assert "must be a MATLAB, HDF5, JSON or pickle file" in message_of(path)
+
+
+class TestWriteHdf5:
+    def test_round_trip(self, tmp_path, splits):
+        path = tmp_path / "mine.h5"
+        dataset = Dataset("name of it", **splits, source="somewhere", licence="CC0")
+        write_hdf5(path, dataset)
+        again = read(path)
+        assert_equal(again, splits)
+        assert again.digests == dataset.digests
+        assert (again.name, again.source, again.licence) == ("name of it", "somewhere", "CC0")
+
+    def test_layout(self, tmp_path, splits):
+        dataset = Dataset("mine", **splits)
+        write_hdf5(tmp_path / "mine.h5", dataset)
+        with h5py.File(tmp_path / "mine.h5") as file:
+            assert set(file) == set(SPLITS)
+            assert set(file["test"]) == {"notes", "lengths"}
+            assert file["test/notes"].dtype == np.uint8
+            assert file["test/notes"].shape == (8, 88)
+            assert file["test/lengths"][()].tolist() == [2, 1, 5]
+            assert file["test"].attrs["digest"] == dataset.digests["test"]
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda rng: rng.normal(size=(4, 3)).astype(np.float32),
+            lambda rng: rng.integers(0, 2, (4, 3)),
+            lambda rng: rng.normal(size=(4, 88)).astype(np.float32),
+        ],
+        ids=["real", "binary", "real, 88 features"],
+    )
+    def test_round_trip_of_other_data(self, make, tmp_path, rng):
+        dataset = Dataset("mine", *([make(rng), make(rng)] for _ in SPLITS))
+        write_hdf5(tmp_path / "mine.h5", dataset)
+        again = read(tmp_path / "mine.h5")
+        assert again.binary == dataset.binary
+        assert again.digests == dataset.digests
+        assert np.array_equal(again.test[1], dataset.test[1])
+
+    def test_replaces_a_file(self, tmp_path, splits):
+        path = tmp_path / "mine.h5"
+        path.write_text("old")
+        write_hdf5(str(path), Dataset("mine", **splits))
+        assert read(path).name == "mine"
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_leaves_the_old_file_if_it_fails(self, tmp_path, splits, monkeypatch):
+        path = tmp_path / "mine.h5"
+        path.write_text("old")
+        monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+        with pytest.raises(OSError, match="disk full"):
+            write_hdf5(path, Dataset("mine", **splits))
+        assert path.read_text() == "old"
+        assert list(tmp_path.iterdir()) == [path]
