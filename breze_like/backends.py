@@ -1,0 +1,125 @@
+"""The one place that compiles.
+
+=========  =====================================  =====================================================
+backend    needs                                  compiles a recurrent model in
+=========  =====================================  =====================================================
+``jax``    the extra ``jax``                      seconds; the fastest on a CPU, and runs on a GPU
+``cvm``    a C++ compiler, better with a BLAS     a minute; shares no code with JAX, so it is a check
+``numba``  nothing                                minutes
+``auto``   the first of these that is at hand
+=========  =====================================  =====================================================
+"""
+
+import importlib.util
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytensor
+from pytensor.compile.mode import Mode
+from pytensor.graph.rewriting.db import RewriteDatabaseQuery
+
+BACKENDS = ("jax", "cvm", "numba")
+
+
+def available():
+    """The backends that can be used here, preferred ones first."""
+    has = {
+        "jax": importlib.util.find_spec("jax") is not None,
+        "cvm": bool(pytensor.config.cxx),
+        "numba": True,
+    }
+    return tuple(name for name in BACKENDS if has[name])
+
+
+def resolve(backend="auto"):
+    """Name of the backend that `backend` stands for.
+
+    Raises
+    ------
+    ValueError
+        If it is unknown or not at hand.
+    """
+    at_hand = available()
+    if backend == "auto":
+        return at_hand[0]
+    if backend not in BACKENDS:
+        raise ValueError(f"backend must be 'auto' or one of {BACKENDS}, got {backend!r}")
+    if backend not in at_hand:
+        raise ValueError(f"backend must be one that is installed here, {at_hand}, got {backend!r}")
+    return backend
+
+
+def compile_function(inputs, outputs, backend="auto"):
+    """Compile a graph into a function from NumPy arrays to NumPy arrays.
+
+    Parameters
+    ----------
+    inputs : list of Variable
+        What the function takes, in this order. Variables inside the graph may be named, too: the graph is cut there.
+    outputs : Variable or list of Variable
+        What it returns: one array, or a list of them. They may be read-only.
+    backend : str
+        See the table above.
+
+    Raises
+    ------
+    ValueError
+        If the backend is unknown or not at hand.
+    """
+    backend = resolve(backend)
+    if backend == "jax":
+        return _JaxFunction(inputs, outputs)
+    return pytensor.function(inputs, outputs, mode=backend.upper(), on_unused_input="ignore")
+
+
+class _JaxFunction:
+    """A function compiled by JAX in the precision that floatX had at that time.
+
+    PyTensor switches JAX to the precision of floatX once, when it is imported; switching around each
+    call lets models of both precisions live in one process.
+    """
+
+    def __init__(self, inputs, outputs):
+        import jax
+
+        _use_compilation_cache(jax)
+        self._precision = lambda x64=pytensor.config.floatX == "float64": jax.enable_x64(x64)
+        self._single = not isinstance(outputs, list | tuple)
+        with self._precision(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Skipping Assert", UserWarning)  # of broadcasting; JAX has its own
+            self._function = pytensor.function(inputs, outputs, mode=_jax_mode(), on_unused_input="ignore")
+
+    def __call__(self, *arrays):
+        with self._precision():
+            results = self._function(*arrays)
+        return np.asarray(results) if self._single else [np.asarray(r) for r in results]
+
+
+def _jax_mode():
+    from pytensor.link.jax.linker import JAXLinker
+
+    class Linker(JAXLinker):
+        """Computes shapes while tracing, so that the number of steps may differ from call to call."""
+
+        def jit_compile(self, fn):
+            import jax
+
+            def traced(*arrays):  # runs once for each combination of shapes
+                with jax.ensure_compile_time_eval(), warnings.catch_warnings():
+                    # In single precision JAX has no 64-bit shapes and accumulators, and says so for each.
+                    warnings.filterwarnings("ignore", "Explicitly requested dtype", UserWarning)
+                    return fn(*arrays)
+
+            return super().jit_compile(traced)
+
+    return Mode(Linker(), RewriteDatabaseQuery(include=["fast_run", "jax"]))
+
+
+def _use_compilation_cache(jax):
+    """Keep compiled programs in the user's cache folder, unless a place for them is configured."""
+    if jax.config.jax_compilation_cache_dir is None:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        jax.config.update("jax_compilation_cache_dir", str(root / "breze_like" / "jax"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)

@@ -1,0 +1,25 @@
+"""Distributions of frames, processes of latents, approximate posteriors, and divergences between the last two."""
+
+from breze_like.distributions.base import Distribution
+from breze_like.distributions.bernoulli import Bernoulli
+from breze_like.distributions.kl import independent_increments_kl, kl_divergence, register
+from breze_like.distributions.normal import DiagonalNormal
+from breze_like.distributions.posteriors import Diagonal, GaussMarkov, Increments, MarkovPosterior
+from breze_like.distributions.processes import GaussianProcess, Process, WhiteNoise, WienerProcess
+
+__all__ = [
+    "Bernoulli",
+    "Diagonal",
+    "DiagonalNormal",
+    "Distribution",
+    "GaussMarkov",
+    "GaussianProcess",
+    "Increments",
+    "MarkovPosterior",
+    "Process",
+    "WhiteNoise",
+    "WienerProcess",
+    "independent_increments_kl",
+    "kl_divergence",
+    "register",
+]

@@ -1,0 +1,45 @@
+"""Independent binary variables."""
+
+import pytensor.tensor as pt
+
+from breze_like.distributions.base import Distribution
+
+
+class Bernoulli(Distribution):
+    """Independent binary variables, given by their logits log(p / (1 - p)), which keep all digits of p near 0 and 1.
+
+    Parameters
+    ----------
+    logits : TensorVariable, shape (..., n)
+    """
+
+    def __init__(self, logits):
+        self.logits = logits
+
+    @classmethod
+    def from_probability(cls, probability):
+        """The same from probabilities, strictly between 0 and 1."""
+        return cls(pt.log(probability) - pt.log1p(-probability))
+
+    @property
+    def mean(self):
+        """The probabilities of a 1."""
+        return pt.sigmoid(self.logits)
+
+    @property
+    def mode(self):
+        """1 where it is at least as probable as 0."""
+        return pt.ge(self.logits, 0).astype(self.logits.dtype)
+
+    def log_prob(self, x):
+        """sum [x log p + (1 - x) log(1 - p)], for x in [0, 1], shape (...), nats."""
+        return (x * self.logits - pt.softplus(self.logits)).sum(axis=-1)
+
+    def sample(self, noise):
+        """1 where the noise is below the probability."""
+        return pt.lt(noise, self.mean).astype(self.logits.dtype)
+
+    @staticmethod
+    def draw_noise(rng, shape):
+        """Noise uniform in [0, 1)."""
+        return rng.random(shape)

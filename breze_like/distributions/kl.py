@@ -1,0 +1,122 @@
+"""Kullback-Leibler divergences from approximate posteriors to priors, a registry of pairs.
+
+>>> kl_divergence(GaussMarkov(a, m, v, mask), WienerProcess())  # (n_steps, n_sequences), nats
+
+A pair of classes is served by the function that is registered for them, or for the nearest classes above them;
+`register` adds pairs for classes of one's own.
+"""
+
+import pytensor.tensor as pt
+
+from breze_like.distributions.posteriors import Diagonal, MarkovPosterior
+from breze_like.distributions.processes import (
+    GaussianProcess,
+    WhiteNoise,
+    WienerProcess,
+    apply_over_time,
+)
+
+_REGISTRY = {}
+
+
+def register(posterior, prior):
+    """Decorator: the function computes the divergence for these two classes, for each latent, unmasked."""
+
+    def decorate(function):
+        _REGISTRY[posterior, prior] = function
+        return function
+
+    return decorate
+
+
+def kl_divergence(q, p):
+    """KL(q || p), exact, split over steps: the term of step t is that of z_t given z_1, ..., z_{t-1}.
+
+    Parameters
+    ----------
+    q : MarkovPosterior
+    p : Process
+
+    Returns
+    -------
+    TensorVariable, shape (n_steps, n_sequences), nats; 0 where the mask of q is 0. The sum over steps is the divergence.
+
+    Raises
+    ------
+    ValueError
+        If no function is registered for the two classes.
+    """
+    for q_class in type(q).__mro__:
+        for p_class in type(p).__mro__:
+            if (q_class, p_class) in _REGISTRY:
+                return q.mask * _REGISTRY[q_class, p_class](q, p).sum(axis=-1)
+    raise ValueError(
+        f"q and p must be a registered pair, got {type(q).__name__} and {type(p).__name__}; see kl.register"
+    )
+
+
+@register(MarkovPosterior, WhiteNoise)
+def _(q, p):
+    return _gaussian(q.variance + q.mean**2, q.innovation_variance)
+
+
+@register(MarkovPosterior, WienerProcess)
+def _(q, p):
+    return _gaussian(q.increment_variance + q.increment_mean**2, q.innovation_variance)
+
+
+@register(MarkovPosterior, GaussianProcess)
+def _(q, p):
+    """Costs O(n_steps^3) for each sequence and latent."""
+    rows, log_deviations = p.whitening(q.mask)
+    # (n_sequences, 1, t, r) @ (n_sequences, n_latents, r, s)
+    weights = rows[:, None] @ q.responses().transpose(2, 3, 0, 1)
+    variance = (weights**2 * q.innovation_variance.transpose(1, 2, 0)[:, :, None, :]).sum(axis=-1)
+    second_moment = variance.transpose(2, 0, 1) + apply_over_time(rows, q.mean) ** 2
+    return _gaussian(second_moment, q.innovation_variance) + log_deviations[:, :, None]
+
+
+@register(Diagonal, GaussianProcess)
+def _(q, p):
+    rows, log_deviations = p.whitening(q.mask)
+    second_moment = apply_over_time(rows**2, q.variance) + apply_over_time(rows, q.mean) ** 2
+    return _gaussian(second_moment, q.innovation_variance) + log_deviations[:, :, None]
+
+
+def _gaussian(second_moment, innovation_variance):
+    """1/2 [E[u^2] - 1 - log v], for u that is standard normal under the prior."""
+    return (second_moment - 1 - pt.log(innovation_variance)) / 2
+
+
+def independent_increments_kl(q, p):
+    """The published objective in place of the divergence from a diagonal q to the Wiener process; not a bound.
+
+        1/2 sum_t [v_t + v_{t-1} + (m_t - m_{t-1})^2 - 1 - log(v_t + v_{t-1})]
+
+    It takes the increments of q for independent. Neighbours share a z, so they are not, and the sum is smaller than
+    the divergence by 1/2 sum_t log(1 + v_{t-1} / v_t).
+
+    Parameters
+    ----------
+    q : Diagonal
+    p : WienerProcess
+
+    Returns
+    -------
+    TensorVariable, shape (n_steps, n_sequences), nats; 0 where the mask of q is 0.
+
+    Raises
+    ------
+    ValueError
+        If q or p is of another class.
+
+    References
+    ----------
+    Bayer & Osendorfer (2014), section 3.3.
+    """
+    if not (isinstance(q, Diagonal) and isinstance(p, WienerProcess)):
+        raise ValueError(
+            "kl='independent_increments' is defined for a Diagonal posterior and a WienerProcess prior only, "
+            f"got {type(q).__name__} and {type(p).__name__}"
+        )
+    return q.mask * _gaussian(q.increment_variance + q.increment_mean**2, q.increment_variance).sum(axis=-1)

@@ -1,0 +1,45 @@
+"""The diagonal normal distribution."""
+
+import numpy as np
+import pytensor.tensor as pt
+
+from breze_like.distributions.base import Distribution
+
+LOG_2_PI = np.log(2 * np.pi).item()
+
+
+class DiagonalNormal(Distribution):
+    """Independent normal variables.
+
+    Parameters
+    ----------
+    mean : TensorVariable, shape (..., n)
+    variance : TensorVariable or float
+        Positive; broadcasts against the mean.
+    """
+
+    def __init__(self, mean, variance):
+        self.mean = mean
+        self.variance = variance
+
+    @property
+    def mode(self):
+        return self.mean
+
+    def log_prob(self, x):
+        """-1/2 sum [log(2 pi variance) + (x - mean)^2 / variance], shape (...), nats."""
+        return normal_log_density(x, self.mean, self.variance).sum(axis=-1)
+
+    def sample(self, noise):
+        """mean + sqrt(variance) noise."""
+        return self.mean + pt.sqrt(self.variance) * noise
+
+    @staticmethod
+    def draw_noise(rng, shape):
+        """Standard normal noise."""
+        return rng.standard_normal(shape)
+
+
+def normal_log_density(x, mean, variance):
+    """log N(x; mean, variance), element-wise, nats."""
+    return -(LOG_2_PI + pt.log(variance) + (x - mean) ** 2 / variance) / 2

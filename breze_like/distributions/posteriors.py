@@ -1,0 +1,168 @@
+"""Approximate posteriors of latent sequences: z_t | z_{t-1} ~ N(a_t z_{t-1} + m_t, v_t), with z_0 = 0.
+
+============== ================ =================================================
+class          a_t              z
+============== ================ =================================================
+`Diagonal`     0                independent over time; the paper's
+`Increments`   1                independent increments; nothing corrects their sum
+`GaussMarkov`  between 0 and 1  both of them, and all between
+============== ================ =================================================
+
+Everything that follows from a, m and v stands once, in `MarkovPosterior`; the three differ in how a sum over time
+is taken. Shapes are (n_steps, n_sequences, n_latents), and masks (n_steps, n_sequences), as in `processes`.
+"""
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+
+import pytensor.tensor as pt
+
+from breze_like.distributions.normal import DiagonalNormal, normal_log_density
+from breze_like.distributions.processes import previous
+from breze_like.recurrence import linear_recurrence
+
+
+class MarkovPosterior(ABC):
+    """z_t | z_{t-1} ~ N(a_t z_{t-1} + m_t, v_t).
+
+    Parameters
+    ----------
+    coefficient : TensorVariable or float
+        a.
+    offset : TensorVariable
+        m.
+    innovation_variance : TensorVariable
+        v, positive.
+    mask : TensorVariable
+    """
+
+    draw_noise = staticmethod(DiagonalNormal.draw_noise)
+
+    # How many output units of a recognition network one latent takes.
+    n_outputs = 1
+
+    def __init__(self, coefficient, offset, innovation_variance, mask):
+        self.coefficient = coefficient
+        self.offset = offset
+        self.innovation_variance = innovation_variance
+        self.mask = mask
+
+    @classmethod
+    @abstractmethod
+    def from_recognition(cls, mean, variance, mask):
+        """The posterior that a recognition network's outputs stand for.
+
+        Parameters
+        ----------
+        mean, variance : TensorVariable, shape (n_steps, n_sequences, n_outputs * n_latents)
+            The two moments of the output units; the variance is implicit, that is due to dropout.
+        mask : TensorVariable, shape (n_steps, n_sequences)
+        """
+
+    @property
+    @abstractmethod
+    def statistics(self):
+        """The variables that the recognition network determines, a list: given them, z needs nothing else of x."""
+
+    @abstractmethod
+    def accumulate(self, coefficient, u):
+        """y_t = coefficient_t y_{t-1} + u_t, with y_0 = 0 and u_t = 0 in the padding."""
+
+    @cached_property
+    def mean(self):
+        """E[z_t]."""
+        return self.accumulate(self.coefficient, self._masked(self.offset))
+
+    @property
+    def mode(self):
+        """The most probable sequence; of a normal distribution, the mean."""
+        return self.mean
+
+    @cached_property
+    def variance(self):
+        """V[z_t]."""
+        return self.accumulate(self.coefficient**2, self._masked(self.innovation_variance))
+
+    @property
+    def increment_mean(self):
+        """E[z_t - z_{t-1}]."""
+        return (self.coefficient - 1) * previous(self.mean, self.mask) + self.offset
+
+    @property
+    def increment_variance(self):
+        """V[z_t - z_{t-1}]."""
+        return (self.coefficient - 1) ** 2 * previous(self.variance, self.mask) + self.innovation_variance
+
+    def sample(self, noise):
+        """A draw from standard normal noise of its shape."""
+        drawn = self.offset + pt.sqrt(self.innovation_variance) * noise
+        return self.accumulate(self.coefficient, self._masked(drawn))
+
+    def log_prob(self, z):
+        """log q(z_t | z_{t-1}) summed over latents, (n_steps, n_sequences), nats; 0 where the mask is 0."""
+        expected = self.coefficient * previous(z, self.mask) + self.offset
+        return self.mask * normal_log_density(z, expected, self.innovation_variance).sum(axis=-1)
+
+    def responses(self):
+        """dz_t / d(innovation of step s), shape (n_steps t, n_steps s, n_sequences, n_latents); 0 in the padding."""
+        like = pt.ones_like(self.offset)
+        impulses = pt.eye(like.shape[0], dtype=like.dtype)[:, :, None, None] * self._masked(like)[:, None]
+        return self.accumulate((self.coefficient * like)[:, None], impulses)
+
+    def _masked(self, u):
+        return u * self.mask[:, :, None]
+
+
+class Diagonal(MarkovPosterior):
+    """z_t ~ N(m_t, v_t), independent over t."""
+
+    def __init__(self, mean, variance, mask):
+        super().__init__(0.0, mean, variance, mask)
+
+    @classmethod
+    def from_recognition(cls, mean, variance, mask):
+        return cls(mean, variance, mask)
+
+    @property
+    def statistics(self):
+        return [self.offset, self.innovation_variance]
+
+    def accumulate(self, coefficient, u):
+        return u
+
+
+class Increments(MarkovPosterior):
+    """z_t - z_{t-1} ~ N(m_t, v_t), independent over t."""
+
+    def __init__(self, mean, variance, mask):
+        super().__init__(1.0, mean, variance, mask)
+
+    @classmethod
+    def from_recognition(cls, mean, variance, mask):
+        return cls(mean, variance, mask)
+
+    @property
+    def statistics(self):
+        return [self.offset, self.innovation_variance]
+
+    def accumulate(self, coefficient, u):
+        return pt.cumsum(u, axis=0)
+
+
+class GaussMarkov(MarkovPosterior):
+    """z_t | z_{t-1} ~ N(a_t z_{t-1} + m_t, v_t), with a_t in (0, 1)."""
+
+    n_outputs = 2
+
+    @classmethod
+    def from_recognition(cls, mean, variance, mask):
+        """One half of the units gives m and v by its moments, the other one a by the sigmoid of its mean."""
+        n = mean.shape[-1] // 2
+        return cls(pt.sigmoid(mean[:, :, n:]), mean[:, :, :n], variance[:, :, :n], mask)
+
+    @property
+    def statistics(self):
+        return [self.coefficient, self.offset, self.innovation_variance]
+
+    def accumulate(self, coefficient, u):
+        return linear_recurrence(coefficient, u)

@@ -1,0 +1,79 @@
+"""Starting values of weights, as in the paper's appendix.
+
+All functions take their random numbers from `rng`, a `numpy.random.Generator`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+def normal(rng, shape, scale):
+    """Independent normal weights with mean 0 and variance `scale` squared."""
+    return scale * rng.standard_normal(shape)
+
+
+def limit_incoming(rng, weights, n_incoming):
+    """Keep `n_incoming` random entries of each column, at most, and set the others to zero.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (n_in, n_out)
+    n_incoming : int
+    """
+    n_in, n_out = weights.shape
+    drop = np.stack([rng.permutation(n_in) >= n_incoming for _ in range(n_out)], axis=1)
+    return np.where(drop, 0.0, weights)
+
+
+def scale_spectral_radius(weights, radius):
+    """The same matrix, scaled so that its largest eigenvalue has modulus `radius`.
+
+    Raises
+    ------
+    ValueError
+        If all eigenvalues are zero.
+    """
+    largest = np.abs(np.linalg.eigvals(weights)).max()
+    if not largest > 0:
+        raise ValueError("weights must have an eigenvalue other than zero to scale their spectral radius")
+    return weights * (radius / largest)
+
+
+@dataclass(frozen=True)
+class Initialization:
+    """How a model's weights are drawn.
+
+    Parameters
+    ----------
+    weight_scale : float
+        Standard deviation of the weights that are not recurrent, times the square root of their number
+        of inputs: 1 keeps the scale of what passes through.
+    n_incoming : int
+        Recurrent connections into each unit, at most (the paper's nu).
+    spectral_radius : float
+        Of each recurrent weight matrix (the paper's rho).
+
+    Raises
+    ------
+    ValueError
+        If one of them is not positive.
+    """
+
+    weight_scale: float = 1.0
+    n_incoming: int = 25
+    spectral_radius: float = 1.0
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            if not value > 0:
+                raise ValueError(f"{name} must be positive, got {value!r}")
+
+    def weights(self, rng, shape):
+        """Weights from one layer to the next, shape (n_in, n_out)."""
+        return normal(rng, shape, self.weight_scale / np.sqrt(shape[0]))
+
+    def recurrent(self, rng, shape):
+        """Weights from a layer to itself, shape (n_hidden, n_hidden)."""
+        drawn = limit_incoming(rng, normal(rng, shape, 1.0), self.n_incoming)
+        return scale_spectral_radius(drawn, self.spectral_radius)

@@ -1,0 +1,349 @@
+"""Layers: they own their weights, and map symbolic variables to symbolic variables.
+
+A layer declares its parameters when it is made, in the `ParameterSet` that it is given, and uses them when
+it is called: make all layers first, then call them. Deterministic layers map arrays to arrays, fast-dropout
+layers map (mean, variance) to (mean, variance). Sequences are time-major, (n_steps, n_sequences, n_units),
+with a mask (n_steps, n_sequences), positive where a step is real. Where it is not, a recurrent layer's state
+stays what it was, so that the first real step of a padded sequence follows the initial state.
+
+References
+----------
+Bayer & Osendorfer (2014), appendix; Bayer et al. (2013), On fast dropout and its applicability to recurrent networks.
+"""
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+from breze_like.moments import Tanh, affine, product
+from breze_like.recurrence import fast_dropout_recurrence
+
+
+class Layer:
+    """Something with parameters of its own, named ``name/...``, and with other layers inside."""
+
+    def __init__(self, parameters, name):
+        self.parameters = parameters
+        self.name = name
+
+    def declare(self, name, shape):
+        self.parameters.declare(f"{self.name}/{name}", shape)
+
+    def __getitem__(self, name):
+        return self.parameters[f"{self.name}/{name}"]
+
+    def view(self, name):
+        """NumPy view of the parameter called `name` here."""
+        return self.parameters.view(f"{self.name}/{name}")
+
+    def initialize(self, rng, initialization):
+        """Draw starting values, from a `numpy.random.Generator` and by an `Initialization`; the rest stays 0."""
+
+
+class FixedKeep:
+    """A probability to keep a unit that is given.
+
+    Raises
+    ------
+    ValueError
+        If it is not in (0, 1].
+    """
+
+    def __init__(self, p_keep):
+        if not 0 < p_keep <= 1:
+            raise ValueError(f"p_keep must be 'learned' or in (0, 1], got {p_keep!r}")
+        self.p_keep = float(p_keep)
+
+    def __call__(self):
+        return pt.as_tensor(np.asarray(self.p_keep, pytensor.config.floatX))
+
+    def initialize(self, rng, initialization):
+        """Nothing to draw."""
+
+
+class LearnedKeep(Layer):
+    """A probability to keep a unit that is a parameter: 0.025 + 0.95 sigmoid(theta), so it stays off 0 and 1."""
+
+    INITIAL = 0.9
+
+    def __init__(self, parameters, name):
+        super().__init__(parameters, name)
+        self.declare("logit", (1,))
+
+    def __call__(self):
+        return 0.025 + 0.95 * pt.sigmoid(self["logit"][0])
+
+    def initialize(self, rng, initialization):
+        share = (self.INITIAL - 0.025) / 0.95
+        self.view("logit")[...] = np.log(share / (1 - share))
+
+
+def keep_probability(parameters, name, p_keep):
+    """A `LearnedKeep` for ``"learned"``, else a `FixedKeep` of the number."""
+    return LearnedKeep(parameters, name) if p_keep == "learned" else FixedKeep(p_keep)
+
+
+class Affine(Layer):
+    """x W + b.
+
+    Parameters
+    ----------
+    parameters : ParameterSet
+    name : str
+    n_in, n_out : int
+    """
+
+    def __init__(self, parameters, name, n_in, n_out):
+        super().__init__(parameters, name)
+        self.declare("weights", (n_in, n_out))
+        self.declare("bias", (n_out,))
+
+    def __call__(self, x):
+        """x of shape (..., n_in) to (..., n_out)."""
+        return product(x, self["weights"]) + self["bias"]
+
+    def initialize(self, rng, initialization):
+        weights = self.view("weights")
+        weights[...] = initialization.weights(rng, weights.shape)
+
+
+class FastDropoutAffine(Affine):
+    """Moments of (d x) W + b with dropout d; see `moments.affine`.
+
+    Parameters
+    ----------
+    parameters, name, n_in, n_out
+        As for `Affine`.
+    p_keep : float or "learned"
+        Probability to keep an input.
+    """
+
+    def __init__(self, parameters, name, n_in, n_out, p_keep):
+        super().__init__(parameters, name, n_in, n_out)
+        self.p_keep = keep_probability(parameters, f"{name}/p_keep", p_keep)
+
+    def __call__(self, mean, variance):
+        """Moments of shape (..., n_in) to moments of shape (..., n_out)."""
+        return affine(mean, variance, self["weights"], self["bias"], self.p_keep())
+
+    def initialize(self, rng, initialization):
+        super().initialize(rng, initialization)
+        self.p_keep.initialize(rng, initialization)
+
+
+class Chain(Layer):
+    """h_t = f(a_t + h_{t-1} R), with a learned h_0, along the sequence or against it.
+
+    Parameters
+    ----------
+    parameters : ParameterSet
+    name : str
+    n_hidden : int
+    transfer : callable
+    reverse : bool
+        Whether the chain runs from the last step to the first.
+    """
+
+    def __init__(self, parameters, name, n_hidden, transfer, reverse=False):
+        super().__init__(parameters, name)
+        self.transfer = transfer
+        self.reverse = reverse
+        self.declare("recurrent", (n_hidden, n_hidden))
+        self.declare("initial_mean", (n_hidden,))
+
+    def __call__(self, preactivation, mask):
+        """States of shape (n_steps, n_sequences, n_hidden) from preactivations of the same shape."""
+
+        def step(real, a, h, recurrent):
+            return pt.switch(real, self.transfer(a + h @ recurrent), h)
+
+        initial = self._broadcast(self["initial_mean"], mask)
+        return self._scan(step, mask, [preactivation], initial, [self["recurrent"]])
+
+    def initialize(self, rng, initialization):
+        recurrent = self.view("recurrent")
+        recurrent[...] = initialization.recurrent(rng, recurrent.shape)
+
+    @staticmethod
+    def _broadcast(initial, mask):
+        return pt.zeros((mask.shape[1], 1), dtype=initial.dtype) + initial
+
+    def _scan(self, step, mask, sequences, initial, others):
+        real = pt.gt(mask, 0)[:, :, None]
+        states = pytensor.scan(
+            step,
+            sequences=[real, *sequences],
+            outputs_info=initial,
+            non_sequences=others,
+            n_steps=mask.shape[0],
+            go_backwards=self.reverse,
+            strict=True,
+            return_updates=False,
+        )
+        if not self.reverse:
+            return states
+        return [s[::-1] for s in states] if isinstance(states, list) else states[::-1]
+
+
+class FastDropoutChain(Chain):
+    """Moments of h_t = f(a_t + (d h_{t-1}) R), with dropout d on the state.
+
+    E[a] adds p_keep E[h] R, and V[a] adds (p_keep (1 - p_keep) E[h]^2 + p_keep V[h]) R^2.
+
+    Parameters
+    ----------
+    parameters, name, n_hidden, reverse
+        As for `Chain`.
+    transfer : object with `moments`
+    p_keep : FixedKeep or LearnedKeep
+        Of the state; the two directions of a layer share it.
+    initial_variance : float
+        Variance of h_0.
+    """
+
+    def __init__(self, parameters, name, n_hidden, transfer, p_keep, reverse=False, initial_variance=0.0):
+        super().__init__(parameters, name, n_hidden, transfer, reverse)
+        self.p_keep = p_keep
+        self.initial_variance = initial_variance
+
+    def __call__(self, mean, variance, mask):
+        """Moments of the states from moments of the preactivations, all (n_steps, n_sequences, n_hidden)."""
+
+        initial_mean = self._broadcast(self["initial_mean"], mask)
+        return fast_dropout_recurrence(
+            mean,
+            variance,
+            pt.gt(mask, 0)[:, :, None],
+            self["recurrent"],
+            initial_mean,
+            pt.full_like(initial_mean, self.initial_variance),
+            self.p_keep(),
+            self.transfer,
+            self.reverse,
+        )
+
+
+class Recurrent(Layer):
+    """One chain: h_t = f(x_t W + b + h_{t-1} R).
+
+    Parameters
+    ----------
+    parameters : ParameterSet
+    name : str
+    n_in, n_hidden : int
+    transfer : callable, by default `Tanh()`
+    """
+
+    directions = ("forward",)
+
+    def __init__(self, parameters, name, n_in, n_hidden, transfer=None):
+        super().__init__(parameters, name)
+        self.input = Affine(parameters, f"{name}/input", n_in, n_hidden)
+        self.chains = [
+            Chain(parameters, f"{name}/{direction}", n_hidden, transfer or Tanh(), direction == "backward")
+            for direction in self.directions
+        ]
+
+    def __call__(self, x, mask):
+        """x of shape (n_steps, n_sequences, n_in) to states of shape (n_steps, n_sequences, n_hidden)."""
+        preactivation = self.input(x)
+        return sum(chain(preactivation, mask) for chain in self.chains) / len(self.chains)
+
+    def initialize(self, rng, initialization):
+        for layer in (self.input, *self.chains):
+            layer.initialize(rng, initialization)
+
+
+class Bidirectional(Recurrent):
+    """Two chains with the same input, one along the sequence and one against it: (forward + backward) / 2."""
+
+    directions = ("forward", "backward")
+
+
+class FastDropoutRecurrent(Layer):
+    """One chain with fast dropout on the input and on the state.
+
+    Parameters
+    ----------
+    parameters, name, n_in, n_hidden
+        As for `Recurrent`.
+    p_keep : float or "learned"
+        Probability to keep an input, and probability to keep a unit of the state; if learned, each on its own.
+    transfer : object with `moments`, by default `Tanh()`
+    initial_variance : float
+        Variance of the initial state.
+    """
+
+    directions = ("forward",)
+
+    def __init__(self, parameters, name, n_in, n_hidden, p_keep, transfer=None, initial_variance=0.0):
+        super().__init__(parameters, name)
+        self.input = FastDropoutAffine(parameters, f"{name}/input", n_in, n_hidden, p_keep)
+        self.p_keep = keep_probability(parameters, f"{name}/p_keep", p_keep)
+        self.chains = [
+            FastDropoutChain(
+                parameters,
+                f"{name}/{direction}",
+                n_hidden,
+                transfer or Tanh(),
+                self.p_keep,
+                direction == "backward",
+                initial_variance,
+            )
+            for direction in self.directions
+        ]
+
+    def __call__(self, mean, variance, mask):
+        """Moments of shape (n_steps, n_sequences, n_in) to moments of shape (n_steps, n_sequences, n_hidden)."""
+        mean, variance = self.input(mean, variance)
+        means, variances = zip(*(chain(mean, variance, mask) for chain in self.chains), strict=True)
+        return sum(means) / len(means), sum(variances) / len(variances) ** 2
+
+    def initialize(self, rng, initialization):
+        for layer in (self.input, self.p_keep, *self.chains):
+            layer.initialize(rng, initialization)
+
+
+class FastDropoutBidirectional(FastDropoutRecurrent):
+    """Two chains with the same input: (forward + backward) / 2 in the mean, (forward + backward) / 4 in the variance."""
+
+    directions = ("forward", "backward")
+
+
+class Stack:
+    """Recurrent layers on top of each other; the output of one feeds all directions of the next.
+
+    Parameters
+    ----------
+    make_layer : callable
+        Makes the layer for ``(name=, n_in=, n_hidden=)``.
+    name : str
+    n_in : int
+    n_hiddens : sequence of int
+        Sizes of the layers, at least one.
+
+    Raises
+    ------
+    ValueError
+        If `n_hiddens` is empty.
+    """
+
+    def __init__(self, make_layer, name, n_in, n_hiddens):
+        if not n_hiddens:
+            raise ValueError(f"n_hiddens must name at least one layer, got {n_hiddens!r}")
+        sizes = (n_in, *n_hiddens)
+        self.layers = [
+            make_layer(name=f"{name}/hidden_{i}", n_in=sizes[i], n_hidden=sizes[i + 1])
+            for i in range(len(n_hiddens))
+        ]
+
+    def __call__(self, *signal, mask):
+        """An array, or the two moments, of shape (n_steps, n_sequences, n_in), to the same of the last layer."""
+        for layer in self.layers:
+            output = layer(*signal, mask)
+            signal = output if isinstance(output, tuple) else (output,)
+        return output
+
+    def initialize(self, rng, initialization):
+        for layer in self.layers:
+            layer.initialize(rng, initialization)

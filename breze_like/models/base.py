@@ -1,0 +1,140 @@
+"""What all models share: their parameters, their named graph, and the functions compiled from it."""
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+from breze_like import backends
+from breze_like.initialize import Initialization
+from breze_like.parameters import ParameterSet
+
+
+class Model:
+    """A graph with parameters.
+
+    A subclass makes its layers, then fills `inputs` and `expressions`; both map names to symbolic variables, so that
+    everything that the mathematics names can be looked at, compiled and differentiated.
+
+    Parameters
+    ----------
+    backend : str
+        See `backends`.
+
+    Attributes
+    ----------
+    parameters : ParameterSet
+    layers : list
+        In the order of their initialisation.
+    inputs : dict of str to TensorVariable
+        ``"observations"`` (n_steps, n_sequences, n_visible), ``"mask"`` (n_steps, n_sequences), and what else is fed in.
+    expressions : dict of str to TensorVariable
+        ``"loss"``, the training objective in nats per time step, and all named quantities.
+    training_inputs : tuple of str
+        Names of the inputs that the loss depends on.
+    config : dict
+        The constructor's arguments, as far as they are names and numbers.
+    """
+
+    def __init__(self, backend="auto"):
+        self.backend = backends.resolve(backend)
+        self.parameters = ParameterSet()
+        self.layers = []
+        self.inputs = {"observations": pt.tensor3("observations"), "mask": pt.matrix("mask")}
+        self.expressions = {}
+        self.training_inputs = ("observations", "mask")
+        self.config = {}
+
+    def initialize(self, rng, initialization=None):
+        """Draw new parameters.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        initialization : Initialization, optional
+        """
+        self.parameters.data[...] = 0.0
+        for layer in self.layers:
+            layer.initialize(rng, initialization or Initialization())
+
+    def variable(self, name):
+        """The input or expression called `name`.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        if name == "gradient" and name not in self.expressions:
+            self.expressions[name] = self.parameters.gradient(self.expressions["loss"])
+        named = {**self.inputs, **self.expressions}
+        if name not in named:
+            raise ValueError(f"name must be one of {sorted([*named, 'gradient'])}, got {name!r}")
+        return named[name]
+
+    def function(self, inputs, outputs):
+        """Compile a function of NumPy arrays that uses the parameters as they are when it is called.
+
+        Parameters
+        ----------
+        inputs : list of str or TensorVariable
+            What the function takes. Expressions inside the graph are allowed: the graph is cut there.
+        outputs : str, TensorVariable, or list of these
+            What it returns: names of inputs or expressions, ``"gradient"`` of the loss with respect to the flat
+            vector of parameters, or variables made from them.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown.
+        """
+        variables = [self._variable(i) for i in inputs]
+        single = not isinstance(outputs, list | tuple)
+        results = self._variable(outputs) if single else [self._variable(o) for o in outputs]
+        compiled = backends.compile_function([self.parameters.flat, *variables], results, self.backend)
+        dtypes = [v.dtype for v in variables]
+
+        def call(*arrays):
+            cast = (np.asarray(a, dtype) for a, dtype in zip(arrays, dtypes, strict=True))
+            return compiled(self.parameters.data, *cast)
+
+        return call
+
+    def draw_noise(self, rng, n_steps, n_sequences):
+        """Noise for the input ``"noise"``, where the model has one; else None."""
+        return None
+
+    def _variable(self, name_or_variable):
+        return self.variable(name_or_variable) if isinstance(name_or_variable, str) else name_or_variable
+
+
+def choose(argument, value, choices):
+    """The object that `value` names in `choices`; an object is taken as it is.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    """
+    if not isinstance(value, str):
+        return value
+    if value not in choices:
+        raise ValueError(f"{argument} must be one of {sorted(choices)} or an object of that kind, got {value!r}")
+    return choices[value]
+
+
+def check_positive_integers(**arguments):
+    """Raise a ValueError for an argument that is not a positive integer, or a non-empty sequence of them."""
+    for name, value in arguments.items():
+        entries = value if isinstance(value, tuple | list) else [value]
+        if not entries or not all(isinstance(n, int | np.integer) and n > 0 for n in entries):
+            raise ValueError(f"{name} must be a positive integer or a sequence of them, got {value!r}")
+
+
+def per_step(terms, mask):
+    """Sum of the terms of all real steps over the number of real steps; both are (n_steps, n_sequences)."""
+    return pt.sum(terms) / pt.sum(mask)
+
+
+def constant(value):
+    """A number in the precision of the graph."""
+    return pt.as_tensor(np.asarray(value, pytensor.config.floatX))

@@ -1,0 +1,235 @@
+"""Maps of moments: what an affine map, dropout or a transfer function makes of a mean and a variance.
+
+A unit's state is a pair (mean, variance) of arrays of one shape, units last. Fast dropout treats the
+input of a unit, a sum of many dropped-out terms, as normal, so that both moments pass a layer in closed form.
+
+A transfer function is an object: called, it is the function itself; its `moments` are the mean and the
+variance of its output when its input is normal. Largest absolute errors of the approximations for
+means in [-6, 6] and variances in [1e-4, 25], from quadrature:
+
+===============================  =========  =============
+transfer                         mean       variance
+===============================  =========  =============
+`Sigmoid`                        0.0006     0.0003
+`Tanh(Sigmoid())`                0.0010     0.0006
+`WangManningSigmoid`             0.0168     0.0270
+`Tanh(WangManningSigmoid())`     0.0327     0.1080
+===============================  =========  =============
+
+References
+----------
+Wang & Manning (2013), Fast dropout training. Bayer et al. (2013), On fast dropout and its applicability
+to recurrent networks. Monahan & Stefanski (1992), Normal scale mixture approximations to F*(z).
+Plackett (1954), A reduction formula for normal multivariate integrals.
+"""
+
+import numpy as np
+import pytensor.tensor as pt
+
+# The smallest variance, and the smallest probability, whose root and logarithm are taken.
+TINY = 1e-30
+
+
+def dropout(mean, variance, p_keep):
+    """Moments of d x, where d is 1 with probability `p_keep` and else 0, and x has the given moments.
+
+    E = p_keep E[x],  V = p_keep (1 - p_keep) E[x]^2 + p_keep V[x]
+
+    Parameters
+    ----------
+    mean : TensorVariable, any shape
+    variance : TensorVariable, the same shape, or 0
+    p_keep : TensorVariable or float
+        Probability to keep a unit; broadcasts against the mean.
+    """
+    return p_keep * mean, p_keep * (1 - p_keep) * mean**2 + p_keep * variance
+
+
+def affine(mean, variance, weights, bias=0.0, p_keep=1.0):
+    """Moments of a = (d x) W + b, with independent dropout d on each x.
+
+    E = p_keep E[x] W + b,  V = (p_keep (1 - p_keep) E[x]^2 + p_keep V[x]) W^2
+
+    Parameters
+    ----------
+    mean : TensorVariable, shape (..., n_in)
+    variance : TensorVariable, the same shape, or 0
+    weights : TensorVariable, shape (n_in, n_out)
+    bias : TensorVariable, shape (n_out,)
+    p_keep : TensorVariable or float
+
+    References
+    ----------
+    Bayer & Osendorfer (2014), appendix.
+    """
+    kept_mean, kept_variance = dropout(mean, variance, p_keep)
+    return product(kept_mean, weights) + bias, product(kept_variance, weights**2)
+
+
+def product(x, weights):
+    """x W for x of shape (..., n_in), as one matrix product (a batched one has a slow gradient)."""
+    if x.ndim == 2:
+        return x @ weights
+    flat = x.reshape((-1, x.shape[-1])) @ weights
+    return flat.reshape((*x.shape[:-1], weights.shape[1]))
+
+
+class Identity:
+    """f(x) = x."""
+
+    def __call__(self, x):
+        return x
+
+    def moments(self, mean, variance):
+        """Mean and variance of x ~ N(mean, variance): exact."""
+        return mean, variance
+
+
+class Rectifier:
+    """f(x) = max(x, 0)."""
+
+    def __call__(self, x):
+        return pt.maximum(x, 0)
+
+    def moments(self, mean, variance):
+        """Mean and variance of f(x) for x ~ N(mean, variance): exact.
+
+        With s = sqrt(variance), h = mean / s, normal density phi and distribution function Phi:
+        E = s (h Phi(h) + phi(h)),  V = variance (Phi(h) + g (h - g)) with g = h Phi(h) + phi(h).
+        """
+        deviation = pt.sqrt(variance + TINY)
+        h = mean / deviation
+        cdf, density = ndtr(h), pt.exp(-(h**2) / 2) / np.sqrt(2 * np.pi).item()
+        g = h * cdf + density
+        # h - g and Phi cancel for large |h|; rounding must not make a variance negative.
+        return deviation * g, pt.maximum(variance * (cdf + g * (h - g)), 0)
+
+
+class Sigmoid:
+    """f(x) = 1 / (1 + exp(-x)), its moments from a scale mixture of normal distribution functions.
+
+    With f(x) = sum_i p_i Phi(s_i x), within 5.2e-4, h_i = s_i mean / sqrt(1 + s_i^2 variance) and
+    tan(b_ij) = s_i s_j variance / sqrt(1 + (s_i^2 + s_j^2) variance):
+
+        E = sum_i p_i Phi(h_i)
+        V = sum_ij p_i p_j / (2 pi)
+            integral_0^b_ij exp(-(h_i^2 - 2 h_i h_j sin t + h_j^2) / (2 cos^2 t)) dt
+
+    The integrals are taken by Gauss-Legendre. The variance is a sum of positive terms: it is never
+    negative, and it vanishes with the variance of the input.
+
+    Parameters
+    ----------
+    n_nodes : int
+        Nodes of the quadrature; three halve the error of two and cost a third more.
+
+    References
+    ----------
+    Monahan & Stefanski (1992), of whose mixtures this is the one with two components, fitted anew; Plackett (1954).
+    """
+
+    # Minimise the largest |f(x) - sum_i p_i Phi(s_i x)|: it is 5.10e-4, taken at eight points.
+    WEIGHTS = (0.5644248434560208, 0.4355751565439792)
+    SCALES = (0.7686211512016133, 0.43525518006909525)
+
+    def __init__(self, n_nodes=2):
+        nodes, weights = np.polynomial.legendre.leggauss(n_nodes)
+        self._quadrature = [(((1 + t) / 2).item(), (w / 2).item()) for t, w in zip(nodes, weights, strict=True)]
+
+    def __call__(self, x):
+        return pt.sigmoid(x)
+
+    def moments(self, mean, variance):
+        """Mean and variance of f(x) for x ~ N(mean, variance)."""
+        inner = self._standardised(mean, variance)
+        return self._mean(inner), sum(self._covariance(inner, variance, i, j) for i, j in ((0, 0), (0, 1), (1, 1)))
+
+    def logit_mean(self, mean, variance):
+        """log E / (1 - E) for E = E[f(x)], with all digits where E is close to 0 or 1."""
+        inner = self._standardised(mean, variance)
+        upper, lower = self._mean(inner), self._mean([-h for h in inner])
+        return pt.log(upper + TINY) - pt.log(lower + TINY)
+
+    def _standardised(self, mean, variance):
+        return [s * mean / pt.sqrt(1 + s**2 * variance) for s in self.SCALES]
+
+    def _mean(self, inner):
+        return sum(p * ndtr(h) for p, h in zip(self.WEIGHTS, inner, strict=True))
+
+    def _covariance(self, inner, variance, i, j):
+        """The terms ij and ji of the variance."""
+        p, s, h, g = self.WEIGHTS, self.SCALES, inner[i], inner[j]
+        upper = pt.arctan(s[i] * s[j] * variance / pt.sqrt(1 + (s[i] ** 2 + s[j] ** 2) * variance))
+        integral = 0.0
+        for node, weight in self._quadrature:
+            sine = pt.sin(node * upper)
+            distance = h**2 / (1 + sine) if i == j else (h**2 - 2 * h * g * sine + g**2) / (2 - 2 * sine**2)
+            integral += weight * pt.exp(-distance)
+        return (1 if i == j else 2) * p[i] * p[j] / (2 * np.pi) * upper * integral
+
+
+class WangManningSigmoid:
+    """f(x) = 1 / (1 + exp(-x)), with the moments of the paper: cheap, but the variance is rough.
+
+        E = f(mean / sqrt(1 + pi variance / 8))
+        V = f(a (mean - b) / sqrt(1 + pi a^2 variance / 8)) - E^2,  a = 4 - 2 sqrt(2),  b = -log(sqrt(2) - 1)
+
+    The variance does not vanish with the variance of the input: f^2 and its approximation differ there.
+
+    References
+    ----------
+    Wang & Manning (2013), the paper's reference [29].
+    """
+
+    SLOPE = 4 - 2 * 2**0.5
+    SHIFT = np.log(2**0.5 + 1).item()
+
+    def __call__(self, x):
+        return pt.sigmoid(x)
+
+    def moments(self, mean, variance):
+        """Mean and variance of f(x) for x ~ N(mean, variance)."""
+        expectation = pt.sigmoid(self.logit_mean(mean, variance))
+        slope = self.SLOPE
+        second = pt.sigmoid(slope * (mean - self.SHIFT) / pt.sqrt(1 + np.pi / 8 * slope**2 * variance))
+        # The difference of two approximations: it falls below zero in the tails.
+        return expectation, pt.maximum(second - expectation**2, 0)
+
+    def logit_mean(self, mean, variance):
+        """log E / (1 - E) for E = E[f(x)]."""
+        return mean / pt.sqrt(1 + np.pi / 8 * variance)
+
+
+class Tanh:
+    """f(x) = tanh(x) = 2 sigmoid(2 x) - 1, with the moments of a sigmoid.
+
+    Parameters
+    ----------
+    sigmoid : Sigmoid or WangManningSigmoid
+    """
+
+    def __init__(self, sigmoid=None):
+        self.sigmoid = Sigmoid() if sigmoid is None else sigmoid
+
+    def __call__(self, x):
+        return pt.tanh(x)
+
+    def moments(self, mean, variance):
+        """Mean and variance of f(x) for x ~ N(mean, variance): 2 E - 1 and 4 V of the sigmoid at (2 mean, 4 variance)."""
+        expectation, spread = self.sigmoid.moments(2 * mean, 4 * variance)
+        return 2 * expectation - 1, 4 * spread
+
+
+def ndtr(x):
+    """Distribution function of the standard normal, accurate in its lower tail."""
+    return 0.5 * pt.erfc(-x * 0.5**0.5)
+
+
+TRANSFERS = {
+    "identity": Identity(),
+    "rectifier": Rectifier(),
+    "sigmoid": Sigmoid(),
+    "sigmoid_wang_manning": WangManningSigmoid(),
+    "tanh": Tanh(),
+    "tanh_wang_manning": Tanh(WangManningSigmoid()),
+}
