@@ -57,7 +57,8 @@ def compile_function(inputs, outputs, backend="auto"):
     Parameters
     ----------
     inputs : list of Variable
-        What the function takes, in this order. Variables inside the graph may be named, too: the graph is cut there.
+        What the function takes, in this order. Variables inside the graph may be named, too: the graph is
+        cut there.
     outputs : Variable or list of Variable
         What it returns: one array, or a list of them. They may be read-only.
     backend : str
@@ -88,7 +89,8 @@ class _JaxFunction:
         self._precision = lambda x64=pytensor.config.floatX == "float64": jax.enable_x64(x64)
         self._single = not isinstance(outputs, list | tuple)
         with self._precision(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Skipping Assert", UserWarning)  # of broadcasting; JAX has its own
+            # PyTensor's checks of broadcasting are left out; JAX has its own.
+            warnings.filterwarnings("ignore", "Skipping Assert", UserWarning)
             self._function = pytensor.function(inputs, outputs, mode=_jax_mode(), on_unused_input="ignore")
 
     def __call__(self, *arrays):

@@ -125,7 +125,8 @@ class Sigmoid:
 
     References
     ----------
-    Monahan & Stefanski (1992), of whose mixtures this is the one with two components, fitted anew; Plackett (1954).
+    Monahan & Stefanski (1992), of whose mixtures this is the one with two components, fitted anew; Plackett
+    (1954).
     """
 
     # Minimise the largest |f(x) - sum_i p_i Phi(s_i x)|: it is 5.10e-4, taken at eight points.
@@ -134,7 +135,9 @@ class Sigmoid:
 
     def __init__(self, n_nodes=2):
         nodes, weights = np.polynomial.legendre.leggauss(n_nodes)
-        self._quadrature = [(((1 + t) / 2).item(), (w / 2).item()) for t, w in zip(nodes, weights, strict=True)]
+        self._quadrature = [
+            (((1 + t) / 2).item(), (w / 2).item()) for t, w in zip(nodes, weights, strict=True)
+        ]
 
     def __call__(self, x):
         return pt.sigmoid(x)
@@ -142,7 +145,9 @@ class Sigmoid:
     def moments(self, mean, variance):
         """Mean and variance of f(x) for x ~ N(mean, variance)."""
         inner = self._standardised(mean, variance)
-        return self._mean(inner), sum(self._covariance(inner, variance, i, j) for i, j in ((0, 0), (0, 1), (1, 1)))
+        return self._mean(inner), sum(
+            self._covariance(inner, variance, i, j) for i, j in ((0, 0), (0, 1), (1, 1))
+        )
 
     def logit_mean(self, mean, variance):
         """log E / (1 - E) for E = E[f(x)], with all digits where E is close to 0 or 1."""
@@ -215,7 +220,7 @@ class Tanh:
         return pt.tanh(x)
 
     def moments(self, mean, variance):
-        """Mean and variance of f(x) for x ~ N(mean, variance): 2 E - 1 and 4 V of the sigmoid at (2 mean, 4 variance)."""
+        """Mean and variance of f(x): 2 E - 1 and 4 V of the sigmoid at (2 mean, 4 variance)."""
         expectation, spread = self.sigmoid.moments(2 * mean, 4 * variance)
         return 2 * expectation - 1, 4 * spread
 

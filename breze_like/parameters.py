@@ -49,7 +49,8 @@ class ParameterSet:
         Raises
         ------
         ValueError
-            If the name is taken, an entry of the shape is not a positive integer, or the layout is already fixed.
+            If the name is taken, an entry of the shape is not a positive integer, or the layout is already
+            fixed.
         """
         shape = tuple(shape)
         if name in self.shapes:

@@ -1,12 +1,12 @@
 """Recurrences over time, with gradients that do each matrix product once.
 
-The gradient of a plain `scan` multiplies everything out again on its way back, and adds up the gradient of the
-recurrent weights step by step. Here the way back keeps what the way forth computed, takes the derivatives
-of the transfer function of all steps at once, and forms the gradient of the weights as one product over all steps.
-Users see nothing of this: they write `pytensor.gradient.grad`.
+The gradient of a plain `scan` multiplies everything out again on its way back, and adds up the gradient of
+the recurrent weights step by step. Here the way back keeps what the way forth computed, takes the derivatives
+of the transfer function of all steps at once, and forms the gradient of the weights as one product over all
+steps. Users see nothing of this: they write `pytensor.gradient.grad`.
 
-Sequences are (n_steps, n_sequences, n); `real`, (n_steps, n_sequences, 1), is True where a step is real, and where
-it is not, a state stays as it was.
+Sequences are (n_steps, n_sequences, n); `real`, (n_steps, n_sequences, 1), is True where a step is real, and
+where it is not, a state stays as it was.
 """
 
 import pytensor
@@ -82,7 +82,7 @@ def fast_dropout_recurrence(
 
 
 def _fast_dropout_gradient(inputs, outputs, cotangents, transfer, reverse):
-    """Gradients with respect to all inputs but `real`, given the forward results and the gradients of the states."""
+    """Gradients with respect to all inputs but `real`, from the results and the gradients of the states."""
     _, _, real, recurrent, initial_mean, initial_variance, p_keep = inputs
     h_mean, h_variance, b_mean, b_variance = outputs
     g_mean, g_variance = cotangents
@@ -91,7 +91,10 @@ def _fast_dropout_gradient(inputs, outputs, cotangents, transfer, reverse):
 
     # Derivatives of the two moments of f with respect to the two of b, element by element.
     f_mean, f_variance = transfer.moments(b_mean, b_variance)
-    jacobian = [*pt.grad(f_mean.sum(), [b_mean, b_variance]), *pt.grad(f_variance.sum(), [b_mean, b_variance])]
+    jacobian = [
+        *pt.grad(f_mean.sum(), [b_mean, b_variance]),
+        *pt.grad(f_variance.sum(), [b_mean, b_variance]),
+    ]
 
     def step(real, g_m, g_v, m_m, m_v, v_m, v_v, h_mean, carried_m, carried_v, transposed, squared, p_keep):
         g_m, g_v = g_m + carried_m, g_v + carried_v

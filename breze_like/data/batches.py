@@ -59,9 +59,7 @@ def _check_sequence(sequence, n_features, binary, name):
     if values.ndim != 2:
         raise ValueError(f"{name} must be 2-D, (n_steps, n_features), got shape {values.shape}")
     if 0 in values.shape:
-        raise ValueError(
-            f"{name} must have a step and a feature at least, got shape {values.shape}"
-        )
+        raise ValueError(f"{name} must have a step and a feature at least, got shape {values.shape}")
     if n_features is not None and values.shape[1] != n_features:
         raise ValueError(f"{name} must have {n_features} features, got {values.shape[1]}")
     if binary:

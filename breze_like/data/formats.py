@@ -76,9 +76,7 @@ def _reader(start):
     for magic, reader in readers.items():
         if start.startswith(magic):
             return reader
-    raise ValueError(
-        f"must be a MATLAB, HDF5, JSON or pickle file, got one that begins with {start[:16]!r}"
-    )
+    raise ValueError(f"must be a MATLAB, HDF5, JSON or pickle file, got one that begins with {start[:16]!r}")
 
 
 @contextmanager
@@ -153,9 +151,7 @@ def _check_list(value, name):
 
 def _rolls(name, splits, **attributes):
     """Data set of binary sequences of 88 keys, which are checked before anything else is."""
-    checked = {
-        split: check_sequences(sequences, N_KEYS, name=split) for split, sequences in splits.items()
-    }
+    checked = {split: check_sequences(sequences, N_KEYS, name=split) for split, sequences in splits.items()}
     return Dataset(name, **checked, **attributes)
 
 

@@ -1,4 +1,4 @@
-"""Distributions of frames, processes of latents, approximate posteriors, and divergences between the last two."""
+"""Distributions of frames, priors and approximate posteriors of latent sequences, divergences of these."""
 
 from breze_like.distributions.base import Distribution
 from breze_like.distributions.bernoulli import Bernoulli

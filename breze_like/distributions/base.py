@@ -8,7 +8,7 @@ class Distribution(ABC):
 
     @abstractmethod
     def log_prob(self, x):
-        """Logarithm of the density or probability of x, shape (..., n), summed over features: shape (...), nats."""
+        """Log-density or log-probability, nats, of x of shape (..., n), summed over features: shape (...)."""
 
     @abstractmethod
     def sample(self, noise):

@@ -6,7 +6,7 @@ from breze_like.distributions.base import Distribution
 
 
 class Bernoulli(Distribution):
-    """Independent binary variables, given by their logits log(p / (1 - p)), which keep all digits of p near 0 and 1.
+    """Independent binary variables, by their logits log(p / (1 - p)): these keep all digits near 0 and 1.
 
     Parameters
     ----------

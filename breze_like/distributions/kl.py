@@ -2,8 +2,8 @@
 
 >>> kl_divergence(GaussMarkov(a, m, v, mask), WienerProcess())  # (n_steps, n_sequences), nats
 
-A pair of classes is served by the function that is registered for them, or for the nearest classes above them;
-`register` adds pairs for classes of one's own.
+A pair of classes is served by the function that is registered for them, or for the nearest classes above
+them; `register` adds pairs for classes of one's own.
 """
 
 import pytensor.tensor as pt
@@ -39,7 +39,8 @@ def kl_divergence(q, p):
 
     Returns
     -------
-    TensorVariable, shape (n_steps, n_sequences), nats; 0 where the mask of q is 0. The sum over steps is the divergence.
+    TensorVariable, shape (n_steps, n_sequences), nats; 0 where the mask of q is 0. The sum over steps is the
+    divergence.
 
     Raises
     ------
@@ -89,12 +90,12 @@ def _gaussian(second_moment, innovation_variance):
 
 
 def independent_increments_kl(q, p):
-    """The published objective in place of the divergence from a diagonal q to the Wiener process; not a bound.
+    """What was published for the divergence from a diagonal q to the Wiener process; it bounds nothing.
 
         1/2 sum_t [v_t + v_{t-1} + (m_t - m_{t-1})^2 - 1 - log(v_t + v_{t-1})]
 
-    It takes the increments of q for independent. Neighbours share a z, so they are not, and the sum is smaller than
-    the divergence by 1/2 sum_t log(1 + v_{t-1} / v_t).
+    It takes the increments of q for independent. Neighbours share a z, so they are not, and the sum is
+    smaller than the divergence by 1/2 sum_t log(1 + v_{t-1} / v_t).
 
     Parameters
     ----------

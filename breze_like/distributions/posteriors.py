@@ -8,8 +8,9 @@ class          a_t              z
 `GaussMarkov`  between 0 and 1  both of them, and all between
 ============== ================ =================================================
 
-Everything that follows from a, m and v stands once, in `MarkovPosterior`; the three differ in how a sum over time
-is taken. Shapes are (n_steps, n_sequences, n_latents), and masks (n_steps, n_sequences), as in `processes`.
+Everything that follows from a, m and v stands once, in `MarkovPosterior`; the three differ in how a sum over
+time is taken. Shapes are (n_steps, n_sequences, n_latents), and masks (n_steps, n_sequences), as in
+`processes`.
 """
 
 from abc import ABC, abstractmethod
@@ -62,7 +63,7 @@ class MarkovPosterior(ABC):
     @property
     @abstractmethod
     def statistics(self):
-        """The variables that the recognition network determines, a list: given them, z needs nothing else of x."""
+        """The variables that the recognition network determines: given them, q needs nothing else of x."""
 
     @abstractmethod
     def accumulate(self, coefficient, u):
@@ -104,7 +105,7 @@ class MarkovPosterior(ABC):
         return self.mask * normal_log_density(z, expected, self.innovation_variance).sum(axis=-1)
 
     def responses(self):
-        """dz_t / d(innovation of step s), shape (n_steps t, n_steps s, n_sequences, n_latents); 0 in the padding."""
+        """dz_t / d(innovation of step s), (n_steps t, n_steps s, n_sequences, n_latents); 0 in padding."""
         like = pt.ones_like(self.offset)
         impulses = pt.eye(like.shape[0], dtype=like.dtype)[:, :, None, None] * self._masked(like)[:, None]
         return self.accumulate((self.coefficient * like)[:, None], impulses)

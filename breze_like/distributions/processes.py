@@ -85,7 +85,8 @@ class GaussianProcess(Process):
     def whitening(self, mask):
         """What turns z into independent standard normal variables, in order of time.
 
-        With K = L L', z_t given z_1, ..., z_{t-1} has standard deviation L[t, t], and (L^-1 z)_t is standard normal.
+        With K = L L', z_t given z_1, ..., z_{t-1} has standard deviation L[t, t], and (L^-1 z)_t is standard
+        normal.
 
         Parameters
         ----------
@@ -99,8 +100,11 @@ class GaussianProcess(Process):
             log L[t, t], likewise.
         """
         cholesky = self._cholesky(mask)
-        inverse = pt.linalg.solve_triangular(cholesky, pt.eye(cholesky.shape[0], dtype=mask.dtype), lower=True)
-        # The place of each step in its own sequence: L of a shorter sequence is the corner of that of a longer one.
+        inverse = pt.linalg.solve_triangular(
+            cholesky, pt.eye(cholesky.shape[0], dtype=mask.dtype), lower=True
+        )
+        # The place of each step in its own sequence: L of a shorter sequence is the corner of that of a
+        # longer one.
         steps = _count(mask, "int64")[:, None] - 1 - pt.argmax(mask, axis=0)[None, :]
         place = pt.maximum(steps, 0).T
         real = mask.T

@@ -12,8 +12,8 @@ from breze_like.parameters import ParameterSet
 class Model:
     """A graph with parameters.
 
-    A subclass makes its layers, then fills `inputs` and `expressions`; both map names to symbolic variables, so that
-    everything that the mathematics names can be looked at, compiled and differentiated.
+    A subclass makes its layers, then fills `inputs` and `expressions`; both map names to symbolic variables,
+    so that everything that the mathematics names can be looked at, compiled and differentiated.
 
     Parameters
     ----------
@@ -26,7 +26,8 @@ class Model:
     layers : list
         In the order of their initialisation.
     inputs : dict of str to TensorVariable
-        ``"observations"`` (n_steps, n_sequences, n_visible), ``"mask"`` (n_steps, n_sequences), and what else is fed in.
+        ``"observations"`` (n_steps, n_sequences, n_visible), ``"mask"`` (n_steps, n_sequences), and what
+        else is fed in.
     expressions : dict of str to TensorVariable
         ``"loss"``, the training objective in nats per time step, and all named quantities.
     training_inputs : tuple of str
@@ -43,6 +44,7 @@ class Model:
         self.expressions = {}
         self.training_inputs = ("observations", "mask")
         self.config = {}
+        self._functions = {}
 
     def initialize(self, rng, initialization=None):
         """Draw new parameters.
@@ -72,24 +74,31 @@ class Model:
         return named[name]
 
     def function(self, inputs, outputs):
-        """Compile a function of NumPy arrays that uses the parameters as they are when it is called.
+        """A compiled function of NumPy arrays that uses the parameters as they are when it is called.
+
+        It is compiled once; asking for the same one again is free.
 
         Parameters
         ----------
         inputs : list of str or TensorVariable
             What the function takes. Expressions inside the graph are allowed: the graph is cut there.
         outputs : str, TensorVariable, or list of these
-            What it returns: names of inputs or expressions, ``"gradient"`` of the loss with respect to the flat
-            vector of parameters, or variables made from them.
+            What it returns: names of inputs or expressions, ``"gradient"`` of the loss with respect to the
+            flat vector of parameters, or variables made from them.
 
         Raises
         ------
         ValueError
             If a name is unknown.
         """
-        variables = [self._variable(i) for i in inputs]
         single = not isinstance(outputs, list | tuple)
-        results = self._variable(outputs) if single else [self._variable(o) for o in outputs]
+        variables = tuple(self._variable(i) for i in inputs)
+        results = self._variable(outputs) if single else tuple(self._variable(o) for o in outputs)
+        if (variables, results) not in self._functions:
+            self._functions[variables, results] = self._compile(variables, results)
+        return self._functions[variables, results]
+
+    def _compile(self, variables, results):
         compiled = backends.compile_function([self.parameters.flat, *variables], results, self.backend)
         dtypes = [v.dtype for v in variables]
 
@@ -118,7 +127,9 @@ def choose(argument, value, choices):
     if not isinstance(value, str):
         return value
     if value not in choices:
-        raise ValueError(f"{argument} must be one of {sorted(choices)} or an object of that kind, got {value!r}")
+        raise ValueError(
+            f"{argument} must be one of {sorted(choices)} or an object of that kind, got {value!r}"
+        )
     return choices[value]
 
 

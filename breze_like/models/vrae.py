@@ -46,7 +46,8 @@ class VRAE(Model):
     kl : "exact", "independent_increments" or callable of (q, p)
         The term of the loss. The second one is the published objective: it bounds nothing (see
         `independent_increments_kl`). The exact divergence is always at hand as ``"kl"``.
-    emission : "bernoulli", "gaussian_fixed", "gaussian_shared", "gaussian_per_step" or a factory as in `emissions`
+    emission : "bernoulli", "gaussian_fixed", "gaussian_shared", "gaussian_per_step" or a factory
+        See `emissions`.
     transfer : "tanh", "tanh_wang_manning", "rectifier" or an object with `moments`
         Of the hidden units.
     recognition_p_keep, generative_p_keep : float or "learned"
@@ -59,10 +60,11 @@ class VRAE(Model):
     inputs
         ``"observations"``, ``"mask"``, ``"noise"`` (n_steps, n_sequences, n_latent), ``"kl_weight"`` ().
     expressions
-        ``"recognition/mean"`` and ``"recognition/variance"``, of z_t under q, (n_steps, n_sequences, n_latent);
-        ``"latents"``, likewise; ``"emission/mean"`` (n_steps, n_sequences, n_visible); ``"kl"``, ``"kl/objective"``,
-        ``"emission/log_prob"``, ``"prior/log_prob"``, ``"posterior/log_prob"``, all (n_steps, n_sequences), nats, 0 in
-        the padding; ``"reconstruction"``, the emission's mean at the mode of q; ``"loss"`` ().
+        ``"recognition/mean"`` and ``"recognition/variance"``, of z_t under q, and ``"latents"``, a draw
+        from q, (n_steps, n_sequences, n_latent); ``"emission/mean"``, given that draw, and
+        ``"reconstruction"``, given the mode of q, (n_steps, n_sequences, n_visible); ``"kl"``,
+        ``"emission/log_prob"``, ``"objective"`` and ``"log_weight"``, that is log p(x, z) / q(z | x), all
+        (n_steps, n_sequences), nats, 0 in the padding; ``"loss"`` ().
 
     Raises
     ------
@@ -99,11 +101,15 @@ class VRAE(Model):
 
         layer = partial(FastDropoutBidirectional, self.parameters, transfer=transfer)
         n_outputs = self.posterior_class.n_outputs * n_latent
-        self.recognition = Stack(partial(layer, p_keep=recognition_p_keep), "recognition", n_visible, n_hiddens)
+        self.recognition = Stack(
+            partial(layer, p_keep=recognition_p_keep), "recognition", n_visible, n_hiddens
+        )
         self.recognition_output = FastDropoutAffine(
             self.parameters, "recognition/output", n_hiddens[-1], n_outputs, recognition_p_keep
         )
-        self.generative = Stack(partial(layer, p_keep=generative_p_keep), "generative", n_latent, n_hiddens[::-1])
+        self.generative = Stack(
+            partial(layer, p_keep=generative_p_keep), "generative", n_latent, n_hiddens[::-1]
+        )
         self.emission = choose("emission", emission, EMISSIONS)(
             self.parameters, "generative/emission", n_hiddens[0], n_visible, generative_p_keep
         )
@@ -165,9 +171,8 @@ class VRAE(Model):
             "emission/mean": y.mean,
             "emission/log_prob": log_prob,
             "kl": kl,
-            "kl/objective": objective_kl,
-            "prior/log_prob": self.prior.log_prob(z, mask),
-            "posterior/log_prob": q.log_prob(z),
+            "objective": objective_kl - log_prob,
+            "log_weight": log_prob + self.prior.log_prob(z, mask) - q.log_prob(z),
             "reconstruction": self.generate(q.mode, mask).mean,
             "loss": per_step(kl_weight * objective_kl - log_prob, mask),
         }

@@ -1,134 +1,12 @@
-"""Layers: they own their weights, and map symbolic variables to symbolic variables.
+"""Recurrent layers, one way and both ways, deterministic and fast-dropout."""
 
-A layer declares its parameters when it is made, in the `ParameterSet` that it is given, and uses them when
-it is called: make all layers first, then call them. Deterministic layers map arrays to arrays, fast-dropout
-layers map (mean, variance) to (mean, variance). Sequences are time-major, (n_steps, n_sequences, n_units),
-with a mask (n_steps, n_sequences), positive where a step is real. Where it is not, a recurrent layer's state
-stays what it was, so that the first real step of a padded sequence follows the initial state.
-
-References
-----------
-Bayer & Osendorfer (2014), appendix; Bayer et al. (2013), On fast dropout and its applicability to recurrent networks.
-"""
-
-import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from breze_like.moments import Tanh, affine, product
+from breze_like.layers.base import Layer
+from breze_like.layers.feedforward import Affine, FastDropoutAffine, keep_probability
+from breze_like.moments import Tanh
 from breze_like.recurrence import fast_dropout_recurrence
-
-
-class Layer:
-    """Something with parameters of its own, named ``name/...``, and with other layers inside."""
-
-    def __init__(self, parameters, name):
-        self.parameters = parameters
-        self.name = name
-
-    def declare(self, name, shape):
-        self.parameters.declare(f"{self.name}/{name}", shape)
-
-    def __getitem__(self, name):
-        return self.parameters[f"{self.name}/{name}"]
-
-    def view(self, name):
-        """NumPy view of the parameter called `name` here."""
-        return self.parameters.view(f"{self.name}/{name}")
-
-    def initialize(self, rng, initialization):
-        """Draw starting values, from a `numpy.random.Generator` and by an `Initialization`; the rest stays 0."""
-
-
-class FixedKeep:
-    """A probability to keep a unit that is given.
-
-    Raises
-    ------
-    ValueError
-        If it is not in (0, 1].
-    """
-
-    def __init__(self, p_keep):
-        if not 0 < p_keep <= 1:
-            raise ValueError(f"p_keep must be 'learned' or in (0, 1], got {p_keep!r}")
-        self.p_keep = float(p_keep)
-
-    def __call__(self):
-        return pt.as_tensor(np.asarray(self.p_keep, pytensor.config.floatX))
-
-    def initialize(self, rng, initialization):
-        """Nothing to draw."""
-
-
-class LearnedKeep(Layer):
-    """A probability to keep a unit that is a parameter: 0.025 + 0.95 sigmoid(theta), so it stays off 0 and 1."""
-
-    INITIAL = 0.9
-
-    def __init__(self, parameters, name):
-        super().__init__(parameters, name)
-        self.declare("logit", (1,))
-
-    def __call__(self):
-        return 0.025 + 0.95 * pt.sigmoid(self["logit"][0])
-
-    def initialize(self, rng, initialization):
-        share = (self.INITIAL - 0.025) / 0.95
-        self.view("logit")[...] = np.log(share / (1 - share))
-
-
-def keep_probability(parameters, name, p_keep):
-    """A `LearnedKeep` for ``"learned"``, else a `FixedKeep` of the number."""
-    return LearnedKeep(parameters, name) if p_keep == "learned" else FixedKeep(p_keep)
-
-
-class Affine(Layer):
-    """x W + b.
-
-    Parameters
-    ----------
-    parameters : ParameterSet
-    name : str
-    n_in, n_out : int
-    """
-
-    def __init__(self, parameters, name, n_in, n_out):
-        super().__init__(parameters, name)
-        self.declare("weights", (n_in, n_out))
-        self.declare("bias", (n_out,))
-
-    def __call__(self, x):
-        """x of shape (..., n_in) to (..., n_out)."""
-        return product(x, self["weights"]) + self["bias"]
-
-    def initialize(self, rng, initialization):
-        weights = self.view("weights")
-        weights[...] = initialization.weights(rng, weights.shape)
-
-
-class FastDropoutAffine(Affine):
-    """Moments of (d x) W + b with dropout d; see `moments.affine`.
-
-    Parameters
-    ----------
-    parameters, name, n_in, n_out
-        As for `Affine`.
-    p_keep : float or "learned"
-        Probability to keep an input.
-    """
-
-    def __init__(self, parameters, name, n_in, n_out, p_keep):
-        super().__init__(parameters, name, n_in, n_out)
-        self.p_keep = keep_probability(parameters, f"{name}/p_keep", p_keep)
-
-    def __call__(self, mean, variance):
-        """Moments of shape (..., n_in) to moments of shape (..., n_out)."""
-        return affine(mean, variance, self["weights"], self["bias"], self.p_keep())
-
-    def initialize(self, rng, initialization):
-        super().initialize(rng, initialization)
-        self.p_keep.initialize(rng, initialization)
 
 
 class Chain(Layer):
@@ -208,7 +86,6 @@ class FastDropoutChain(Chain):
 
     def __call__(self, mean, variance, mask):
         """Moments of the states from moments of the preactivations, all (n_steps, n_sequences, n_hidden)."""
-
         initial_mean = self._broadcast(self["initial_mean"], mask)
         return fast_dropout_recurrence(
             mean,
@@ -268,7 +145,8 @@ class FastDropoutRecurrent(Layer):
     parameters, name, n_in, n_hidden
         As for `Recurrent`.
     p_keep : float or "learned"
-        Probability to keep an input, and probability to keep a unit of the state; if learned, each on its own.
+        Probability to keep an input, and probability to keep a unit of the state; if learned, each on its
+        own.
     transfer : object with `moments`, by default `Tanh()`
     initial_variance : float
         Variance of the initial state.
@@ -294,7 +172,7 @@ class FastDropoutRecurrent(Layer):
         ]
 
     def __call__(self, mean, variance, mask):
-        """Moments of shape (n_steps, n_sequences, n_in) to moments of shape (n_steps, n_sequences, n_hidden)."""
+        """Moments of shape (n_steps, n_sequences, n_in) to moments of (n_steps, n_sequences, n_hidden)."""
         mean, variance = self.input(mean, variance)
         means, variances = zip(*(chain(mean, variance, mask) for chain in self.chains), strict=True)
         return sum(means) / len(means), sum(variances) / len(variances) ** 2
@@ -305,7 +183,7 @@ class FastDropoutRecurrent(Layer):
 
 
 class FastDropoutBidirectional(FastDropoutRecurrent):
-    """Two chains with the same input: (forward + backward) / 2 in the mean, (forward + backward) / 4 in the variance."""
+    """Two chains with the same input: (forward + backward) / 2 in the mean, / 4 in the variance."""
 
     directions = ("forward", "backward")
 
@@ -338,7 +216,7 @@ class Stack:
         ]
 
     def __call__(self, *signal, mask):
-        """An array, or the two moments, of shape (n_steps, n_sequences, n_in), to the same of the last layer."""
+        """An array, or two moments, of shape (n_steps, n_sequences, n_in), to the same of the last layer."""
         for layer in self.layers:
             output = layer(*signal, mask)
             signal = output if isinstance(output, tuple) else (output,)

@@ -1,0 +1,37 @@
+"""Layers: they own their weights, and map symbolic variables to symbolic variables.
+
+A layer declares its parameters when it is made, in the `ParameterSet` that it is given, and uses them when
+it is called: make all layers first, then call them. Deterministic layers map arrays to arrays, fast-dropout
+layers map (mean, variance) to (mean, variance). Sequences are time-major, (n_steps, n_sequences, n_units),
+with a mask (n_steps, n_sequences), positive where a step is real. Where it is not, a recurrent layer's state
+stays what it was, so that the first real step of a padded sequence follows the initial state.
+
+References
+----------
+Bayer & Osendorfer (2014), appendix; Bayer et al. (2013), On fast dropout and its applicability to recurrent
+networks.
+"""
+
+from breze_like.layers.base import Layer
+from breze_like.layers.feedforward import Affine, FastDropoutAffine, FixedKeep, LearnedKeep, keep_probability
+from breze_like.layers.recurrent import (
+    Bidirectional,
+    FastDropoutBidirectional,
+    FastDropoutRecurrent,
+    Recurrent,
+    Stack,
+)
+
+__all__ = [
+    "Affine",
+    "Bidirectional",
+    "FastDropoutAffine",
+    "FastDropoutBidirectional",
+    "FastDropoutRecurrent",
+    "FixedKeep",
+    "Layer",
+    "LearnedKeep",
+    "Recurrent",
+    "Stack",
+    "keep_probability",
+]
