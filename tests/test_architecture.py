@@ -152,7 +152,7 @@ def test_accepts_the_order(tree):
         ("breze_like/layers", "import breze_like"),
         ("breze_like/models/base", "from ..training import fit"),
         ("breze_like/moments", "from breze_like.distributions.base import Distribution"),
-        ("breze_like/distributions/normal", "from breze_like.moments import tanh"),
+        ("breze_like/recurrence", "from breze_like.distributions.processes import previous"),
         ("breze_like/training", "from breze_like.tasks import impute"),
         ("breze_like/training", "import experiments.train"),
         ("breze_like/__init__", "from experiments import train"),

@@ -1,0 +1,224 @@
+"""Check symbolic gradients against finite differences, in double precision.
+
+    python -m experiments.check_gradients [--json] [--backend jax]
+
+Prints one row for each component and model: the largest error of its gradient over all entries, relative to the
+entry's size or to a thousandth of the largest entry, whichever is more. The exit status is 1 if a row exceeds 1e-5.
+"""
+
+import argparse
+import json
+import sys
+import zlib
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+from breze_like import moments
+from breze_like.backends import compile_function
+from breze_like.distributions import (
+    Bernoulli,
+    Diagonal,
+    DiagonalNormal,
+    GaussianProcess,
+    GaussMarkov,
+    Increments,
+    WhiteNoise,
+    WienerProcess,
+    independent_increments_kl,
+    kl_divergence,
+)
+from breze_like.models import FDRNN, RNN, VRAE
+from breze_like.models.emissions import EMISSIONS
+from breze_like.recurrence import fast_dropout_recurrence, linear_recurrence
+from experiments import command_line
+
+TOLERANCE = 1e-5
+STEP = 1e-3
+
+# Sizes of everything here: steps, sequences, units. The mask pads the second sequence in front.
+SHAPE = (4, 2, 3)
+MASK = np.array([[1, 0], [1, 0], [1, 1], [1, 1]], float)
+
+
+def finite_differences(f, x):
+    """Gradient of a scalar function of a vector by central differences of fourth order."""
+    gradient = np.empty_like(x)
+    for i in range(x.size):
+        e = np.zeros_like(x)
+        e[i] = STEP
+        gradient[i] = (8 * (f(x + e) - f(x - e)) - f(x + 2 * e) + f(x - 2 * e)) / (12 * STEP)
+    return gradient
+
+
+def largest_error(gradient, reference):
+    """Largest relative error of an entry; entries below a thousandth of the largest one count as that."""
+    size = np.maximum(np.abs(reference), 1e-3 * np.abs(reference).max() + 1e-12)
+    return float((np.abs(gradient - reference) / size).max())
+
+
+class Arguments:
+    """Cuts one flat symbolic vector into the arguments of a component, with random values."""
+
+    def __init__(self, rng):
+        self.rng = rng
+        self.flat = pt.vector("arguments")
+        self.values = []
+
+    def __call__(self, shape=SHAPE, positive=False):
+        start, size = sum(v.size for v in self.values), int(np.prod(shape, dtype=int))
+        self.values.append(self.rng.standard_normal(size) * 0.7)
+        part = self.flat[start : start + size].reshape(shape)
+        return pt.softplus(part) + 0.1 if positive else part
+
+
+def weighted(rng, *outputs):
+    """A scalar that depends on every entry of the outputs: a sum with random weights."""
+    return sum(
+        (pt.as_tensor(rng.standard_normal(o.type.ndim * (1,))) * pt.sin(o + 0.3)).sum() for o in outputs
+    )
+
+
+def transfer(function):
+    return lambda a, mask: function.moments(a(), a(positive=True))
+
+
+def posterior(kind, a, mask):
+    m, v = a(), a(positive=True)
+    return GaussMarkov(pt.sigmoid(a()), m, v, mask) if kind is GaussMarkov else kind(m, v, mask)
+
+
+def chain(reverse):
+    def outputs(a, mask):
+        n = SHAPE[2]
+        real = pt.gt(mask, 0)[:, :, None]
+        initial = a(SHAPE[1:]), a(SHAPE[1:], positive=True)
+        p_keep = pt.sigmoid(a(()))
+        return fast_dropout_recurrence(
+            a(), a(positive=True), real, a((n, n)), *initial, p_keep, moments.Tanh(), reverse
+        )
+
+    return outputs
+
+
+def squared_exponential(t, r):
+    return pt.exp(-((t - r) ** 2) / 8) + 0.1 * pt.eq(t, r)
+
+
+PRIORS = {"white": WhiteNoise(), "wiener": WienerProcess(), "gp": GaussianProcess(squared_exponential)}
+POSTERIORS = {"diagonal": Diagonal, "increments": Increments, "gauss_markov": GaussMarkov}
+
+COMPONENTS = {
+    "moments/dropout": lambda a, mask: moments.dropout(a(), a(positive=True), pt.sigmoid(a(()))),
+    "moments/affine": lambda a, mask: moments.affine(
+        a(), a(positive=True), a((3, 2)), a((2,)), pt.sigmoid(a(()))
+    ),
+    **{f"transfer/{name}": transfer(f) for name, f in moments.TRANSFERS.items()},
+    "logit_mean/sigmoid": lambda a, mask: [moments.Sigmoid().logit_mean(a(), a(positive=True))],
+    "logit_mean/sigmoid_wang_manning": lambda a, mask: [
+        moments.WangManningSigmoid().logit_mean(a(), a(positive=True))
+    ],
+    "recurrence/fast_dropout/forward": chain(False),
+    "recurrence/fast_dropout/backward": chain(True),
+    "recurrence/linear": lambda a, mask: [linear_recurrence(pt.sigmoid(a()), a())],
+    "distribution/normal": lambda a, mask: [DiagonalNormal(a(), a(positive=True)).log_prob(a())],
+    "distribution/bernoulli": lambda a, mask: [Bernoulli(a()).log_prob(pt.sigmoid(a()))],
+    **{f"prior/{n}": lambda a, mask, p=p: [p.log_prob(a(), mask)] for n, p in PRIORS.items()},
+    **{
+        f"posterior/{n}/sample": lambda a, mask, q=q: [posterior(q, a, mask).sample(a())]
+        for n, q in POSTERIORS.items()
+    },
+    **{
+        f"posterior/{n}/log_prob": lambda a, mask, q=q: [posterior(q, a, mask).log_prob(a())]
+        for n, q in POSTERIORS.items()
+    },
+    **{
+        f"kl/{n}/{m}": lambda a, mask, q=q, p=p: [kl_divergence(posterior(q, a, mask), p)]
+        for n, q in POSTERIORS.items()
+        for m, p in PRIORS.items()
+    },
+    "kl/independent_increments": lambda a, mask: [
+        independent_increments_kl(posterior(Diagonal, a, mask), WienerProcess())
+    ],
+}
+
+MODELS = {
+    "model/rnn": lambda backend: RNN(3, (3, 2), backend=backend),
+    "model/fdrnn": lambda backend: FDRNN(3, (3, 2), p_keep="learned", backend=backend),
+    **{
+        f"model/vrae/{posterior}/{prior}": lambda backend, q=posterior, p=prior: VRAE(
+            3, 2, (3, 2), posterior=q, prior=p, backend=backend
+        )
+        for posterior, prior in (("diagonal", "white"), ("increments", "wiener"), ("gauss_markov", "wiener"))
+    },
+    "model/vrae/published": lambda backend: VRAE(
+        3, 2, (3,), posterior="diagonal", kl="independent_increments", backend=backend
+    ),
+    **{
+        f"model/vrae/{emission}": lambda backend, e=emission: VRAE(3, 2, (3,), emission=e, backend=backend)
+        for emission in EMISSIONS
+        if emission != "bernoulli"
+    },
+}
+
+
+def check_component(outputs, rng, backend):
+    arguments, mask = Arguments(rng), pt.as_tensor(MASK)
+    loss = weighted(rng, *outputs(arguments, mask))
+    f = compile_function([arguments.flat], [loss, pt.grad(loss, arguments.flat)], backend)
+    x = np.concatenate(arguments.values)
+    return largest_error(f(x)[1], finite_differences(lambda v: float(f(v)[0]), x))
+
+
+def check_model(make, rng, backend):
+    model = make(backend)
+    data = model.parameters.data
+    data[...] = 0.5 * rng.standard_normal(data.size)
+    values = {
+        "observations": rng.integers(0, 2, SHAPE) * MASK[:, :, None],
+        "mask": MASK,
+        "noise": model.draw_noise(rng, *SHAPE[:2]),
+        "kl_weight": 0.7,
+    }
+    inputs = [values[name] for name in model.training_inputs]
+    f = model.function(model.training_inputs, ["loss", "gradient"])
+
+    def loss(x):
+        data[...] = x
+        return float(f(*inputs)[0])
+
+    x = data.copy()
+    return largest_error(f(*inputs)[1], finite_differences(loss, x))
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    parser.add_argument("--backend", default="auto", help="auto, jax, cvm or numba")
+    parser.add_argument("--only", default="", help="check the rows whose name contains this")
+    options = parser.parse_args(arguments)
+    pytensor.config.floatX = "float64"
+
+    checks = {name: (check_component, case) for name, case in COMPONENTS.items()}
+    checks |= {name: (check_model, case) for name, case in MODELS.items()}
+    errors = {}
+    for name, (check, case) in checks.items():
+        if options.only in name:
+            # A seed of its own for each row: a row does not depend on the rows before it.
+            errors[name] = check(case, np.random.default_rng(zlib.crc32(name.encode())), options.backend)
+            if not options.json:
+                print(f"{name:40s} {errors[name]:9.2e} {verdict(errors[name])}", flush=True)
+    if not errors:
+        raise ValueError(f"--only must be part of a row's name, got {options.only!r}")
+    if options.json:
+        print(json.dumps({"tolerance": TOLERANCE, "largest_relative_error": errors}))
+    return int(any(verdict(e) == "FAILED" for e in errors.values()))
+
+
+def verdict(error):
+    return "ok" if error <= TOLERANCE else "FAILED"  # also of a NaN
+
+
+if __name__ == "__main__":
+    command_line.run(lambda: main(sys.argv[1:]))

@@ -1,0 +1,22 @@
+"""What all scripts do alike: single precision, and one clear line for whatever goes wrong."""
+
+import sys
+
+import pytensor
+
+
+def run(main):
+    """Run a script's `main`, a function of nothing, and exit with its status.
+
+    Bad input ends with one line on standard error and status 2, Ctrl-C with status 130.
+    """
+    pytensor.config.floatX = "float32"
+    try:
+        status = main()
+    except (ValueError, OSError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        status = 2
+    except KeyboardInterrupt:
+        print("stopped; what is done is saved, the same command with --resume goes on", file=sys.stderr)
+        status = 130
+    sys.exit(status)
