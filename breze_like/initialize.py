@@ -52,7 +52,9 @@ class Initialization:
     n_incoming : int
         Recurrent connections into each unit, at most (the paper's nu).
     spectral_radius : float
-        Of each recurrent weight matrix (the paper's rho).
+        Of each recurrent weight matrix (the paper's rho). A small one starts close to a feed-forward
+        network: what a step says reaches its latents at once, before the divergence can drive them to the
+        prior.
 
     Raises
     ------
@@ -62,7 +64,7 @@ class Initialization:
 
     weight_scale: float = 1.0
     n_incoming: int = 25
-    spectral_radius: float = 1.0
+    spectral_radius: float = 0.1
 
     def __post_init__(self):
         for name, value in vars(self).items():

@@ -17,6 +17,59 @@ from pytensor.gradient import DisconnectedType, disconnected_type
 from breze_like.moments import dropout
 
 
+def recurrence(preactivation, real, recurrent, initial, transfer, reverse=False):
+    """h_t = f(a_t + h_{t-1} R).
+
+    Parameters
+    ----------
+    preactivation : TensorVariable, shape (n_steps, n_sequences, n)
+        a.
+    real, recurrent, transfer, reverse
+        As for `fast_dropout_recurrence`; the transfer is called.
+    initial : TensorVariable, shape (n_sequences, n)
+        h_0.
+
+    Returns
+    -------
+    TensorVariable, shape (n_steps, n_sequences, n)
+    """
+
+    def step(real, a, h, recurrent):
+        b = a + h @ recurrent
+        return pt.switch(real, transfer(b), h), b
+
+    arguments = [preactivation, real, recurrent, initial]
+    inputs = [a.type() for a in arguments]
+    preactivation, real, recurrent, initial = inputs
+    outputs = _scan(step, [real, preactivation], [initial, None], [recurrent], reverse)
+
+    def pullback(inputs, outputs, cotangents):
+        by_preactivation, *others = backward(*inputs, *outputs, cotangents[0])
+        return [by_preactivation, disconnected_type(), *others]
+
+    kept, cotangent = [o.type() for o in outputs], outputs[0].type()
+    gradient = _recurrence_gradient(inputs, kept, cotangent, transfer, reverse)
+    backward = _Loop([*inputs, *kept, cotangent], gradient, [0, 2, 3])
+    h, _ = _Loop(inputs, outputs, [0, 0], pullback, disconnected=[1])(*arguments)
+    return h
+
+
+def _recurrence_gradient(inputs, outputs, cotangent, transfer, reverse):
+    """Gradients with respect to all inputs but `real`, from the results and the gradient of the states."""
+    _, real, recurrent, initial = inputs
+    h, b = outputs
+    (derivative,) = pt.grad(transfer(b).sum(), [b])
+
+    def step(real, g, derivative, carried, transposed):
+        g = g + carried
+        by_b = pt.switch(real, g * derivative, 0.0)
+        return by_b @ transposed + pt.switch(real, 0.0, g), by_b
+
+    sequences = [real, cotangent, derivative]
+    back, by_b = _scan(step, sequences, [pt.zeros_like(initial), None], [recurrent.T], not reverse)
+    return [by_b, _outer(_before(h, initial, reverse), by_b), back[-1 if reverse else 0]]
+
+
 def fast_dropout_recurrence(
     mean, variance, real, recurrent, initial_mean, initial_variance, p_keep, transfer, reverse=False
 ):
@@ -92,8 +145,8 @@ def _fast_dropout_gradient(inputs, outputs, cotangents, transfer, reverse):
     # Derivatives of the two moments of f with respect to the two of b, element by element.
     f_mean, f_variance = transfer.moments(b_mean, b_variance)
     jacobian = [
-        *pt.grad(f_mean.sum(), [b_mean, b_variance]),
-        *pt.grad(f_variance.sum(), [b_mean, b_variance]),
+        *pt.grad(f_mean.sum(), [b_mean, b_variance], disconnected_inputs="ignore"),
+        *pt.grad(f_variance.sum(), [b_mean, b_variance], disconnected_inputs="ignore"),
     ]
 
     def step(real, g_m, g_v, m_m, m_v, v_m, v_v, h_mean, carried_m, carried_v, transposed, squared, p_keep):
@@ -199,7 +252,10 @@ def _scan(step, sequences, initial, others, reverse):
 
 def _flip(x):
     """x in reverse order of time; by indices, since XLA fails on some programs with x[::-1]."""
-    counted = pt.cumsum(pt.ones(x.shape[:1], dtype="int64"))  # JAX takes no arange of a varying length
+    # JAX takes no arange of a varying length. And ones of x.shape would rewrite all of x, just to find
+    # constants in its shape: that takes minutes.
+    one_each_step = pt.ones_like(x[(slice(None), *[0] * (x.ndim - 1))], dtype="int64")
+    counted = pt.cumsum(one_each_step)
     return x[x.shape[0] - counted]
 
 

@@ -2,8 +2,9 @@
 
     python -m experiments.check_gradients [--json] [--backend jax]
 
-Prints one row for each component and model: the largest error of its gradient over all entries, relative to the
-entry's size or to a thousandth of the largest entry, whichever is more. The exit status is 1 if a row exceeds 1e-5.
+Prints one row for each component and model: the largest error of its gradient over all entries, relative to
+the entry's size or to a thousandth of the largest entry, whichever is more. The exit status is 1 if a row
+exceeds 1e-5.
 """
 
 import argparse

@@ -1,12 +1,11 @@
 """Recurrent layers, one way and both ways, deterministic and fast-dropout."""
 
-import pytensor
 import pytensor.tensor as pt
 
 from breze_like.layers.base import Layer
 from breze_like.layers.feedforward import Affine, FastDropoutAffine, keep_probability
 from breze_like.moments import Tanh
-from breze_like.recurrence import fast_dropout_recurrence
+from breze_like.recurrence import fast_dropout_recurrence, recurrence
 
 
 class Chain(Layer):
@@ -32,35 +31,17 @@ class Chain(Layer):
     def __call__(self, preactivation, mask):
         """States of shape (n_steps, n_sequences, n_hidden) from preactivations of the same shape."""
 
-        def step(real, a, h, recurrent):
-            return pt.switch(real, self.transfer(a + h @ recurrent), h)
-
-        initial = self._broadcast(self["initial_mean"], mask)
-        return self._scan(step, mask, [preactivation], initial, [self["recurrent"]])
+        return recurrence(
+            preactivation, _real(mask), self["recurrent"], self._initial(mask), self.transfer, self.reverse
+        )
 
     def initialize(self, rng, initialization):
         recurrent = self.view("recurrent")
         recurrent[...] = initialization.recurrent(rng, recurrent.shape)
 
-    @staticmethod
-    def _broadcast(initial, mask):
-        return pt.zeros((mask.shape[1], 1), dtype=initial.dtype) + initial
-
-    def _scan(self, step, mask, sequences, initial, others):
-        real = pt.gt(mask, 0)[:, :, None]
-        states = pytensor.scan(
-            step,
-            sequences=[real, *sequences],
-            outputs_info=initial,
-            non_sequences=others,
-            n_steps=mask.shape[0],
-            go_backwards=self.reverse,
-            strict=True,
-            return_updates=False,
-        )
-        if not self.reverse:
-            return states
-        return [s[::-1] for s in states] if isinstance(states, list) else states[::-1]
+    def _initial(self, mask):
+        """The initial state of each sequence, shape (n_sequences, n_hidden)."""
+        return pt.zeros((mask.shape[1], 1), dtype=mask.dtype) + self["initial_mean"]
 
 
 class FastDropoutChain(Chain):
@@ -86,14 +67,14 @@ class FastDropoutChain(Chain):
 
     def __call__(self, mean, variance, mask):
         """Moments of the states from moments of the preactivations, all (n_steps, n_sequences, n_hidden)."""
-        initial_mean = self._broadcast(self["initial_mean"], mask)
+        initial_mean = self._initial(mask)
         return fast_dropout_recurrence(
             mean,
             variance,
-            pt.gt(mask, 0)[:, :, None],
+            _real(mask),
             self["recurrent"],
             initial_mean,
-            pt.full_like(initial_mean, self.initial_variance),
+            pt.full_like(initial_mean, self.initial_variance, dtype=initial_mean.dtype),
             self.p_keep(),
             self.transfer,
             self.reverse,
@@ -225,3 +206,8 @@ class Stack:
     def initialize(self, rng, initialization):
         for layer in self.layers:
             layer.initialize(rng, initialization)
+
+
+def _real(mask):
+    """Where a step is real, as the recurrences take it."""
+    return pt.gt(mask, 0)[:, :, None]

@@ -1,0 +1,163 @@
+"""From a configuration to a trained model, and back from a run's folder to the model and its scores."""
+
+import sys
+
+import numpy as np
+
+from breze_like import data
+from breze_like.data import chunk
+from breze_like.estimators import (
+    importance_sampled_nll,
+    negative_log_likelihood,
+    training_objective,
+    variational_bound,
+)
+from breze_like.initialize import Initialization
+from breze_like.models import MODELS
+from breze_like.runs import Run
+from breze_like.training import TrainingSettings, fit, load_parameters
+
+# All validations of all runs see the same noise, so that their differences are those of the parameters.
+NOISE_SEED = 1234
+
+
+def make_model(config):
+    """The untrained model of a run's configuration."""
+    if config.get("model") not in MODELS:
+        raise ValueError(f"model must be one of {sorted(MODELS)}, got {config.get('model')!r}")
+    return MODELS[config["model"]](**config["arguments"], backend=config["backend"])
+
+
+def describe(dataset):
+    """What a run's configuration says of its data."""
+    return {"name": dataset.name, "digests": dataset.digests, "verified": dataset.verified}
+
+
+def train(config, dataset, folder, resume=False, progress=True):
+    """Train a model, or go on training it.
+
+    Parameters
+    ----------
+    config : dict
+        ``"model"``, a name in `MODELS`; ``"arguments"`` of its class; ``"initialization"`` and
+        ``"training"``, arguments of `Initialization` and `TrainingSettings`; ``"seed"``; ``"backend"``;
+        ``"data"``.
+    dataset : Dataset
+    folder : str or path-like
+        Of the run.
+    resume : bool
+        Whether to go on with a run of the same configuration, if there is one.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    run : Run
+    model : Model
+        With the parameters that did best on the validation set.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds a run and `resume` is not set, or one of another configuration.
+    """
+    settings = TrainingSettings(**config["training"])
+    model = make_model(config)
+    config = {**config, "command": sys.argv}
+    run = _open(folder, config) if resume else Run.create(folder, config)
+    rng = np.random.default_rng(config["seed"])
+    model.initialize(rng, Initialization(**config["initialization"]))
+
+    def validate(sequences):
+        return training_objective(model, sequences, np.random.default_rng(NOISE_SEED)).per_step
+
+    fit(model, dataset.train, dataset.valid, settings, rng, validate, run, progress)
+    return run, model
+
+
+def load(folder, data_dir=None):
+    """A trained run: `Run`, model and `Dataset`.
+
+    Raises
+    ------
+    ValueError
+        If one of them is missing or damaged, or the data are not those that the run was trained on.
+    """
+    run = Run(folder)
+    model = make_model(run.config)
+    load_parameters(run, model)
+    dataset = data.load(run.config["data"]["name"], data_dir)
+    if dataset.digests != run.config["data"]["digests"]:
+        raise ValueError(f"data set {dataset.name} must be the one that {folder} was trained on, it differs")
+    return run, model, dataset
+
+
+def score(model, sequences, n_samples=50, seed=NOISE_SEED):
+    """All scores of a model on sequences that are not cut, in nats per time step.
+
+    Parameters
+    ----------
+    model : Model
+    sequences : list of ndarray, shape (n_steps, n_visible)
+    n_samples : int
+        Draws of the importance sampled estimate; 0: leave it out.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    dict
+        ``"nll"`` of a model without latents; else ``"bound"``, exact, with ``"kl"`` and ``"reconstruction"``,
+        its parts, ``"objective"``, what was trained on, and ``"importance_sampled"``. Each is a dict of both
+        averages.
+    """
+
+    def averages(score):
+        return {"per_step": score.per_step, "per_sequence": score.per_sequence}
+
+    if "noise" not in model.inputs:
+        return {"nll": averages(negative_log_likelihood(model, sequences))}
+    bound = variational_bound(model, sequences, np.random.default_rng(seed), n_draws=5)
+    scores = {"bound": bound, "kl": bound.kl, "reconstruction": bound.reconstruction}
+    scores["objective"] = training_objective(model, sequences, np.random.default_rng(seed))
+    if n_samples:
+        rng = np.random.default_rng(seed)
+        scores["importance_sampled"] = importance_sampled_nll(model, sequences, rng, n_samples)
+    return {name: averages(s) for name, s in scores.items()}
+
+
+def bounds_nothing(config):
+    """Whether the training objective of a run is the published one, which bounds nothing."""
+    return config["arguments"].get("kl") == "independent_increments"
+
+
+def reconstruct(model, sequence):
+    """The emission's mean at the mode of the approximate posterior, of the shape of the sequence."""
+    function = model.function(["observations", "mask"], "reconstruction")
+    return function(*data.pad([sequence]))[:, 0]
+
+
+def validation_chunks(dataset, config):
+    """The validation set as training sees it."""
+    return chunk(dataset.valid, config["training"]["chunk_length"])
+
+
+def _open(folder, config):
+    try:
+        run = Run(folder)
+    except ValueError:
+        return Run.create(folder, config)
+    fixed = ("model", "arguments", "initialization", "training", "seed", "backend", "data")
+    for name in fixed:
+        # Through JSON, the configuration's tuples have become lists.
+        if run.config.get(name) != _as_json(config[name]):
+            raise ValueError(
+                f"{folder} must be a run of the same {name}: {run.config.get(name)}, got {config[name]}"
+            )
+    return run
+
+
+def _as_json(value):
+    if isinstance(value, dict):
+        return {k: _as_json(v) for k, v in value.items()}
+    return [_as_json(v) for v in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,137 @@
+"""Train a model on a data set.
+
+    python -m experiments.train --model vrae --dataset chorales --out runs/first
+    python -m experiments.train --model vrae --dataset chorales --out runs/first --resume
+
+Ctrl-C saves and stops; the second command goes on, to the same numbers as if nothing had happened.
+"""
+
+import argparse
+from dataclasses import asdict
+
+from breze_like import data
+from breze_like.backends import resolve
+from breze_like.initialize import Initialization
+from breze_like.models import MODELS
+from breze_like.models.emissions import EMISSIONS
+from breze_like.models.vrae import KLS, POSTERIORS, PRIORS
+from breze_like.moments import TRANSFERS
+from breze_like.training import TrainingSettings
+from experiments import command_line
+from experiments.experiment import describe, score, train, validation_chunks
+
+
+def p_keep(text):
+    return text if text == "learned" else float(text)
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    add = parser.add_argument
+    add("--model", required=True, choices=sorted(MODELS), help="which system")
+    add("--dataset", default="chorales", help="name of a data set, or a file")
+    add("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
+    add("--out", required=True, help="folder of the run")
+    add("--resume", action="store_true", help="go on with the run in --out, if there is one")
+    add("--seed", type=int, default=1, help="of all random numbers")
+    add("--backend", default="auto", help="auto, jax, cvm or numba")
+    add("--quiet", action="store_true", help="no progress bar")
+
+    group = parser.add_argument_group("model")
+    add = group.add_argument
+    add("--n-hiddens", type=int, nargs="+", default=[200], help="sizes of the hidden layers")
+    add("--transfer", default="tanh_wang_manning", choices=sorted(TRANSFERS), help="of the hidden units")
+    add(
+        "--emission",
+        choices=sorted(EMISSIONS),
+        help="by default bernoulli or gaussian_shared, as the data are",
+    )
+    add("--n-latent", type=int, default=32, help="latents of a step (vrae)")
+    add("--prior", default="wiener", choices=sorted(PRIORS), help="of the latents (vrae)")
+    add("--posterior", default="gauss_markov", choices=sorted(POSTERIORS), help="its approximation (vrae)")
+    add("--kl", default="exact", choices=sorted(KLS), help="divergence in the training objective (vrae)")
+    add("--recognition-p-keep", type=p_keep, default="learned", help="a number or 'learned' (vrae)")
+    add("--generative-p-keep", type=p_keep, default=0.9, help="a number or 'learned' (vrae, fdrnn)")
+
+    group = parser.add_argument_group("initialization")
+    add_settings(
+        group,
+        Initialization(),
+        {
+            "weight_scale": "standard deviation of a weight times the root of its number of inputs",
+            "n_incoming": "most recurrent connections into a unit",
+            "spectral_radius": "of the recurrent weights",
+        },
+    )
+    group = parser.add_argument_group("training")
+    add_settings(
+        group,
+        TrainingSettings(),
+        {
+            "n_epochs": "most passes over the training set",
+            "batch_size": "chunks in a minibatch",
+            "chunk_length": "steps of a chunk",
+            "step_rate": "of rmsprop",
+            "momentum": "of rmsprop, Nesterov's",
+            "decay": "of rmsprop's moving average",
+            "step_rate_schedule": "constant or cosine, which falls to 0",
+            "max_gradient_norm": "longer gradients are scaled down to it",
+            "annealing_updates": "updates over which the weight of the divergence rises from 0 to 1",
+            "validate_every": "epochs between validations",
+            "patience": "validations without improvement after which training ends",
+            "max_skipped": "updates with numbers that are not finite, in a row, after which training fails",
+        },
+    )
+    return parser
+
+
+def add_settings(group, defaults, helps):
+    """A flag for each field of a dataclass."""
+    for name, default in asdict(defaults).items():
+        kind = int if default is None else type(default)
+        group.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default, help=helps[name])
+
+
+def make_config(options, dataset):
+    """The run's configuration, from the command line."""
+
+    def settings(kind):
+        return {name: getattr(options, name) for name in asdict(kind)}
+
+    arguments = {
+        "n_visible": dataset.n_features,
+        "n_hiddens": options.n_hiddens,
+        "transfer": options.transfer,
+        "emission": options.emission or ("bernoulli" if dataset.binary else "gaussian_shared"),
+    }
+    if options.model == "vrae":
+        names = ("n_latent", "prior", "posterior", "kl", "recognition_p_keep", "generative_p_keep")
+        arguments |= {name: getattr(options, name) for name in names}
+    elif options.model == "fdrnn":
+        arguments["p_keep"] = options.generative_p_keep
+    return {
+        "model": options.model,
+        "arguments": arguments,
+        "initialization": settings(Initialization()),
+        "training": settings(TrainingSettings()),
+        "data": describe(dataset),
+        "seed": options.seed,
+        "backend": resolve(options.backend),
+    }
+
+
+def main(arguments=None):
+    options = make_parser().parse_args(arguments)
+    dataset = data.load(options.dataset, options.data_dir)
+    config = make_config(options, dataset)
+    run, model = train(config, dataset, options.out, options.resume, not options.quiet)
+    scores = score(model, validation_chunks(dataset, config), n_samples=0)
+    for name, averages in scores.items():
+        print(f"{name:20s} {averages['per_step']:7.3f} nats per time step on the validation set")
+    print(f"next: python -m experiments.evaluate {run.folder}")
+
+
+if __name__ == "__main__":
+    command_line.run(main)
