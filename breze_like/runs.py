@@ -1,0 +1,265 @@
+"""A run is a folder, which holds all that is needed to repeat it, to go on with it, and to judge it.
+
+===============  =========================================================================================
+config.json      what was asked for, and the versions that it was computed with; written once
+log.jsonl        one JSON object for each evaluation
+checkpoint.h5    arrays and counters, from which training goes on as if it had never stopped
+scores.json      results of the evaluation
+===============  =========================================================================================
+
+A file is replaced completely or not at all, whenever the process is killed.
+"""
+
+import json
+import os
+import platform
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from breze_like import __version__
+
+FILES = ("config.json", "log.jsonl", "checkpoint.h5", "scores.json")
+FORMAT = "breze_like checkpoint 1"
+
+
+class Run:
+    """The folder of an existing run; `Run.create` makes a new one.
+
+    Parameters
+    ----------
+    folder : str or path-like
+
+    Attributes
+    ----------
+    folder : Path
+    config : dict
+        What the run was created with, and ``"versions"``.
+
+    Raises
+    ------
+    ValueError
+        If the folder does not hold a run.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        if not self._path("config.json").is_file():
+            raise ValueError(f"folder must hold a run, with a config.json, got {self.folder}")
+        self.config = self._read_json("config.json")
+
+    @classmethod
+    def create(cls, folder, config):
+        """Begin a new run.
+
+        Parameters
+        ----------
+        folder : str or path-like
+            Made if it is not there.
+        config : dict
+            Everything needed to repeat the run, as far as it can be written as JSON.
+
+        Raises
+        ------
+        ValueError
+            If there is a run already, or a file of that name.
+        """
+        folder = Path(folder)
+        if any((folder / name).exists() for name in FILES):
+            raise ValueError(f"folder must not hold a run yet, got {folder}: resume it or choose another")
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"folder must be a folder, got the file {folder}")
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_json(folder / "config.json", {**config, "versions": versions()})
+        return cls(folder)
+
+    def append_log(self, entry):
+        """Add an evaluation, a dict, to the log."""
+        with open(self._path("log.jsonl"), "ab") as stream:
+            stream.write(_json(entry).encode() + b"\n")
+            _sync(stream)
+
+    def read_log(self):
+        """All evaluations, a list of dicts.
+
+        Raises
+        ------
+        ValueError
+            If a line is damaged.
+        """
+        return [self._parse("log.jsonl", line) for line in self._log_lines()]
+
+    def truncate_log(self, n_entries):
+        """Keep the first `n_entries` evaluations: later ones are repeated when training goes on.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer.
+        """
+        lines = self._log_lines()
+        if len(lines) < n_entries:
+            path = self._path("log.jsonl")
+            raise ValueError(f"{path} must have the {n_entries} entries of its checkpoint, got {len(lines)}")
+        with _replacing(self._path("log.jsonl")) as stream:
+            stream.writelines(lines[:n_entries])
+
+    @property
+    def has_checkpoint(self):
+        """Whether there is anything to go on from."""
+        return self._path("checkpoint.h5").is_file()
+
+    def write_checkpoint(self, parameters, arrays, attributes):
+        """Replace the checkpoint.
+
+        Parameters
+        ----------
+        parameters : ParameterSet
+            Of the model; only its shapes are used.
+        arrays : dict of str to ndarray
+            None of them empty, or without a dimension.
+        attributes : dict
+            What JSON can hold, at most 60 kB of it.
+        """
+        with _replacing(self._path("checkpoint.h5")) as stream:
+            # The latest version of the format, and the arrays' fletcher32, are checksums: damage is noticed.
+            with h5py.File(stream, "w", libver="latest") as file:
+                texts = {"attributes": _json(attributes), "shapes": _json(list(parameters.shapes.items()))}
+                file.attrs.update(format=FORMAT, **texts)
+                for name, array in arrays.items():
+                    file.create_dataset(name, data=array, fletcher32=True)
+
+    def read_checkpoint(self, parameters):
+        """Read the checkpoint of a model.
+
+        Parameters
+        ----------
+        parameters : ParameterSet
+            Of the model; only its shapes are used.
+
+        Returns
+        -------
+        arrays : dict of str to ndarray
+        attributes : dict
+
+        Raises
+        ------
+        ValueError
+            If there is none, it is damaged or none of ours, or belongs to another model.
+        """
+        path = self._path("checkpoint.h5")
+        if not self.has_checkpoint:
+            raise ValueError(f"folder must hold a checkpoint, got {self.folder} without {path.name}")
+        try:
+            with h5py.File(path) as file:
+                if file.attrs["format"] != FORMAT:
+                    raise ValueError(f"its format is {file.attrs['format']!r}, not {FORMAT!r}")
+                shapes, attributes = (json.loads(file.attrs[name]) for name in ("shapes", "attributes"))
+                arrays = {name: dataset[()] for name, dataset in file.items()}
+        except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{path} must be a checkpoint, but it is none: {reason}") from None
+        _check_shapes(path, {name: tuple(shape) for name, shape in shapes}, parameters.shapes)
+        return arrays, attributes
+
+    def write_scores(self, scores):
+        """Replace the results of the evaluation, a dict."""
+        _write_json(self._path("scores.json"), scores)
+
+    def read_scores(self):
+        """The results of the evaluation, a dict; empty if there are none yet.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged.
+        """
+        return self._read_json("scores.json") if self._path("scores.json").is_file() else {}
+
+    def _path(self, name):
+        return self.folder / name
+
+    def _log_lines(self):
+        path = self._path("log.jsonl")
+        lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
+        return [line for line in lines if line.endswith(b"\n")]  # a killed process may leave half a line
+
+    def _read_json(self, name):
+        return self._parse(name, self._path(name).read_bytes())
+
+    def _parse(self, name, text):
+        try:
+            value = json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"{self._path(name)} must be JSON: {error}") from None
+        if not isinstance(value, dict):
+            raise ValueError(f"{self._path(name)} must hold JSON objects, got {value!r}")
+        return value
+
+
+def versions():
+    """Versions of what the numbers of a run depend on, by name; None for what is not installed."""
+
+    def version(name):
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            return None
+
+    packages = {name: version(name) for name in ("pytensor", "jax", "numpy", "climin")}
+    python = {"python": platform.python_version(), "platform": platform.platform()}
+    return {"breze_like": __version__, **packages, **python}
+
+
+def _check_shapes(path, found, expected):
+    if list(found.items()) == list(expected.items()):
+        return
+    for name in [*expected, *found]:
+        if found.get(name) != expected.get(name):
+            there, here = (shapes.get(name, "nothing") for shapes in (found, expected))
+            raise ValueError(f"{path} is of another model: {name!r} is {there} there and {here} here")
+    raise ValueError(f"{path} is of another model: the same parameters are in another order there")
+
+
+def _json(value):
+    return json.dumps(value, allow_nan=False, default=_plain)
+
+
+def _plain(value):
+    """A NumPy number or array as Python's own."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"must be something that JSON can hold, got {value!r}")
+
+
+def _write_json(path, value):
+    text = json.dumps(value, indent=2, allow_nan=False, default=_plain)
+    with _replacing(path) as stream:
+        stream.write(text.encode() + b"\n")
+
+
+@contextmanager
+def _replacing(path):
+    """A binary stream, whose content takes the place of `path` once it is safely on the disk.
+
+    A temporary file that a killed process left is written over by the next one.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    with open(temporary, "w+b") as stream:
+        yield stream
+        _sync(stream)
+    os.replace(temporary, path)
+    if hasattr(os, "O_DIRECTORY"):  # the renaming itself; Windows can't open folders
+        folder = os.open(path.parent, os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _sync(stream):
+    stream.flush()
+    os.fsync(stream.fileno())

@@ -1,0 +1,23 @@
+"""Training: settings, the loop, and going on after an interruption.
+
+>>> settings = TrainingSettings(n_epochs=300, annealing_updates=1500, patience=20)
+>>> run = Run.create("runs/first", {"seed": 1, "model": model.config, "training": asdict(settings)})
+>>> history = fit(model, data.train, data.valid, settings, rng, validate, run)
+
+The same call with ``Run("runs/first")`` goes on where a killed process stopped, to the same numbers, bit for
+bit.
+"""
+
+from breze_like.training.loop import History, TrainingDiverged, fit, load_parameters
+from breze_like.training.optimization import GuardedRmsProp, clip_norm
+from breze_like.training.settings import TrainingSettings
+
+__all__ = [
+    "GuardedRmsProp",
+    "History",
+    "TrainingDiverged",
+    "TrainingSettings",
+    "clip_norm",
+    "fit",
+    "load_parameters",
+]

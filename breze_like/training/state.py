@@ -1,0 +1,133 @@
+"""Everything that training needs to go on as if it had never stopped."""
+
+import math
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from breze_like.training.optimization import GuardedRmsProp
+
+
+@dataclass(frozen=True)
+class State:
+    """Where training is, between two updates. No array in it is changed later.
+
+    Attributes
+    ----------
+    parameters, moving_mean_squared, step : ndarray, shape (n_parameters,)
+        The optimiser's.
+    n_iter : int
+        Updates that were not skipped.
+    rng : dict
+        State of the random numbers.
+    order : ndarray of int, shape (n_batches, batch_size), or None
+        The chunks of the current epoch's minibatches; None before the first one.
+    update : int
+        All updates so far.
+    n_skipped, n_skipped_in_a_row : int
+    n_summed : int
+        Updates since the last validation that were not skipped.
+    loss_sum, gradient_norm_sum : float
+        Sums over these.
+    n_validations : int
+        Also the number of entries in the log.
+    n_without_improvement : int
+        Validations since the best one, as far as they count.
+    best_parameters, best_score, best_epoch : ndarray, float, int, or None
+        None until there is a validation score that is finite.
+    seconds : float
+        Time spent. Nothing depends on it.
+    finished : bool
+    """
+
+    parameters: np.ndarray
+    moving_mean_squared: np.ndarray
+    step: np.ndarray
+    n_iter: int
+    rng: dict
+    order: np.ndarray | None = None
+    update: int = 0
+    n_skipped: int = 0
+    n_skipped_in_a_row: int = 0
+    n_summed: int = 0
+    loss_sum: float = 0.0
+    gradient_norm_sum: float = 0.0
+    n_validations: int = 0
+    n_without_improvement: int = 0
+    best_parameters: np.ndarray | None = None
+    best_score: float | None = None
+    best_epoch: int | None = None
+    seconds: float = 0.0
+    finished: bool = False
+
+    @classmethod
+    def initial(cls, parameters, rng):
+        """The state before the first update of a flat vector."""
+        return cls(**GuardedRmsProp.initial_state(parameters), rng=rng.bit_generator.state)
+
+    @classmethod
+    def read(cls, run, parameters, setup):
+        """The state in a run's checkpoint.
+
+        Parameters
+        ----------
+        run : Run
+        parameters : ParameterSet
+        setup : dict
+            What must be as it was when the checkpoint was written.
+
+        Raises
+        ------
+        ValueError
+            If the checkpoint is damaged, or of another model or setup.
+        """
+        arrays, attributes = run.read_checkpoint(parameters)
+        names = {field.name for field in fields(cls)}
+        if set(attributes) != {"state", "setup"} or {*arrays, *attributes["state"]} != names:
+            raise ValueError(f"the checkpoint in {run.folder} must be one of training")
+        for name, value in setup.items():
+            if attributes["setup"].get(name) != value:
+                before = attributes["setup"].get(name)
+                raise ValueError(f"{name} must be {before!r} as it was in {run.folder}, got {value!r}")
+        return cls(**arrays, **attributes["state"])
+
+    def write(self, run, parameters, setup):
+        """Make this a run's checkpoint; the reverse of `read`."""
+        arrays = {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        rest = {name: value for name, value in vars(self).items() if name not in arrays}
+        run.write_checkpoint(parameters, arrays, {"state": rest, "setup": setup})
+
+    def mean(self, total):
+        """Mean of a sum since the last validation, None if it is over nothing."""
+        return total / self.n_summed if self.n_summed else None
+
+    def stepped(self, outcome, **changes):
+        """The state after an update with this `Outcome`, which also changed what is given by name."""
+        kept = not outcome.skipped
+        return replace(
+            self,
+            update=self.update + 1,
+            n_skipped=self.n_skipped + outcome.skipped,
+            n_skipped_in_a_row=0 if kept else self.n_skipped_in_a_row + 1,
+            n_summed=self.n_summed + kept,
+            loss_sum=self.loss_sum + (outcome.loss if kept else 0.0),
+            gradient_norm_sum=self.gradient_norm_sum + (outcome.gradient_norm if kept else 0.0),
+            **changes,
+        )
+
+    def validated(self, score, epoch, settings):
+        """The state after a validation."""
+        improved = math.isfinite(score) and (self.best_score is None or score < self.best_score)
+        waits = not improved and settings.kl_weight(self.update) == 1
+        n_without_improvement = self.n_without_improvement + 1 if waits else 0
+        best = {"best_parameters": self.parameters, "best_score": score, "best_epoch": epoch}
+        return replace(
+            self,
+            n_summed=0,
+            loss_sum=0.0,
+            gradient_norm_sum=0.0,
+            n_validations=self.n_validations + 1,
+            n_without_improvement=n_without_improvement,
+            finished=epoch == settings.n_epochs or n_without_improvement == settings.patience,
+            **(best if improved else {}),
+        )

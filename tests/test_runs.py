@@ -1,0 +1,233 @@
+import json
+import os
+import platform
+import stat
+
+import h5py
+import numpy as np
+import pytest
+
+from breze_like import runs
+from breze_like.parameters import ParameterSet
+from breze_like.runs import Run
+
+
+def declared(**shapes):
+    parameters = ParameterSet()
+    for name, shape in shapes.items():
+        parameters.declare(name, shape)
+    return parameters
+
+
+PARAMETERS = declared(weights=(2, 3), bias=(3,))
+ARRAYS = {"best": np.arange(9.0), "order": np.arange(6).reshape(2, 3), "single": np.ones(2, np.float32)}
+ATTRIBUTES = {"update": 3, "rng": {"state": 2**127}, "loss": 0.1 + 0.2, "best_score": None, "finished": False}
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run.create(tmp_path / "runs" / "first", {"seed": 1})
+
+
+class TestConfig:
+    def test_is_written_once_with_versions(self, tmp_path):
+        config = {"seed": np.int64(3), "rate": np.float32(0.5), "sizes": (1, 2)}
+        created = Run.create(tmp_path / "run", config)
+        opened = Run(str(tmp_path / "run"))
+        assert opened.config == created.config
+        versions = opened.config.pop("versions")
+        assert opened.config == {"seed": 3, "rate": 0.5, "sizes": [1, 2]}
+        assert versions["numpy"] == np.__version__
+        assert versions["python"] == platform.python_version()
+        assert set(versions) == {"breze_like", "python", "platform", "pytensor", "jax", "numpy", "climin"}
+
+    def test_a_package_that_is_not_there_has_no_version(self, monkeypatch):
+        def missing(name):
+            raise runs.metadata.PackageNotFoundError(name)
+
+        monkeypatch.setattr(runs.metadata, "version", missing)
+        assert runs.versions()["jax"] is None
+
+    @pytest.mark.parametrize("name", runs.FILES)
+    def test_a_folder_with_a_run_is_left_alone(self, tmp_path, name):
+        (tmp_path / name).write_text("precious")
+        with pytest.raises(ValueError, match="must not hold a run yet, got .*: resume it or choose another"):
+            Run.create(tmp_path, {})
+        assert [path.name for path in tmp_path.iterdir()] == [name]
+        assert (tmp_path / name).read_text() == "precious"
+
+    def test_other_files_do_not_matter(self, tmp_path):
+        (tmp_path / "notes.txt").write_text("mine")
+        (tmp_path / ".config.json.part").write_text("{")
+        assert Run.create(tmp_path, {"seed": 1}).config["seed"] == 1
+
+    def test_a_file_is_no_folder(self, tmp_path):
+        (tmp_path / "run").write_text("")
+        with pytest.raises(ValueError, match="folder must be a folder, got the file .*run"):
+            Run.create(tmp_path / "run", {})
+
+    @pytest.mark.parametrize("config", [{"rate": float("nan")}, {"kernel": min}])
+    def test_what_json_cannot_hold_leaves_no_run(self, tmp_path, config):
+        with pytest.raises((ValueError, TypeError)):
+            Run.create(tmp_path / "run", config)
+        Run.create(tmp_path / "run", {})
+
+    def test_opening_needs_a_run(self, tmp_path):
+        with pytest.raises(ValueError, match="folder must hold a run, with a config.json, got .*nowhere"):
+            Run(tmp_path / "nowhere")
+
+    @pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe\x00", b"[]"])
+    def test_damaged(self, tmp_path, text):
+        (tmp_path / "config.json").write_bytes(text)
+        with pytest.raises(ValueError, match=r"config.json must (be JSON|hold JSON objects)") as caught:
+            Run(tmp_path)
+        assert "\n" not in str(caught.value)
+
+
+class TestLog:
+    def test_appends_one_line_each(self, run):
+        assert run.read_log() == []
+        run.append_log({"epoch": 1, "score": np.float64(0.5)})
+        run.append_log({"epoch": 2, "score": None})
+        assert Run(run.folder).read_log() == [{"epoch": 1, "score": 0.5}, {"epoch": 2, "score": None}]
+        assert len((run.folder / "log.jsonl").read_text().splitlines()) == 2
+
+    @pytest.mark.parametrize("n_kept", range(4))
+    def test_truncates(self, run, n_kept):
+        for epoch in range(3):
+            run.append_log({"epoch": epoch})
+        with open(run.folder / "log.jsonl", "a") as stream:
+            stream.write('{"epoch": 3, "sco')
+        run.truncate_log(n_kept)
+        assert run.read_log() == [{"epoch": epoch} for epoch in range(n_kept)]
+        run.append_log({"epoch": "next"})
+        assert run.read_log()[n_kept:] == [{"epoch": "next"}]
+
+    def test_half_a_line_at_the_end_is_ignored(self, run):
+        run.append_log({"epoch": 1})
+        with open(run.folder / "log.jsonl", "a") as stream:
+            stream.write('{"epoch": 2')
+        assert run.read_log() == [{"epoch": 1}]
+
+    def test_a_log_that_lost_entries(self, run):
+        run.append_log({"epoch": 1})
+        with pytest.raises(ValueError, match="log.jsonl must have the 2 entries of its checkpoint, got 1"):
+            run.truncate_log(2)
+
+    def test_damaged(self, run):
+        (run.folder / "log.jsonl").write_text('{"epoch": 1}\nnonsense\n')
+        with pytest.raises(ValueError, match="log.jsonl must be JSON"):
+            run.read_log()
+
+
+class TestCheckpoint:
+    def test_write_and_read_are_inverse(self, run):
+        assert not run.has_checkpoint
+        for _ in range(2):
+            run.write_checkpoint(PARAMETERS, ARRAYS, ATTRIBUTES)
+            assert run.has_checkpoint
+            arrays, attributes = Run(run.folder).read_checkpoint(declared(weights=(2, 3), bias=(3,)))
+            assert attributes == ATTRIBUTES
+            assert set(arrays) == set(ARRAYS)
+            for name, array in ARRAYS.items():
+                np.testing.assert_array_equal(arrays[name], array)
+                assert arrays[name].dtype == array.dtype
+
+    def test_missing(self, run):
+        with pytest.raises(ValueError, match="must hold a checkpoint, got .*first without checkpoint.h5"):
+            run.read_checkpoint(PARAMETERS)
+
+    @pytest.mark.parametrize("failing", ["fsync", "replace"])
+    def test_replaced_completely_or_not_at_all(self, run, monkeypatch, failing):
+        run.write_checkpoint(PARAMETERS, ARRAYS, ATTRIBUTES)
+
+        def fail(*_):
+            raise OSError("no space left")
+
+        with monkeypatch.context() as patch, pytest.raises(OSError, match="no space left"):
+            patch.setattr(os, failing, fail)
+            run.write_checkpoint(PARAMETERS, ARRAYS, {"update": 4})
+        assert run.read_checkpoint(PARAMETERS)[1] == ATTRIBUTES
+        run.write_checkpoint(PARAMETERS, ARRAYS, {"update": 5})
+        assert run.read_checkpoint(PARAMETERS)[1] == {"update": 5}
+        assert sorted(path.name for path in run.folder.iterdir()) == ["checkpoint.h5", "config.json"]
+
+    def test_is_on_the_disk_before_and_after_it_is_renamed(self, run, monkeypatch):
+        calls, fsync, replace = [], os.fsync, os.replace
+
+        def recorded_fsync(descriptor):
+            calls.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+            fsync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", recorded_fsync)
+        monkeypatch.setattr(os, "replace", lambda *paths: (calls.append("rename"), replace(*paths)))
+        run.write_checkpoint(PARAMETERS, ARRAYS, ATTRIBUTES)
+        assert calls == ["file", "rename", "folder"]
+
+    def test_truncated_anywhere(self, run):
+        run.write_checkpoint(PARAMETERS, ARRAYS, ATTRIBUTES)
+        path = run.folder / "checkpoint.h5"
+        content = path.read_bytes()
+        for length in [*range(0, len(content), 97), len(content) - 1]:
+            path.write_bytes(content[:length])
+            with pytest.raises(ValueError, match="checkpoint.h5 must be a checkpoint, but") as caught:
+                run.read_checkpoint(PARAMETERS)
+            assert "\n" not in str(caught.value)
+
+    def test_damaged_anywhere(self, run):
+        """A changed byte is noticed, or does not matter."""
+        run.write_checkpoint(PARAMETERS, ARRAYS, ATTRIBUTES)
+        path = run.folder / "checkpoint.h5"
+        content, n_noticed = path.read_bytes(), 0
+        for position in range(0, len(content), 61):
+            path.write_bytes(content[:position] + bytes([content[position] ^ 0x55]) + content[position + 1 :])
+            try:
+                arrays, attributes = run.read_checkpoint(PARAMETERS)
+            except ValueError as error:
+                assert "checkpoint.h5 must be a checkpoint" in str(error)
+                n_noticed += 1
+            else:
+                assert attributes == ATTRIBUTES
+                assert all(np.array_equal(arrays[name], array) for name, array in ARRAYS.items())
+        assert n_noticed > 0
+
+    def test_foreign(self, run):
+        path = run.folder / "checkpoint.h5"
+        path.write_text(json.dumps({"not": "HDF5"}))
+        with pytest.raises(ValueError, match="checkpoint.h5 must be a checkpoint, but"):
+            run.read_checkpoint(PARAMETERS)
+        with h5py.File(path, "w") as file:
+            file["parameters"] = np.ones(9)
+        with pytest.raises(ValueError, match="checkpoint.h5 must be a checkpoint, but"):
+            run.read_checkpoint(PARAMETERS)
+        with h5py.File(path, "w") as file:
+            file.attrs["format"] = "something else"
+        with pytest.raises(ValueError, match="its format is 'something else', not 'breze_like checkpoint 1'"):
+            run.read_checkpoint(PARAMETERS)
+
+    @pytest.mark.parametrize(
+        "shapes, message",
+        [
+            ({"weights": (4, 3), "bias": (3,)}, r"'weights' is \(2, 3\) there and \(4, 3\) here"),
+            ({"weights": (2, 3)}, r"'bias' is \(3,\) there and nothing here"),
+            ({"weights": (2, 3), "bias": (3,), "gate": (1,)}, r"'gate' is nothing there and \(1,\) here"),
+            ({"bias": (3,), "weights": (2, 3)}, "the same parameters are in another order there"),
+        ],
+    )
+    def test_of_another_model(self, run, shapes, message):
+        run.write_checkpoint(PARAMETERS, ARRAYS, ATTRIBUTES)
+        with pytest.raises(ValueError, match=f"checkpoint.h5 is of another model: {message}"):
+            run.read_checkpoint(declared(**shapes))
+
+
+class TestScores:
+    def test_write_and_read_are_inverse(self, run):
+        assert run.read_scores() == {}
+        run.write_scores({"test": {"per_step": 9.5}})
+        run.write_scores({"test": {"per_step": np.float32(8.5), "kind": "bound"}})
+        assert run.read_scores() == {"test": {"per_step": 8.5, "kind": "bound"}}
+
+    def test_damaged(self, run):
+        (run.folder / "scores.json").write_text('{"test": ')
+        with pytest.raises(ValueError, match="scores.json must be JSON"):
+            run.read_scores()
