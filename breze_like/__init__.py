@@ -1,3 +1,30 @@
 """Variational inference of latent state sequences with fast-dropout recurrent networks."""
 
 __version__ = "0.1.0"
+
+from breze_like.estimators import (
+    importance_sampled_nll,
+    negative_log_likelihood,
+    training_objective,
+    variational_bound,
+)
+from breze_like.initialize import Initialization
+from breze_like.models import FDRNN, RNN, VRAE
+from breze_like.parameters import ParameterSet
+from breze_like.runs import Run
+from breze_like.training import TrainingSettings, fit
+
+__all__ = [
+    "FDRNN",
+    "Initialization",
+    "ParameterSet",
+    "RNN",
+    "Run",
+    "TrainingSettings",
+    "VRAE",
+    "fit",
+    "importance_sampled_nll",
+    "negative_log_likelihood",
+    "training_objective",
+    "variational_bound",
+]

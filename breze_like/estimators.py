@@ -11,6 +11,9 @@ import numpy as np
 
 from breze_like.data import batches_by_length, check_sequences
 
+# Expressions (n_steps, n_sequences) that scores are made of.
+TERMS = ("kl", "emission/log_prob", "objective")
+
 
 @dataclass(frozen=True)
 class Score:
@@ -63,7 +66,7 @@ def negative_log_likelihood(model, sequences):
     -------
     Score
     """
-    return _score(sequences, *_sums(model, sequences, ["objective"]))
+    return _score(sequences, _sums(model, sequences)["objective"])
 
 
 def training_objective(model, sequences, rng):
@@ -72,7 +75,7 @@ def training_objective(model, sequences, rng):
     Is a bound only if the model's divergence is the exact one. Parameters and returned value are those of
     `variational_bound` with one draw, the latter without its parts.
     """
-    return _score(sequences, *_sums(model, sequences, ["objective"], rng))
+    return _score(sequences, _sums(model, sequences, rng)["objective"])
 
 
 def variational_bound(model, sequences, rng, n_draws=1):
@@ -101,8 +104,8 @@ def variational_bound(model, sequences, rng, n_draws=1):
     Bayer & Osendorfer (2014), section 3.
     """
     _check_draws(n_draws)
-    draws = [_sums(model, sequences, ["kl", "emission/log_prob"], rng) for _ in range(n_draws)]
-    kl, log_prob = np.mean(draws, axis=0)
+    draws = [_sums(model, sequences, rng) for _ in range(n_draws)]
+    kl, log_prob = (np.mean([d[name] for d in draws], axis=0) for name in ("kl", "emission/log_prob"))
     parts = _score(sequences, kl), _score(sequences, -log_prob)
     return Bound(kl - log_prob, parts[0].n_steps, *parts)
 
@@ -149,15 +152,19 @@ def importance_sampled_nll(model, sequences, rng, n_draws=50):
     return _score(sequences, nats)
 
 
-def _sums(model, sequences, names, rng=None):
-    """Sums over the steps of each sequence of expressions (n_steps, n_sequences): one array for each name."""
+def _sums(model, sequences, rng=None):
+    """Sums over the steps of each sequence of the terms that the model has, by name.
+
+    All of them come from one function, so that the validation and all scores share its compilation.
+    """
+    names = [name for name in TERMS if name in model.expressions]
     inputs = ["observations", "mask"] + (["noise"] if "noise" in model.inputs else [])
     function = model.function(inputs, names)
-    sums = np.empty((len(names), len(sequences)))
+    sums = {name: np.empty(len(sequences)) for name in names}
     for indices, observations, mask in batches_by_length(_checked(model, sequences)):
         noise = [model.draw_noise(rng, *mask.shape)] if "noise" in model.inputs else []
-        for row, terms in zip(sums, function(observations, mask, *noise), strict=True):
-            row[indices] = terms.sum(axis=0, dtype=float)[: len(indices)]
+        for name, terms in zip(names, function(observations, mask, *noise), strict=True):
+            sums[name][indices] = terms.sum(axis=0, dtype=float)[: len(indices)]
     return sums
 
 

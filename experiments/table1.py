@@ -126,12 +126,12 @@ def as_markdown(rows, result):
     return f"{table}\n\n`{command}`; data: {config['data']['name']}; seed {config['seed']}; {versions}.\n"
 
 
-def draw(dataset, results, path, data_dir):
+def picture(dataset, results, data_dir):
     """Learning curves of all systems, and the reconstruction of a test sequence by the first VRAE."""
     logs = {SYSTEMS[name]["title"]: result["log"] for name, result in results.items()}
     _, model, _ = load(results["vrae"]["run"], data_dir)
     sequence = dataset.test[0][:100]
-    figures.save(figures.reconstruction(sequence, reconstruct(model, sequence), logs), path)
+    return figures.reconstruction(sequence, reconstruct(model, sequence), logs)
 
 
 def main(arguments=None):
@@ -141,6 +141,7 @@ def main(arguments=None):
     parser.add_argument("--dataset", default="chorales", help="name of a piano-roll data set, or a file")
     parser.add_argument("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
     parser.add_argument("--out", default="runs/table1", help="folder for runs, table and picture")
+    parser.add_argument("--results", help="another folder for table and picture")
     parser.add_argument("--effort", type=float, default=1.0, help="factor of the number of epochs")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--backend", default="auto", help="auto, jax, cvm or numba")
@@ -160,10 +161,13 @@ def main(arguments=None):
     rows = [floor_row(dataset)]
     rows += [r for name, result in results.items() for r in system_rows(SYSTEMS[name]["title"], result)]
 
-    (out / "table.json").write_text(json.dumps(rows, indent=2))
-    (out / "table.txt").write_text(as_text(rows))
-    (out / "table.md").write_text(as_markdown(rows, results["vrae"]))
-    draw(dataset, results, out / "figure.png", options.data_dir)
+    figure = picture(dataset, results, options.data_dir)
+    for folder in filter(None, (options.out, options.results)):
+        stem = Path(folder) / "table1"
+        stem.with_suffix(".json").write_text(json.dumps(rows, indent=2) + "\n")
+        stem.with_suffix(".txt").write_text(as_text(rows))
+        stem.with_suffix(".md").write_text(as_markdown(rows, results["vrae"]))
+        figures.save(figure, stem.with_suffix(".png"))
     print(f'\n{as_text(rows)}\nTable and picture are in {out}. A score with "<" is an upper bound.')
     return 0
 

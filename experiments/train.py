@@ -131,6 +131,7 @@ def main(arguments=None):
     for name, averages in scores.items():
         print(f"{name:20s} {averages['per_step']:7.3f} nats per time step on the validation set")
     print(f"next: python -m experiments.evaluate {run.folder}")
+    return 0
 
 
 if __name__ == "__main__":

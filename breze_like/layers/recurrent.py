@@ -30,7 +30,6 @@ class Chain(Layer):
 
     def __call__(self, preactivation, mask):
         """States of shape (n_steps, n_sequences, n_hidden) from preactivations of the same shape."""
-
         return recurrence(
             preactivation, _real(mask), self["recurrent"], self._initial(mask), self.transfer, self.reverse
         )

@@ -1,0 +1,97 @@
+"""Training and evaluating from the command line, and what goes wrong there."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from experiments import evaluate, train
+
+
+def arguments(data, out, *more):
+    sizes = ["--n-hiddens", "4", "--n-epochs", "2", "--batch-size", "3", "--chunk-length", "6", "--quiet"]
+    return ["--model", "fdrnn", "--dataset", str(data), "--out", str(out), *sizes, *more]
+
+
+@pytest.fixture(scope="module")
+def run_folder(small_data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "fdrnn"
+    assert train.main(arguments(small_data, folder)) == 0
+    return folder
+
+
+def test_scores_are_saved_and_printed(run_folder, small_data, capsys):
+    assert evaluate.main([str(run_folder), "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)["scores"]["nll"]
+    saved = json.loads((run_folder / "scores.json").read_text())["test"]["nll"]
+    assert printed == saved
+    # 88 keys, a coin for each: training has improved on that, and not to less than nothing.
+    assert 0 < saved["per_step"] < 88 * np.log(2)
+
+
+def test_report(run_folder, tmp_path):
+    report = tmp_path / "report.md"
+    evaluate.main([str(run_folder), "--split", "valid", "--report", str(report)])
+    text = report.read_text()
+    score = json.loads((run_folder / "scores.json").read_text())["valid"]["nll"]["per_step"]
+    assert f"{score:.3f}" in text
+    assert "Seed 1" in text
+    assert "numpy" in text
+
+
+def test_finished_run_resumes_to_itself(run_folder, small_data):
+    before = (run_folder / "log.jsonl").read_text()
+    assert train.main(arguments(small_data, run_folder, "--resume")) == 0
+    assert (run_folder / "log.jsonl").read_text() == before
+
+
+def test_existing_run_is_not_overwritten(run_folder, small_data):
+    with pytest.raises(ValueError, match="must not hold a run yet"):
+        train.main(arguments(small_data, run_folder))
+
+
+def test_resuming_with_other_settings_is_refused(run_folder, small_data):
+    with pytest.raises(ValueError, match="same seed"):
+        train.main(arguments(small_data, run_folder, "--resume", "--seed", "2"))
+
+
+def test_damaged_checkpoint(run_folder, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(run_folder, copy)
+    content = (copy / "checkpoint.h5").read_bytes()
+    (copy / "checkpoint.h5").write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match=r"checkpoint\.h5 must be a checkpoint"):
+        evaluate.main([str(copy)])
+
+
+def test_run_of_another_model(run_folder, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(run_folder, copy)
+    config = json.loads((copy / "config.json").read_text())
+    config["arguments"]["n_hiddens"] = [5]
+    (copy / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="another model"):
+        evaluate.main([str(copy)])
+
+
+@pytest.mark.parametrize(
+    ("module", "words", "message"),
+    [
+        ("train", ["--model", "rnn", "--dataset", "nothing", "--out", "x"], "data set must be one of"),
+        ("train", ["--model", "rnn", "--out", "x", "--step-rate", "-1"], "step_rate must be"),
+        ("evaluate", ["nowhere"], "must hold a run"),
+        ("table1", ["--effort", "0"], "--effort must be positive"),
+        ("check_gradients", ["--only", "nothing"], "--only must be"),
+    ],
+)
+def test_bad_input_ends_with_one_line(module, words, message, tmp_path):
+    command = [sys.executable, "-m", f"experiments.{module}", *words[:-1], words[-1]]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert message in line
