@@ -1,6 +1,7 @@
 """From a configuration to a trained model, and back from a run's folder to the model and its scores."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -28,9 +29,10 @@ def make_model(config):
     return MODELS[config["model"]](**config["arguments"], backend=config["backend"])
 
 
-def describe(dataset):
-    """What a run's configuration says of its data."""
-    return {"name": dataset.name, "digests": dataset.digests, "verified": dataset.verified}
+def describe(dataset, given):
+    """What a run's configuration says of its data; `given` is the name or file that it was loaded by."""
+    known = {"name": dataset.name, "digests": dataset.digests, "verified": dataset.verified}
+    return {**known, "file": str(Path(given).resolve())} if Path(given).is_file() else known
 
 
 def train(config, dataset, folder, resume=False, progress=True):
@@ -86,8 +88,9 @@ def load(folder, data_dir=None):
     run = Run(folder)
     model = make_model(run.config)
     load_parameters(run, model)
-    dataset = data.load(run.config["data"]["name"], data_dir)
-    if dataset.digests != run.config["data"]["digests"]:
+    known = run.config["data"]
+    dataset = data.load(known.get("file", known["name"]), data_dir)
+    if dataset.digests != known["digests"]:
         raise ValueError(f"data set {dataset.name} must be the one that {folder} was trained on, it differs")
     return run, model, dataset
 

@@ -57,11 +57,11 @@ SYSTEMS = {
 }
 
 
-def make_config(system, dataset, effort, seed, backend):
-    """The configuration of a system's run; `effort` multiplies the number of epochs."""
+def make_config(system, dataset, options):
+    """The configuration of a system's run."""
     training = {"validate_every": 5, "annealing_updates": 0, **system["training"]}
     for name in ("n_epochs", "annealing_updates"):
-        training[name] = round(training[name] * effort)
+        training[name] = round(training[name] * options.effort)
     return {
         "model": system["model"],
         "arguments": {
@@ -71,9 +71,9 @@ def make_config(system, dataset, effort, seed, backend):
         },
         "initialization": asdict(Initialization()),
         "training": asdict(TrainingSettings(**training)),
-        "data": describe(dataset),
-        "seed": seed,
-        "backend": backend,
+        "data": describe(dataset, options.dataset),
+        "seed": options.seed,
+        "backend": resolve(options.backend),
     }
 
 
@@ -155,7 +155,7 @@ def main(arguments=None):
     results = {}
     for name, system in SYSTEMS.items():
         print(f"\n{system['title']}", flush=True)
-        config = make_config(system, dataset, options.effort, options.seed, resolve(options.backend))
+        config = make_config(system, dataset, options)
         run, _ = train(config, dataset, out / name, resume=True)
         results[name] = evaluate(run.folder, "test", N_SAMPLES, options.data_dir)
     rows = [floor_row(dataset)]

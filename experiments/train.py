@@ -116,7 +116,7 @@ def make_config(options, dataset):
         "arguments": arguments,
         "initialization": settings(Initialization()),
         "training": settings(TrainingSettings()),
-        "data": describe(dataset),
+        "data": describe(dataset, options.dataset),
         "seed": options.seed,
         "backend": resolve(options.backend),
     }
