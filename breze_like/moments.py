@@ -10,10 +10,10 @@ means in [-6, 6] and variances in [1e-4, 25], from quadrature:
 ===============================  =========  =============
 transfer                         mean       variance
 ===============================  =========  =============
-`Sigmoid`                        0.0006     0.0003
-`Tanh(Sigmoid())`                0.0010     0.0006
-`WangManningSigmoid`             0.0168     0.0270
-`Tanh(WangManningSigmoid())`     0.0327     0.1080
+`Sigmoid`                        0.0006     0.0001
+`Tanh(Sigmoid())`                0.0011     0.0005
+`WangManningSigmoid`             0.0131     0.0271
+`Tanh(WangManningSigmoid())`     0.0330     0.1082
 ===============================  =========  =============
 
 References
@@ -121,7 +121,7 @@ class Sigmoid:
     Parameters
     ----------
     n_nodes : int
-        Nodes of the quadrature; three halve the error of two and cost a third more.
+        Nodes of the quadrature. Three take the error of the variance of `Tanh` from 0.0005 to 0.0003.
 
     References
     ----------

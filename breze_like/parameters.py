@@ -105,6 +105,7 @@ class ParameterSet:
 
     def _split(self):
         parts = pt.split(self.flat, self._sizes(), n_splits=len(self.shapes))
+        parts = parts if len(self.shapes) > 1 else [parts]  # PyTensor returns a single output as it is
         views = {n: part.reshape(self.shapes[n]) for n, part in zip(self.shapes, parts, strict=True)}
         for name, view in views.items():
             view.name = name

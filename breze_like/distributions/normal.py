@@ -20,7 +20,7 @@ class DiagonalNormal(Distribution):
 
     def __init__(self, mean, variance):
         self.mean = mean
-        self.variance = variance
+        self.variance = pt.cast(variance, mean.dtype)  # PyTensor takes log(2.0) in single precision
 
     @property
     def mode(self):

@@ -1,0 +1,146 @@
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+
+from breze_like import backends
+from breze_like.backends import available, compile_function, resolve
+
+
+def recurrent_loss():
+    """Inputs of a small recurrent network, its states, loss and gradient."""
+    x, w = pt.tensor3("x"), pt.matrix("w")
+    h = pytensor.scan(
+        lambda x, h, w: pt.tanh(x + h @ w),
+        sequences=[x],
+        outputs_info=[pt.zeros_like(x[0])],
+        non_sequences=[w],
+        strict=True,
+        return_updates=False,
+    )
+    loss = (h**2).sum()
+    return [x, w], h, [loss, *pt.grad(loss, [x, w])]
+
+
+def numpy_loss(x, w):
+    h, loss = np.zeros_like(x[0]), 0.0
+    for row in x:
+        h = np.tanh(row + h @ w)
+        loss += (h**2).sum()
+    return loss
+
+
+def draw(n_steps, n_sequences=2):
+    rng = np.random.default_rng(n_steps)
+    return rng.normal(size=(n_steps, n_sequences, 3)), rng.normal(size=(3, 3))
+
+
+@pytest.fixture(scope="module")
+def recurrent():
+    inputs, _, outputs = recurrent_loss()
+    return compile_function(inputs, outputs, "jax")
+
+
+class TestChoice:
+    @pytest.fixture
+    def nothing_installed(self, monkeypatch):
+        monkeypatch.setattr(backends.importlib.util, "find_spec", lambda name: None)
+        monkeypatch.setattr(backends, "pytensor", _WithoutCompiler)
+
+    def test_prefers_jax(self):
+        assert available()[0] == resolve() == resolve("auto") == "jax"
+        assert set(available()) <= set(backends.BACKENDS)
+
+    def test_takes_the_next_one(self, nothing_installed):
+        assert available() == ("numba",)
+        assert resolve() == "numba"
+
+    @pytest.mark.parametrize("backend", ["jax", "cvm"])
+    def test_rejects_what_is_not_at_hand(self, nothing_installed, backend):
+        with pytest.raises(ValueError, match=rf"installed here, \('numba',\), got '{backend}'"):
+            resolve(backend)
+
+    @pytest.mark.parametrize("backend", ["JAX", "torch", "", None])
+    def test_rejects_unknown(self, backend):
+        with pytest.raises(ValueError, match="backend must be 'auto' or one of .*, got"):
+            resolve(backend)
+        with pytest.raises(ValueError, match="backend must be 'auto' or one of"):
+            compile_function([], [], backend)
+
+
+class _WithoutCompiler:
+    class config:
+        cxx = ""
+
+
+def test_loss_and_gradient_for_any_number_of_steps(recurrent):
+    """One compiled function serves all lengths and batch sizes, one of each included."""
+    for shape in [(5, 2), (2, 2), (1, 1), (7, 4), (5, 2)]:
+        x, w = draw(*shape)
+        loss, by_x, by_w = recurrent(x, w)
+        np.testing.assert_allclose(loss, numpy_loss(x, w), rtol=1e-12)
+        d = np.random.default_rng(0).normal(size=(3, 3))
+        slope = (numpy_loss(x, w + 1e-6 * d) - numpy_loss(x, w - 1e-6 * d)) / 2e-6
+        np.testing.assert_allclose((by_w * d).sum(), slope, rtol=1e-6, atol=1e-8)
+        d = np.random.default_rng(0).normal(size=x.shape)
+        slope = (numpy_loss(x + 1e-6 * d, w) - numpy_loss(x - 1e-6 * d, w)) / 2e-6
+        np.testing.assert_allclose((by_x * d).sum(), slope, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
+@pytest.mark.skipif("cvm" not in available(), reason="no C++ compiler")
+def test_jax_agrees_with_cvm(recurrent):
+    inputs, _, outputs = recurrent_loss()
+    independent = compile_function(inputs, outputs, "cvm")
+    for n_steps in (4, 1):
+        arrays = draw(n_steps)
+        for actual, expected in zip(recurrent(*arrays), independent(*arrays), strict=True):
+            np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-13)
+
+
+def test_both_precisions_in_one_process():
+    functions = {}
+    for precision in ("float32", "float64", "float32"):
+        with pytensor.config.change_flags(floatX=precision):
+            inputs, _, outputs = recurrent_loss()
+            functions[precision] = compile_function(inputs, outputs, "jax")
+    x, w = draw(5)
+    for precision in ("float64", "float32", "float64"):  # whatever floatX is when they are called
+        results = functions[precision](x.astype(precision), w.astype(precision))
+        assert [r.dtype for r in results] == [precision] * 3
+        tolerance = {"float32": 1e-5, "float64": 1e-13}[precision]
+        np.testing.assert_allclose(results[0], numpy_loss(x, w), rtol=tolerance)
+
+
+def test_returns_what_was_asked_for():
+    x = pt.vector("x")
+    single = compile_function([x], x + 1, "jax")(np.ones(2))
+    listed = compile_function([x], [x + 1], "jax")(np.ones(2))
+    assert type(single) is np.ndarray
+    assert type(listed) is list and type(listed[0]) is np.ndarray
+    np.testing.assert_array_equal([single, listed[0]], np.full((2, 2), 2.0))
+
+
+def test_cuts_the_graph_at_an_intermediate_variable():
+    inputs, h, (loss, *_) = recurrent_loss()
+    states = np.random.default_rng(0).normal(size=(4, 2, 3))
+    np.testing.assert_allclose(compile_function([h], loss, "jax")(states), (states**2).sum(), rtol=1e-12)
+
+
+def test_takes_inputs_that_are_not_used():
+    x, y = pt.vector("x"), pt.vector("y")
+    np.testing.assert_array_equal(compile_function([y, x], 2 * x, "jax")(np.zeros(5), np.ones(2)), [2, 2])
+
+
+@pytest.mark.parametrize("n_sequences", [1, 2])
+def test_sums_of_neighbours(n_sequences):
+    """u_t + u_{t-1} reads each entry as it was: written in place by XLA, it would become a running sum."""
+    u, mask = pt.tensor3("u"), pt.matrix("mask")
+    kept = u * mask[:, :, None]
+    neighbours = u + pt.set_subtensor(pt.zeros_like(kept)[1:], kept[:-1])
+    loss = mask * (neighbours - pt.log(neighbours)).sum(axis=-1)
+    x = np.random.default_rng(0).uniform(0.1, 2, (6, n_sequences, 3))
+    function = compile_function([u, mask], [loss, pt.grad(loss.sum(), u)], "jax")
+    before = np.concatenate([np.zeros_like(x[:1]), x[:-1]])
+    expected = (x + before - np.log(x + before)).sum(axis=-1)
+    np.testing.assert_allclose(function(x, np.ones(x.shape[:2]))[0], expected, rtol=1e-12)

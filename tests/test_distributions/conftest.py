@@ -1,0 +1,86 @@
+"""Latent sequences of different lengths in one batch, and dense reference formulas."""
+
+import numpy as np
+import pytensor.tensor as pt
+import pytest
+
+from breze_like.distributions import GaussianProcess, WhiteNoise, WienerProcess
+
+
+class Batch:
+    """Sequences placed in the columns of one array: the first full, others with padding at one end or both.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    n_latents : int
+    """
+
+    n_steps = 6
+    places = (slice(0, 6), slice(2, 6), slice(0, 4), slice(2, 3), slice(1, 5), slice(5, 6))
+
+    def __init__(self, rng, n_latents=3):
+        self.shape = self.n_steps, len(self.places), n_latents
+        self.mask = np.zeros(self.shape[:2])
+        for column, place in enumerate(self.places):
+            self.mask[place, column] = 1
+        # What stands in the padding is as wild as the rest; a trace of it in a result is an error.
+        self.coefficient = rng.uniform(0.05, 0.95, self.shape)
+        self.offset = rng.normal(size=self.shape)
+        self.variance = rng.uniform(0.1, 2.0, self.shape)
+        self.noise = rng.normal(size=self.shape)
+        self.latents = rng.normal(size=self.shape)
+
+    def each(self):
+        """(place, column, latent) of every one-dimensional sequence."""
+        for column, place in enumerate(self.places):
+            for latent in range(self.shape[2]):
+                yield place, column, latent
+
+    def real(self, x):
+        """What x, time and sequence first, has at the real steps: one row for each."""
+        return x[self.mask == 1]
+
+
+@pytest.fixture(scope="package")
+def batch():
+    return Batch(np.random.default_rng(1))
+
+
+def smooth_kernel(t, r):
+    """A smooth covariance that NumPy and PyTensor both evaluate."""
+    return 1.5 * 2.0 ** (-(((t - r) / 3) ** 2)) + 1e-2 * (abs(t - r) < 0.5)
+
+
+COVARIANCES = {
+    "white": lambda n: np.eye(n),
+    "wiener": lambda n: np.minimum.outer(np.arange(1, n + 1), np.arange(1, n + 1)),
+    "gp_wiener": lambda n: np.minimum.outer(np.arange(1, n + 1), np.arange(1, n + 1)),
+    "gp_smooth": lambda n: np.array(
+        [[smooth_kernel(t, r) for r in range(1, n + 1)] for t in range(1, n + 1)], float
+    ),
+}
+
+
+@pytest.fixture(scope="package")
+def priors():
+    """Name -> (process, function from a number of steps to the dense covariance)."""
+    processes = {
+        "white": WhiteNoise(),
+        "wiener": WienerProcess(),
+        "gp_wiener": GaussianProcess(pt.minimum),
+        "gp_smooth": GaussianProcess(smooth_kernel),
+    }
+    return {name: (process, COVARIANCES[name]) for name, process in processes.items()}
+
+
+@pytest.fixture(scope="package")
+def dense_posterior():
+    """Mean and covariance of z = A^-1 (m + sqrt(v) eps), with A = 1 - shift(a), and A^-1; of one sequence."""
+
+    def moments(coefficient, offset, variance):
+        forward = np.eye(len(offset)) - np.diag(coefficient[1:], -1)
+        inverse = np.linalg.inv(forward)
+        return inverse @ offset, inverse @ np.diag(variance) @ inverse.T, inverse
+
+    return moments

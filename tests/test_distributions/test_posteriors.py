@@ -1,0 +1,154 @@
+import numpy as np
+import pytensor.tensor as pt
+import pytest
+from scipy.stats import multivariate_normal
+
+from breze_like.backends import compile_function
+from breze_like.distributions import Diagonal, GaussMarkov, Increments
+
+NAMES = ("diagonal", "increments", "gauss_markov")
+MOMENTS = ("mean", "mode", "variance", "increment_mean", "increment_variance")
+
+
+def assert_close(actual, expected):
+    np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.fixture(scope="module")
+def evaluate(batch):
+    """Function from coefficients, noise and latents to posterior -> quantity -> array."""
+    a, noise, z = pt.tensor3("a"), pt.tensor3("noise"), pt.tensor3("z")
+    m, v, mask = pt.tensor3("m"), pt.tensor3("v"), pt.matrix("mask")
+    distributions = {
+        "diagonal": Diagonal(m, v, mask),
+        "increments": Increments(m, v, mask),
+        "gauss_markov": GaussMarkov(a, m, v, mask),
+    }
+    names, outputs = [], []
+    for name, q in distributions.items():
+        values = {quantity: getattr(q, quantity) for quantity in MOMENTS}
+        values |= {"sample": q.sample(noise), "log_prob": q.log_prob(z), "responses": q.responses()}
+        names += [(name, quantity) for quantity in values]
+        outputs += values.values()
+    function = compile_function([a, noise, z, m, v, mask], outputs, "jax")
+
+    def call(coefficient=batch.coefficient, noise=batch.noise, latents=batch.latents):
+        arrays = function(coefficient, noise, latents, batch.offset, batch.variance, batch.mask)
+        results = {name: {} for name in distributions}
+        for (name, quantity), array in zip(names, arrays, strict=True):
+            results[name][quantity] = array
+        return results
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def results(evaluate):
+    return evaluate()
+
+
+@pytest.fixture(scope="module")
+def dense(batch, dense_posterior):
+    """Place, column, latent, dense mean, covariance and inverse of A, of every sequence of a posterior."""
+
+    def each(name):
+        for place, column, latent in batch.each():
+            here = place, column, latent
+            a = batch.coefficient[here] if name == "gauss_markov" else np.full(1, float(name == "increments"))
+            m, v = batch.offset[here], batch.variance[here]
+            yield here, *dense_posterior(np.broadcast_to(a, m.shape), m, v)
+
+    return each
+
+
+@pytest.mark.parametrize("name", NAMES)
+class TestAgainstDenseMatrices:
+    def test_moments(self, name, results, dense):
+        for here, mean, covariance, _ in dense(name):
+            assert_close(results[name]["mean"][here], mean)
+            assert_close(results[name]["mode"][here], mean)
+            assert_close(results[name]["variance"][here], np.diag(covariance))
+
+    def test_increments(self, name, results, dense):
+        for here, mean, covariance, _ in dense(name):
+            difference = np.eye(len(mean)) - np.eye(len(mean), k=-1)
+            assert_close(results[name]["increment_mean"][here], difference @ mean)
+            expected = np.diag(difference @ covariance @ difference.T)
+            assert_close(results[name]["increment_variance"][here], expected)
+
+    def test_sample(self, name, batch, results, dense):
+        for here, mean, _, inverse in dense(name):
+            noise = np.sqrt(batch.variance[here]) * batch.noise[here]
+            assert_close(results[name]["sample"][here], mean + inverse @ noise)
+
+    def test_log_prob(self, name, batch, results, dense):
+        """Step by step, from the joint densities of ever longer beginnings."""
+        expected = np.zeros(batch.shape[:2])
+        for here, mean, covariance, _ in dense(name):
+            z = batch.latents[here]
+            joint = [
+                multivariate_normal.logpdf(z[:n], mean[:n], covariance[:n, :n]) for n in range(1, len(z) + 1)
+            ]
+            expected[here[:2]] += np.diff(joint, prepend=0.0)
+        assert_close(results[name]["log_prob"], expected)
+        assert np.all(results[name]["log_prob"][batch.mask == 0] == 0)
+
+    def test_responses(self, name, batch, results, dense):
+        responses = results[name]["responses"]
+        for (place, column, latent), _, _, inverse in dense(name):
+            assert_close(responses[place, place, column, latent], inverse)
+        for column, place in enumerate(batch.places):
+            padded = np.ones(batch.n_steps, bool)
+            padded[place] = False
+            assert np.all(responses[:, padded, column] == 0)
+
+
+def test_special_cases_are_exact(batch, evaluate):
+    """The general posterior with coefficients 0 and 1 is the same, bit for bit, wherever there is a step."""
+    for name, coefficient in [("diagonal", 0.0), ("increments", 1.0)]:
+        results = evaluate(coefficient=np.full(batch.shape, coefficient))
+        for quantity, expected in results[name].items():
+            actual = results["gauss_markov"][quantity]
+            if quantity == "responses":
+                for column, place in enumerate(batch.places):
+                    here = place, place, column
+                    np.testing.assert_array_equal(actual[here], expected[here], f"{name} {quantity}")
+            else:
+                np.testing.assert_array_equal(batch.real(actual), batch.real(expected), f"{name} {quantity}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_samples_have_the_moments(name, batch, evaluate):
+    """A sample is linear in its noise: none gives the mean, and unit noises add up to the variance."""
+    mean = evaluate(noise=np.zeros(batch.shape))[name]["sample"]
+    variance = np.zeros(batch.shape)
+    for step in range(batch.n_steps):
+        unit = np.zeros(batch.shape)
+        unit[step] = 1
+        variance += (evaluate(noise=unit)[name]["sample"] - mean) ** 2
+    results = evaluate()[name]
+    assert_close(batch.real(mean), batch.real(results["mean"]))
+    assert_close(batch.real(variance), batch.real(results["variance"]))
+
+
+def test_from_recognition(rng):
+    """Each posterior takes its own number of output units for two latents."""
+    mean, variance, mask = pt.tensor3(), pt.tensor3(), pt.matrix()
+    two = mean[:, :, :2], variance[:, :, :2]
+    assert [q.n_outputs for q in (Diagonal, Increments, GaussMarkov)] == [1, 1, 2]
+    outputs = [
+        *Diagonal.from_recognition(*two, mask).statistics,
+        *Increments.from_recognition(*two, mask).statistics,
+        *GaussMarkov.from_recognition(mean, variance, mask).statistics,
+    ]
+    means, variances = rng.normal(size=(3, 2, 4)), rng.uniform(size=(3, 2, 4))
+    arrays = compile_function([mean, variance], outputs, "jax")(means, variances)
+    m, v = means[:, :, :2], variances[:, :, :2]
+    a = 1 / (1 + np.exp(-means[:, :, 2:]))
+    for actual, expected in zip(arrays, [m, v, m, v, a, m, v], strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-14)
+
+
+def test_draws_standard_normal_noise(rng):
+    drawn = GaussMarkov.draw_noise(rng, (4, 3, 2))
+    np.testing.assert_array_equal(drawn, np.random.default_rng(0).standard_normal((4, 3, 2)))

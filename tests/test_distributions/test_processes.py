@@ -1,0 +1,122 @@
+import numpy as np
+import pytensor.tensor as pt
+import pytest
+from scipy.stats import multivariate_normal
+
+from breze_like.backends import compile_function
+from breze_like.distributions import GaussianProcess
+from breze_like.distributions.processes import apply_over_time, previous
+
+NAMES = ("white", "wiener", "gp_wiener", "gp_smooth")
+
+
+@pytest.fixture(scope="module")
+def log_prob(priors):
+    """Name -> log densities (n_steps, n_sequences) of latents and a mask."""
+    z, mask = pt.tensor3("z"), pt.matrix("mask")
+    outputs = [process.log_prob(z, mask) for process, _ in priors.values()]
+    function = compile_function([z, mask], outputs, "jax")
+    return lambda *arrays: dict(zip(priors, function(*arrays), strict=True))
+
+
+@pytest.fixture(scope="module")
+def sample(priors):
+    """Name -> sequences from noise."""
+    noise = pt.tensor3("noise")
+    function = compile_function([noise], [process.sample(noise) for process, _ in priors.values()], "jax")
+    return lambda array: dict(zip(priors, function(array), strict=True))
+
+
+def dense_log_densities(z, covariance):
+    """log p(z_t | z_1, ..., z_{t-1}), as differences of dense joint log densities of one sequence."""
+    joint = [multivariate_normal.logpdf(z[:n], np.zeros(n), covariance[:n, :n]) for n in range(1, len(z) + 1)]
+    return np.diff(joint, prepend=0.0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+class TestLogProb:
+    def test_is_dense_normal_for_every_placement(self, name, batch, priors, log_prob):
+        expected = np.zeros(batch.shape[:2])
+        for place, column, latent in batch.each():
+            z = batch.latents[place, column, latent]
+            expected[place, column] += dense_log_densities(z, priors[name][1](len(z)))
+        actual = log_prob(batch.latents, batch.mask)[name]
+        np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10)
+
+    def test_is_zero_in_the_padding(self, name, batch, log_prob):
+        assert np.all(log_prob(batch.latents, batch.mask)[name][batch.mask == 0] == 0)
+
+    def test_random_masks(self, name, rng, priors, log_prob):
+        z = rng.normal(size=(6, 6, 3))
+        for _ in range(20):
+            starts = rng.integers(0, 6, 6)
+            stops = rng.integers(starts + 1, 7)
+            steps = np.arange(6)[:, None]
+            mask = ((steps >= starts) & (steps < stops)).astype(float)
+            actual = log_prob(z, mask)[name].sum(axis=0)
+            expected = [
+                sum(multivariate_normal.logpdf(z[i:j, n, k], cov=priors[name][1](j - i)) for k in range(3))
+                for n, (i, j) in enumerate(zip(starts, stops, strict=True))
+            ]
+            np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sample_has_the_covariance(name, priors, sample):
+    """A sample is linear in its noise, so that unit noises give the square root of its covariance."""
+    root = sample(np.eye(6)[:, :, None])[name][:, :, 0]
+    np.testing.assert_allclose(root @ root.T, priors[name][1](6), rtol=0, atol=1e-12)
+    assert np.all(sample(np.zeros((6, 2, 3)))[name] == 0)
+
+
+def test_sample_is_linear_in_noise(sample, rng):
+    noise = rng.normal(size=(6, 4, 2))
+    roots = sample(np.eye(6)[:, :, None])
+    for name, drawn in sample(noise).items():
+        np.testing.assert_allclose(drawn, np.tensordot(roots[name][:, :, 0], noise, 1), rtol=0, atol=1e-12)
+
+
+def test_wiener_process_is_a_gaussian_process(batch, log_prob, sample):
+    densities, samples = log_prob(batch.latents, batch.mask), sample(batch.noise)
+    np.testing.assert_allclose(densities["gp_wiener"], densities["wiener"], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(samples["gp_wiener"], samples["wiener"], rtol=0, atol=1e-12)
+
+
+def test_wiener_process_starts_at_zero(batch, log_prob):
+    """The first real step follows z_0 = 0, and not what stands in the padding before it."""
+    constant = batch.shape[2] * np.log(2 * np.pi) / 2
+    densities = log_prob(np.full(batch.shape, 7.0), batch.mask)["wiener"]
+    for column, place in enumerate(batch.places):
+        expected = np.full(place.stop - place.start, -constant)
+        expected[0] -= batch.shape[2] * 7**2 / 2
+        np.testing.assert_allclose(densities[place, column], expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_draws_standard_normal_noise(name, priors, rng):
+    draw = priors[name][0].draw_noise
+    np.testing.assert_array_equal(draw(rng, (4, 3, 2)), np.random.default_rng(0).standard_normal((4, 3, 2)))
+
+
+def test_whitening(batch):
+    """The rows whiten the real steps and ignore the rest."""
+    mask = pt.matrix("mask")
+    rows, log_deviations = compile_function([mask], GaussianProcess(pt.minimum).whitening(mask), "jax")(
+        batch.mask
+    )
+    for column, place in enumerate(batch.places):
+        n = place.stop - place.start
+        placed = np.zeros((6, 6))
+        placed[place, place] = np.eye(n) - np.eye(n, k=-1)  # of the Wiener process: differences
+        np.testing.assert_allclose(rows[column], placed, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(log_deviations, 0, atol=1e-12)
+
+
+def test_previous_and_apply_over_time(batch, rng):
+    u, mask, matrices = pt.tensor3("u"), pt.matrix("mask"), pt.tensor3("matrices")
+    function = compile_function([u, mask, matrices], [previous(u, mask), apply_over_time(matrices, u)], "jax")
+    square = rng.normal(size=(6, 6, 6))
+    before, applied = function(batch.latents, batch.mask, square)
+    kept = batch.latents * batch.mask[:, :, None]
+    np.testing.assert_array_equal(before, np.concatenate([np.zeros_like(kept[:1]), kept[:-1]]))
+    np.testing.assert_allclose(applied, np.einsum("ntr,rnk->tnk", square, batch.latents), rtol=1e-12)
