@@ -1,0 +1,226 @@
+"""On a model whose likelihood is known: a Wiener process seen through linear-Gaussian observations."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytensor.tensor as pt
+import pytest
+from scipy.stats import multivariate_normal
+
+from breze_like.distributions import (
+    Diagonal,
+    DiagonalNormal,
+    GaussMarkov,
+    WienerProcess,
+    independent_increments_kl,
+    kl_divergence,
+)
+from breze_like.estimators import (
+    Score,
+    importance_sampled_nll,
+    training_objective,
+    variational_bound,
+)
+from breze_like.models.base import Model, per_step
+
+LOADINGS = np.array([[1.2, -0.9]])  # x_t = z_t LOADINGS + noise
+NOISE_VARIANCE = 0.6
+PRECISION = (LOADINGS**2).sum() / NOISE_VARIANCE  # what one observation says about z_t
+MAX_STEPS = 8
+
+
+def smoother(n_steps):
+    """z_t | z_{t-1}, x ~ N(v_t z_{t-1} + m_t, v_t), with m = weights @ (x_t LOADINGS' / NOISE_VARIANCE).
+
+    From the last step backwards, p(x_{t+1}, ... | z_t) ~ exp(-(1 - v_{t+1}) z_t^2 / 2 + m_{t+1} z_t).
+    """
+    variance, weights = np.zeros(n_steps), np.zeros((n_steps, n_steps))
+    future, row = 0.0, np.zeros(n_steps)
+    for t in reversed(range(n_steps)):
+        variance[t] = 1 / (1 + PRECISION + future)
+        row = variance[t] * (row + np.eye(n_steps)[t])
+        weights[t], future = row, 1 - variance[t]
+    return variance, weights
+
+
+def exact_posterior(x, mask):
+    # Padding is in front, so all sequences end at the last step, and these depend on the distance to it only.
+    variance, weights = (pt.as_tensor(a) for a in smoother(MAX_STEPS))
+    n_steps = mask.shape[0]
+    evidence = (x @ LOADINGS.T / NOISE_VARIANCE) * mask[:, :, None]
+    offset = pt.tensordot(weights[-n_steps:, -n_steps:], evidence, axes=1)
+    v = variance[-n_steps:][:, None, None] + pt.zeros_like(offset)
+    return GaussMarkov(v.copy(), offset, v, mask)
+
+
+def diagonal_posterior(x, mask):
+    """The best one: the posterior's mean, and the inverse of the diagonal of its precision."""
+    mean = exact_posterior(x, mask).mean
+    precision = np.where(np.arange(MAX_STEPS) < MAX_STEPS - 1, 2.0, 1.0) + PRECISION
+    variance = pt.as_tensor(1 / precision)[-mask.shape[0] :][:, None, None] + pt.zeros_like(mean)
+    return Diagonal(mean, variance, mask)
+
+
+class LinearGaussian(Model):
+    n_visible = 2
+
+    def __init__(self, make_posterior, objective_kl=kl_divergence):
+        super().__init__()
+        self.emission = SimpleNamespace(binary=False)
+        x, mask = self.inputs["observations"], self.inputs["mask"]
+        noise = self.inputs["noise"] = pt.tensor3("noise")
+        prior = WienerProcess()
+        q = self.posterior = make_posterior(x, mask)
+        z = q.sample(noise)
+        log_prob = mask * DiagonalNormal(z @ LOADINGS, NOISE_VARIANCE).log_prob(x)
+        objective = objective_kl(q, prior) - log_prob
+        self.expressions |= {
+            "kl": kl_divergence(q, prior),
+            "emission/log_prob": log_prob,
+            "objective": objective,
+            "log_weight": log_prob + prior.log_prob(z, mask) - q.log_prob(z),
+            "loss": per_step(objective, mask),
+            "moments": pt.stack([q.mean[:, :, 0], q.variance[:, :, 0]]),
+        }
+
+    def draw_noise(self, rng, n_steps, n_sequences):
+        # The same for all sequences of a batch, so that scores do not depend on what else is in it.
+        return np.repeat(rng.standard_normal((n_steps, 1, 1)), n_sequences, axis=1)
+
+
+def exact_nll(sequence):
+    times = np.arange(1, len(sequence) + 1)
+    covariance = np.kron(np.minimum.outer(times, times), LOADINGS.T @ LOADINGS)
+    covariance += NOISE_VARIANCE * np.eye(len(covariance))
+    return -multivariate_normal(cov=covariance).logpdf(sequence.ravel())
+
+
+def exact_bound(model, sequence):
+    """KL + E_q[-log p(x | z)], the expectation in closed form."""
+    kl, (mean, variance) = model.function(["observations", "mask"], ["kl", "moments"])(
+        sequence[:, None], np.ones((len(sequence), 1))
+    )
+    squares = (sequence - mean @ LOADINGS) ** 2 + variance @ LOADINGS**2
+    return kl.sum() + (np.log(2 * np.pi * NOISE_VARIANCE) + squares / NOISE_VARIANCE).sum() / 2
+
+
+@pytest.fixture(scope="module")
+def sequences():
+    rng = np.random.default_rng(1)
+    return [
+        rng.standard_normal((n, 1)).cumsum(axis=0) @ LOADINGS
+        + np.sqrt(NOISE_VARIANCE) * rng.standard_normal((n, 2))
+        for n in (6, 3, 6, 1)
+    ]
+
+
+@pytest.fixture(scope="module")
+def nll(sequences):
+    return np.array([exact_nll(s) for s in sequences])
+
+
+@pytest.fixture(scope="module")
+def exact():
+    return LinearGaussian(exact_posterior)
+
+
+@pytest.fixture(scope="module")
+def diagonal():
+    return LinearGaussian(diagonal_posterior)
+
+
+@pytest.fixture(scope="module")
+def published():
+    return LinearGaussian(diagonal_posterior, independent_increments_kl)
+
+
+def test_averages():
+    score = Score(np.array([6.0, 1.0]), np.array([3, 1]))
+    assert score.per_step == pytest.approx(7 / 4)
+    assert score.per_sequence == pytest.approx((2 + 1) / 2)
+
+
+def test_the_bound_of_the_exact_posterior_is_the_nll(exact, sequences, nll):
+    np.testing.assert_allclose([exact_bound(exact, s) for s in sequences], nll, rtol=1e-10)
+
+
+def test_the_bound_of_a_diagonal_posterior_is_above_the_nll(diagonal, sequences, nll):
+    gap = [exact_bound(diagonal, s) for s in sequences] - nll
+    assert (gap[:3] > 0.01).all()
+    assert gap[3] == pytest.approx(0, abs=1e-10)  # one step has no neighbour to be independent of
+
+
+def test_variational_bound_estimates_the_bound(diagonal, sequences, rng):
+    bound = variational_bound(diagonal, sequences, rng, n_draws=500)
+    expected = np.array([exact_bound(diagonal, s) for s in sequences])
+    np.testing.assert_allclose(bound.nats, expected, atol=0.2)
+    np.testing.assert_allclose(bound.nats, bound.kl.nats + bound.reconstruction.nats, rtol=1e-12)
+    assert bound.n_steps.tolist() == [6, 3, 6, 1]
+    assert bound.per_step == pytest.approx(bound.nats.sum() / 16)
+    assert bound.per_sequence == pytest.approx((bound.nats / [6, 3, 6, 1]).mean())
+    assert bound.per_step == pytest.approx(bound.kl.per_step + bound.reconstruction.per_step)
+
+
+def test_variational_bound_of_the_exact_posterior_estimates_the_nll(exact, sequences, nll, rng):
+    np.testing.assert_allclose(variational_bound(exact, sequences, rng, 500).nats, nll, atol=0.2)
+
+
+def test_one_weight_of_the_exact_posterior_is_the_likelihood(exact, sequences, nll, rng):
+    score = importance_sampled_nll(exact, sequences, rng, n_draws=1)
+    np.testing.assert_allclose(score.nats, nll, rtol=1e-10)
+    assert score.n_steps.tolist() == [6, 3, 6, 1]
+
+
+def test_importance_sampling_converges_to_the_nll(diagonal, sequences, nll, rng):
+    repeats = 50
+    few = [importance_sampled_nll(diagonal, sequences, rng, 1).nats for _ in range(repeats)]
+    error_of_one = np.abs(few - nll).mean(axis=0)[:3]
+    many = importance_sampled_nll(diagonal, sequences, rng, 2000).nats
+    error_of_many = np.abs(many - nll)[:3]
+    assert (np.mean(few, axis=0)[:3] > nll[:3]).all()  # the mean of log-weights is a bound
+    assert (error_of_many < 0.05).all()
+    assert (error_of_many < error_of_one / 5).all()
+
+
+def test_the_published_objective_falls_below_the_nll(diagonal, published, sequences, nll, rng):
+    seeds = range(200)
+    averages = {
+        model: np.mean(
+            [training_objective(model, sequences, np.random.default_rng(s)).nats for s in seeds], axis=0
+        )
+        for model in (diagonal, published)
+    }
+    # The same posterior and the same draws, so the two differ by their divergences alone.
+    assert (averages[published][:3] < nll[:3] - 0.3).all()
+    v = [1 / (2 + PRECISION)] * 5 + [1 / (1 + PRECISION)]
+    missing = sum(np.log1p(v[t - 1] / v[t]) for t in range(1, 6)) / 2
+    assert averages[diagonal][0] - averages[published][0] == pytest.approx(missing, rel=1e-9)
+    assert averages[diagonal].sum() > nll.sum()
+
+
+def test_the_bound_is_exact_whatever_the_objective(diagonal, published, sequences):
+    ours, theirs = (
+        variational_bound(m, sequences, np.random.default_rng(0)).nats for m in (diagonal, published)
+    )
+    np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
+def test_importance_weights_are_those_of_one_sequence(diagonal, sequences):
+    pair = [sequences[0], sequences[2]]
+    together = importance_sampled_nll(diagonal, pair, np.random.default_rng(0), 5).nats
+    alone = [importance_sampled_nll(diagonal, [s], np.random.default_rng(0), 5).nats[0] for s in pair]
+    np.testing.assert_allclose(together, alone, rtol=1e-10)
+
+
+@pytest.mark.parametrize("estimator", [variational_bound, importance_sampled_nll])
+@pytest.mark.parametrize("n_draws", [0, -3])
+def test_a_score_needs_draws(estimator, n_draws, diagonal, sequences, rng):
+    with pytest.raises(ValueError, match=f"n_draws must be at least 1, got {n_draws}"):
+        estimator(diagonal, sequences, rng, n_draws)
+
+
+def test_sequences_are_checked(diagonal, rng):
+    with pytest.raises(ValueError, match=r"sequences\[0\] must have 2 features, got 3"):
+        variational_bound(diagonal, [np.zeros((2, 3))], rng)
+    with pytest.raises(ValueError, match=r"sequences\[0\] must be finite, got nan"):
+        importance_sampled_nll(diagonal, [np.full((2, 2), np.nan)], rng)

@@ -1,0 +1,87 @@
+import numpy as np
+import pytensor.tensor as pt
+import pytest
+
+from breze_like import backends
+from breze_like.initialize import Initialization
+from breze_like.layers import Affine, FastDropoutAffine, FixedKeep, LearnedKeep, keep_probability
+from breze_like.parameters import ParameterSet
+
+
+def evaluate(parameters, inputs, outputs, *arrays):
+    return backends.compile_function([parameters.flat, *inputs], outputs)(parameters.data, *arrays)
+
+
+@pytest.mark.parametrize("shape", [(4, 2), (3, 4, 2)])
+def test_affine(shape, rng):
+    parameters, x = ParameterSet(), pt.tensor(dtype="float64", shape=(None,) * len(shape))
+    layer = Affine(parameters, "layer", 2, 3)
+    parameters.data[...] = rng.standard_normal(parameters.size)
+    value = rng.standard_normal(shape)
+    result = evaluate(parameters, [x], layer(x), value)
+    np.testing.assert_allclose(result, value @ layer.view("weights") + layer.view("bias"), rtol=1e-12)
+
+
+@pytest.mark.parametrize("p_drop", [0.0, 0.1, 0.5])
+def test_fast_dropout_affine_reproduces_the_reference(p_drop, goldens):
+    g = goldens("g2_layers.npz")
+    parameters, moments = ParameterSet(), [pt.matrix(), pt.matrix()]
+    layer = FastDropoutAffine(parameters, "layer", 4, 5, 1 - p_drop)
+    layer.view("weights")[...] = g["fwd_weights"]
+    layer.view("bias")[...] = g["fwd_bias"]
+    mean, variance = evaluate(parameters, moments, list(layer(*moments)), g["fwd_in_mean"], g["fwd_in_var"])
+    np.testing.assert_allclose(mean, g[f"fwd_p{p_drop}_identity_in_mean"], rtol=1e-10)
+    np.testing.assert_allclose(variance, g[f"fwd_p{p_drop}_identity_in_var"], rtol=1e-10)
+
+
+@pytest.mark.parametrize("logit", [-50.0, -1.0, 0.0, 2.0, 50.0])
+def test_a_learned_keep_probability_stays_off_zero_and_one(logit):
+    parameters = ParameterSet()
+    keep = LearnedKeep(parameters, "keep")
+    keep.view("logit")[...] = logit
+    p = evaluate(parameters, [], keep())
+    assert p == pytest.approx(0.025 + 0.95 / (1 + np.exp(-logit)), rel=1e-12)
+    assert 0.025 <= p <= 0.975
+
+
+def test_a_learned_keep_probability_starts_at_nine_tenths(rng):
+    parameters = ParameterSet()
+    keep = keep_probability(parameters, "keep", "learned")
+    keep.initialize(rng, Initialization())
+    assert evaluate(parameters, [], keep()) == pytest.approx(0.9)
+
+
+def test_a_fixed_keep_probability_has_no_parameters():
+    parameters = ParameterSet()
+    keep = keep_probability(parameters, "keep", 0.3)
+    assert isinstance(keep, FixedKeep)
+    assert parameters.size == 0
+    assert keep().eval({}, mode="FAST_COMPILE") == 0.3
+    assert keep().dtype == "float64"
+
+
+@pytest.mark.parametrize("p_keep", [0, -0.1, 1.1, float("nan")])
+def test_keep_probabilities_out_of_range(p_keep):
+    with pytest.raises(ValueError, match=rf"p_keep must be 'learned' or in \(0, 1\], got {p_keep}"):
+        FastDropoutAffine(ParameterSet(), "layer", 2, 3, p_keep)
+
+
+def test_layers_are_made_before_they_are_used():
+    parameters = ParameterSet()
+    Affine(parameters, "layer", 2, 3)(pt.matrix())
+    with pytest.raises(ValueError, match="declare must precede"):
+        Affine(parameters, "another", 2, 3)
+
+
+def test_names_are_unique():
+    parameters = ParameterSet()
+    Affine(parameters, "layer", 2, 3)
+    with pytest.raises(ValueError, match="name must be new, got 'layer/weights'"):
+        Affine(parameters, "layer", 2, 3)
+
+
+def test_initialize_leaves_the_bias_at_zero(rng):
+    layer = FastDropoutAffine(ParameterSet(), "layer", 200, 100, "learned")
+    layer.initialize(rng, Initialization(weight_scale=2.0))
+    assert layer.view("weights").std() == pytest.approx(2 / np.sqrt(200), rel=0.05)
+    assert not layer.view("bias").any()

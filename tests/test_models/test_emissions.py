@@ -1,0 +1,130 @@
+from functools import partial
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from scipy.special import expit, log_expit
+from scipy.stats import norm
+
+from breze_like import backends
+from breze_like.initialize import Initialization
+from breze_like.models.emissions import (
+    EMISSIONS,
+    BernoulliEmission,
+    FixedVarianceEmission,
+    PerStepVarianceEmission,
+    SharedVarianceEmission,
+)
+from breze_like.moments import WangManningSigmoid
+from breze_like.parameters import ParameterSet
+
+P_KEEP = 0.8
+LOWEST = 1e-4
+
+
+def make(factory, rng):
+    """An emission of 2 features and 3 observed values, with random parameters."""
+    parameters = ParameterSet()
+    emission = factory(parameters, "emission", 2, 3, P_KEEP)
+    parameters.data[...] = rng.standard_normal(parameters.size)
+    return emission
+
+
+def evaluate(emission, results, rng):
+    """`results` of the distribution and of observations, and the preactivations, at random arguments."""
+    mean, variance, x = pt.tensor3(), pt.tensor3(), pt.tensor3()
+    flat = emission.parameters.flat
+    graph = results(emission(mean, variance), x)
+    arrays = rng.standard_normal((4, 5, 2)), rng.uniform(0, 1, (4, 5, 2)), rng.standard_normal((4, 5, 3))
+    if emission.binary:
+        arrays = (*arrays[:2], (arrays[2] > 0).astype(float))
+    values = backends.compile_function([flat, mean, variance, x], graph)(emission.parameters.data, *arrays)
+    m, v, x = arrays
+    weights, bias = emission.output.view("weights"), emission.output.view("bias")
+    a_mean = P_KEEP * m @ weights + bias
+    a_variance = (P_KEEP * (1 - P_KEEP) * m**2 + P_KEEP * v) @ weights**2
+    return values, x, a_mean, a_variance
+
+
+def test_bernoulli_takes_the_mean_of_the_sigmoid(rng):
+    emission = make(partial(BernoulliEmission, sigmoid=WangManningSigmoid()), rng)
+    (mean, log_prob), x, a, v = evaluate(emission, lambda y, x: [y.mean, y.log_prob(x)], rng)
+    logits = a / np.sqrt(1 + np.pi * v / 8)
+    np.testing.assert_allclose(mean, expit(logits), rtol=1e-12)
+    expected = (x * log_expit(logits) + (1 - x) * log_expit(-logits)).sum(axis=-1)
+    np.testing.assert_allclose(log_prob, expected, rtol=1e-12)
+
+
+def test_bernoulli_by_default_is_close_to_the_integral(rng):
+    mean, _, a, v = evaluate(make(BernoulliEmission, rng), lambda y, x: y.mean, rng)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    integral = expit(a[..., None] + np.sqrt(v)[..., None] * nodes) @ weights / np.sqrt(2 * np.pi)
+    np.testing.assert_allclose(mean, integral, atol=1e-3)
+
+
+def softplus_variance(raw):
+    return np.logaddexp(0, raw + np.log(np.e - 1)) + LOWEST
+
+
+GAUSSIAN = {
+    "fixed": (partial(FixedVarianceEmission, variance=0.3), lambda e, a: (a, 0.3)),
+    "shared": (SharedVarianceEmission, lambda e, a: (a, softplus_variance(e.view("raw_variance")))),
+    "per step": (PerStepVarianceEmission, lambda e, a: (a[..., :3], softplus_variance(a[..., 3:]))),
+}
+
+
+@pytest.mark.parametrize("factory, moments", GAUSSIAN.values(), ids=GAUSSIAN)
+def test_gaussian_emissions(factory, moments, rng):
+    emission = make(factory, rng)
+    (mean, log_prob), x, a, _ = evaluate(emission, lambda y, x: [y.mean, y.log_prob(x)], rng)
+    expected_mean, variance = moments(emission, a)
+    np.testing.assert_allclose(mean, expected_mean, rtol=1e-12)
+    expected = norm.logpdf(x, expected_mean, np.sqrt(variance)).sum(axis=-1)
+    np.testing.assert_allclose(log_prob, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("factory", [SharedVarianceEmission, PerStepVarianceEmission])
+def test_learned_variances_start_near_one_and_stay_positive(factory, rng):
+    emission = make(factory, rng)
+    emission.parameters.data[...] = 0.0
+    variance, *_ = evaluate(emission, lambda y, x: pt.as_tensor(y.variance), rng)
+    np.testing.assert_allclose(variance, 1 + LOWEST)
+    emission.parameters.data[...] = -1e3
+    variance, *_ = evaluate(emission, lambda y, x: pt.as_tensor(y.variance), rng)
+    assert variance.min() == pytest.approx(LOWEST)
+
+
+def test_initialization(rng):
+    emission = make(BernoulliEmission, rng)
+    emission.initialize(rng, Initialization())
+    np.testing.assert_array_equal(emission.output.view("bias"), -0.8)
+    assert (emission.output.view("weights") != 0).all()
+
+
+def test_which_observations_they_are_of():
+    binary = {name for name, emission in EMISSIONS.items() if emission.binary}
+    assert binary == {"bernoulli"}
+
+
+@pytest.mark.parametrize("name", EMISSIONS)
+def test_samples_have_the_shape_of_observations(name, rng):
+    emission = make(EMISSIONS[name], rng)
+    sample, *_ = evaluate(emission, lambda y, x: y.sample(emission.draw_noise(rng, (4, 5, 3))), rng)
+    assert sample.shape == (4, 5, 3)
+    assert not emission.binary or set(np.unique(sample)) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("variance", [0, -1.0, float("nan")])
+def test_a_fixed_variance_must_be_positive(variance):
+    with pytest.raises(ValueError, match=f"variance must be positive, got {variance}"):
+        FixedVarianceEmission(ParameterSet(), "emission", 2, 3, 0.9, variance=variance)
+
+
+@pytest.mark.parametrize("name", EMISSIONS)
+def test_single_precision_stays(name):
+    with pytensor.config.change_flags(floatX="float32"):
+        emission = EMISSIONS[name](ParameterSet(), "emission", 2, 3, "learned")
+        y = emission(pt.tensor3(), pt.tensor3())
+        variables = [y.mean, y.log_prob(pt.tensor3()), y.sample(pt.tensor3())]
+        assert {v.dtype for v in variables} == {"float32"}

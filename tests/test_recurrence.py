@@ -1,0 +1,215 @@
+import warnings
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+
+from breze_like import backends
+from breze_like.moments import TRANSFERS, dropout
+from breze_like.recurrence import fast_dropout_recurrence, linear_recurrence, recurrence
+
+TOLERANCE = dict(rtol=1e-10, atol=1e-11)
+
+# Columns: no padding, in front, behind, on both sides.
+MASK = np.array([[1, 0, 1, 0], [1, 0, 1, 1], [1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 0, 0]])
+
+
+def fast_dropout_inputs():
+    return {
+        "mean": pt.tensor3(),
+        "variance": pt.tensor3(),
+        "real": pt.tensor(dtype="bool", shape=(None, None, 1)),
+        "recurrent": pt.matrix(),
+        "initial_mean": pt.matrix(),
+        "initial_variance": pt.matrix(),
+        "p_keep": pt.scalar(),
+    }
+
+
+def fast_dropout_values(rng, mask, n_hidden=3):
+    shape = (*mask.shape, n_hidden)
+    return {
+        "mean": rng.standard_normal(shape),
+        "variance": rng.uniform(0.1, 1, shape),
+        "real": mask[:, :, None] > 0,
+        "recurrent": rng.standard_normal((n_hidden, n_hidden)),
+        "initial_mean": rng.standard_normal(shape[1:]),
+        "initial_variance": rng.uniform(0.1, 1, shape[1:]),
+        "p_keep": 0.7,
+    }
+
+
+def plain_fast_dropout(
+    mean, variance, real, recurrent, initial_mean, initial_variance, p_keep, transfer, order
+):
+    """The same formulas as a scan, over the steps in that order, that PyTensor differentiates."""
+
+    def step(real, a_mean, a_variance, h_mean, h_variance, recurrent, p_keep):
+        kept_mean, kept_variance = dropout(h_mean, h_variance, p_keep)
+        f_mean, f_variance = transfer.moments(
+            a_mean + kept_mean @ recurrent, a_variance + kept_variance @ recurrent**2
+        )
+        return pt.switch(real, f_mean, h_mean), pt.switch(real, f_variance, h_variance)
+
+    results = pytensor.scan(
+        step,
+        sequences=[s[order] for s in (real, mean, variance)],
+        outputs_info=[initial_mean, initial_variance],
+        non_sequences=[recurrent, p_keep],
+        strict=True,
+        return_updates=False,
+    )
+    return [r[order] for r in results]
+
+
+def values_and_gradients(outputs, weights, inputs):
+    loss = sum((w * o).sum() for w, o in zip(weights, outputs, strict=True))
+    return [*outputs, *pt.grad(loss, inputs)]
+
+
+def assert_all_close(actual, expected):
+    for one, other in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(one, other, **TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    ("transfer", "reverse"),
+    [
+        ("tanh_wang_manning", False),
+        ("tanh_wang_manning", True),
+        *[
+            pytest.param(name, i % 2 == 0, marks=pytest.mark.slow)
+            for i, name in enumerate(sorted(set(TRANSFERS) - {"tanh_wang_manning"}))
+        ],
+    ],
+)
+def test_fast_dropout_recurrence_and_its_gradient_are_those_of_a_plain_scan(transfer, reverse, rng):
+    inputs, weights = fast_dropout_inputs(), [pt.tensor3(), pt.tensor3()]
+    differentiable = [v for name, v in inputs.items() if name != "real"]
+    order = pt.lvector()
+    arguments = (*inputs.values(), TRANSFERS[transfer])
+    ours = values_and_gradients(fast_dropout_recurrence(*arguments, reverse), weights, differentiable)
+    plain = values_and_gradients(plain_fast_dropout(*arguments, order), weights, differentiable)
+    function = backends.compile_function([*inputs.values(), *weights, order], [*ours, *plain])
+
+    # One compiled function serves any number of steps.
+    masks = [MASK, MASK[2:3], MASK[1:4]] if transfer == "tanh_wang_manning" else [MASK]
+    for mask in masks:
+        values = fast_dropout_values(rng, mask)
+        weights = rng.standard_normal((2, *values["mean"].shape))
+        order = np.arange(len(mask))[:: -1 if reverse else 1]
+        results = function(*values.values(), *weights, order)
+        assert_all_close(results[: len(ours)], results[len(ours) :])
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_states_hold_through_padding(reverse, rng):
+    inputs = fast_dropout_inputs()
+    outputs = fast_dropout_recurrence(*inputs.values(), TRANSFERS["rectifier"], reverse)
+    function = backends.compile_function(list(inputs.values()), outputs)
+    values = fast_dropout_values(rng, MASK)
+    mean, variance = function(*values.values())
+    steps = range(len(MASK))
+    for column in range(MASK.shape[1]):
+        state = values["initial_mean"][column], values["initial_variance"][column]
+        for t in reversed(steps) if reverse else steps:
+            if MASK[t, column]:
+                state = mean[t, column], variance[t, column]
+            np.testing.assert_array_equal(mean[t, column], state[0])
+            np.testing.assert_array_equal(variance[t, column], state[1])
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_loss_may_use_one_of_the_two_moments_only(which, rng):
+    inputs, order = fast_dropout_inputs(), pt.lvector()
+    arguments = (*inputs.values(), TRANSFERS["identity"])
+    wrt = [inputs["mean" if which == 0 else "variance"], inputs["recurrent"], inputs["p_keep"]]
+    ours = fast_dropout_recurrence(*arguments)
+    plain = plain_fast_dropout(*arguments, order)
+    # PyTensor's own gradient of a scan loses digits if it does not know about both outputs.
+    losses = (ours[which] ** 2).sum(), (plain[which] ** 2).sum() + 0.0 * plain[1 - which].sum()
+    gradients = [g for loss in losses for g in pt.grad(loss, wrt)]
+    function = backends.compile_function([*inputs.values(), order], gradients)
+    results = function(*fast_dropout_values(rng, MASK).values(), np.arange(len(MASK)))
+    assert_all_close(results[:3], results[3:])
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_recurrence_and_its_gradient_are_those_of_a_plain_scan(reverse, rng):
+    inputs = [pt.tensor3(), pt.matrix(), pt.matrix()]
+    real, order, weight = pt.tensor(dtype="bool", shape=(None, None, 1)), pt.lvector(), pt.tensor3()
+    a, recurrent, initial = inputs
+    plain = pytensor.scan(
+        lambda real, a, h, recurrent: pt.switch(real, pt.tanh(a + h @ recurrent), h),
+        sequences=[real[order], a[order]],
+        outputs_info=initial,
+        non_sequences=[recurrent],
+        return_updates=False,
+    )
+    ours = recurrence(a, real, recurrent, initial, TRANSFERS["tanh"], reverse)
+    graph = [
+        *values_and_gradients([ours], [weight], inputs),
+        *values_and_gradients([plain[order]], [weight], inputs),
+    ]
+    function = backends.compile_function([*inputs, real, order, weight], graph)
+    for mask in (MASK, MASK[2:3]):
+        values = fast_dropout_values(rng, mask)
+        results = function(
+            *(values[name] for name in ("mean", "recurrent", "initial_mean", "real")),
+            np.arange(len(mask))[:: -1 if reverse else 1],
+            rng.standard_normal(values["mean"].shape),
+        )
+        assert_all_close(results[:4], results[4:])
+
+
+def test_linear_recurrence_and_its_gradient_are_those_of_a_plain_scan(rng):
+    coefficient, u, weight = pt.tensor3(), pt.tensor3(), pt.tensor3()
+    plain = pytensor.scan(
+        lambda a, u, y: a * y + u,
+        sequences=[coefficient, u],
+        outputs_info=pt.zeros_like(u[0]),
+        return_updates=False,
+    )
+    ours = values_and_gradients([linear_recurrence(coefficient, u)], [weight], [coefficient, u])
+    plain = values_and_gradients([plain], [weight], [coefficient, u])
+    function = backends.compile_function([coefficient, u, weight], [*ours, *plain])
+    for n_steps in (5, 1):
+        results = function(*rng.standard_normal((3, n_steps, 2, 3)))
+        assert_all_close(results[:3], results[3:])
+
+
+def test_the_coefficient_of_a_linear_recurrence_may_be_broadcast(rng):
+    coefficient = pt.tensor(dtype="float64", shape=(None, 1, None, None))
+    u = pt.tensor4()
+    y = linear_recurrence(coefficient, u)
+    function = backends.compile_function([coefficient, u], [y, pt.grad(y.sum(), coefficient)])
+    a, b = rng.standard_normal((4, 1, 2, 1)), rng.standard_normal((4, 3, 2, 1))
+    y, gradient = function(a, b)
+
+    state, sensitivity, expected = np.zeros((3, 2, 1)), np.zeros((4, 3, 2, 1)), []
+    for t in range(4):
+        sensitivity *= a[t]
+        sensitivity[t] += state
+        state = a[t] * state + b[t]
+        np.testing.assert_allclose(y[t], state, **TOLERANCE)
+        expected.append(sensitivity.sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(gradient, sum(expected), **TOLERANCE)
+
+
+@pytest.mark.slow
+def test_backends_agree(rng):
+    if not {"jax", "cvm"} <= set(backends.available()):
+        pytest.skip("needs JAX and a C++ compiler")
+    inputs = fast_dropout_inputs()
+    outputs = fast_dropout_recurrence(*inputs.values(), TRANSFERS["tanh_wang_manning"], True)
+    differentiable = [v for name, v in inputs.items() if name != "real"]
+    graph = values_and_gradients(outputs, [1.0, 2.0], differentiable)
+    values = fast_dropout_values(rng, MASK).values()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*BLAS.*")  # slow without one, but right
+        results = [
+            backends.compile_function(list(inputs.values()), graph, backend)(*values)
+            for backend in ("jax", "cvm")
+        ]
+    assert_all_close(*results)
