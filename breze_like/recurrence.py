@@ -220,7 +220,7 @@ class _Loop(OpFromGraph):
 
     def __init__(self, inputs, outputs, shaped_like, pullback=None, disconnected=()):
         pattern = [[i not in disconnected] * len(outputs) for i in range(len(inputs))]
-        super().__init__(inputs, outputs, connection_pattern=pattern)
+        super().__init__(inputs, outputs, connection_pattern=pattern, on_unused_input="ignore")
         self._shaped_like = shaped_like
         self._given_pullback = pullback
 
