@@ -9,6 +9,8 @@ Sequences are (n_steps, n_sequences, n); `real`, (n_steps, n_sequences, 1), is T
 where it is not, a state stays as it was.
 """
 
+from functools import cache
+
 import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.builders import OpFromGraph
@@ -43,13 +45,16 @@ def recurrence(preactivation, real, recurrent, initial, transfer, reverse=False)
     preactivation, real, recurrent, initial = inputs
     outputs = _scan(step, [real, preactivation], [initial, None], [recurrent], reverse)
 
+    @cache
+    def backward():
+        kept, cotangent = [o.type() for o in outputs], outputs[0].type()
+        gradient = _recurrence_gradient(inputs, kept, cotangent, transfer, reverse)
+        return _Loop([*inputs, *kept, cotangent], gradient, [0, 2, 3])
+
     def pullback(inputs, outputs, cotangents):
-        by_preactivation, *others = backward(*inputs, *outputs, cotangents[0])
+        by_preactivation, *others = backward()(*inputs, *outputs, cotangents[0])
         return [by_preactivation, disconnected_type(), *others]
 
-    kept, cotangent = [o.type() for o in outputs], outputs[0].type()
-    gradient = _recurrence_gradient(inputs, kept, cotangent, transfer, reverse)
-    backward = _Loop([*inputs, *kept, cotangent], gradient, [0, 2, 3])
     h, _ = _Loop(inputs, outputs, [0, 0], pullback, disconnected=[1])(*arguments)
     return h
 
@@ -116,19 +121,18 @@ def fast_dropout_recurrence(
         reverse,
     )
 
+    @cache
+    def backward():
+        kept, cotangents = [o.type() for o in outputs], [h.type() for h in outputs[:2]]
+        gradient = _fast_dropout_gradient(inputs, kept, cotangents, transfer, reverse)
+        return _Loop([*inputs, *kept, *cotangents], gradient, [0, 1, 3, 4, 5, 6])
+
     def pullback(inputs, outputs, cotangents):
         # The preactivations are outputs for the sake of the way back only: no gradient comes in through them.
         known = [*inputs, *outputs, *(_or_zeros(g, outputs[0]) for g in cotangents[:2])]
-        by_mean, by_variance, *others = backward(*known)
+        by_mean, by_variance, *others = backward()(*known)
         return [by_mean, by_variance, disconnected_type(), *others]
 
-    cotangents = [h.type() for h in outputs[:2]]
-    kept = [o.type() for o in outputs]
-    backward = _Loop(
-        [*inputs, *kept, *cotangents],
-        _fast_dropout_gradient(inputs, kept, cotangents, transfer, reverse),
-        [0, 1, 3, 4, 5, 6],
-    )
     forward = _Loop(inputs, outputs, [0, 0, 0, 0], pullback, disconnected=[2])
     h_mean, h_variance, _, _ = forward(*arguments)
     return h_mean, h_variance

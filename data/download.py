@@ -57,18 +57,14 @@ BLOCK = 1 << 16
 def main(arguments=None):
     """Download what the command line names; the exit status is 0 if all of it is there."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"{', '.join(MIRRORS)} (default: all four)"
-    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(MIRRORS)} (default: all four)")
     parser.add_argument(
         "--data-dir",
         type=Path,
         default=os.environ.get("BREZE_LIKE_DATA"),
         help="folder to write to (default: $BREZE_LIKE_DATA)",
     )
-    parser.add_argument(
-        "--mirror", metavar="URL", help="take the one NAME's file from here and nowhere else"
-    )
+    parser.add_argument("--mirror", metavar="URL", help="take the one NAME's file from here and nowhere else")
     options = parser.parse_args(arguments)
     names = options.names or list(MIRRORS)
     try:

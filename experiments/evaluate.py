@@ -63,7 +63,7 @@ def as_markdown(result):
     """A section with scores, command, configuration, duration and versions."""
     config = result["config"]
     last = result["log"][-1]
-    command = shlex.join(["python", "-m", "experiments.train", *config["command"][1:]])
+    command = portable(["python", "-m", "experiments.train", *config["command"][1:]])
     return "\n".join(
         [
             f"## {config['data']['name']}: {config['model']}, {Path(result['run']).name}",
@@ -83,6 +83,18 @@ def as_markdown(result):
             "",
         ]
     )
+
+
+def portable(words):
+    """A command line as one would type it elsewhere: without the folder of the data, and runs in ``runs``."""
+    words = list(words)
+    if "--data-dir" in words:
+        place = words.index("--data-dir")
+        del words[place : place + 2]
+    if "--out" in words:
+        place = words.index("--out") + 1
+        words[place] = f"runs/{Path(words[place]).name}"
+    return shlex.join(words)
 
 
 def main(arguments=None):

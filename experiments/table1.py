@@ -8,7 +8,6 @@ two cores. It can be stopped at any time; the same command goes on with what is 
 
 import argparse
 import json
-import shlex
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from breze_like.initialize import Initialization
 from breze_like.models import IndependentBernoulli
 from breze_like.training import TrainingSettings
 from experiments import command_line, figures
-from experiments.evaluate import evaluate
+from experiments.evaluate import evaluate, portable
 from experiments.experiment import bounds_nothing, describe, load, reconstruct, train
 
 # Draws of the importance sampled scores.
@@ -122,7 +121,7 @@ def as_markdown(rows, result):
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     config = result["config"]
     versions = ", ".join(f"{name} {version}" for name, version in config["versions"].items())
-    command = shlex.join(["python", "-m", "experiments.table1", *config["command"][1:]])
+    command = portable(["python", "-m", "experiments.table1", *config["command"][1:]])
     return f"{table}\n\n`{command}`; data: {config['data']['name']}; seed {config['seed']}; {versions}.\n"
 
 

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 # Before anything imports PyTensor or starts a thread pool, and for the processes that tests start.
-os.environ["PYTENSOR_FLAGS"] = ",".join(
-    filter(None, [os.environ.get("PYTENSOR_FLAGS"), "floatX=float64"])
-)
+os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, [os.environ.get("PYTENSOR_FLAGS"), "floatX=float64"]))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
 

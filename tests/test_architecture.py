@@ -70,9 +70,7 @@ def unit(name, units):
 def violations(root):
     """One line for each breach of the architecture in the tree at `root`."""
     paths = modules(root)
-    units = {
-        name.split(".")[1] for name in map(dotted_name, paths) if name.startswith("breze_like.")
-    }
+    units = {name.split(".")[1] for name in map(dotted_name, paths) if name.startswith("breze_like.")}
     for path in paths:
         if VAGUE_NAMES & set(path.with_suffix("").parts):
             yield f"{path}: the name does not say what it is about"
@@ -171,7 +169,5 @@ def test_rejects(tree, module, source):
 
 
 def test_counts_lines(tree):
-    root = tree(
-        {"breze_like/layers": "\n" * MAX_LINES, "breze_like/moments": "\n" * (MAX_LINES + 1)}
-    )
+    root = tree({"breze_like/layers": "\n" * MAX_LINES, "breze_like/moments": "\n" * (MAX_LINES + 1)})
     assert list(overlong(root)) == [f"breze_like/moments.py: {MAX_LINES + 1} lines"]

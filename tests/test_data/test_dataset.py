@@ -37,9 +37,7 @@ def test_digest_of_real_values():
 
 
 def test_binary_data(splits):
-    as_integers = {
-        key: [roll.astype(int) for roll in sequences] for key, sequences in splits.items()
-    }
+    as_integers = {key: [roll.astype(int) for roll in sequences] for key, sequences in splits.items()}
     dataset = Dataset("mine", **as_integers)
     assert dataset.binary and dataset.n_features == 88 and dataset.verified is None
     assert dataset.test[2].dtype == np.uint8

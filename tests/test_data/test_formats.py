@@ -146,9 +146,7 @@ class TestReadRejects:
 
     @pytest.mark.parametrize("content", [{}, {"train": [], "valid": []}, {1: 2}])
     def test_wrong_keys(self, content, write):
-        assert message_of(write("mine.pickle", content)) == (
-            "must be a dictionary of train, valid, test"
-        )
+        assert message_of(write("mine.pickle", content)) == ("must be a dictionary of train, valid, test")
 
     def test_pickle_of_a_list(self, tmp_path):
         path = tmp_path / "mine.pickle"

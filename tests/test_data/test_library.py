@@ -164,9 +164,7 @@ class TestLoad:
 
     def test_other_content_warns(self, write, notes, tmp_path):
         write("JSB Chorales.pickle", notes)
-        with pytest.warns(
-            UserWarning, match="jsb_chorales is not the published data set"
-        ) as caught:
+        with pytest.warns(UserWarning, match="jsb_chorales is not the published data set") as caught:
             dataset = load("jsb_chorales", tmp_path)
         assert dataset.verified is False
         assert caught[0].filename == __file__

@@ -163,9 +163,7 @@ class TestDownload:
 
     def test_mirror_from_the_command_line(self, download, server, good):
         url = server.add("mine.mat", good)
-        _, status, printed = download(
-            server.url("x.mat"), arguments=("jsb_chorales", "--mirror", url)
-        )
+        _, status, printed = download(server.url("x.mat"), arguments=("jsb_chorales", "--mirror", url))
         assert status == 0 and f"from {url}" in printed.out
         assert server.requests == ["/mine.mat"]
 
@@ -289,9 +287,7 @@ class TestBuildChorales:
 
     def test_leaves_out_what_does_not_fit(self, score):
         voice = "4/4 c1"
-        with pytest.raises(
-            ValueError, match="not for four voices alone: Soprano, Alto, Tenor, Horn"
-        ):
+        with pytest.raises(ValueError, match="not for four voices alone: Soprano, Alto, Tenor, Horn"):
             self.build.roll(score(*[voice] * 4, names=["Soprano", "Alto", "Tenor", "Horn"]))
         with pytest.raises(ValueError, match="bars don't begin on the grid"):
             self.build.roll(score(*["5/8 c8 c8 c8 c8 c8 c8"] * 4))
