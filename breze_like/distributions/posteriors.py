@@ -17,6 +17,7 @@ from abc import ABC, abstractmethod
 from functools import cached_property
 
 import pytensor.tensor as pt
+from pytensor.graph.basic import Variable
 
 from breze_like.distributions.normal import DiagonalNormal, normal_log_density
 from breze_like.distributions.processes import previous
@@ -61,9 +62,10 @@ class MarkovPosterior(ABC):
         """
 
     @property
-    @abstractmethod
     def statistics(self):
         """The variables that the recognition network determines: given them, q needs nothing else of x."""
+        given = (self.coefficient, self.offset, self.innovation_variance)
+        return [v for v in given if isinstance(v, Variable)]
 
     @abstractmethod
     def accumulate(self, coefficient, u):
@@ -124,10 +126,6 @@ class Diagonal(MarkovPosterior):
     def from_recognition(cls, mean, variance, mask):
         return cls(mean, variance, mask)
 
-    @property
-    def statistics(self):
-        return [self.offset, self.innovation_variance]
-
     def accumulate(self, coefficient, u):
         return u
 
@@ -141,10 +139,6 @@ class Increments(MarkovPosterior):
     @classmethod
     def from_recognition(cls, mean, variance, mask):
         return cls(mean, variance, mask)
-
-    @property
-    def statistics(self):
-        return [self.offset, self.innovation_variance]
 
     def accumulate(self, coefficient, u):
         return pt.cumsum(u, axis=0)
@@ -160,10 +154,6 @@ class GaussMarkov(MarkovPosterior):
         """One half of the units gives m and v by its moments, the other one a by the sigmoid of its mean."""
         n = mean.shape[-1] // 2
         return cls(pt.sigmoid(mean[:, :, n:]), mean[:, :, :n], variance[:, :, :n], mask)
-
-    @property
-    def statistics(self):
-        return [self.coefficient, self.offset, self.innovation_variance]
 
     def accumulate(self, coefficient, u):
         return linear_recurrence(coefficient, u)

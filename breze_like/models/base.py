@@ -32,8 +32,6 @@ class Model:
         ``"loss"``, the training objective in nats per time step, and all named quantities.
     training_inputs : tuple of str
         Names of the inputs that the loss depends on.
-    config : dict
-        The constructor's arguments, as far as they are names and numbers.
     """
 
     def __init__(self, backend="auto"):
@@ -43,7 +41,6 @@ class Model:
         self.inputs = {"observations": pt.tensor3("observations"), "mask": pt.matrix("mask")}
         self.expressions = {}
         self.training_inputs = ("observations", "mask")
-        self.config = {}
         self._functions = {}
 
     def initialize(self, rng, initialization=None):

@@ -1,7 +1,7 @@
 """Training: settings, the loop, and going on after an interruption.
 
 >>> settings = TrainingSettings(n_epochs=300, annealing_updates=1500, patience=20)
->>> run = Run.create("runs/first", {"seed": 1, "model": model.config, "training": asdict(settings)})
+>>> run = Run.create("runs/first", {"seed": 1, "model": "vrae", "training": asdict(settings)})
 >>> history = fit(model, data.train, data.valid, settings, rng, validate, run)
 
 The same call with ``Run("runs/first")`` goes on where a killed process stopped, to the same numbers, bit for
