@@ -39,7 +39,7 @@ SYSTEMS = {
         "title": "VRAE, Gauss-Markov posterior, exact KL",
         "model": "vrae",
         "arguments": {**VRAE, "n_hiddens": [200], "n_latent": 32},
-        "training": {"n_epochs": 110, "annealing_updates": 900},
+        "training": {"n_epochs": 80, "annealing_updates": 600, "step_rate_schedule": "cosine"},
     },
     "vrae_published": {
         "title": "VRAE, published objective",
@@ -51,7 +51,7 @@ SYSTEMS = {
             "posterior": "diagonal",
             "kl": "independent_increments",
         },
-        "training": {"n_epochs": 60},
+        "training": {"n_epochs": 40, "annealing_updates": 300},
     },
 }
 
