@@ -424,6 +424,8 @@ class TestProcesses:
 
 def train_in_this_process(folder, pause):
     """Train slowly, so that there is time for an interruption."""
+    # A shell's background job, and all that it starts, would ignore the interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     loop.CHECKPOINT_SECONDS = 0.02
     model = Linear(pause=pause)
     initialize(model)
