@@ -13,6 +13,7 @@ A file is replaced completely or not at all, whenever the process is killed.
 import json
 import os
 import platform
+import subprocess
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -201,7 +202,10 @@ class Run:
 
 
 def versions():
-    """Versions of what the numbers of a run depend on, by name; None for what is not installed."""
+    """Versions of what the numbers of a run depend on, by name; None for what is not installed.
+
+    ``"commit"`` is that of the checkout that the code lies in, with ``-dirty`` behind it if files were changed.
+    """
 
     def version(name):
         try:
@@ -211,7 +215,18 @@ def versions():
 
     packages = {name: version(name) for name in ("pytensor", "jax", "numpy", "climin")}
     python = {"python": platform.python_version(), "platform": platform.platform()}
-    return {"breze_like": __version__, **packages, **python}
+    return {"breze_like": __version__, "commit": _commit(), **packages, **python}
+
+
+def _commit():
+    folder = Path(__file__).resolve().parents[1]
+    if not (folder / ".git").exists():  # an installed copy may lie in somebody else's checkout
+        return None
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def _check_shapes(path, found, expected):

@@ -1,6 +1,7 @@
 import json
 import os
 import platform
+import subprocess
 import stat
 
 import h5py
@@ -39,7 +40,25 @@ class TestConfig:
         assert opened.config == {"seed": 3, "rate": 0.5, "sizes": [1, 2]}
         assert versions["numpy"] == np.__version__
         assert versions["python"] == platform.python_version()
-        assert set(versions) == {"breze_like", "python", "platform", "pytensor", "jax", "numpy", "climin"}
+        names = {"breze_like", "commit", "python", "platform", "pytensor", "jax", "numpy", "climin"}
+        assert set(versions) == names
+
+    def test_the_commit_is_that_of_the_code(self, tmp_path, monkeypatch):
+        def git(*arguments):
+            identity = ["-c", "user.name=n", "-c", "user.email=e"]
+            command = ["git", "-C", str(tmp_path), *identity, *arguments]
+            return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+        monkeypatch.setattr(runs, "__file__", str(tmp_path / "breze_like" / "runs.py"))
+        assert runs.versions()["commit"] is None
+        git("init")
+        (tmp_path / "file").write_text("one")
+        git("add", "file")
+        git("commit", "--message", "first")
+        clean = runs.versions()["commit"]
+        assert len(clean) >= 7 and git("rev-parse", "HEAD").startswith(clean)
+        (tmp_path / "file").write_text("two")
+        assert runs.versions()["commit"] == f"{clean}-dirty"
 
     def test_a_package_that_is_not_there_has_no_version(self, monkeypatch):
         def missing(name):
