@@ -204,7 +204,7 @@ class Run:
 def versions():
     """Versions of what the numbers of a run depend on, by name; None for what is not installed.
 
-    ``"commit"`` is that of the checkout that the code lies in, with ``-dirty`` behind it if files were changed.
+    ``"commit"`` is that of the checkout that the code lies in, and ends in ``-dirty`` if files were changed.
     """
 
     def version(name):

@@ -1,8 +1,8 @@
 import json
 import os
 import platform
-import subprocess
 import stat
+import subprocess
 
 import h5py
 import numpy as np
