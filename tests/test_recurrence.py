@@ -7,7 +7,12 @@ import pytest
 
 from breze_like import backends
 from breze_like.moments import TRANSFERS, dropout
-from breze_like.recurrence import fast_dropout_recurrence, linear_recurrence, recurrence
+from breze_like.recurrence import (
+    deep_transition_recurrence,
+    fast_dropout_recurrence,
+    linear_recurrence,
+    recurrence,
+)
 
 TOLERANCE = dict(rtol=1e-10, atol=1e-11)
 
@@ -161,6 +166,43 @@ def test_recurrence_and_its_gradient_are_those_of_a_plain_scan(reverse, rng):
             rng.standard_normal(values["mean"].shape),
         )
         assert_all_close(results[:4], results[4:])
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_deep_transition_recurrence_and_its_gradient_are_those_of_a_plain_scan(reverse, rng):
+    inputs = [pt.tensor3(), pt.matrix(), pt.matrix(), pt.matrix(), pt.vector(), pt.matrix()]
+    real, order, weight = pt.tensor(dtype="bool", shape=(None, None, 1)), pt.lvector(), pt.tensor3()
+    a, *weights, initial = inputs
+    graph = []
+    for name, f in {"tanh": pt.tanh, "rectifier": lambda x: pt.maximum(x, 0)}.items():
+
+        def step(real, a, h, r, q, s, c, f=f):
+            return pt.switch(real, f(f(a + h @ r) @ q + h @ s + c), h)
+
+        plain = pytensor.scan(
+            step,
+            sequences=[real[order], a[order]],
+            outputs_info=initial,
+            non_sequences=weights,
+            return_updates=False,
+        )
+        ours = deep_transition_recurrence(a, real, *weights, initial, TRANSFERS[name], reverse)
+        graph += values_and_gradients([ours], [weight], inputs)
+        graph += values_and_gradients([plain[order]], [weight], inputs)
+    function = backends.compile_function([*inputs, real, order, weight], graph)
+    for mask in (MASK, MASK[2:3]):
+        shape = (*mask.shape, 3)
+        results = function(
+            rng.standard_normal(shape),
+            *rng.standard_normal((3, 3, 3)),
+            rng.standard_normal(3),
+            rng.standard_normal(shape[1:]),
+            mask[:, :, None] > 0,
+            np.arange(len(mask))[:: -1 if reverse else 1],
+            rng.standard_normal(shape),
+        )
+        for start in (0, 14):
+            assert_all_close(results[start : start + 7], results[start + 7 : start + 14])
 
 
 def test_linear_recurrence_and_its_gradient_are_those_of_a_plain_scan(rng):

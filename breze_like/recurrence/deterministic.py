@@ -1,0 +1,112 @@
+"""Recurrences of states."""
+
+import pytensor.tensor as pt
+
+from breze_like.recurrence.loop import before, chain, outer, scan
+
+
+def recurrence(preactivation, real, recurrent, initial, transfer, reverse=False):
+    """h_t = f(a_t + h_{t-1} R).
+
+    Parameters
+    ----------
+    preactivation : TensorVariable, shape (n_steps, n_sequences, n)
+        a.
+    real, recurrent, reverse
+        As for `fast_dropout_recurrence`.
+    initial : TensorVariable, shape (n_sequences, n)
+        h_0.
+    transfer : callable
+        f.
+
+    Returns
+    -------
+    TensorVariable, shape (n_steps, n_sequences, n)
+    """
+    arguments = [real, preactivation, recurrent, initial]
+    (h,) = chain(_forward, _gradient, arguments, 1, transfer=transfer, reverse=reverse)
+    return h
+
+
+def _forward(real, preactivation, recurrent, initial, *, transfer, reverse):
+    """The states, and their preactivations."""
+
+    def step(real, a, h, recurrent):
+        b = a + h @ recurrent
+        return pt.switch(real, transfer(b), h), b
+
+    return scan(step, [real, preactivation], [initial, None], [recurrent], reverse)
+
+
+def _gradient(inputs, outputs, cotangents, *, transfer, reverse):
+    real, _, recurrent, initial = inputs
+    h, b = outputs
+
+    def step(real, g, slope, carried, transposed):
+        g = g + carried
+        by_b = pt.switch(real, g * slope, 0.0)
+        return by_b @ transposed + pt.switch(real, 0.0, g), by_b
+
+    sequences = [real, *cotangents, _slope(transfer, b)]
+    back, by_b = scan(step, sequences, [pt.zeros_like(initial), None], [recurrent.T], not reverse)
+    return [by_b, outer(before(h, initial, reverse), by_b), back[-1 if reverse else 0]]
+
+
+def deep_transition_recurrence(
+    preactivation, real, recurrent, forward_weights, shortcut, bias, initial, transfer, reverse=False
+):
+    """h_t = f(u_t Q + h_{t-1} S + c), with an intermediate layer u_t = f(a_t + h_{t-1} R) as large as h_t.
+
+    Parameters
+    ----------
+    preactivation, real, initial, transfer, reverse
+        As for `recurrence`.
+    recurrent, forward_weights, shortcut : TensorVariable, shape (n, n)
+        R, Q and S.
+    bias : TensorVariable, shape (n,)
+        c.
+
+    Returns
+    -------
+    TensorVariable, shape (n_steps, n_sequences, n)
+    """
+    arguments = [real, preactivation, recurrent, forward_weights, shortcut, bias, initial]
+    (h,) = chain(_deep_forward, _deep_gradient, arguments, 1, transfer=transfer, reverse=reverse)
+    return h
+
+
+def _deep_forward(
+    real, preactivation, recurrent, forward_weights, shortcut, bias, initial, *, transfer, reverse
+):
+    """The states, and the preactivations of the intermediate layer and of the states."""
+
+    def step(real, a, h, recurrent, forward_weights, shortcut, bias):
+        a = a + h @ recurrent
+        b = transfer(a) @ forward_weights + h @ shortcut + bias
+        return pt.switch(real, transfer(b), h), a, b
+
+    weights = [recurrent, forward_weights, shortcut, bias]
+    return scan(step, [real, preactivation], [initial, None, None], weights, reverse)
+
+
+def _deep_gradient(inputs, outputs, cotangents, *, transfer, reverse):
+    real, _, *weights, _, initial = inputs
+    h, a, b = outputs
+
+    def step(real, g, slope_a, slope_b, carried, recurrent, forward_weights, shortcut):
+        g = g + carried
+        by_b = pt.switch(real, g * slope_b, 0.0)
+        by_a = (by_b @ forward_weights) * slope_a
+        return by_a @ recurrent + by_b @ shortcut + pt.switch(real, 0.0, g), by_a, by_b
+
+    sequences = [real, *cotangents, _slope(transfer, a), _slope(transfer, b)]
+    start, transposed = [pt.zeros_like(initial), None, None], [w.T for w in weights]
+    back, by_a, by_b = scan(step, sequences, start, transposed, not reverse)
+    old = before(h, initial, reverse)
+    by_weights = [outer(old, by_a), outer(transfer(a), by_b), outer(old, by_b)]
+    return [by_a, *by_weights, by_b.sum(axis=(0, 1)), back[-1 if reverse else 0]]
+
+
+def _slope(transfer, x):
+    """f'(x), element by element."""
+    return pt.grad(transfer(x).sum(), x)
