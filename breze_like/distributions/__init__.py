@@ -3,11 +3,14 @@
 from breze_like.distributions.base import Distribution
 from breze_like.distributions.bernoulli import Bernoulli
 from breze_like.distributions.kl import independent_increments_kl, kl_divergence, register
+from breze_like.distributions.mixture import NormalMixture, log_sum_exp
+from breze_like.distributions.nade import NADE
 from breze_like.distributions.normal import DiagonalNormal
 from breze_like.distributions.posteriors import Diagonal, GaussMarkov, Increments, MarkovPosterior
 from breze_like.distributions.processes import GaussianProcess, Process, WhiteNoise, WienerProcess
 
 __all__ = [
+    "NADE",
     "Bernoulli",
     "Diagonal",
     "DiagonalNormal",
@@ -16,10 +19,12 @@ __all__ = [
     "GaussianProcess",
     "Increments",
     "MarkovPosterior",
+    "NormalMixture",
     "Process",
     "WhiteNoise",
     "WienerProcess",
     "independent_increments_kl",
     "kl_divergence",
+    "log_sum_exp",
     "register",
 ]

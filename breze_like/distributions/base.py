@@ -6,15 +6,25 @@ from abc import ABC, abstractmethod
 class Distribution(ABC):
     """A distribution of arrays with the features in the last axis, independent over all the other axes."""
 
+    @property
+    @abstractmethod
+    def mean(self):
+        """The expectation, of the shape of x; a class says so if its own is an approximation."""
+
+    @property
+    @abstractmethod
+    def mode(self):
+        """The most probable x; a class says so if its own is an approximation."""
+
     @abstractmethod
     def log_prob(self, x):
         """Log-density or log-probability, nats, of x of shape (..., n), summed over features: shape (...)."""
 
     @abstractmethod
     def sample(self, noise):
-        """A draw from noise of the shape of x, as `draw_noise` makes it."""
+        """A draw from noise as `draw_noise` makes it."""
 
     @staticmethod
     @abstractmethod
     def draw_noise(rng, shape):
-        """The noise that `sample` turns into a draw: ndarray from a `numpy.random.Generator`."""
+        """The noise of a draw of that shape: ndarray from a `numpy.random.Generator`."""

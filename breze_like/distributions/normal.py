@@ -19,8 +19,12 @@ class DiagonalNormal(Distribution):
     """
 
     def __init__(self, mean, variance):
-        self.mean = mean
+        self._mean = mean
         self.variance = pt.cast(variance, mean.dtype)  # PyTensor takes log(2.0) in single precision
+
+    @property
+    def mean(self):
+        return self._mean
 
     @property
     def mode(self):

@@ -1,0 +1,82 @@
+"""The mixture of diagonal normal distributions."""
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.gradient import disconnected_grad
+
+from breze_like.distributions.base import Distribution
+from breze_like.distributions.normal import DiagonalNormal
+
+
+class NormalMixture(Distribution):
+    """Vectors of which each comes from one of several diagonal normal distributions.
+
+        p(x) = sum_k w_k N(x; mean_k, variance_k),  w = softmax(logits)
+
+    Parameters
+    ----------
+    logits : TensorVariable, shape (..., n_components)
+    means, variances : TensorVariable, shape (..., n_components, n)
+        The variances are positive and broadcast against the means.
+
+    References
+    ----------
+    Bishop (1994), Mixture density networks.
+    """
+
+    def __init__(self, logits, means, variances):
+        self.logits = logits
+        self.components = DiagonalNormal(means, variances)
+
+    @property
+    def mean(self):
+        """sum_k w_k mean_k."""
+        return (self.weights[..., None] * self.components.mean).sum(axis=-2)
+
+    @property
+    def mode(self):
+        """An approximation: the mean of the component whose own density there, times its weight, is largest.
+
+        Components that overlap can have their highest peak elsewhere.
+        """
+        peaks = self.logits + self.components.log_prob(self.components.mode)
+        return self._component(pt.argmax(peaks, axis=-1)).mode
+
+    @property
+    def weights(self):
+        """The probabilities w of the components."""
+        return pt.special.softmax(self.logits, axis=-1)
+
+    def log_prob(self, x):
+        """log sum_k w_k N(x; mean_k, variance_k), shape (...), nats."""
+        joint = pt.special.log_softmax(self.logits, axis=-1) + self.components.log_prob(x[..., None, :])
+        return log_sum_exp(joint, axis=-1)
+
+    def sample(self, noise):
+        """Of one component, which the last number chooses by the cumulated weights, from the other noise."""
+        noise = pt.as_tensor(noise)
+        reached = pt.ge(noise[..., -1, None], pt.cumsum(self.weights, axis=-1)[..., :-1])
+        return self._component(reached.sum(axis=-1)).sample(noise[..., :-1])
+
+    @staticmethod
+    def draw_noise(rng, shape):
+        """Standard normal noise with one more number at the end of each vector, uniform in [0, 1)."""
+        *others, n = shape
+        normal, uniform = DiagonalNormal.draw_noise(rng, shape), rng.random((*others, 1))
+        return np.concatenate([normal, uniform], axis=-1)
+
+    def _component(self, index):
+        """One component for each vector, by its index of shape (...)."""
+        counted = pt.cumsum(pt.ones_like(self.logits), axis=-1) - 1
+        chosen = pt.eq(counted, index[..., None])[..., None]
+        means, variances = self.components.mean, self.components.variance
+        return DiagonalNormal(*(pt.switch(chosen, m, 0.0).sum(axis=-2) for m in (means, variances)))
+
+
+def log_sum_exp(x, axis):
+    """log sum exp(x) along an axis, without overflow or underflow.
+
+    PyTensor's own has gradients 0 / 0 where it does not recognise what x is made of.
+    """
+    largest = disconnected_grad(pt.max(x, axis=axis, keepdims=True))
+    return pt.log(pt.exp(x - largest).sum(axis=axis)) + largest.squeeze(axis)
