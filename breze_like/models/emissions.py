@@ -8,9 +8,9 @@ A model is given the class, or a `functools.partial` of it, and makes the layer:
 import numpy as np
 import pytensor.tensor as pt
 
-from breze_like.distributions import Bernoulli, DiagonalNormal
+from breze_like.distributions import NADE, Bernoulli, DiagonalNormal, NormalMixture
 from breze_like.layers import FastDropoutAffine, Layer
-from breze_like.models.base import constant
+from breze_like.models.base import check_positive_integers, constant
 from breze_like.moments import Sigmoid
 
 # No learned variance of an observation falls below this.
@@ -30,18 +30,21 @@ class Emission(Layer):
         Number of observed values of a step.
     p_keep : float or "learned"
         Probability to keep a feature.
-    n_outputs : int
-        Output units for each observed value.
     """
 
     # What it is a distribution of: binary values, or real ones; and the noise that draws from it need.
     binary = False
     draw_noise = staticmethod(DiagonalNormal.draw_noise)
 
-    def __init__(self, parameters, name, n_in, n_visible, p_keep, n_outputs=1):
+    def __init__(self, parameters, name, n_in, n_visible, p_keep):
         super().__init__(parameters, name)
         self.n_visible = n_visible
-        self.output = FastDropoutAffine(parameters, f"{name}/output", n_in, n_outputs * n_visible, p_keep)
+        self.output = FastDropoutAffine(parameters, f"{name}/output", n_in, self.n_outputs, p_keep)
+
+    @property
+    def n_outputs(self):
+        """Number of output units."""
+        return self.n_visible
 
     def __call__(self, mean, variance):
         """The distribution given moments of shape (n_steps, n_sequences, n_in)."""
@@ -73,6 +76,56 @@ class BernoulliEmission(Emission):
         """Starts with few notes on: the bias is -0.8, as in the paper."""
         super().initialize(rng, initialization)
         self.output.view("bias")[...] = -0.8
+
+
+class NADEEmission(Emission):
+    """x_t ~ NADE, with weights that all steps share, and both biases of a step from output units.
+
+    It takes the means of the biases: their variance, the features' and that of dropout, is left out. Over the
+    features of an `RNN` it makes an RNN-NADE.
+
+    Parameters
+    ----------
+    n_hidden : int
+        Hidden units of the NADE.
+
+    Raises
+    ------
+    ValueError
+        If it is not a positive integer.
+
+    References
+    ----------
+    Boulanger-Lewandowski et al. (2012), Modeling temporal dependencies in high-dimensional sequences.
+    """
+
+    binary = True
+    draw_noise = staticmethod(NADE.draw_noise)
+
+    def __init__(self, *args, n_hidden=100, **kwargs):
+        check_positive_integers(n_hidden=n_hidden)
+        self.n_hidden = n_hidden
+        super().__init__(*args, **kwargs)
+        self.declare("weights_in", (self.n_visible, n_hidden))
+        self.declare("weights_out", (self.n_visible, n_hidden))
+
+    @property
+    def n_outputs(self):
+        return self.n_visible + self.n_hidden
+
+    def __call__(self, mean, variance):
+        biases, _ = self.output(mean, variance)
+        n = self.n_visible
+        return NADE(self["weights_in"], self["weights_out"], biases[:, :, :n], biases[:, :, n:])
+
+    def initialize(self, rng, initialization):
+        """Starts with few notes on: the visible bias is -0.8, as the paper has it for its own emission."""
+        super().initialize(rng, initialization)
+        self.output.view("bias")[: self.n_visible] = -0.8
+        weights_in, weights_out = self.view("weights_in"), self.view("weights_out")
+        weights_in[...] = initialization.weights(rng, weights_in.shape)
+        # Into the keys, from the hidden units: the transpose has the inputs first.
+        weights_out[...] = initialization.weights(rng, weights_out.T.shape).T
 
 
 class FixedVarianceEmission(Emission):
@@ -108,13 +161,58 @@ class SharedVarianceEmission(Emission):
 class PerStepVarianceEmission(Emission):
     """x_t ~ N(E[a_t], v_t), with a variance for each step from output units of its own."""
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, n_outputs=2, **kwargs)
+    @property
+    def n_outputs(self):
+        return 2 * self.n_visible
 
     def __call__(self, mean, variance):
         output, _ = self.output(mean, variance)
         n = self.n_visible
         return DiagonalNormal(output[:, :, :n], positive(output[:, :, n:]))
+
+
+class MixtureEmission(Emission):
+    """x_t ~ sum_k w_kt N(m_kt, v_kt), with all of w, m and v from output units, the means of which it takes.
+
+    Parameters
+    ----------
+    n_components : int
+        Number of diagonal normals.
+
+    Raises
+    ------
+    ValueError
+        If it is not a positive integer.
+    """
+
+    draw_noise = staticmethod(NormalMixture.draw_noise)
+
+    def __init__(self, *args, n_components=5, **kwargs):
+        check_positive_integers(n_components=n_components)
+        self.n_components = n_components
+        super().__init__(*args, **kwargs)
+
+    @property
+    def n_outputs(self):
+        return self.n_components * (1 + 2 * self.n_visible)
+
+    def __call__(self, mean, variance):
+        output, _ = self.output(mean, variance)
+        k, n = self.n_components, self.n_visible
+        logits, means, raw = (output[:, :, part] for part in self._parts())
+        shape = (*output.shape[:2], k, n)
+        return NormalMixture(logits, means.reshape(shape), positive(raw.reshape(shape)))
+
+    def initialize(self, rng, initialization):
+        """Starts with means that differ, standard normal ones, even where all features are 0."""
+        super().initialize(rng, initialization)
+        _, means, _ = self._parts()
+        self.output.view("bias")[means] = rng.standard_normal(self.n_components * self.n_visible)
+
+    def _parts(self):
+        """Where the logits, means and variances are among the output units."""
+        k, n = self.n_components, self.n_visible
+        return slice(0, k), slice(k, k + k * n), slice(k + k * n, None)
 
 
 def positive(raw):
@@ -124,7 +222,9 @@ def positive(raw):
 
 EMISSIONS = {
     "bernoulli": BernoulliEmission,
+    "nade": NADEEmission,
     "gaussian_fixed": FixedVarianceEmission,
     "gaussian_shared": SharedVarianceEmission,
     "gaussian_per_step": PerStepVarianceEmission,
+    "gaussian_mixture": MixtureEmission,
 }
