@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 import zlib
+from functools import partial
 
 import numpy as np
 import pytensor
@@ -19,19 +20,21 @@ import pytensor.tensor as pt
 from breze_like import moments
 from breze_like.backends import compile_function
 from breze_like.distributions import (
+    NADE,
     Bernoulli,
     Diagonal,
     DiagonalNormal,
     GaussianProcess,
     GaussMarkov,
     Increments,
+    NormalMixture,
     WhiteNoise,
     WienerProcess,
     independent_increments_kl,
     kl_divergence,
 )
 from breze_like.models import FDRNN, RNN, VRAE
-from breze_like.models.emissions import EMISSIONS
+from breze_like.models.emissions import MixtureEmission, NADEEmission
 from breze_like.recurrence import fast_dropout_recurrence, linear_recurrence
 from experiments import command_line
 
@@ -125,6 +128,13 @@ COMPONENTS = {
     "recurrence/linear": lambda a, mask: [linear_recurrence(pt.sigmoid(a()), a())],
     "distribution/normal": lambda a, mask: [DiagonalNormal(a(), a(positive=True)).log_prob(a())],
     "distribution/bernoulli": lambda a, mask: [Bernoulli(a()).log_prob(pt.sigmoid(a()))],
+    "distribution/nade": lambda a, mask: [
+        NADE(a((3, 2)), a((3, 2)), a(), a((4, 2, 2))).log_prob(pt.sigmoid(a()))
+    ],
+    "distribution/nade/mean": lambda a, mask: [NADE(a((3, 2)), a((3, 2)), a(), a((4, 2, 2))).mean],
+    "distribution/mixture": lambda a, mask: [
+        NormalMixture(a((4, 2, 2)), a((4, 2, 2, 3)), a((4, 2, 2, 3), positive=True)).log_prob(a())
+    ],
     **{f"prior/{n}": lambda a, mask, p=p: [p.log_prob(a(), mask)] for n, p in PRIORS.items()},
     **{
         f"posterior/{n}/sample": lambda a, mask, q=q: [posterior(q, a, mask).sample(a())]
@@ -146,6 +156,12 @@ COMPONENTS = {
 
 MODELS = {
     "model/rnn": lambda backend: RNN(3, (3, 2), backend=backend),
+    "model/rnn/nade": lambda backend: RNN(
+        3, (3,), emission=partial(NADEEmission, n_hidden=2), backend=backend
+    ),
+    "model/rnn/gaussian_mixture": lambda backend: RNN(
+        3, (3,), emission=partial(MixtureEmission, n_components=2), backend=backend
+    ),
     "model/fdrnn": lambda backend: FDRNN(3, (3, 2), p_keep="learned", backend=backend),
     **{
         f"model/vrae/{posterior}/{prior}": lambda backend, q=posterior, p=prior: VRAE(
@@ -158,8 +174,7 @@ MODELS = {
     ),
     **{
         f"model/vrae/{emission}": lambda backend, e=emission: VRAE(3, 2, (3,), emission=e, backend=backend)
-        for emission in EMISSIONS
-        if emission != "bernoulli"
+        for emission in ("gaussian_fixed", "gaussian_shared", "gaussian_per_step")
     },
 }
 
