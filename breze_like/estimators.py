@@ -137,10 +137,10 @@ def importance_sampled_nll(model, sequences, rng, n_draws=50):
     Rezende et al. (2014), Stochastic backpropagation, appendix.
     """
     _check_draws(n_draws)
-    statistics = model.posterior.statistics
-    recognise = model.function(["observations", "mask"], statistics)
-    # The graph is cut at the statistics of q, so that the draws share one run of the recognition network.
-    weigh = model.function([*statistics, "observations", "mask", "noise"], "log_weight")
+    recognised = model.recognised.variables
+    recognise = model.function(["observations", "mask"], recognised)
+    # The graph is cut there, so that the draws share one run of the recognition network.
+    weigh = model.function([*recognised, "observations", "mask", "noise"], "log_weight")
     nats = np.empty(len(sequences))
     for indices, observations, mask in batches_by_length(_checked(model, sequences)):
         known = (*recognise(observations, mask), observations, mask)

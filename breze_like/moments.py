@@ -2,6 +2,7 @@
 
 A unit's state is a pair (mean, variance) of arrays of one shape, units last. Fast dropout treats the
 input of a unit, a sum of many dropped-out terms, as normal, so that both moments pass a layer in closed form.
+The number 0 as a variance says that there is nothing uncertain: the mean is the value.
 
 A transfer function is an object: called, it is the function itself; its `moments` are the mean and the
 variance of its output when its input is normal. Largest absolute errors of the approximations for
@@ -72,6 +73,11 @@ def product(x, weights):
         return x @ weights
     flat = x.reshape((-1, x.shape[-1])) @ weights
     return flat.reshape((*x.shape[:-1], weights.shape[1]))
+
+
+def is_certain(variance):
+    """Whether the variance is the number 0, not an array."""
+    return isinstance(variance, int | float) and variance == 0
 
 
 class Identity:

@@ -5,23 +5,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytensor.tensor as pt
 import pytest
+from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
-from breze_like.distributions import (
-    Diagonal,
-    DiagonalNormal,
-    GaussMarkov,
-    WienerProcess,
-    independent_increments_kl,
-    kl_divergence,
-)
+from breze_like.data import pad
+from breze_like.distributions import Diagonal, DiagonalNormal, GaussMarkov
 from breze_like.estimators import (
     Score,
     importance_sampled_nll,
     training_objective,
     variational_bound,
 )
-from breze_like.models.base import Model, per_step
+from breze_like.models.variational import Recognised, VariationalModel
 
 LOADINGS = np.array([[1.2, -0.9]])  # x_t = z_t LOADINGS + noise
 NOISE_VARIANCE = 0.6
@@ -43,49 +38,46 @@ def smoother(n_steps):
     return variance, weights
 
 
-def exact_posterior(x, mask):
-    # Padding is in front, so all sequences end at the last step, and these depend on the distance to it only.
-    variance, weights = (pt.as_tensor(a) for a in smoother(MAX_STEPS))
-    n_steps = mask.shape[0]
-    evidence = (x @ LOADINGS.T / NOISE_VARIANCE) * mask[:, :, None]
-    offset = pt.tensordot(weights[-n_steps:, -n_steps:], evidence, axes=1)
-    v = variance[-n_steps:][:, None, None] + pt.zeros_like(offset)
-    return GaussMarkov(v.copy(), offset, v, mask)
+class Exact(GaussMarkov):
+    @classmethod
+    def moments(cls, x, mask):
+        # Padding is in front, so all sequences end at the last step, and these depend on the distance to it.
+        variance, weights = (pt.as_tensor(a) for a in smoother(MAX_STEPS))
+        n_steps = mask.shape[0]
+        evidence = (x @ LOADINGS.T / NOISE_VARIANCE) * mask[:, :, None]
+        offset = pt.tensordot(weights[-n_steps:, -n_steps:], evidence, axes=1)
+        return offset, variance[-n_steps:][:, None, None] + pt.zeros_like(offset)
+
+    @classmethod
+    def from_recognition(cls, mean, variance, mask):
+        return cls(variance, mean, variance, mask)
 
 
-def diagonal_posterior(x, mask):
-    """The best one: the posterior's mean, and the inverse of the diagonal of its precision."""
-    mean = exact_posterior(x, mask).mean
-    precision = np.where(np.arange(MAX_STEPS) < MAX_STEPS - 1, 2.0, 1.0) + PRECISION
-    variance = pt.as_tensor(1 / precision)[-mask.shape[0] :][:, None, None] + pt.zeros_like(mean)
-    return Diagonal(mean, variance, mask)
+class BestDiagonal(Diagonal):
+    """The posterior's mean, and the inverse of the diagonal of its precision."""
+
+    @classmethod
+    def moments(cls, x, mask):
+        mean = Exact.from_recognition(*Exact.moments(x, mask), mask).mean
+        precision = np.where(np.arange(MAX_STEPS) < MAX_STEPS - 1, 2.0, 1.0) + PRECISION
+        return mean, pt.as_tensor(1 / precision)[-mask.shape[0] :][:, None, None] + pt.zeros_like(mean)
 
 
-class LinearGaussian(Model):
-    n_visible = 2
-
-    def __init__(self, make_posterior, objective_kl=kl_divergence):
-        super().__init__()
+class LinearGaussian(VariationalModel):
+    def __init__(self, posterior, kl="exact", objective="bound"):
+        super().__init__(2, 1, "wiener", posterior, kl, objective, 0.0, "auto")
         self.emission = SimpleNamespace(binary=False)
-        x, mask = self.inputs["observations"], self.inputs["mask"]
-        noise = self.inputs["noise"] = pt.tensor3("noise")
-        prior = WienerProcess()
-        q = self.posterior = make_posterior(x, mask)
-        z = q.sample(noise)
-        log_prob = mask * DiagonalNormal(z @ LOADINGS, NOISE_VARIANCE).log_prob(x)
-        objective = objective_kl(q, prior) - log_prob
-        self.expressions |= {
-            "kl": kl_divergence(q, prior),
-            "emission/log_prob": log_prob,
-            "objective": objective,
-            "log_weight": log_prob + prior.log_prob(z, mask) - q.log_prob(z),
-            "loss": per_step(objective, mask),
-            "moments": pt.stack([q.mean[:, :, 0], q.variance[:, :, 0]]),
-        }
+        self._build()
 
-    def draw_noise(self, rng, n_steps, n_sequences):
+    def recognise(self, observations, mask):
+        return Recognised(*self.posterior_class.moments(observations, mask))
+
+    def generate(self, latents, mask):
+        return DiagonalNormal(latents @ LOADINGS, NOISE_VARIANCE)
+
+    def draw_noise(self, rng, n_steps, n_columns):
         # The same for all sequences of a batch, so that scores do not depend on what else is in it.
-        return np.repeat(rng.standard_normal((n_steps, 1, 1)), n_sequences, axis=1)
+        return np.repeat(rng.standard_normal((n_steps, 1, 1)), n_columns, axis=1)
 
 
 def exact_nll(sequence):
@@ -97,8 +89,11 @@ def exact_nll(sequence):
 
 def exact_bound(model, sequence):
     """KL + E_q[-log p(x | z)], the expectation in closed form."""
-    kl, (mean, variance) = model.function(["observations", "mask"], ["kl", "moments"])(
-        sequence[:, None], np.ones((len(sequence), 1))
+    kl, mean, variance = (
+        value[:, 0]
+        for value in model.function(
+            ["observations", "mask"], ["kl", "recognition/mean", "recognition/variance"]
+        )(sequence[:, None], np.ones((len(sequence), 1)))
     )
     squares = (sequence - mean @ LOADINGS) ** 2 + variance @ LOADINGS**2
     return kl.sum() + (np.log(2 * np.pi * NOISE_VARIANCE) + squares / NOISE_VARIANCE).sum() / 2
@@ -121,17 +116,17 @@ def nll(sequences):
 
 @pytest.fixture(scope="module")
 def exact():
-    return LinearGaussian(exact_posterior)
+    return LinearGaussian(Exact)
 
 
 @pytest.fixture(scope="module")
 def diagonal():
-    return LinearGaussian(diagonal_posterior)
+    return LinearGaussian(BestDiagonal)
 
 
 @pytest.fixture(scope="module")
 def published():
-    return LinearGaussian(diagonal_posterior, independent_increments_kl)
+    return LinearGaussian(BestDiagonal, kl="independent_increments")
 
 
 def test_averages():
@@ -210,6 +205,47 @@ def test_importance_weights_are_those_of_one_sequence(diagonal, sequences):
     together = importance_sampled_nll(diagonal, pair, np.random.default_rng(0), 5).nats
     alone = [importance_sampled_nll(diagonal, [s], np.random.default_rng(0), 5).nats[0] for s in pair]
     np.testing.assert_allclose(together, alone, rtol=1e-10)
+
+
+def test_more_draws_tighten_the_importance_weighted_bound(diagonal, sequences, nll, rng):
+    """In expectation it is monotone in the number of draws, and between the variational bound and the NLL."""
+    sequence, n_columns = sequences[0], 400_000
+    weigh = diagonal.function(["observations", "mask", "noise"], "log_weight")
+    noise = rng.standard_normal((len(sequence), n_columns, 1))
+    log_weights = weigh(sequence[:, None], np.ones((len(sequence), 1)), noise).sum(axis=0)
+    bounds, errors = [], []
+    for n_draws in (1, 2, 5, 20):
+        estimates = np.log(n_draws) - logsumexp(log_weights.reshape(-1, n_draws), axis=1)
+        bounds.append(estimates.mean())
+        errors.append(estimates.std() / np.sqrt(len(estimates)))
+    assert bounds[0] == pytest.approx(exact_bound(diagonal, sequence), abs=4 * errors[0])
+    assert (-np.diff(bounds) > 4 * np.hypot(errors[1:], errors[:-1])).all()
+    assert bounds[-1] > nll[0] - 4 * errors[-1]
+    assert bounds[-1] - nll[0] < 0.2 * (bounds[0] - nll[0])
+
+
+@pytest.fixture(scope="module")
+def weighted():
+    return LinearGaussian(BestDiagonal, objective="importance_weighted")
+
+
+def test_the_importance_weighted_objective_is_that_of_each_sequence(weighted, sequences, rng):
+    x, mask = pad(sequences)
+    noise = rng.standard_normal((len(x), 3 * len(sequences), 1))
+    names = ["loss", "emission/log_prob", "latents/log_ratio"]
+    loss, log_prob, log_ratio = weighted.function(weighted.training_inputs, names)(x, mask, noise, 0.3)
+    log_weights = (log_prob + 0.3 * log_ratio).sum(axis=0).reshape(3, len(sequences))
+    expected = (np.log(3) - logsumexp(log_weights, axis=0)).sum() / 16
+    assert loss == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_expected_importance_weighted_objective_is_the_importance_sampled_score(weighted, sequences):
+    """One function serves training, another one scores; the same draws give the same number."""
+    x = sequences[0]
+    noise = np.stack([weighted.draw_noise(np.random.default_rng(0), len(x), 1)[:, 0]], axis=1)
+    loss = weighted.function(weighted.training_inputs, "loss")(x[:, None], np.ones((len(x), 1)), noise, 1.0)
+    score = importance_sampled_nll(weighted, [x], np.random.default_rng(0), n_draws=1)
+    assert loss == pytest.approx(score.per_step, rel=1e-10)
 
 
 @pytest.mark.parametrize("estimator", [variational_bound, importance_sampled_nll])

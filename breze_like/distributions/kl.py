@@ -47,10 +47,15 @@ def kl_divergence(q, p):
     ValueError
         If no function is registered for the two classes.
     """
+    return kl_by_latent(q, p).sum(axis=-1)
+
+
+def kl_by_latent(q, p):
+    """`kl_divergence` of each latent, (n_steps, n_sequences, n_latents), nats."""
     for q_class in type(q).__mro__:
         for p_class in type(p).__mro__:
             if (q_class, p_class) in _REGISTRY:
-                return q.mask * _REGISTRY[q_class, p_class](q, p).sum(axis=-1)
+                return q.mask[:, :, None] * _REGISTRY[q_class, p_class](q, p)
     raise ValueError(
         f"q and p must be a registered pair, got {type(q).__name__} and {type(p).__name__}; see kl.register"
     )

@@ -17,7 +17,6 @@ from abc import ABC, abstractmethod
 from functools import cached_property
 
 import pytensor.tensor as pt
-from pytensor.graph.basic import Variable
 
 from breze_like.distributions.normal import DiagonalNormal, normal_log_density
 from breze_like.distributions.processes import previous
@@ -60,12 +59,6 @@ class MarkovPosterior(ABC):
             The two moments of the output units; the variance is implicit, that is due to dropout.
         mask : TensorVariable, shape (n_steps, n_sequences)
         """
-
-    @property
-    def statistics(self):
-        """The variables that the recognition network determines: given them, q needs nothing else of x."""
-        given = (self.coefficient, self.offset, self.innovation_variance)
-        return [v for v in given if isinstance(v, Variable)]
 
     @abstractmethod
     def accumulate(self, coefficient, u):

@@ -13,7 +13,16 @@ networks.
 """
 
 from breze_like.layers.base import Layer
-from breze_like.layers.feedforward import Affine, FastDropoutAffine, FixedKeep, LearnedKeep, keep_probability
+from breze_like.layers.deep_transition import DeepTransition
+from breze_like.layers.feedforward import (
+    Affine,
+    FastDropoutAffine,
+    FastDropoutHidden,
+    FixedKeep,
+    JoinedKeep,
+    LearnedKeep,
+    keep_probability,
+)
 from breze_like.layers.recurrent import (
     Bidirectional,
     FastDropoutBidirectional,
@@ -25,10 +34,13 @@ from breze_like.layers.recurrent import (
 __all__ = [
     "Affine",
     "Bidirectional",
+    "DeepTransition",
     "FastDropoutAffine",
     "FastDropoutBidirectional",
     "FastDropoutRecurrent",
+    "FastDropoutHidden",
     "FixedKeep",
+    "JoinedKeep",
     "Layer",
     "LearnedKeep",
     "Recurrent",

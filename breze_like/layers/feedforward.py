@@ -5,7 +5,7 @@ import pytensor
 import pytensor.tensor as pt
 
 from breze_like.layers.base import Layer
-from breze_like.moments import affine, product
+from breze_like.moments import affine, is_certain, product
 
 
 class FixedKeep:
@@ -21,6 +21,7 @@ class FixedKeep:
         if not 0 < p_keep <= 1:
             raise ValueError(f"p_keep must be 'learned' or in (0, 1], got {p_keep!r}")
         self.p_keep = float(p_keep)
+        self.keeps_all = p_keep == 1
 
     def __call__(self):
         return pt.as_tensor(np.asarray(self.p_keep, pytensor.config.floatX))
@@ -33,6 +34,7 @@ class LearnedKeep(Layer):
     """A probability to keep a unit that is learned: 0.025 + 0.95 sigmoid(theta), so it stays off 0 and 1."""
 
     INITIAL = 0.9
+    keeps_all = False
 
     def __init__(self, parameters, name):
         super().__init__(parameters, name)
@@ -46,9 +48,36 @@ class LearnedKeep(Layer):
         self.view("logit")[...] = np.log(share / (1 - share))
 
 
+class JoinedKeep:
+    """Probabilities to keep the units of several layers that are joined to one.
+
+    Parameters
+    ----------
+    keeps : list of FixedKeep or LearnedKeep
+    sizes : list of int
+        Numbers of units.
+    """
+
+    def __init__(self, keeps, sizes):
+        self.keeps = keeps
+        self.sizes = sizes
+        self.keeps_all = all(keep.keeps_all for keep in keeps)
+
+    def __call__(self):
+        """Shape (n_units,)."""
+        parts = [pt.zeros(size) + keep() for keep, size in zip(self.keeps, self.sizes, strict=True)]
+        return pt.concatenate(parts)
+
+    def initialize(self, rng, initialization):
+        for keep in self.keeps:
+            keep.initialize(rng, initialization)
+
+
 def keep_probability(parameters, name, p_keep):
-    """A `LearnedKeep` for ``"learned"``, else a `FixedKeep` of the number."""
-    return LearnedKeep(parameters, name) if p_keep == "learned" else FixedKeep(p_keep)
+    """A `LearnedKeep` for ``"learned"``, a `FixedKeep` for a number; an object is taken as it is."""
+    if p_keep == "learned":
+        return LearnedKeep(parameters, name)
+    return p_keep if callable(p_keep) else FixedKeep(p_keep)
 
 
 class Affine(Layer):
@@ -82,7 +111,7 @@ class FastDropoutAffine(Affine):
     ----------
     parameters, name, n_in, n_out
         As for `Affine`.
-    p_keep : float or "learned"
+    p_keep : float, "learned", or an object like `FixedKeep`
         Probability to keep an input.
     """
 
@@ -92,8 +121,33 @@ class FastDropoutAffine(Affine):
 
     def __call__(self, mean, variance):
         """Moments of shape (..., n_in) to moments of shape (..., n_out)."""
+        if is_certain(variance) and self.p_keep.keeps_all:
+            return super().__call__(mean), 0.0
         return affine(mean, variance, self["weights"], self["bias"], self.p_keep())
 
     def initialize(self, rng, initialization):
         super().initialize(rng, initialization)
         self.p_keep.initialize(rng, initialization)
+
+
+class FastDropoutHidden(FastDropoutAffine):
+    """Moments of f((d x) W + b) with dropout d.
+
+    Parameters
+    ----------
+    parameters, name, n_in, n_out, p_keep
+        As for `FastDropoutAffine`.
+    transfer : object with `moments`
+        f.
+    """
+
+    def __init__(self, parameters, name, n_in, n_out, p_keep, transfer):
+        super().__init__(parameters, name, n_in, n_out, p_keep)
+        self.transfer = transfer
+
+    def __call__(self, mean, variance):
+        """Moments of shape (..., n_in) to moments of shape (..., n_out)."""
+        mean, variance = super().__call__(mean, variance)
+        if is_certain(variance):
+            return self.transfer(mean), 0.0
+        return self.transfer.moments(mean, variance)

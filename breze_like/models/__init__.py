@@ -1,9 +1,10 @@
 """The models; `MODELS` maps names to classes."""
 
 from breze_like.models.marginal import IndependentBernoulli
-from breze_like.models.one_step import FDRNN, RNN
+from breze_like.models.one_step import DOTSRNN, DTSRNN, FDRNN, RNN
+from breze_like.models.vosp import VOSP
 from breze_like.models.vrae import VRAE
 
-MODELS = {"rnn": RNN, "fdrnn": FDRNN, "vrae": VRAE}
+MODELS = {"rnn": RNN, "dts_rnn": DTSRNN, "dots_rnn": DOTSRNN, "fdrnn": FDRNN, "vrae": VRAE, "vosp": VOSP}
 
-__all__ = ["FDRNN", "MODELS", "RNN", "VRAE", "IndependentBernoulli"]
+__all__ = ["DOTSRNN", "DTSRNN", "FDRNN", "MODELS", "RNN", "VOSP", "VRAE", "IndependentBernoulli"]

@@ -139,7 +139,10 @@ def check_positive_integers(**arguments):
 
 
 def per_step(terms, mask):
-    """Sum of the terms of all real steps over the number of real steps; both are (n_steps, n_sequences)."""
+    """Sum of the terms of all real steps over the number of real steps.
+
+    The mask is (n_steps, n_sequences), the terms are that or sums over steps; 0 in the padding.
+    """
     return pt.sum(terms) / pt.sum(mask)
 
 

@@ -68,7 +68,7 @@ def fit(model, train, valid, settings, rng, validate, run=None, progress=True):
     Raises
     ------
     ValueError
-        If there is no sequence, a KL divergence is to be annealed that the model does not have, or the run's
+        If there is no sequence, the settings are for latents that the model does not have, or the run's
         checkpoint is damaged or was written with another model, precision, settings or data.
     TrainingDiverged
         If too many updates in a row meet numbers that are not finite. As after any other error, the
@@ -123,7 +123,7 @@ def fit(model, train, valid, settings, rng, validate, run=None, progress=True):
                     order = np.stack(minibatches(len(chunks), settings.batch_size, rng))
                 # observations: (n_steps, batch_size, n_features), mask: (n_steps, batch_size)
                 observations, mask = pad([chunks[index] for index in order[position]], n_steps)
-                noise = model.draw_noise(rng, *mask.shape)
+                noise = model.draw_noise(rng, n_steps, settings.n_draws * mask.shape[1])
                 named = {"observations": observations, "mask": mask, "noise": noise, "kl_weight": kl_weight}
                 inputs = [named[name] for name in model.training_inputs]
                 outcome = optimizer.step(inputs, settings.scheduled_step_rate(state.update / n_updates))
@@ -171,9 +171,10 @@ def _check(model, settings, **splits):
     for name, chunks in splits.items():
         if not chunks:
             raise ValueError(f"{name} must hold a sequence with at least one step, got none")
-    if settings.annealing_updates and "kl_weight" not in model.training_inputs:
-        n = settings.annealing_updates
-        raise ValueError(f"annealing_updates must be 0 for a model without the input 'kl_weight', got {n}")
+    for name, value, needed in (("annealing_updates", 0, "kl_weight"), ("n_draws", 1, "noise")):
+        given = getattr(settings, name)
+        if given != value and needed not in model.training_inputs:
+            raise ValueError(f"{name} must be {value} for a model without the input {needed!r}, got {given}")
 
 
 def _setup(model, settings, chunks):

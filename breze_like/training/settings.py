@@ -5,9 +5,12 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-# Factor of the step rate, as a function of the fraction of all updates that is done.
+# Factor of the step rate, as a function of the fraction of all updates that is done: training can go on from
+# any point, which climin's schedules, iterators, don't allow. The exponential one has the values of its
+# `decaying`.
 SCHEDULES = {
     "constant": lambda fraction: 1.0,
+    "exponential": lambda fraction: 0.01**fraction,
     "cosine": lambda fraction: (1.0 + math.cos(math.pi * fraction)) / 2.0,
 }
 
@@ -46,13 +49,15 @@ class TrainingSettings:
         Steps; longer sequences are cut.
     step_rate, momentum, decay : float
         Of climin's RmsProp.
-    step_rate_schedule : "constant" or "cosine"
-        The second one lets the step rate fall to 0 over `n_epochs`.
+    step_rate_schedule : "constant", "exponential" or "cosine"
+        The second one lets the step rate fall to a hundredth over `n_epochs`, the third one to 0.
     max_gradient_norm : float
         Longer gradients are scaled down to it.
     annealing_updates : int
         The weight of the KL divergence rises from 0 to 1 over so many updates. Without that the approximate
         posterior may collapse to the prior.
+    n_draws : int
+        Draws of the latents of each chunk.
     validate_every : int
         Epochs between validations; there is one after the last epoch in any case.
     patience : int or None
@@ -76,6 +81,7 @@ class TrainingSettings:
     step_rate_schedule: str = _setting("constant", _SCHEDULE)
     max_gradient_norm: float = _setting(225.0, _POSITIVE)
     annealing_updates: int = _setting(0, _COUNT_OR_ZERO)
+    n_draws: int = _setting(1, _COUNT)
     validate_every: int = _setting(1, _COUNT)
     patience: int | None = _setting(None, _COUNT_OR_NONE)
     max_skipped: int = _setting(10, _COUNT_OR_ZERO)

@@ -136,16 +136,17 @@ def test_from_recognition(rng):
     mean, variance, mask = pt.tensor3(), pt.tensor3(), pt.matrix()
     two = mean[:, :, :2], variance[:, :, :2]
     assert [q.n_outputs for q in (Diagonal, Increments, GaussMarkov)] == [1, 1, 2]
-    outputs = [
-        *Diagonal.from_recognition(*two, mask).statistics,
-        *Increments.from_recognition(*two, mask).statistics,
-        *GaussMarkov.from_recognition(mean, variance, mask).statistics,
-    ]
+    diagonal, increments = (q.from_recognition(*two, mask) for q in (Diagonal, Increments))
+    gauss_markov = GaussMarkov.from_recognition(mean, variance, mask)
+    assert (diagonal.coefficient, increments.coefficient) == (0, 1)
+    outputs = [gauss_markov.coefficient]
+    for q in (diagonal, increments, gauss_markov):
+        outputs += [q.offset, q.innovation_variance]
     means, variances = rng.normal(size=(3, 2, 4)), rng.uniform(size=(3, 2, 4))
     arrays = compile_function([mean, variance], outputs, "jax")(means, variances)
     m, v = means[:, :, :2], variances[:, :, :2]
     a = 1 / (1 + np.exp(-means[:, :, 2:]))
-    for actual, expected in zip(arrays, [m, v, m, v, a, m, v], strict=True):
+    for actual, expected in zip(arrays, [a, m, v, m, v, m, v], strict=True):
         np.testing.assert_allclose(actual, expected, rtol=1e-14)
 
 

@@ -12,7 +12,7 @@ from breze_like.data import pad
 from breze_like.distributions import MarkovPosterior, WhiteNoise, WienerProcess, kl_divergence
 from breze_like.distributions.kl import register
 from breze_like.distributions.processes import previous
-from breze_like.models import VRAE, vrae
+from breze_like.models import VRAE, recognition
 from breze_like.models.emissions import BernoulliEmission, FixedVarianceEmission
 from breze_like.moments import WangManningSigmoid
 
@@ -23,7 +23,9 @@ NAMES = [
     "emission/mean",
     "reconstruction",
     "kl",
+    "objective_kl",
     "emission/log_prob",
+    "latents/log_ratio",
     "objective",
     "log_weight",
     "loss",
@@ -67,6 +69,8 @@ def test_expressions_have_the_documented_names_and_shapes(model, evaluate, batch
         "emission/mean": visible,
         "reconstruction": visible,
         "kl": terms,
+        "objective_kl": terms,
+        "latents/log_ratio": terms,
         "emission/log_prob": terms,
         "objective": terms,
         "log_weight": terms,
@@ -78,7 +82,7 @@ def test_expressions_have_the_documented_names_and_shapes(model, evaluate, batch
 def test_both_terms_of_the_loss_are_over_the_same_real_steps(evaluate, batch):
     x, mask, _, kl_weight = batch
     values = evaluate(*batch)
-    for name in ("kl", "emission/log_prob", "objective", "log_weight"):
+    for name in ("kl", "emission/log_prob", "latents/log_ratio", "objective", "log_weight"):
         assert (values[name][mask == 0] == 0).all()
     kl, log_prob = values["kl"].sum(), values["emission/log_prob"].sum()
     assert values["loss"] == pytest.approx((kl_weight * kl - log_prob) / 6, rel=1e-12)
@@ -240,6 +244,15 @@ def test_parts_are_swapped_by_passing_objects(rng):
         (dict(posterior="full"), "posterior must be one of .*, got 'full'"),
         (dict(kl="approximate"), "kl must be one of .*, got 'approximate'"),
         (dict(emission="poisson"), "emission must be one of .*, got 'poisson'"),
+        (dict(objective="elbo"), "objective must be one of .*, got 'elbo'"),
+        (dict(free_bits=-0.1), "nats must be positive, got -0.1"),
+        (dict(free_bits=0.1, kl="independent_increments"), "free_bits must be 0 unless .*, got 0.1 with"),
+        (dict(free_bits=0.1, objective="importance_weighted"), "free_bits must be 0 unless .*, got 0.1"),
+        (
+            dict(kl="independent_increments", objective="importance_weighted"),
+            "kl must be 'exact' if objective='importance_weighted', got 'independent_increments'",
+        ),
+        (dict(variance="none"), "variance must be one of .*, got 'none'"),
         (dict(transfer="step"), "transfer must be one of .*, got 'step'"),
         (dict(recognition_p_keep=0.0), r"p_keep must be 'learned' or in \(0, 1\], got 0.0"),
         (dict(generative_p_keep=1.5), r"p_keep must be 'learned' or in \(0, 1\], got 1.5"),
@@ -297,7 +310,7 @@ def from_original(golden, flat):
 def test_the_original_code_is_reproduced(goldens, monkeypatch):
     """Its small constants are put in: they are not part of this library."""
     g = goldens("g3_vrae_slow_pkeep_truetanh.npz")
-    monkeypatch.setattr(vrae, "SMALLEST_VARIANCE", 0.0)
+    monkeypatch.setattr(recognition, "SMALLEST_VARIANCE", 0.0)
     model = VRAE(
         7,
         4,

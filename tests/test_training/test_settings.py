@@ -1,7 +1,9 @@
 from dataclasses import FrozenInstanceError
+from itertools import islice
 
 import numpy as np
 import pytest
+from climin.schedule import decaying
 
 from breze_like.training import TrainingSettings
 
@@ -18,10 +20,11 @@ from breze_like.training import TrainingSettings
         ({"step_rate": "fast"}, "step_rate must be a positive number, got 'fast'"),
         ({"momentum": 1.0}, r"momentum must be in \[0, 1\), got 1.0"),
         ({"decay": -0.1}, r"decay must be in \[0, 1\), got -0.1"),
-        ({"step_rate_schedule": "linear"}, r"step_rate_schedule must be one of \['constant', 'cosine'\]"),
+        ({"step_rate_schedule": "linear"}, r"step_rate_schedule must be one of \['constant', 'cosine', 'exp"),
         ({"step_rate_schedule": None}, "step_rate_schedule must be one of"),
         ({"max_gradient_norm": float("inf")}, "max_gradient_norm must be a positive number, got inf"),
         ({"annealing_updates": -1}, "annealing_updates must be a non-negative integer, got -1"),
+        ({"n_draws": 0}, "n_draws must be a positive integer"),
         ({"validate_every": 0}, "validate_every must be a positive integer"),
         ({"patience": 0}, "patience must be a positive integer or None, got 0"),
         ({"max_skipped": -1}, "max_skipped must be a non-negative integer, got -1"),
@@ -44,13 +47,17 @@ def test_kl_weight_rises_linearly_to_one():
     assert [TrainingSettings(annealing_updates=0).kl_weight(update) for update in (0, 1)] == [1, 1]
 
 
-def test_step_rate_is_constant_or_falls_to_zero():
+def test_step_rate_is_constant_or_falls():
     fractions = np.linspace(0, 1, 11)
     constant = TrainingSettings(step_rate=0.5)
     assert [constant.scheduled_step_rate(fraction) for fraction in fractions] == [0.5] * 11
     cosine = TrainingSettings(step_rate=0.5, step_rate_schedule="cosine")
     found = [cosine.scheduled_step_rate(fraction) for fraction in fractions]
     np.testing.assert_allclose(found, 0.5 * np.cos(np.pi * fractions / 2) ** 2, atol=1e-16)
+    exponential = TrainingSettings(step_rate=0.5, step_rate_schedule="exponential")
+    found = [exponential.scheduled_step_rate(fraction) for fraction in fractions]
+    expected = list(islice(decaying(0.5, 0.01**0.1), 11))  # climin's
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,76 @@
+"""Training objectives of variational models, in nats per time step.
+
+An objective is a function of a model: of the quantities that the model names.
+"""
+
+import pytensor.tensor as pt
+
+from breze_like.distributions import kl_by_latent
+from breze_like.models.base import per_step
+
+
+def variational_bound(model):
+    """1 / n_steps sum_t [kl_weight KL_t(q || p) - log p(x_t | z)], averaged over the draws of z.
+
+    The divergence is the model's choice.
+    """
+    kl = model.inputs["kl_weight"] * model.expressions["objective_kl"]
+    log_prob = model.over_draws(pt.mean, model.expressions["emission/log_prob"])
+    return per_step(kl - log_prob, model.inputs["mask"])
+
+
+def importance_weighted_bound(model):
+    """-1 / n_steps log 1/S sum_s p(x, z_s) / q(z_s | x), of S draws, summed over sequences.
+
+    A bound of the negative log-likelihood, tighter with more draws; with one draw, it is the variational
+    bound with a divergence estimated from that draw. kl_weight is the weight of log p(z) - log q(z | x).
+
+    References
+    ----------
+    Burda, Grosse & Salakhutdinov (2016), Importance weighted autoencoders.
+    """
+    log_ratio = model.inputs["kl_weight"] * model.expressions["latents/log_ratio"]
+    log_weight = (model.expressions["emission/log_prob"] + log_ratio).sum(axis=0)
+    return per_step(-model.over_draws(log_mean_exp, log_weight), model.inputs["mask"])
+
+
+class FreeBits:
+    """`variational_bound` with a divergence that is not worth lowering below `nats` for each latent.
+
+        sum_d max(nats, 1 / n_steps sum_t KL_t(q_d || p_d))
+
+    takes the place of the exact divergence; the mean is over all steps of the minibatch.
+
+    Parameters
+    ----------
+    nats : float
+        Free nats of a latent in a time step.
+
+    Raises
+    ------
+    ValueError
+        If it is not positive.
+
+    References
+    ----------
+    Kingma et al. (2016), Improving variational inference with inverse autoregressive flow, appendix.
+    """
+
+    def __init__(self, nats):
+        if not nats > 0:
+            raise ValueError(f"nats must be positive, got {nats!r}")
+        self.nats = float(nats)
+
+    def __call__(self, model):
+        mask = model.inputs["mask"]
+        kl = kl_by_latent(model.posterior, model.prior).sum(axis=(0, 1)) / mask.sum()
+        log_prob = model.over_draws(pt.mean, model.expressions["emission/log_prob"])
+        return model.inputs["kl_weight"] * pt.maximum(kl, self.nats).sum() - per_step(log_prob, mask)
+
+
+def log_mean_exp(x, axis):
+    """log of the mean of exp(x), without overflow."""
+    return pt.logsumexp(x, axis=axis) - pt.log(pt.cast(x.shape[axis], x.dtype))
+
+
+OBJECTIVES = {"bound": variational_bound, "importance_weighted": importance_weighted_bound}

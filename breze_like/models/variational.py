@@ -1,0 +1,183 @@
+"""What the variational models share: recognise, draw latents, generate, and all that is scored of that."""
+
+from abc import abstractmethod
+from typing import NamedTuple
+
+import pytensor.tensor as pt
+
+from breze_like.distributions import (
+    Diagonal,
+    GaussMarkov,
+    Increments,
+    WhiteNoise,
+    WienerProcess,
+    independent_increments_kl,
+    kl_divergence,
+)
+from breze_like.models.base import Model, check_positive_integers, choose
+from breze_like.models.objectives import OBJECTIVES, FreeBits
+from breze_like.models.recognition import ExplicitVariance, ImplicitVariance
+
+PRIORS = {"white": WhiteNoise(), "wiener": WienerProcess()}
+POSTERIORS = {"diagonal": Diagonal, "increments": Increments, "gauss_markov": GaussMarkov}
+KLS = {"exact": kl_divergence, "independent_increments": independent_increments_kl}
+VARIANCES = {"implicit": ImplicitVariance, "explicit": ExplicitVariance}
+
+
+class Recognised(NamedTuple):
+    """All that a model takes from the observations: variables of shape (n_steps, n_sequences, n).
+
+    Attributes
+    ----------
+    mean, variance : TensorVariable
+        Outputs of the recognition network, which determine the approximate posterior.
+    context : tuple of TensorVariable
+        What the generative network sees beside the latents.
+    """
+
+    mean: pt.TensorVariable
+    variance: pt.TensorVariable
+    context: tuple = ()
+
+    @property
+    def variables(self):
+        """All of them, in one list."""
+        return [self.mean, self.variance, *self.context]
+
+
+class VariationalModel(Model):
+    """x -> q(z_1, ..., z_T | x),   z ~ q,   z -> p(x_t | z).
+
+    A subclass makes the networks, gives `recognise` and `generate`, and calls `_build`.
+
+    Parameters
+    ----------
+    n_visible, n_latent, prior, posterior, kl, objective, free_bits, backend
+        As for `VRAE`.
+
+    Attributes
+    ----------
+    inputs
+        ``"observations"``, ``"mask"``, ``"noise"``, ``"kl_weight"`` (). The noise is (n_steps, n_draws *
+        n_sequences, n_latent): first a draw for each sequence, then another one for each, and so on.
+    expressions
+        ``"recognition/mean"``, ``"recognition/variance"`` : moments of z_t under q
+            (n_steps, n_sequences, n_latent)
+        ``"latents"`` : draws from q
+            (n_steps, n_draws * n_sequences, n_latent)
+        ``"emission/mean"`` : given these draws
+            (n_steps, n_draws * n_sequences, n_visible)
+        ``"reconstruction"`` : the same given the mode of q
+            (n_steps, n_sequences, n_visible)
+        ``"emission/log_prob"``, ``"latents/log_ratio"``, ``"log_weight"`` : log p(x_t | z),
+            log p(z_t | ...) - log q(z_t | ..., x), and their sum, nats, 0 in the padding
+            (n_steps, n_draws * n_sequences)
+        ``"kl"``, ``"objective_kl"``, ``"objective"`` : KL(q || p), the divergence that is trained on, and
+            the variational bound with that one, nats, 0 in the padding
+            (n_steps, n_sequences)
+        ``"loss"`` : the training objective, nats per time step
+            ()
+    recognised : Recognised
+    posterior : MarkovPosterior
+        q.
+    """
+
+    def __init__(self, n_visible, n_latent, prior, posterior, kl, objective, free_bits, backend):
+        check_positive_integers(n_visible=n_visible, n_latent=n_latent)
+        super().__init__(backend)
+        self.n_visible, self.n_latent = n_visible, n_latent
+        self.prior = choose("prior", prior, PRIORS)
+        self.posterior_class = choose("posterior", posterior, POSTERIORS)
+        self.objective_kl = choose("kl", kl, KLS)
+        self.objective = choose("objective", objective, OBJECTIVES)
+        if objective == "importance_weighted" and kl != "exact":
+            raise ValueError(f"kl must be 'exact' if objective='importance_weighted', got {kl!r}")
+        if free_bits != 0:
+            if (objective, kl) != ("bound", "exact"):
+                got = f"{free_bits!r} with objective={objective!r}, kl={kl!r}"
+                raise ValueError(f"free_bits must be 0 unless objective='bound' and kl='exact', got {got}")
+            self.objective = FreeBits(free_bits)
+
+    @abstractmethod
+    def recognise(self, observations, mask):
+        """What the model takes from the observations.
+
+        Parameters
+        ----------
+        observations : TensorVariable, shape (n_steps, n_sequences, n_visible)
+        mask : TensorVariable, shape (n_steps, n_sequences)
+
+        Returns
+        -------
+        Recognised
+        """
+
+    @abstractmethod
+    def generate(self, latents, mask, *context):
+        """The distribution of the observations given latents (n_steps, n_sequences, n_latent)."""
+
+    def approximate_posterior(self, recognised, mask):
+        """q, of what the recognition network made of the observations."""
+        return self.posterior_class.from_recognition(recognised.mean, recognised.variance, mask)
+
+    def draw_noise(self, rng, n_steps, n_columns):
+        """Standard normal noise of shape (n_steps, n_columns, n_latent)."""
+        return rng.standard_normal((n_steps, n_columns, self.n_latent))
+
+    def over_draws(self, reduce, terms):
+        """Reduce (..., n_draws * n_sequences), as by `pt.mean`, over the draws: (..., n_sequences)."""
+        n_sequences = self.inputs["mask"].shape[1]
+        return reduce(terms.reshape((*terms.shape[:-1], -1, n_sequences)), axis=-2)
+
+    def _build(self):
+        """Fill `inputs` and `expressions`."""
+        x, mask = self.inputs["observations"], self.inputs["mask"]
+        noise = self.inputs["noise"] = pt.tensor3("noise")
+        self.inputs["kl_weight"] = pt.scalar("kl_weight")
+        self.training_inputs = ("observations", "mask", "noise", "kl_weight")
+
+        recognised = self.recognised = self.recognise(x, mask)
+        q = self.posterior = self.approximate_posterior(recognised, mask)
+        kl, objective_kl = kl_divergence(q, self.prior), self.objective_kl(q, self.prior)
+
+        # From here on, there is a column for each draw. The columns of what generates are counted on the
+        # latents, so that the graph can be cut there.
+        drawn = _Columns(noise, mask)
+        q_drawn = self.approximate_posterior(Recognised(*map(drawn, recognised[:2])), drawn.mask)
+        z = q_drawn.sample(noise)
+        given = _Columns(z, mask)
+        y = self.generate(z, given.mask, *map(given, recognised.context))
+        log_prob = given.mask * y.log_prob(given(x))
+        log_ratio = self.prior.log_prob(z, given.mask) - q_drawn.log_prob(z)
+        self.expressions |= {
+            "recognition/mean": q.mean,
+            "recognition/variance": q.variance,
+            "latents": z,
+            "emission/mean": y.mean,
+            "emission/log_prob": log_prob,
+            "latents/log_ratio": log_ratio,
+            "log_weight": log_prob + log_ratio,
+            "kl": kl,
+            "objective_kl": objective_kl,
+            "objective": objective_kl - self.over_draws(pt.mean, log_prob),
+            "reconstruction": self.generate(q.mode, mask, *recognised.context).mean,
+        }
+        self.expressions["loss"] = self.objective(self)
+
+
+class _Columns:
+    """Repeats (n_steps, n_sequences, n) for each draw: (n_steps, n_draws * n_sequences, n).
+
+    Parameters
+    ----------
+    drawn : TensorVariable, shape (n_steps, n_draws * n_sequences, n_latent)
+    mask : TensorVariable, shape (n_steps, n_sequences)
+    """
+
+    def __init__(self, drawn, mask):
+        one_latent = drawn[:, :, :1].reshape((mask.shape[0], -1, mask.shape[1], 1))
+        self._zeros = pt.zeros_like(one_latent)
+        self.mask = self(mask[:, :, None])[:, :, 0]
+
+    def __call__(self, u):
+        return (u[:, None] + self._zeros).reshape((u.shape[0], -1, u.shape[2]))

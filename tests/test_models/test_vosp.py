@@ -1,0 +1,168 @@
+import json
+from functools import partial
+
+import numpy as np
+import pytensor.tensor as pt
+import pytest
+
+from breze_like.data import pad
+from breze_like.distributions.processes import previous
+from breze_like.models import VOSP, recognition
+from breze_like.models.emissions import BernoulliEmission
+from breze_like.moments import WangManningSigmoid
+
+INPUTS = ["observations", "mask", "noise", "kl_weight"]
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = VOSP(3, 2, (4,), (5,), transfer="tanh_wang_manning", generative_p_keep=0.7)
+    model.parameters.data[...] = 0.7 * np.random.default_rng(0).standard_normal(model.parameters.size)
+    return model
+
+
+@pytest.fixture(scope="module")
+def evaluate(model):
+    names = ["latents", "emission/mean", "reconstruction", "objective", "log_weight", "loss", "gradient"]
+    function = model.function(INPUTS, names)
+    return lambda *arrays: dict(zip(names, function(*arrays), strict=True))
+
+
+def test_causality_and_dependence(model, rng):
+    """With the latents fixed, a frame changes nothing up to its own step, and everything behind it."""
+    emit = model.function(["latents", "observations", "mask"], "emission/mean")
+    latents, x = rng.standard_normal((6, 1, 2)), rng.integers(0, 2, (6, 1, 3)).astype(float)
+    before = emit(latents, x, np.ones((6, 1)))
+    for t in range(6):
+        changed = x.copy()
+        changed[t] = 1 - changed[t]
+        change = np.abs(emit(latents, changed, np.ones((6, 1))) - before)
+        assert (change[: t + 1] == 0).all()
+        assert (change[t + 1 :] > 0).all()
+
+
+def test_recognition_is_causal(model, rng):
+    """q(z_t) depends on the frames up to its own step, on that one too, and on none behind it."""
+    names = ["recognition/mean", "recognition/variance"]
+    recognise = model.function(["observations", "mask"], names)
+    x = rng.integers(0, 2, (5, 1, 3)).astype(float)
+    before = recognise(x, np.ones((5, 1)))
+    x[2] = 1 - x[2]
+    for a, b in zip(before, recognise(x, np.ones((5, 1))), strict=True):
+        assert (a[:2] == b[:2]).all()
+        assert (a[2:] != b[2:]).all()
+
+
+def test_gradient(model, evaluate, rng):
+    x, mask = pad([rng.integers(0, 2, (n, 3)) for n in (4, 2)])
+    batch = x, mask, rng.standard_normal((4, 4, 2)), 0.3
+    start = model.parameters.data.copy()
+    for _ in range(3):
+        direction, losses = rng.standard_normal(model.parameters.size), []
+        for step in (1e-5, -1e-5):
+            model.parameters.data[...] = start + step * direction
+            losses.append(evaluate(*batch)["loss"])
+        model.parameters.data[...] = start
+        expected = (losses[0] - losses[1]) / 2e-5
+        assert evaluate(*batch)["gradient"] @ direction == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_padded_batch_is_its_sequences_one_by_one(evaluate, rng):
+    sequences = [rng.integers(0, 2, (n, 3)) for n in (4, 1, 3)]
+    noises = [rng.standard_normal((len(s), 2)) for s in sequences]
+    singles = [
+        evaluate(s[:, None], np.ones((len(s), 1)), n[:, None], 0.6)
+        for s, n in zip(sequences, noises, strict=True)
+    ]
+    (x, mask), (noise, _) = pad(sequences), pad(noises)
+    noise[mask == 0] = 100.0  # what is in the padding must not count
+    values = evaluate(x, mask, noise, 0.6)
+    for name in ("objective", "log_weight"):
+        np.testing.assert_allclose(values[name].sum(axis=0), [s[name].sum() for s in singles], rtol=1e-10)
+    expected = sum(len(s) * v["gradient"] for s, v in zip(sequences, singles, strict=True)) / 8
+    np.testing.assert_allclose(values["gradient"], expected, rtol=1e-10, atol=1e-12)
+
+
+def test_every_draw_has_a_column(evaluate, rng):
+    x, mask = pad([rng.integers(0, 2, (n, 3)) for n in (4, 2)])
+    noise = rng.standard_normal((4, 6, 2))
+    together = evaluate(x, mask, noise, 0.6)
+    draws = [evaluate(x, mask, noise[:, i : i + 2], 0.6) for i in (0, 2, 4)]
+    for name in ("latents", "emission/mean", "log_weight"):
+        expected = np.concatenate([d[name] for d in draws], axis=1)
+        np.testing.assert_allclose(together[name], expected, rtol=1e-12)
+    for name in ("objective", "loss", "gradient"):
+        expected = np.mean([d[name] for d in draws], axis=0)
+        np.testing.assert_allclose(together[name], expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "changed, message",
+    [
+        (dict(n_latent=0), "n_latent must be a positive integer or a sequence of them, got 0"),
+        (dict(n_emission_hiddens=()), r"n_emission_hiddens must be a positive integer .*, got \(\)"),
+        (dict(generative_p_keep=0.0), r"p_keep must be 'learned' or in \(0, 1\], got 0.0"),
+        (dict(prior="gp"), r"prior must be one of \['white', 'wiener'\] .*, got 'gp'"),
+    ],
+)
+def test_bad_arguments(changed, message):
+    with pytest.raises(ValueError, match=message):
+        VOSP(**{"n_visible": 3, "n_latent": 2, "n_hiddens": (2,), **changed})
+
+
+GOLDEN_NAMES = {
+    "recog.in_to_hidden": "recognition/hidden_0/input/weights",
+    "recog.hidden_bias_0": "recognition/hidden_0/input/bias",
+    "recog.initial_hiddens_0": "recognition/hidden_0/forward/initial_mean",
+    "recog.recurrent_0": "recognition/hidden_0/forward/recurrent",
+    "recog.hidden_to_out": "recognition/output/weights",
+    "recog.out_bias": "recognition/output/bias",
+    "gen.in_to_hidden": "generative/hidden_0/weights",
+    "gen.hidden_bias_0": "generative/hidden_0/bias",
+    "gen.hidden_to_out": "generative/emission/output/weights",
+    "gen.out_bias": "generative/emission/output/bias",
+}
+
+
+def test_the_original_code_is_reproduced(goldens, monkeypatch):
+    """Its small constants are put in: they are not part of this library."""
+    g = goldens("g3_vosp_slow_shortcut_pkeep_truetanh.npz")
+    monkeypatch.setattr(recognition, "SMALLEST_VARIANCE", 0.0)
+    model = VOSP(
+        7,
+        4,
+        (5,),
+        (5,),
+        posterior="diagonal",
+        kl="independent_increments",
+        emission=partial(BernoulliEmission, sigmoid=WangManningSigmoid()),
+        transfer="tanh_wang_manning",
+        recognition_p_keep=0.9,
+        generative_p_keep=1.0,
+    )
+    layout = json.loads(g["layout_json"].item())
+    assert {GOLDEN_NAMES[e["name"]] for e in layout} == set(model.parameters.shapes)
+    for e in layout:
+        model.parameters.view(GOLDEN_NAMES[e["name"]]).ravel()[...] = g["pars"][e["start"] : e["stop"]]
+    model.recognition.layers[0].chains[0].initial_variance = 1e-8
+
+    x, mask, noise = (model.inputs[name] for name in ("observations", "mask", "noise"))
+    q = model.recognise(x, mask)
+    z = q.mean + pt.sqrt(q.variance + 1e-8) * noise
+    y = model.generate(z, mask, *q.context).mean
+    p = 0.999 * y + 0.0005
+    log_prob = (x * pt.log(p) + (1 - x) * pt.log(1 - p)).sum(axis=-1)
+    mean, variance = q.mean - previous(q.mean, mask), q.variance + previous(q.variance, mask)
+    kl = pt.log(1 / pt.sqrt(variance) + 1e-4) + (variance + mean**2) / (2 + 1e-4) - 0.5
+    loss = (kl.sum(axis=-1) - log_prob).mean()
+    outputs = [q.mean, q.variance, *q.context, z, y, kl, loss, model.parameters.gradient(loss)]
+    *values, gradient = model.function([x, mask, noise], outputs)(
+        g["inpt"], np.ones((6, 3)), g["noise"].reshape(6, 3, 4)
+    )
+    names = ["latent_mean", "latent_var", "recog_shortcut", "sample", "output", "kl_coord_wise", "loss"]
+    for name, value in zip(names, values, strict=True):
+        np.testing.assert_allclose(value, g[name], rtol=1e-8, atol=1e-12, err_msg=name)
+    model.parameters.data[...] = gradient
+    for e in layout:
+        value, expected = model.parameters.view(GOLDEN_NAMES[e["name"]]), g["grad"][e["start"] : e["stop"]]
+        np.testing.assert_allclose(value.ravel(), expected, rtol=1e-8, atol=1e-11, err_msg=e["name"])
