@@ -14,7 +14,7 @@ import warnings
 from contextlib import contextmanager
 from types import ModuleType
 
-__all__ = ["RmsProp"]
+__all__ = ["RmsProp", "decaying"]
 
 
 @contextmanager
@@ -42,3 +42,4 @@ def _escapes_ignored():
 
 with _imp_in_place(), _escapes_ignored():
     from climin import RmsProp
+    from climin.schedule import decaying

@@ -2,7 +2,7 @@
 
 from breze_like.distributions.base import Distribution
 from breze_like.distributions.bernoulli import Bernoulli
-from breze_like.distributions.kl import independent_increments_kl, kl_divergence, register
+from breze_like.distributions.kl import independent_increments_kl, kl_by_latent, kl_divergence, register
 from breze_like.distributions.mixture import NormalMixture, log_sum_exp
 from breze_like.distributions.nade import NADE
 from breze_like.distributions.normal import DiagonalNormal
@@ -24,6 +24,7 @@ __all__ = [
     "WhiteNoise",
     "WienerProcess",
     "independent_increments_kl",
+    "kl_by_latent",
     "kl_divergence",
     "log_sum_exp",
     "register",

@@ -1,5 +1,7 @@
 """Recurrent layers, one way and both ways, deterministic and fast-dropout."""
 
+from itertools import zip_longest
+
 import pytensor.tensor as pt
 
 from breze_like.layers.base import Layer
@@ -28,19 +30,24 @@ class Chain(Layer):
         self.declare("recurrent", (n_hidden, n_hidden))
         self.declare("initial_mean", (n_hidden,))
 
-    def __call__(self, preactivation, mask):
+    def __call__(self, preactivation, mask, initial):
         """States of shape (n_steps, n_sequences, n_hidden) from preactivations of the same shape."""
         return recurrence(
-            preactivation, _real(mask), self["recurrent"], self._initial(mask), self.transfer, self.reverse
+            preactivation, self.real(mask), self["recurrent"], initial, self.transfer, self.reverse
         )
+
+    def initial(self, mask):
+        """What `__call__` takes as h_0, for each sequence: a tuple of variables (n_sequences, n_hidden)."""
+        return (pt.zeros((mask.shape[1], 1), dtype=mask.dtype) + self["initial_mean"],)
 
     def initialize(self, rng, initialization):
         recurrent = self.view("recurrent")
         recurrent[...] = initialization.recurrent(rng, recurrent.shape)
 
-    def _initial(self, mask):
-        """The initial state of each sequence, shape (n_sequences, n_hidden)."""
-        return pt.zeros((mask.shape[1], 1), dtype=mask.dtype) + self["initial_mean"]
+    @staticmethod
+    def real(mask):
+        """Where a step is real, as the recurrences take it."""
+        return pt.gt(mask, 0)[:, :, None]
 
 
 class FastDropoutChain(Chain):
@@ -64,20 +71,23 @@ class FastDropoutChain(Chain):
         self.p_keep = p_keep
         self.initial_variance = initial_variance
 
-    def __call__(self, mean, variance, mask):
+    def __call__(self, mean, variance, mask, initial_mean, initial_variance):
         """Moments of the states from moments of the preactivations, all (n_steps, n_sequences, n_hidden)."""
-        initial_mean = self._initial(mask)
         return fast_dropout_recurrence(
             mean,
-            variance,
-            _real(mask),
+            variance + pt.zeros_like(mean),  # the variance may be the number 0
+            self.real(mask),
             self["recurrent"],
             initial_mean,
-            pt.full_like(initial_mean, self.initial_variance, dtype=initial_mean.dtype),
+            initial_variance,
             self.p_keep(),
             self.transfer,
             self.reverse,
         )
+
+    def initial(self, mask):
+        (mean,) = super().initial(mask)
+        return mean, pt.full_like(mean, self.initial_variance, dtype=mean.dtype)
 
 
 class Recurrent(Layer):
@@ -92,19 +102,26 @@ class Recurrent(Layer):
     """
 
     directions = ("forward",)
+    chain = Chain
 
     def __init__(self, parameters, name, n_in, n_hidden, transfer=None):
         super().__init__(parameters, name)
         self.input = Affine(parameters, f"{name}/input", n_in, n_hidden)
         self.chains = [
-            Chain(parameters, f"{name}/{direction}", n_hidden, transfer or Tanh(), direction == "backward")
+            self.chain(
+                parameters, f"{name}/{direction}", n_hidden, transfer or Tanh(), direction == "backward"
+            )
             for direction in self.directions
         ]
 
-    def __call__(self, x, mask):
-        """x of shape (n_steps, n_sequences, n_in) to states of shape (n_steps, n_sequences, n_hidden)."""
+    def __call__(self, x, mask, *initial):
+        """x of shape (n_steps, n_sequences, n_in) to states of shape (n_steps, n_sequences, n_hidden).
+
+        A layer of one chain takes the state that it starts from, if that is not the learned one.
+        """
         preactivation = self.input(x)
-        return sum(chain(preactivation, mask) for chain in self.chains) / len(self.chains)
+        states = [chain(preactivation, mask, *(initial or chain.initial(mask))) for chain in self.chains]
+        return sum(states) / len(states)
 
     def initialize(self, rng, initialization):
         for layer in (self.input, *self.chains):
@@ -151,10 +168,15 @@ class FastDropoutRecurrent(Layer):
             for direction in self.directions
         ]
 
-    def __call__(self, mean, variance, mask):
-        """Moments of shape (n_steps, n_sequences, n_in) to moments of (n_steps, n_sequences, n_hidden)."""
+    def __call__(self, mean, variance, mask, *initial):
+        """Moments of shape (n_steps, n_sequences, n_in) to moments of (n_steps, n_sequences, n_hidden).
+
+        A layer of one chain takes the moments of the state that it starts from, if they are not the learned
+        ones.
+        """
         mean, variance = self.input(mean, variance)
-        means, variances = zip(*(chain(mean, variance, mask) for chain in self.chains), strict=True)
+        states = [chain(mean, variance, mask, *(initial or chain.initial(mask))) for chain in self.chains]
+        means, variances = zip(*states, strict=True)
         return sum(means) / len(means), sum(variances) / len(variances) ** 2
 
     def initialize(self, rng, initialization):
@@ -197,16 +219,30 @@ class Stack:
 
     def __call__(self, *signal, mask):
         """An array, or two moments, of shape (n_steps, n_sequences, n_in), to the same of the last layer."""
-        for layer in self.layers:
-            output = layer(*signal, mask)
+        output = self.states(*signal, mask=mask)[-1]
+        return output if len(output) > 1 else output[0]
+
+    def states(self, *signal, mask, initial=()):
+        """Outputs of all layers, each a tuple of the array or of the two moments.
+
+        Parameters
+        ----------
+        *signal, mask
+            As for a call.
+        initial : list of tuple of TensorVariable, each of shape (n_sequences, n_hidden)
+            For layers of one chain, the states that they start from, if these are not the learned ones.
+        """
+        outputs = []
+        for layer, start in zip_longest(self.layers, initial, fillvalue=()):
+            output = layer(*signal, mask, *start)
             signal = output if isinstance(output, tuple) else (output,)
-        return output
+            outputs.append(signal)
+        return outputs
+
+    def initial(self, mask):
+        """The learned states that layers of one chain start from, as `states` takes them."""
+        return [chain.initial(mask) for layer in self.layers for chain in layer.chains]
 
     def initialize(self, rng, initialization):
         for layer in self.layers:
             layer.initialize(rng, initialization)
-
-
-def _real(mask):
-    """Where a step is real, as the recurrences take it."""
-    return pt.gt(mask, 0)[:, :, None]

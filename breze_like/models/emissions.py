@@ -11,7 +11,7 @@ import pytensor.tensor as pt
 from breze_like.distributions import NADE, Bernoulli, DiagonalNormal, NormalMixture
 from breze_like.layers import FastDropoutAffine, Layer
 from breze_like.models.base import check_positive_integers, constant
-from breze_like.moments import Sigmoid
+from breze_like.moments import Sigmoid, is_certain
 
 # No learned variance of an observation falls below this.
 SMALLEST_VARIANCE = 1e-4
@@ -70,7 +70,8 @@ class BernoulliEmission(Emission):
         self.sigmoid = sigmoid or Sigmoid()
 
     def __call__(self, mean, variance):
-        return Bernoulli(self.sigmoid.logit_mean(*self.output(mean, variance)))
+        mean, variance = self.output(mean, variance)
+        return Bernoulli(mean if is_certain(variance) else self.sigmoid.logit_mean(mean, variance))
 
     def initialize(self, rng, initialization):
         """Starts with few notes on: the bias is -0.8, as in the paper."""

@@ -1,9 +1,13 @@
 """One-step predictors: p(x_t | x_1, ..., x_{t-1}) from a recurrent network, with exact likelihoods."""
 
-from functools import partial
+from abc import abstractmethod
+from functools import cached_property
+
+import numpy as np
+import pytensor.tensor as pt
 
 from breze_like.distributions.processes import previous
-from breze_like.layers import FastDropoutRecurrent, Recurrent, Stack
+from breze_like.layers import Affine, DeepTransition, FastDropoutRecurrent, Recurrent, Stack
 from breze_like.models.base import Model, check_positive_integers, choose, per_step
 from breze_like.models.emissions import EMISSIONS
 from breze_like.moments import TRANSFERS
@@ -12,29 +16,44 @@ from breze_like.moments import TRANSFERS
 class OneStepPredictor(Model):
     """A recurrent network that reads x_{t-1} and predicts x_t; the first step is predicted from a zero frame.
 
-    A subclass gives the network: `_make_network` and `_features`.
+    Parameters
+    ----------
+    n_visible : int
+    n_hiddens : tuple of int
+        Sizes of the recurrent layers, each of which feeds the next one.
+    emission, transfer, backend
+        As for `VRAE`.
 
     Attributes
     ----------
     expressions
         ``"emission/mean"`` (n_steps, n_sequences, n_visible); ``"emission/log_prob"`` and ``"objective"``,
         its negative, (n_steps, n_sequences), nats, 0 in the padding; ``"loss"`` (), nats per time step.
+
+    Raises
+    ------
+    ValueError
+        If a choice is unknown, or a number outside its range.
     """
 
-    def __init__(self, n_visible, n_hiddens, emission, transfer, p_keep, backend):
+    p_keep = 1.0
+
+    def __init__(self, n_visible, n_hiddens=(200,), *, emission="bernoulli", transfer="tanh", backend="auto"):
         check_positive_integers(n_visible=n_visible, n_hiddens=n_hiddens)
         super().__init__(backend)
         self.n_visible = n_visible
-        self.network = self._make_network(choose("transfer", transfer, TRANSFERS), p_keep)(
-            name="generative", n_in=n_visible, n_hiddens=n_hiddens
-        )
+        self.transfer = choose("transfer", transfer, TRANSFERS)
+        self.network = Stack(self._make_layer, "generative", n_visible, n_hiddens)
+        self.layers.append(self.network)
+        n_features = self._make_output(n_hiddens[-1])
         self.emission = choose("emission", emission, EMISSIONS)(
-            self.parameters, "generative/emission", n_hiddens[-1], n_visible, p_keep
+            self.parameters, "generative/emission", n_features, n_visible, self.p_keep
         )
-        self.layers = [self.network, self.emission]
+        self.layers.append(self.emission)
 
         x, mask = self.inputs["observations"], self.inputs["mask"]
-        y = self.emission(*self._features(previous(x, mask), mask))
+        states = self.network.states(*self._signal(previous(x, mask)), mask=mask)
+        y = self.emission(*self._features(*states[-1]))
         log_prob = mask * y.log_prob(x)
         self.expressions |= {
             "emission/mean": y.mean,
@@ -43,38 +62,147 @@ class OneStepPredictor(Model):
             "loss": per_step(-log_prob, mask),
         }
 
-    def _make_network(self, transfer, p_keep):
-        raise NotImplementedError
+    def predict(self, frames, states):
+        """The distribution of the frame that follows.
 
-    def _features(self, past, mask):
-        """Moments of the hidden units of the last layer."""
-        raise NotImplementedError
+        Parameters
+        ----------
+        frames : TensorVariable, shape (n_steps, n_sequences, n_visible)
+            What came since the last prediction; before the first one, a zero frame.
+        states : list of tuple of TensorVariable, each of shape (n_sequences, n_hidden)
+            What the last prediction left; before the first one, `network.initial`.
+
+        Returns
+        -------
+        distribution : Distribution
+            Of arrays of shape (1, n_sequences, n_visible).
+        states : list of tuple of TensorVariable
+            For the next prediction.
+        """
+        mask = pt.ones_like(frames[:, :, 0])
+        states = self.network.states(*self._signal(frames), mask=mask, initial=states)
+        features = self._features(*(s[-1:] for s in states[-1]))
+        return self.emission(*features), [tuple(s[-1] for s in layer) for layer in states]
+
+    def sample(self, rng, n_steps, n_sequences, prefix=None):
+        """Draw sequences, or go on with given ones.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        n_steps, n_sequences : int
+        prefix : ndarray, shape (n_prefix, n_sequences, n_visible), optional
+            The frames before the first one that is drawn.
+
+        Returns
+        -------
+        ndarray, shape (n_steps, n_sequences, n_visible)
+
+        Raises
+        ------
+        ValueError
+            If a number is not positive, or the prefix has another shape.
+        """
+        check_positive_integers(n_steps=n_steps, n_sequences=n_sequences)
+        shape = (n_sequences, self.n_visible)
+        frames = np.zeros((1, *shape))
+        if prefix is not None:
+            if np.ndim(prefix) != 3 or np.shape(prefix)[1:] != shape:
+                expected = f"(n_prefix, {n_sequences}, {self.n_visible})"
+                raise ValueError(f"prefix must have shape {expected}, got {np.shape(prefix)}")
+            frames = np.concatenate([frames, prefix])
+        start, step = self._sampler
+        states = start(np.ones((1, n_sequences)))
+        drawn = []
+        for _ in range(n_steps):
+            frames, *states = step(frames, self.emission.draw_noise(rng, (1, *shape)), *states)
+            drawn.append(frames)
+        return np.concatenate(drawn)
+
+    @cached_property
+    def _sampler(self):
+        """Compiled: the states to start from; and a step, to a draw of the next frame and the new states."""
+        initial = self.network.initial(self.inputs["mask"])
+        states = [tuple(h.type() for h in layer) for layer in initial]
+        frames, noise = pt.tensor3("frames"), pt.tensor3("emission_noise")
+        distribution, new_states = self.predict(frames, states)
+        start = self.function(["mask"], [h for layer in initial for h in layer])
+        step = self.function(
+            [frames, noise, *(h for layer in states for h in layer)],
+            [distribution.sample(noise), *(h for layer in new_states for h in layer)],
+        )
+        return start, step
+
+    @abstractmethod
+    def _make_layer(self, **name_and_sizes):
+        """A recurrent layer."""
+
+    @abstractmethod
+    def _signal(self, frames):
+        """What the first layer takes for the frames: a tuple."""
+
+    @abstractmethod
+    def _features(self, *state):
+        """Moments of what the emission takes, from the output of the last layer."""
+
+    def _make_output(self, n_hidden):
+        """Make what is between the last layer and the emission, if anything; the number of features."""
+        return n_hidden
 
 
 class RNN(OneStepPredictor):
     """The deterministic recurrent network, the paper's "plain".
 
+    With several layers, it is the stacked RNN of Pascanu et al. (2013): each layer sees the states of the one
+    below, and the emission those of the last one.
+
     Parameters
     ----------
-    n_visible : int
-    n_hiddens : tuple of int
-    emission, transfer, backend
-        As for `VRAE`.
+    n_visible, n_hiddens, emission, transfer, backend
+        As for `OneStepPredictor`.
 
-    Raises
-    ------
-    ValueError
-        If a choice is unknown, or a number outside its range.
+    References
+    ----------
+    Pascanu et al. (2013), How to construct deep recurrent neural networks.
     """
 
-    def __init__(self, n_visible, n_hiddens=(200,), *, emission="bernoulli", transfer="tanh", backend="auto"):
-        super().__init__(n_visible, n_hiddens, emission, transfer, 1.0, backend)
+    layer_class = Recurrent
 
-    def _make_network(self, transfer, p_keep):
-        return partial(Stack, partial(Recurrent, self.parameters, transfer=transfer))
+    def _make_layer(self, **name_and_sizes):
+        return self.layer_class(self.parameters, **name_and_sizes, transfer=self.transfer)
 
-    def _features(self, past, mask):
-        return self.network(past, mask=mask), 0.0
+    def _signal(self, frames):
+        return (frames,)
+
+    def _features(self, state):
+        return state, 0.0
+
+
+class DTSRNN(RNN):
+    """The DT(S)-RNN: the deterministic recurrent network with deep transitions that have a shortcut.
+
+    See `DeepTransition`; the parameters and the reference are those of `RNN`.
+    """
+
+    layer_class = DeepTransition
+
+
+class DOTSRNN(DTSRNN):
+    """The DOT(S)-RNN: a DT(S)-RNN with a deep output, an intermediate layer with a shortcut past it.
+
+        o_t = f(h_t V + d),   (o_t, h_t) -> p(x_t | x_1, ..., x_{t-1})
+
+    The intermediate layer is as large as the state. In the paper, "(S)" stands for the shortcut of the
+    transition, and the emission sees o_t only. The parameters and the reference are those of `RNN`.
+    """
+
+    def _make_output(self, n_hidden):
+        self.output = Affine(self.parameters, "generative/output", n_hidden, n_hidden)
+        self.layers.append(self.output)
+        return 2 * n_hidden
+
+    def _features(self, state):
+        return pt.concatenate([self.transfer(self.output(state)), state], axis=-1), 0.0
 
 
 class FDRNN(OneStepPredictor):
@@ -82,39 +210,27 @@ class FDRNN(OneStepPredictor):
 
     Parameters
     ----------
-    n_visible : int
-    n_hiddens : tuple of int
-    emission, transfer, backend
-        As for `VRAE`.
+    n_visible, n_hiddens, emission, transfer, backend
+        As for `OneStepPredictor`.
     p_keep : float or "learned"
         Probability to keep a unit.
-
-    Raises
-    ------
-    ValueError
-        If a choice is unknown, or a number outside its range.
 
     References
     ----------
     Bayer et al. (2013), On fast dropout and its applicability to recurrent networks.
     """
 
-    def __init__(
-        self,
-        n_visible,
-        n_hiddens=(200,),
-        *,
-        emission="bernoulli",
-        transfer="tanh",
-        p_keep=0.9,
-        backend="auto",
-    ):
-        super().__init__(n_visible, n_hiddens, emission, transfer, p_keep, backend)
+    def __init__(self, n_visible, n_hiddens=(200,), *, p_keep=0.9, **others):
+        self.p_keep = p_keep
+        super().__init__(n_visible, n_hiddens, **others)
 
-    def _make_network(self, transfer, p_keep):
-        return partial(
-            Stack, partial(FastDropoutRecurrent, self.parameters, transfer=transfer, p_keep=p_keep)
+    def _make_layer(self, **name_and_sizes):
+        return FastDropoutRecurrent(
+            self.parameters, **name_and_sizes, transfer=self.transfer, p_keep=self.p_keep
         )
 
-    def _features(self, past, mask):
-        return self.network(past, 0.0, mask=mask)
+    def _signal(self, frames):
+        return frames, 0.0
+
+    def _features(self, mean, variance):
+        return mean, variance

@@ -53,7 +53,7 @@ def _gradient(inputs, outputs, cotangents, *, transfer, reverse):
 
 
 def deep_transition_recurrence(
-    preactivation, real, recurrent, forward_weights, shortcut, bias, initial, transfer, reverse=False
+    preactivation, real, recurrent, intermediate, shortcut, bias, initial, transfer, reverse=False
 ):
     """h_t = f(u_t Q + h_{t-1} S + c), with an intermediate layer u_t = f(a_t + h_{t-1} R) as large as h_t.
 
@@ -61,7 +61,7 @@ def deep_transition_recurrence(
     ----------
     preactivation, real, initial, transfer, reverse
         As for `recurrence`.
-    recurrent, forward_weights, shortcut : TensorVariable, shape (n, n)
+    recurrent, intermediate, shortcut : TensorVariable, shape (n, n)
         R, Q and S.
     bias : TensorVariable, shape (n,)
         c.
@@ -70,22 +70,22 @@ def deep_transition_recurrence(
     -------
     TensorVariable, shape (n_steps, n_sequences, n)
     """
-    arguments = [real, preactivation, recurrent, forward_weights, shortcut, bias, initial]
+    arguments = [real, preactivation, recurrent, intermediate, shortcut, bias, initial]
     (h,) = chain(_deep_forward, _deep_gradient, arguments, 1, transfer=transfer, reverse=reverse)
     return h
 
 
 def _deep_forward(
-    real, preactivation, recurrent, forward_weights, shortcut, bias, initial, *, transfer, reverse
+    real, preactivation, recurrent, intermediate, shortcut, bias, initial, *, transfer, reverse
 ):
     """The states, and the preactivations of the intermediate layer and of the states."""
 
-    def step(real, a, h, recurrent, forward_weights, shortcut, bias):
+    def step(real, a, h, recurrent, intermediate, shortcut, bias):
         a = a + h @ recurrent
-        b = transfer(a) @ forward_weights + h @ shortcut + bias
+        b = transfer(a) @ intermediate + h @ shortcut + bias
         return pt.switch(real, transfer(b), h), a, b
 
-    weights = [recurrent, forward_weights, shortcut, bias]
+    weights = [recurrent, intermediate, shortcut, bias]
     return scan(step, [real, preactivation], [initial, None, None], weights, reverse)
 
 
@@ -93,10 +93,10 @@ def _deep_gradient(inputs, outputs, cotangents, *, transfer, reverse):
     real, _, *weights, _, initial = inputs
     h, a, b = outputs
 
-    def step(real, g, slope_a, slope_b, carried, recurrent, forward_weights, shortcut):
+    def step(real, g, slope_a, slope_b, carried, recurrent, intermediate, shortcut):
         g = g + carried
         by_b = pt.switch(real, g * slope_b, 0.0)
-        by_a = (by_b @ forward_weights) * slope_a
+        by_a = (by_b @ intermediate) * slope_a
         return by_a @ recurrent + by_b @ shortcut + pt.switch(real, 0.0, g), by_a, by_b
 
     sequences = [real, *cotangents, _slope(transfer, a), _slope(transfer, b)]

@@ -3,8 +3,8 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from climin.schedule import decaying
 
+from breze_like.climin_import import decaying
 from breze_like.training import TrainingSettings
 
 
