@@ -11,6 +11,7 @@ from breze_like import backends
 from breze_like.initialize import Initialization
 from breze_like.layers import (
     Bidirectional,
+    DeepTransition,
     FastDropoutBidirectional,
     FastDropoutRecurrent,
     Recurrent,
@@ -143,6 +144,43 @@ def test_two_deterministic_layers(layer, directions, rng):
     start, direction = parameters.data.copy(), rng.standard_normal(parameters.size)
     up, down = ((reference(start + e * direction) * MASK[:, :, None]).sum() for e in (1e-5, -1e-5))
     assert gradient @ direction == pytest.approx((up - down) / 2e-5, rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    "make, more",
+    [(Recurrent, []), (DeepTransition, []), (partial(FastDropoutRecurrent, p_keep=0.8), [0.0])],
+    ids=["recurrent", "deep_transition", "fast_dropout"],
+)
+def test_a_network_can_go_on_where_it_stopped(make, more, rng):
+    parameters, stack = randomised(make, rng)
+    x, mask = pt.tensor3(), pt.matrix()
+    whole = stack.states(x, *more, mask=mask)
+    first = stack.states(x[:2], *more, mask=mask[:2], initial=stack.initial(mask))
+    stopped = [tuple(h[-1] for h in layer) for layer in first]
+    second = stack.states(x[2:], *more, mask=mask[2:], initial=stopped)
+    graph = [h for states in (whole, first, second) for layer in states for h in layer]
+    function = backends.compile_function([parameters.flat, x, mask], graph)
+    results = function(parameters.data, rng.standard_normal((4, 4, N_IN)), MASK)
+    n = len(results) // 3
+    for at_once, before, after in zip(results[:n], results[n : 2 * n], results[2 * n :], strict=True):
+        np.testing.assert_allclose(np.concatenate([before, after]), at_once, rtol=1e-12)
+
+
+def test_fast_dropout_that_keeps_all_of_what_is_certain(rng):
+    """With the identity as transfer, a chain of moments is a linear one."""
+    parameters = ParameterSet()
+    layer = FastDropoutRecurrent(parameters, "layer", 2, 3, 1.0, transfer=TRANSFERS["identity"])
+    parameters.data[...] = rng.standard_normal(parameters.size)
+    x, mask = pt.tensor3(), pt.matrix()
+    graph = layer(x, 0.0, mask)
+    value = rng.standard_normal((2, 1, 2))
+    function = backends.compile_function([parameters.flat, x, mask], list(graph))
+    mean, variance = function(parameters.data, value, np.ones((2, 1)))
+    a = value[:, 0] @ layer.input.view("weights") + layer.input.view("bias")
+    recurrent = layer.chains[0].view("recurrent")
+    first = a[0] + layer.chains[0].view("initial_mean") @ recurrent
+    np.testing.assert_allclose(mean[:, 0], [first, a[1] + first @ recurrent], rtol=1e-12)
+    np.testing.assert_array_equal(variance, 0)
 
 
 @pytest.mark.parametrize("p_drop", [0.1, 0.3, 0.8])

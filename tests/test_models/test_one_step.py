@@ -2,15 +2,19 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy.special import expit
+from scipy.stats import chisquare
 
 from breze_like.data import pad
 from breze_like.estimators import negative_log_likelihood
-from breze_like.models import FDRNN, RNN
+from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN
 
 N_VISIBLE = 2
 OUTPUTS = ["emission/mean", "emission/log_prob", "objective", "loss", "gradient"]
 MODELS = {
-    "rnn": lambda: RNN(N_VISIBLE, (3,)),
+    "rnn": lambda: RNN(N_VISIBLE, (3, 2)),
+    "dts_rnn": lambda: DTSRNN(N_VISIBLE, (3, 2)),
+    "dots_rnn": lambda: DOTSRNN(N_VISIBLE, (3,)),
     "fdrnn": lambda: FDRNN(N_VISIBLE, (3,), transfer="tanh_wang_manning", p_keep="learned"),
 }
 
@@ -102,6 +106,60 @@ def test_exact_score(model, evaluate, rng):
     expected = evaluate(*pad(sequences))["objective"].sum(axis=0)
     np.testing.assert_allclose(score.nats, expected, rtol=1e-10)
     assert score.n_steps.tolist() == [3, 1, 2]
+
+
+def test_frequencies_of_draws(model, evaluate, every_sequence, rng):
+    log_prob = evaluate(every_sequence, np.ones((3, 64)))["emission/log_prob"]
+    drawn = model.sample(rng, 3, 20000)
+    assert drawn.shape == (3, 20000, N_VISIBLE)
+    np.testing.assert_array_equal(np.unique(drawn), [0, 1])
+    observed = np.bincount(numbers(drawn), minlength=64)
+    assert chisquare(observed, 20000 * np.exp(log_prob.sum(axis=0))).pvalue > 1e-3
+
+
+def test_draws_go_on_with_a_prefix(model, evaluate, every_sequence, rng):
+    """Given the same two frames, the third is each of four with its probability."""
+    log_prob = evaluate(every_sequence, np.ones((3, 64)))["emission/log_prob"]
+    for prefix in (0, 7, 13):
+        begun = slice(4 * prefix, 4 * prefix + 4)
+        given = np.repeat(every_sequence[:2, begun.start][:, None], 20000, axis=1)
+        drawn = model.sample(rng, 1, 20000, given)
+        observed = np.bincount(numbers(drawn), minlength=4)
+        assert chisquare(observed, 20000 * np.exp(log_prob[2, begun])).pvalue > 1e-3
+
+
+def numbers(frames):
+    """The binary number that each sequence (n_steps, n_sequences, n_visible) spells."""
+    digits = frames.transpose(1, 0, 2).reshape(frames.shape[1], -1).astype(int)
+    return digits @ 2 ** np.arange(digits.shape[1])[::-1]
+
+
+def test_a_prefix_of_another_shape_is_refused(rng):
+    with pytest.raises(ValueError, match=r"prefix must have shape \(n_prefix, 5, 2\), got \(4, 3, 2\)"):
+        RNN(N_VISIBLE, (3,)).sample(rng, 1, 5, np.zeros((4, 3, 2)))
+
+
+def test_sample_needs_a_step(rng):
+    with pytest.raises(ValueError, match="n_steps must be a positive integer"):
+        RNN(N_VISIBLE, (3,)).sample(rng, 0, 5)
+
+
+def test_deep_transition_and_deep_output_are_what_their_formulas_say(rng):
+    model = DOTSRNN(N_VISIBLE, (3,))
+    model.parameters.data[...] = rng.standard_normal(model.parameters.size)
+    x = rng.integers(0, 2, (4, 1, N_VISIBLE))
+    mean = model.function(["observations", "mask"], "emission/mean")(x, np.ones((4, 1)))
+
+    p = {name.removeprefix("generative/"): view for name, view in model.parameters.views().items()}
+    w = {name.removeprefix("hidden_0/"): view for name, view in p.items()}
+    h, past = w["forward/initial_mean"], np.zeros(N_VISIBLE)
+    for t in range(4):
+        u = np.tanh(past @ w["input/weights"] + w["input/bias"] + h @ w["forward/recurrent"])
+        h = np.tanh(u @ w["forward/intermediate"] + h @ w["forward/shortcut"] + w["forward/bias"])
+        o = np.tanh(h @ p["output/weights"] + p["output/bias"])
+        logits = np.concatenate([o, h]) @ p["emission/output/weights"] + p["emission/output/bias"]
+        np.testing.assert_allclose(mean[t, 0], expit(logits), rtol=1e-10)
+        past = x[t, 0]
 
 
 @pytest.mark.parametrize(
