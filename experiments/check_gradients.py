@@ -33,9 +33,9 @@ from breze_like.distributions import (
     independent_increments_kl,
     kl_divergence,
 )
-from breze_like.models import FDRNN, RNN, VRAE
+from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VRAE
 from breze_like.models.emissions import MixtureEmission, NADEEmission
-from breze_like.recurrence import fast_dropout_recurrence, linear_recurrence
+from breze_like.recurrence import deep_transition_recurrence, fast_dropout_recurrence, linear_recurrence
 from experiments import command_line
 
 TOLERANCE = 1e-5
@@ -106,6 +106,13 @@ def chain(reverse):
     return outputs
 
 
+def deep_transition(a, mask):
+    n = SHAPE[2]
+    real = pt.gt(mask, 0)[:, :, None]
+    weights = [a((n, n)) for _ in range(3)]
+    return [deep_transition_recurrence(a(), real, *weights, a((n,)), a(SHAPE[1:]), moments.Tanh())]
+
+
 def squared_exponential(t, r):
     return pt.exp(-((t - r) ** 2) / 8) + 0.1 * pt.eq(t, r)
 
@@ -125,6 +132,7 @@ COMPONENTS = {
     ],
     "recurrence/fast_dropout/forward": chain(False),
     "recurrence/fast_dropout/backward": chain(True),
+    "recurrence/deep_transition": deep_transition,
     "recurrence/linear": lambda a, mask: [linear_recurrence(pt.sigmoid(a()), a())],
     "distribution/normal": lambda a, mask: [DiagonalNormal(a(), a(positive=True)).log_prob(a())],
     "distribution/bernoulli": lambda a, mask: [Bernoulli(a()).log_prob(pt.sigmoid(a()))],
@@ -156,6 +164,8 @@ COMPONENTS = {
 
 MODELS = {
     "model/rnn": lambda backend: RNN(3, (3, 2), backend=backend),
+    "model/dts_rnn": lambda backend: DTSRNN(3, (3, 2), backend=backend),
+    "model/dots_rnn": lambda backend: DOTSRNN(3, (3,), backend=backend),
     "model/rnn/nade": lambda backend: RNN(
         3, (3,), emission=partial(NADEEmission, n_hidden=2), backend=backend
     ),
