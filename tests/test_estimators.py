@@ -65,9 +65,10 @@ class BestDiagonal(Diagonal):
 
 class LinearGaussian(VariationalModel):
     def __init__(self, posterior, kl="exact", objective="bound"):
-        super().__init__(2, 1, "wiener", posterior, kl, objective, 0.0, "auto")
+        super().__init__(2, 1, posterior=posterior, kl=kl, objective=objective)
+
+    def _make_networks(self, *_):
         self.emission = SimpleNamespace(binary=False)
-        self._build()
 
     def recognise(self, observations, mask):
         return Recognised(*self.posterior_class.moments(observations, mask))

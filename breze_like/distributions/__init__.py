@@ -7,7 +7,13 @@ from breze_like.distributions.mixture import NormalMixture, log_sum_exp
 from breze_like.distributions.nade import NADE
 from breze_like.distributions.normal import DiagonalNormal
 from breze_like.distributions.posteriors import Diagonal, GaussMarkov, Increments, MarkovPosterior
-from breze_like.distributions.processes import GaussianProcess, Process, WhiteNoise, WienerProcess
+from breze_like.distributions.processes import (
+    GaussianProcess,
+    MarkovProcess,
+    Process,
+    WhiteNoise,
+    WienerProcess,
+)
 
 __all__ = [
     "NADE",
@@ -19,6 +25,7 @@ __all__ = [
     "GaussianProcess",
     "Increments",
     "MarkovPosterior",
+    "MarkovProcess",
     "NormalMixture",
     "Process",
     "WhiteNoise",

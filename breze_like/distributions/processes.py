@@ -36,8 +36,19 @@ class Process(ABC):
         """Sequences without padding, from standard normal noise of their shape."""
 
 
-class WhiteNoise(Process):
+class MarkovProcess(Process):
+    """A process whose z_t depends on the steps before through z_{t-1} only, with z_0 = 0."""
+
+    @abstractmethod
+    def forecast(self, mean, variance):
+        """Moments of z_t from moments of z_{t-1}, of any shape; the variance may be a number."""
+
+
+class WhiteNoise(MarkovProcess):
     """z_t ~ N(0, 1), independent over t."""
+
+    def forecast(self, mean, variance):
+        return pt.zeros_like(mean), pt.ones_like(mean)
 
     def log_prob(self, z, mask):
         return mask * normal_log_density(z, 0.0, 1.0).sum(axis=-1)
@@ -46,8 +57,11 @@ class WhiteNoise(Process):
         return noise
 
 
-class WienerProcess(Process):
+class WienerProcess(MarkovProcess):
     """z_t - z_{t-1} ~ N(0, 1), independent over t, with z_0 = 0."""
+
+    def forecast(self, mean, variance):
+        return mean, pt.ones_like(mean) + variance
 
     def log_prob(self, z, mask):
         return mask * normal_log_density(z - previous(z, mask), 0.0, 1.0).sum(axis=-1)

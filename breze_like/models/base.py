@@ -138,6 +138,23 @@ def check_positive_integers(**arguments):
             raise ValueError(f"{name} must be a positive integer or a sequence of them, got {value!r}")
 
 
+def check_prefix(n_steps, n_sequences, n_visible, prefix):
+    """The frames that a sample goes on from, (n_prefix, n_sequences, n_visible); none if `prefix` is None.
+
+    Raises
+    ------
+    ValueError
+        If a number is not positive, or the prefix has another shape.
+    """
+    check_positive_integers(n_steps=n_steps, n_sequences=n_sequences)
+    if prefix is None:
+        return np.zeros((0, n_sequences, n_visible))
+    if np.ndim(prefix) != 3 or np.shape(prefix)[1:] != (n_sequences, n_visible):
+        expected = f"(n_prefix, {n_sequences}, {n_visible})"
+        raise ValueError(f"prefix must have shape {expected}, got {np.shape(prefix)}")
+    return np.asarray(prefix)
+
+
 def per_step(terms, mask):
     """Sum of the terms of all real steps over the number of real steps.
 

@@ -8,7 +8,7 @@ import pytensor.tensor as pt
 
 from breze_like.distributions.processes import previous
 from breze_like.layers import Affine, DeepTransition, FastDropoutRecurrent, Recurrent, Stack
-from breze_like.models.base import Model, check_positive_integers, choose, per_step
+from breze_like.models.base import Model, check_positive_integers, check_prefix, choose, per_step
 from breze_like.models.emissions import EMISSIONS
 from breze_like.moments import TRANSFERS
 
@@ -103,19 +103,14 @@ class OneStepPredictor(Model):
         ValueError
             If a number is not positive, or the prefix has another shape.
         """
-        check_positive_integers(n_steps=n_steps, n_sequences=n_sequences)
-        shape = (n_sequences, self.n_visible)
-        frames = np.zeros((1, *shape))
-        if prefix is not None:
-            if np.ndim(prefix) != 3 or np.shape(prefix)[1:] != shape:
-                expected = f"(n_prefix, {n_sequences}, {self.n_visible})"
-                raise ValueError(f"prefix must have shape {expected}, got {np.shape(prefix)}")
-            frames = np.concatenate([frames, prefix])
+        shape = (1, n_sequences, self.n_visible)
+        prefix = check_prefix(n_steps, n_sequences, self.n_visible, prefix)
+        frames = np.concatenate([np.zeros(shape), prefix])
         start, step = self._sampler
         states = start(np.ones((1, n_sequences)))
         drawn = []
         for _ in range(n_steps):
-            frames, *states = step(frames, self.emission.draw_noise(rng, (1, *shape)), *states)
+            frames, *states = step(frames, self.emission.draw_noise(rng, shape), *states)
             drawn.append(frames)
         return np.concatenate(drawn)
 

@@ -1,6 +1,7 @@
 """What the variational models share: recognise, draw latents, generate, and all that is scored of that."""
 
 from abc import abstractmethod
+from functools import partial
 from typing import NamedTuple
 
 import pytensor.tensor as pt
@@ -14,9 +15,12 @@ from breze_like.distributions import (
     independent_increments_kl,
     kl_divergence,
 )
+from breze_like.layers import Stack
 from breze_like.models.base import Model, check_positive_integers, choose
+from breze_like.models.emissions import EMISSIONS
 from breze_like.models.objectives import OBJECTIVES, FreeBits
 from breze_like.models.recognition import ExplicitVariance, ImplicitVariance
+from breze_like.moments import TRANSFERS
 
 PRIORS = {"white": WhiteNoise(), "wiener": WienerProcess()}
 POSTERIORS = {"diagonal": Diagonal, "increments": Increments, "gauss_markov": GaussMarkov}
@@ -48,12 +52,35 @@ class Recognised(NamedTuple):
 class VariationalModel(Model):
     """x -> q(z_1, ..., z_T | x),   z ~ q,   z -> p(x_t | z).
 
-    A subclass makes the networks, gives `recognise` and `generate`, and calls `_build`.
+    A subclass makes the networks, in `_make_networks`, and says what they do, in `recognise` and `generate`.
 
     Parameters
     ----------
-    n_visible, n_latent, prior, posterior, kl, objective, free_bits, backend
-        As for `VRAE`.
+    n_visible, n_latent : int
+    n_hiddens : tuple of int
+        Sizes of the hidden layers of the recognition network.
+    prior : "wiener", "white" or a Process
+    posterior : "gauss_markov", "diagonal", "increments" or a class derived from MarkovPosterior
+    kl : "exact", "independent_increments" or callable of (q, p)
+        The divergence of the loss. The second one is the published objective: it bounds nothing (see
+        `independent_increments_kl`). The exact divergence is always at hand as ``"kl"``.
+    objective : "bound", "importance_weighted" or callable of the model
+        The loss; see `objectives`.
+    free_bits : float
+        If not 0, the nats for each latent and time step below which the divergence is not lowered; see
+        `FreeBits`.
+    emission : "bernoulli", "nade", "gaussian_fixed", "gaussian_shared", "gaussian_per_step", \
+            "gaussian_mixture" or a factory
+        See `emissions`.
+    transfer : "tanh", "tanh_wang_manning", "rectifier" or an object with `moments`
+        Of the hidden units.
+    variance : "implicit", "explicit" or a layer class
+        Where the variance of q comes from: from the moments of the recognition network's output units, or
+        from output units of its own; see `recognition`.
+    recognition_p_keep, generative_p_keep : float or "learned"
+        Probability to keep a unit, of the inputs and hidden units of each network.
+    backend : str
+        See `backends`.
 
     Attributes
     ----------
@@ -80,10 +107,32 @@ class VariationalModel(Model):
     recognised : Recognised
     posterior : MarkovPosterior
         q.
+
+    Raises
+    ------
+    ValueError
+        If a choice is unknown, or a number outside its range.
     """
 
-    def __init__(self, n_visible, n_latent, prior, posterior, kl, objective, free_bits, backend):
-        check_positive_integers(n_visible=n_visible, n_latent=n_latent)
+    def __init__(
+        self,
+        n_visible,
+        n_latent,
+        n_hiddens=(200,),
+        *,
+        prior="wiener",
+        posterior="gauss_markov",
+        kl="exact",
+        objective="bound",
+        free_bits=0.0,
+        emission="bernoulli",
+        transfer="tanh_wang_manning",
+        variance="implicit",
+        recognition_p_keep="learned",
+        generative_p_keep=0.9,
+        backend="auto",
+    ):
+        check_positive_integers(n_visible=n_visible, n_latent=n_latent, n_hiddens=n_hiddens)
         super().__init__(backend)
         self.n_visible, self.n_latent = n_visible, n_latent
         self.prior = choose("prior", prior, PRIORS)
@@ -97,6 +146,15 @@ class VariationalModel(Model):
                 got = f"{free_bits!r} with objective={objective!r}, kl={kl!r}"
                 raise ValueError(f"free_bits must be 0 unless objective='bound' and kl='exact', got {got}")
             self.objective = FreeBits(free_bits)
+        self.transfer = choose("transfer", transfer, TRANSFERS)
+        self.variance_class = choose("variance", variance, VARIANCES)
+        self.emission_class = choose("emission", emission, EMISSIONS)
+        self._make_networks(n_hiddens, recognition_p_keep, generative_p_keep)
+        self._build()
+
+    @abstractmethod
+    def _make_networks(self, n_hiddens, recognition_p_keep, generative_p_keep):
+        """Make all layers."""
 
     @abstractmethod
     def recognise(self, observations, mask):
@@ -128,6 +186,26 @@ class VariationalModel(Model):
         """Reduce (..., n_draws * n_sequences), as by `pt.mean`, over the draws: (..., n_sequences)."""
         n_sequences = self.inputs["mask"].shape[1]
         return reduce(terms.reshape((*terms.shape[:-1], -1, n_sequences)), axis=-2)
+
+    def _make_stack(self, layer, name, n_in, n_hiddens, p_keep):
+        made = partial(layer, self.parameters, transfer=self.transfer, p_keep=p_keep)
+        self.layers.append(Stack(made, name, n_in, n_hiddens))
+        return self.layers[-1]
+
+    def _make_recognition(self, layer, n_hiddens, p_keep):
+        """The recognition network, of recurrent layers of a class, as `recognition` and its output."""
+        self.recognition = self._make_stack(layer, "recognition", self.n_visible, n_hiddens, p_keep)
+        n_outputs = self.posterior_class.n_outputs * self.n_latent
+        self.recognition_output = self.variance_class(
+            self.parameters, "recognition/output", n_hiddens[-1], n_outputs, p_keep
+        )
+        self.layers.append(self.recognition_output)
+
+    def _make_emission(self, n_features, p_keep):
+        self.emission = self.emission_class(
+            self.parameters, "generative/emission", n_features, self.n_visible, p_keep
+        )
+        self.layers.append(self.emission)
 
     def _build(self):
         """Fill `inputs` and `expressions`."""

@@ -1,22 +1,44 @@
 """The variational one-step predictor."""
 
-from functools import partial
+from functools import cached_property
+from typing import NamedTuple
 
+import numpy as np
 import pytensor.tensor as pt
 
-from breze_like.distributions.processes import previous
+from breze_like.distributions.processes import MarkovProcess, previous
 from breze_like.layers import (
     FastDropoutHidden,
     FastDropoutRecurrent,
     FixedKeep,
     JoinedKeep,
-    Stack,
     keep_probability,
 )
-from breze_like.models.base import check_positive_integers, choose
-from breze_like.models.emissions import EMISSIONS
-from breze_like.models.variational import VARIANCES, Recognised, VariationalModel
-from breze_like.moments import TRANSFERS, is_certain
+from breze_like.models.base import check_positive_integers, check_prefix
+from breze_like.models.variational import Recognised, VariationalModel
+from breze_like.moments import is_certain
+
+
+class Step(NamedTuple):
+    """What `VOSP.step` makes of a frame; arrays of shape (n_sequences, n).
+
+    Attributes
+    ----------
+    prediction : ndarray
+        Mean of p(x_t | x_1, ..., x_{t-1}): ``"prediction"``.
+    reconstruction : ndarray
+        Mean of p(x_t | z_t, h_{t-1}) at the mode of q(z_t | x_1, ..., x_t): ``"reconstruction"``.
+    mean, variance : ndarray
+        Of z_t under q.
+    state : list of ndarray
+        For the next step.
+    """
+
+    prediction: np.ndarray
+    reconstruction: np.ndarray
+    mean: np.ndarray
+    variance: np.ndarray
+    state: list
 
 
 class VOSP(VariationalModel):
@@ -25,93 +47,184 @@ class VOSP(VariationalModel):
         x_1, ..., x_t -> h_t -> q(z_t | z_{t-1}, x_1, ..., x_t),   z ~ q
         (z_t, h_{t-1}) -> p(x_t | z_t, h_{t-1})
 
-    with zeros in place of h_0. A prediction of x_t uses the frames before it only, through h_{t-1} and the
-    prior of z_t. Its graph, and what the expressions in it mean, are those of every `VariationalModel`;
-    p(x | z) there is the product of p(x_t | z_t, h_{t-1}).
+    with zeros in place of h_0. What comes in with x_t reaches the emissions behind it only. Parameters and
+    attributes are those of `VariationalModel`, and what follows; p(x | z) there is the product of
+    p(x_t | z_t, h_{t-1}).
 
     Parameters
     ----------
-    n_visible, n_latent : int
-    n_hiddens : tuple of int
-        Sizes of the hidden layers of the recognition network.
     n_emission_hiddens : tuple of int
         Sizes of the hidden layers between (z_t, h_{t-1}) and the emission.
-    prior, posterior, kl, objective, free_bits, emission, transfer, variance, backend
-        As for `VRAE`.
-    recognition_p_keep : float or "learned"
-        Probability to keep a unit of the recognition network, or an input of it.
     generative_p_keep : float or "learned"
-        Probability to keep a unit of h_{t-1}, and of the hidden layers behind it; of the latents, all are
-        kept. With 1, these layers are deterministic, and h_{t-1} stands for its mean.
+        Probability to keep a unit of h_{t-1}, and of the hidden layers behind it; all latents are kept. With
+        1, these layers are deterministic, and h_{t-1} is its mean.
 
-    Raises
-    ------
-    ValueError
-        If a choice is unknown, or a number outside its range.
+    Attributes
+    ----------
+    expressions
+        ``"prediction"`` : mean of p(x_t | x_1, ..., x_{t-1}), for priors that are Markov processes
+            (n_steps, n_sequences, n_visible). The moments of z_t under the prior, given q(z_{t-1}), are
+            propagated through the layers.
 
     References
     ----------
     Bayer & Osendorfer (2014), section 3.
     """
 
-    def __init__(
-        self,
-        n_visible,
-        n_latent,
-        n_hiddens=(200,),
-        n_emission_hiddens=(200,),
-        *,
-        prior="wiener",
-        posterior="gauss_markov",
-        kl="exact",
-        objective="bound",
-        free_bits=0.0,
-        emission="bernoulli",
-        transfer="tanh",
-        variance="implicit",
-        recognition_p_keep="learned",
-        generative_p_keep=0.9,
-        backend="auto",
-    ):
-        check_positive_integers(n_hiddens=n_hiddens, n_emission_hiddens=n_emission_hiddens)
-        super().__init__(n_visible, n_latent, prior, posterior, kl, objective, free_bits, backend)
-        transfer = choose("transfer", transfer, TRANSFERS)
-
-        layer = partial(FastDropoutRecurrent, self.parameters, transfer=transfer, p_keep=recognition_p_keep)
-        self._certain = generative_p_keep == 1
-        self.recognition = Stack(layer, "recognition", n_visible, n_hiddens)
-        self.recognition_output = choose("variance", variance, VARIANCES)(
-            self.parameters,
-            "recognition/output",
-            n_hiddens[-1],
-            self.posterior_class.n_outputs * n_latent,
-            recognition_p_keep,
-        )
-        keep = keep_probability(self.parameters, "generative/hidden_0/p_keep", generative_p_keep)
-        p_keeps = [JoinedKeep([FixedKeep(1), keep], (n_latent, n_hiddens[-1])), generative_p_keep]
-        sizes = (n_latent + n_hiddens[-1], *n_emission_hiddens)
-        self.generative = [
-            FastDropoutHidden(
-                self.parameters, f"generative/hidden_{i}", sizes[i], n, p_keeps[min(i, 1)], transfer
-            )
-            for i, n in enumerate(n_emission_hiddens)
-        ]
-        self.emission = choose("emission", emission, EMISSIONS)(
-            self.parameters, "generative/emission", n_emission_hiddens[-1], n_visible, generative_p_keep
-        )
-        self.layers = [self.recognition, self.recognition_output, *self.generative, self.emission]
-        self._build()
+    def __init__(self, n_visible, n_latent, n_hiddens=(200,), n_emission_hiddens=(200,), **others):
+        check_positive_integers(n_emission_hiddens=n_emission_hiddens)
+        self.n_emission_hiddens = n_emission_hiddens
+        super().__init__(n_visible, n_latent, n_hiddens, **others)
+        if isinstance(self.prior, MarkovProcess):
+            q, mask = self.posterior, self.inputs["mask"]
+            z = self.prior.forecast(previous(q.mean, mask), previous(q.variance, mask))
+            self.expressions["prediction"] = self._emit(*z, *self.recognised.context).mean
 
     def recognise(self, observations, mask):
         mean, variance = self.recognition(observations, 0.0, mask=mask)
-        past = [previous(mean, mask)] if self._certain else [previous(mean, mask), previous(variance, mask)]
+        past = tuple(previous(h, mask) for h in self._context(mean, variance))
         return Recognised(*self.recognition_output(mean, variance), past)
 
-    def generate(self, latents, mask, past_mean, past_variance=0.0):
-        """p(x_t | z_t, h_{t-1}) given latents and the moments of h_{t-1}."""
-        certain = is_certain(past_variance)
-        mean = pt.concatenate([latents, past_mean], axis=2)
-        variance = 0.0 if certain else pt.concatenate([pt.zeros_like(latents), past_variance], axis=2)
+    def generate(self, latents, mask, *past):
+        return self._emit(latents, 0.0, *past)
+
+    def step(self, frames, state=None):
+        """Take the next frame of running sequences.
+
+        Parameters
+        ----------
+        frames : ndarray, shape (n_sequences, n_visible)
+        state : list of ndarray, optional
+            Of the step before; None at the start.
+
+        Returns
+        -------
+        Step
+            What a batch of the whole sequences gives for their last step.
+        """
+        state = self._start(len(frames)) if state is None else state
+        prediction, reconstruction, *state = self._step(np.asarray(frames)[None], *state)
+        return Step(prediction[0], reconstruction[0], state[0][0], state[1][0], state)
+
+    def sample(self, rng, n_steps, n_sequences, prefix=None):
+        """Draw sequences, or go on with given ones.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        n_steps, n_sequences : int
+        prefix : ndarray, shape (n_prefix, n_sequences, n_visible), optional
+            The frames before the first one that is drawn.
+
+        Returns
+        -------
+        ndarray, shape (n_steps, n_sequences, n_visible)
+
+        Raises
+        ------
+        ValueError
+            If a number is not positive, or the prefix has another shape.
+        """
+        shape = (n_sequences, self.n_visible)
+        state = self._start(n_sequences)
+        for frames in check_prefix(n_steps, n_sequences, self.n_visible, prefix):
+            state = self.step(frames, state).state
+        mean, variance, *states = state
+        z, drawn = mean + np.sqrt(variance) * self.draw_noise(rng, 1, n_sequences), []
+        for _ in range(n_steps):
+            noise = self.draw_noise(rng, 1, n_sequences), self.emission.draw_noise(rng, (1, *shape))
+            frames, z, *states = self._draw(*noise, z, *states)
+            drawn.append(frames)
+        return np.concatenate(drawn)
+
+    def _make_networks(self, n_hiddens, recognition_p_keep, generative_p_keep):
+        self._make_recognition(FastDropoutRecurrent, n_hiddens, recognition_p_keep)
+        keep = keep_probability(self.parameters, "generative/hidden_0/p_keep", generative_p_keep)
+        self._certain = keep.keeps_all
+        p_keep = JoinedKeep([FixedKeep(1), keep], [self.n_latent, n_hiddens[-1]])
+        n_in, self.generative = self.n_latent + n_hiddens[-1], []
+        for i, n_hidden in enumerate(self.n_emission_hiddens):
+            name = f"generative/hidden_{i}"
+            layer = FastDropoutHidden(self.parameters, name, n_in, n_hidden, p_keep, self.transfer)
+            self.generative.append(layer)
+            n_in, p_keep = n_hidden, generative_p_keep
+        self.layers += self.generative
+        self._make_emission(n_in, generative_p_keep)
+
+    def _context(self, mean, variance):
+        """What the emission sees of h: both moments, or the mean for the value."""
+        return (mean,) if self._certain else (mean, variance)
+
+    def _emit(self, mean, variance, past_mean, past_variance=0.0):
+        """The emission, from moments of z_t and of h_{t-1}; a variance may be the number 0."""
+        if not (is_certain(variance) and is_certain(past_variance)):
+            both = (variance, mean), (past_variance, past_mean)
+            variance = pt.concatenate([v + pt.zeros_like(like) for v, like in both], axis=2)
+        mean = pt.concatenate([mean, past_mean], axis=2)
         for layer in self.generative:
             mean, variance = layer(mean, variance)
         return self.emission(mean, variance)
+
+    # A state is a flat list: moments of z_{t-1}, what the emission sees of h_{t-1}, all (1, n_sequences, n),
+    # and the moments of all layers of the recognition network, (n_sequences, n_hidden).
+
+    def _start(self, n_sequences):
+        initial = self._initial(np.ones((1, n_sequences)))
+        latents = np.zeros((1, n_sequences, self.n_latent))
+        return [
+            latents,
+            latents,
+            *(np.zeros_like(initial[-1])[None] for _ in self.recognised.context),
+            *initial,
+        ]
+
+    @cached_property
+    def _initial(self):
+        moments = self.recognition.initial(self.inputs["mask"])
+        return self.function(["mask"], [h for layer in moments for h in layer])
+
+    def _advance(self, frames, states):
+        """Moments of h_t, (1, n_sequences, n_hidden), and the flat list of those of all layers."""
+        mask, pairs = pt.ones_like(frames[:, :, 0]), list(zip(states[::2], states[1::2], strict=True))
+        outputs = self.recognition.states(frames, 0.0, mask=mask, initial=pairs)
+        return outputs[-1], [h[-1] for layer in outputs for h in layer]
+
+    def _state_variables(self):
+        past = [pt.tensor3("past") for _ in self.recognised.context]
+        return past, [pt.matrix("state") for _ in self.recognition.layers for _ in ("mean", "variance")]
+
+    @cached_property
+    def _step(self):
+        self._check_prior()
+        frames, z_mean, z_variance = pt.tensor3("frames"), pt.tensor3("z_mean"), pt.tensor3("z_variance")
+        past, states = self._state_variables()
+        prediction = self._emit(*self.prior.forecast(z_mean, z_variance), *past).mean
+        h, new_states = self._advance(frames, states)
+        q = self.approximate_posterior(
+            Recognised(*self.recognition_output(*h)), pt.ones_like(frames[:, :, 0])
+        )
+        mean = q.coefficient * z_mean + q.offset
+        variance = q.coefficient**2 * z_variance + q.innovation_variance
+        reconstruction = self._emit(mean, 0.0, *past).mean
+        return self.function(
+            [frames, z_mean, z_variance, *past, *states],
+            [prediction, reconstruction, mean, variance, *self._context(*h), *new_states],
+        )
+
+    @cached_property
+    def _draw(self):
+        self._check_prior()
+        noise, emission_noise, z = pt.tensor3("noise"), pt.tensor3("emission_noise"), pt.tensor3("z")
+        past, states = self._state_variables()
+        mean, variance = self.prior.forecast(z, 0.0)
+        drawn = mean + pt.sqrt(variance) * noise
+        frames = self._emit(drawn, 0.0, *past).sample(emission_noise)
+        h, new_states = self._advance(frames, states)
+        return self.function(
+            [noise, emission_noise, z, *past, *states], [frames, drawn, *self._context(*h), *new_states]
+        )
+
+    def _check_prior(self):
+        if not isinstance(self.prior, MarkovProcess):
+            name = type(self.prior).__name__
+            raise ValueError(f"prior must be a MarkovProcess to go on step by step, got {name}")

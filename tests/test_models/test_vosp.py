@@ -1,11 +1,13 @@
 import json
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pytensor.tensor as pt
 import pytest
 
 from breze_like.data import pad
+from breze_like.distributions import GaussianProcess
 from breze_like.distributions.processes import previous
 from breze_like.models import VOSP, recognition
 from breze_like.models.emissions import BernoulliEmission
@@ -94,6 +96,72 @@ def test_every_draw_has_a_column(evaluate, rng):
     for name in ("objective", "loss", "gradient"):
         expected = np.mean([d[name] for d in draws], axis=0)
         np.testing.assert_allclose(together[name], expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def deep():
+    """With two layers, a prior of independent latents, and a deterministic emission network."""
+    model = VOSP(3, 2, (4, 3), (5, 2), prior="white", recognition_p_keep=0.8, generative_p_keep=1.0)
+    model.parameters.data[...] = 0.7 * np.random.default_rng(1).standard_normal(model.parameters.size)
+    return model
+
+
+@pytest.mark.parametrize("kind", ["model", "deep"])
+def test_online_is_batch_frame_by_frame(kind, request, rng):
+    model = request.getfixturevalue(kind)
+    x = rng.integers(0, 2, (6, 2, 3)).astype(float)
+    names = ["prediction", "reconstruction", "recognition/mean", "recognition/variance"]
+    batch = model.function(["observations", "mask"], names)(x, np.ones((6, 2)))
+    step = None
+    for t, frames in enumerate(x):
+        step = model.step(frames, step and step.state)
+        for online, expected in zip(step, batch, strict=False):
+            np.testing.assert_allclose(online, expected[t], rtol=1e-10)
+
+
+def test_predictions_average_over_the_latents(model, rng):
+    """Moments against draws of z_t: under the prior, given draws of z_{t-1} from q."""
+    x, n_draws = rng.integers(0, 2, (3, 1, 3)).astype(float), 20_000
+    names = ["prediction", "recognition/mean", "recognition/variance"]
+    predicted, mean, variance = model.function(["observations", "mask"], names)(x, np.ones((3, 1)))
+    latents = np.zeros((3, n_draws, 2))
+    for t in range(3):
+        m, v = (mean[t - 1], variance[t - 1]) if t else (0, 0)
+        latents[t] = m + np.sqrt(v + 1) * rng.standard_normal((n_draws, 2))
+    emit = model.function(["latents", "observations", "mask"], "emission/mean")
+    drawn = emit(latents, x, np.ones((3, 1))).mean(axis=1)
+    np.testing.assert_allclose(predicted[:, 0], drawn, atol=0.05)  # Wang & Manning's moments are rough
+
+
+def test_samples(model):
+    draws = model.sample(np.random.default_rng(1), 4, 5)
+    assert draws.shape == (4, 5, 3)
+    assert set(np.unique(draws)) == {0.0, 1.0}
+    np.testing.assert_array_equal(draws, model.sample(np.random.default_rng(1), 4, 5))
+    prefix = np.ones((2, 5, 3))
+    continued = model.sample(np.random.default_rng(1), 4, 5, prefix)
+    assert continued.shape == (4, 5, 3)
+    assert (continued != draws).any()
+    with pytest.raises(ValueError, match=r"prefix must have shape \(n_prefix, 5, 3\), got \(2, 4, 3\)"):
+        model.sample(np.random.default_rng(1), 4, 5, prefix[:, :4])
+
+
+def test_frequencies_of_samples_are_the_likelihoods(model, rng):
+    """Of all sequences of two frames; the likelihoods are averages over draws from the prior."""
+    sequences = np.array(list(product([0.0, 1.0], repeat=6))).reshape(64, 2, 1, 3)
+    latents = rng.standard_normal((2, 10_000, 2)).cumsum(axis=0)
+    likelihood = model.function(["latents", "observations", "mask"], "emission/log_prob")
+    p = [np.exp(likelihood(latents, x, np.ones((2, 1))).sum(axis=0)).mean() for x in sequences]
+    assert sum(p) == pytest.approx(1, rel=1e-10)
+    draws = model.sample(rng, 2, 10_000).transpose(1, 0, 2).reshape(-1, 6)
+    frequencies = np.bincount(draws.astype(int) @ 2 ** np.arange(6)[::-1], minlength=64) / 10_000
+    assert (np.abs(frequencies - p) < 6 * np.sqrt(np.multiply(p, 2) / 10_000)).all()
+
+
+def test_steps_need_a_prior_that_is_a_markov_process():
+    prior = GaussianProcess(lambda t, r: pt.exp(-((t - r) ** 2)))
+    with pytest.raises(ValueError, match="prior must be a MarkovProcess .*, got GaussianProcess"):
+        VOSP(3, 2, (2,), (2,), prior=prior).step(np.zeros((1, 3)))
 
 
 @pytest.mark.parametrize(
