@@ -14,7 +14,8 @@ from breze_like.backends import resolve
 from breze_like.initialize import Initialization
 from breze_like.models import MODELS
 from breze_like.models.emissions import EMISSIONS
-from breze_like.models.vrae import KLS, POSTERIORS, PRIORS
+from breze_like.models.objectives import OBJECTIVES
+from breze_like.models.variational import KLS, POSTERIORS, PRIORS, VARIANCES, VariationalModel
 from breze_like.moments import TRANSFERS
 from breze_like.training import TrainingSettings
 from experiments import command_line
@@ -48,12 +49,19 @@ def make_parser():
         choices=sorted(EMISSIONS),
         help="by default bernoulli or gaussian_shared, as the data are",
     )
-    add("--n-latent", type=int, default=32, help="latents of a step (vrae)")
-    add("--prior", default="wiener", choices=sorted(PRIORS), help="of the latents (vrae)")
-    add("--posterior", default="gauss_markov", choices=sorted(POSTERIORS), help="its approximation (vrae)")
-    add("--kl", default="exact", choices=sorted(KLS), help="divergence in the training objective (vrae)")
-    add("--recognition-p-keep", type=p_keep, default="learned", help="a number or 'learned' (vrae)")
-    add("--generative-p-keep", type=p_keep, default=0.9, help="a number or 'learned' (vrae, fdrnn)")
+    add("--generative-p-keep", type=p_keep, default=0.9, help="a number or 'learned' (vrae, vosp, fdrnn)")
+
+    group = parser.add_argument_group("variational models (vrae, vosp)")
+    add = group.add_argument
+    add("--n-latent", type=int, default=32, help="latents of a step")
+    add("--n-emission-hiddens", type=int, nargs="+", default=[200], help="sizes of the hidden layers (vosp)")
+    add("--prior", default="wiener", choices=sorted(PRIORS), help="of the latents")
+    add("--posterior", default="gauss_markov", choices=sorted(POSTERIORS), help="its approximation")
+    add("--variance", default="implicit", choices=sorted(VARIANCES), help="of the approximate posterior")
+    add("--recognition-p-keep", type=p_keep, default="learned", help="a number or 'learned'")
+    add("--kl", default="exact", choices=sorted(KLS), help="divergence in the training objective")
+    add("--objective", default="bound", choices=sorted(OBJECTIVES), help="what is trained on")
+    add("--free-bits", type=float, default=0.0, help="nats of each latent that cost nothing")
 
     group = parser.add_argument_group("initialization")
     add_settings(
@@ -76,9 +84,10 @@ def make_parser():
             "step_rate": "of rmsprop",
             "momentum": "of rmsprop, Nesterov's",
             "decay": "of rmsprop's moving average",
-            "step_rate_schedule": "constant or cosine, which falls to 0",
+            "step_rate_schedule": "constant, exponential (falls to a hundredth) or cosine (falls to 0)",
             "max_gradient_norm": "longer gradients are scaled down to it",
             "annealing_updates": "updates over which the weight of the divergence rises from 0 to 1",
+            "n_draws": "draws of the latents of each chunk",
             "validate_every": "epochs between validations",
             "patience": "validations without improvement after which training ends",
             "max_skipped": "updates with numbers that are not finite, in a row, after which training fails",
@@ -106,11 +115,15 @@ def make_config(options, dataset):
         "transfer": options.transfer,
         "emission": options.emission or ("bernoulli" if dataset.binary else "gaussian_shared"),
     }
-    if options.model == "vrae":
-        names = ("n_latent", "prior", "posterior", "kl", "recognition_p_keep", "generative_p_keep")
-        arguments |= {name: getattr(options, name) for name in names}
-    elif options.model == "fdrnn":
+    names = []
+    if issubclass(MODELS[options.model], VariationalModel):
+        names = ["n_latent", "prior", "posterior", "variance", "kl", "objective", "free_bits"]
+        names += ["recognition_p_keep", "generative_p_keep"]
+    if options.model == "vosp":
+        names.append("n_emission_hiddens")
+    if options.model == "fdrnn":
         arguments["p_keep"] = options.generative_p_keep
+    arguments |= {name: getattr(options, name) for name in names}
     return {
         "model": options.model,
         "arguments": arguments,

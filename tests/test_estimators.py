@@ -240,6 +240,17 @@ def test_the_importance_weighted_objective_is_that_of_each_sequence(weighted, se
     assert loss == pytest.approx(expected, rel=1e-12)
 
 
+def test_the_importance_weighted_objective_has_a_gradient_where_weights_are_tiny(weighted, sequences, rng):
+    x = sequences[0][:, None] + 1000.0
+    noise = weighted.inputs["noise"]
+    gradient = pt.grad(weighted.expressions["loss"], noise)
+    drawn = rng.standard_normal((len(x), 3, 1))
+    function = weighted.function(weighted.training_inputs, [weighted.expressions["loss"], gradient])
+    loss, by_noise = function(x, np.ones((len(x), 1)), drawn, 1.0)
+    assert loss > 1e5
+    assert np.isfinite(by_noise).all() and by_noise.any()
+
+
 def test_the_expected_importance_weighted_objective_is_the_importance_sampled_score(weighted, sequences):
     """One function serves training, another one scores; the same draws give the same number."""
     x = sequences[0]

@@ -5,7 +5,7 @@ An objective is a function of a model: of the quantities that the model names.
 
 import pytensor.tensor as pt
 
-from breze_like.distributions import kl_by_latent
+from breze_like.distributions import kl_by_latent, log_sum_exp
 from breze_like.models.base import per_step
 
 
@@ -70,7 +70,7 @@ class FreeBits:
 
 def log_mean_exp(x, axis):
     """log of the mean of exp(x), without overflow."""
-    return pt.logsumexp(x, axis=axis) - pt.log(pt.cast(x.shape[axis], x.dtype))
+    return log_sum_exp(x, axis) - pt.log(pt.cast(x.shape[axis], x.dtype))
 
 
 OBJECTIVES = {"bound": variational_bound, "importance_weighted": importance_weighted_bound}

@@ -38,7 +38,15 @@ class OneStepPredictor(Model):
 
     p_keep = 1.0
 
-    def __init__(self, n_visible, n_hiddens=(200,), *, emission="bernoulli", transfer="tanh", backend="auto"):
+    def __init__(
+        self,
+        n_visible,
+        n_hiddens=(200,),
+        *,
+        emission="bernoulli",
+        transfer="tanh_wang_manning",
+        backend="auto",
+    ):
         check_positive_integers(n_visible=n_visible, n_hiddens=n_hiddens)
         super().__init__(backend)
         self.n_visible = n_visible

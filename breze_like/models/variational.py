@@ -72,7 +72,7 @@ class VariationalModel(Model):
     emission : "bernoulli", "nade", "gaussian_fixed", "gaussian_shared", "gaussian_per_step", \
             "gaussian_mixture" or a factory
         See `emissions`.
-    transfer : "tanh", "tanh_wang_manning", "rectifier" or an object with `moments`
+    transfer : "tanh_wang_manning", "tanh", "rectifier" or an object with `moments`
         Of the hidden units.
     variance : "implicit", "explicit" or a layer class
         Where the variance of q comes from: from the moments of the recognition network's output units, or
