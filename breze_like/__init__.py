@@ -9,18 +9,21 @@ from breze_like.estimators import (
     variational_bound,
 )
 from breze_like.initialize import Initialization
-from breze_like.models import FDRNN, RNN, VRAE
+from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE
 from breze_like.parameters import ParameterSet
 from breze_like.runs import Run
 from breze_like.training import TrainingSettings, fit
 
 __all__ = [
+    "DOTSRNN",
+    "DTSRNN",
     "FDRNN",
     "Initialization",
     "ParameterSet",
     "RNN",
     "Run",
     "TrainingSettings",
+    "VOSP",
     "VRAE",
     "fit",
     "importance_sampled_nll",
