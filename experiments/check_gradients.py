@@ -33,7 +33,7 @@ from breze_like.distributions import (
     independent_increments_kl,
     kl_divergence,
 )
-from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VRAE
+from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE
 from breze_like.models.emissions import MixtureEmission, NADEEmission
 from breze_like.recurrence import deep_transition_recurrence, fast_dropout_recurrence, linear_recurrence
 from experiments import command_line
@@ -162,30 +162,30 @@ COMPONENTS = {
     ],
 }
 
+# Class and arguments. All transfer functions of the classes' defaults are here; the others are components.
+DIAGONAL = {"posterior": "diagonal", "prior": "white"}
 MODELS = {
-    "model/rnn": lambda backend: RNN(3, (3, 2), backend=backend),
-    "model/dts_rnn": lambda backend: DTSRNN(3, (3, 2), backend=backend),
-    "model/dots_rnn": lambda backend: DOTSRNN(3, (3,), backend=backend),
-    "model/rnn/nade": lambda backend: RNN(
-        3, (3,), emission=partial(NADEEmission, n_hidden=2), backend=backend
-    ),
-    "model/rnn/gaussian_mixture": lambda backend: RNN(
-        3, (3,), emission=partial(MixtureEmission, n_components=2), backend=backend
-    ),
-    "model/fdrnn": lambda backend: FDRNN(3, (3, 2), p_keep="learned", backend=backend),
+    "model/rnn": (RNN, (3, (3, 2)), {}),
+    "model/dts_rnn": (DTSRNN, (3, (3, 2)), {}),
+    "model/dots_rnn": (DOTSRNN, (3, (3,)), {}),
+    "model/fdrnn": (FDRNN, (3, (3, 2)), {"p_keep": "learned"}),
+    "model/rnn/nade": (RNN, (3, (3,)), {"emission": partial(NADEEmission, n_hidden=2)}),
+    "model/rnn/gaussian_mixture": (RNN, (3, (3,)), {"emission": partial(MixtureEmission, n_components=2)}),
     **{
-        f"model/vrae/{posterior}/{prior}": lambda backend, q=posterior, p=prior: VRAE(
-            3, 2, (3, 2), posterior=q, prior=p, backend=backend
-        )
-        for posterior, prior in (("diagonal", "white"), ("increments", "wiener"), ("gauss_markov", "wiener"))
-    },
-    "model/vrae/published": lambda backend: VRAE(
-        3, 2, (3,), posterior="diagonal", kl="independent_increments", backend=backend
-    ),
-    **{
-        f"model/vrae/{emission}": lambda backend, e=emission: VRAE(3, 2, (3,), emission=e, backend=backend)
+        f"model/rnn/{emission}": (RNN, (3, (3,)), {"emission": emission})
         for emission in ("gaussian_fixed", "gaussian_shared", "gaussian_per_step")
     },
+    "model/vrae": (VRAE, (3, 2, (3, 2)), {}),
+    "model/vrae/diagonal": (VRAE, (3, 2, (3,)), DIAGONAL | {"variance": "explicit"}),
+    "model/vrae/published": (
+        VRAE,
+        (3, 2, (3,)),
+        {"posterior": "diagonal", "kl": "independent_increments"},
+    ),
+    "model/vosp": (VOSP, (3, 2, (3, 2), (3, 2)), {}),
+    "model/vosp/diagonal": (VOSP, (3, 2, (3,), (3,)), DIAGONAL | {"generative_p_keep": 1.0}),
+    "model/vosp/free_bits": (VOSP, (3, 2, (3,), (3,)), {"free_bits": 1.0}),
+    "model/vosp/importance_weighted": (VOSP, (3, 2, (3,), (3,)), {"objective": "importance_weighted"}),
 }
 
 
@@ -197,14 +197,15 @@ def check_component(outputs, rng, backend):
     return largest_error(f(x)[1], finite_differences(lambda v: float(f(v)[0]), x))
 
 
-def check_model(make, rng, backend):
-    model = make(backend)
+def check_model(case, rng, backend):
+    kind, arguments, choices = case
+    model = kind(*arguments, **choices, backend=backend)
     data = model.parameters.data
     data[...] = 0.5 * rng.standard_normal(data.size)
     values = {
         "observations": rng.integers(0, 2, SHAPE) * MASK[:, :, None],
         "mask": MASK,
-        "noise": model.draw_noise(rng, *SHAPE[:2]),
+        "noise": model.draw_noise(rng, SHAPE[0], 2 * SHAPE[1]),  # two draws for each sequence
         "kl_weight": 0.7,
     }
     inputs = [values[name] for name in model.training_inputs]

@@ -1,5 +1,7 @@
 """What all models share: their parameters, their named graph, and the functions compiled from it."""
 
+from abc import ABC
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -9,7 +11,7 @@ from breze_like.initialize import Initialization
 from breze_like.parameters import ParameterSet
 
 
-class Model:
+class Model(ABC):
     """A graph with parameters.
 
     A subclass makes its layers, then fills `inputs` and `expressions`; both map names to symbolic variables,

@@ -69,9 +69,9 @@ class VariationalModel(Model):
     free_bits : float
         If not 0, the nats for each latent and time step below which the divergence is not lowered; see
         `FreeBits`.
-    emission : "bernoulli", "nade", "gaussian_fixed", "gaussian_shared", "gaussian_per_step", \
-            "gaussian_mixture" or a factory
-        See `emissions`.
+    emission : a name in `EMISSIONS` or a factory
+        "bernoulli", "nade" for binary observations, "gaussian_fixed", "gaussian_shared",
+        "gaussian_per_step", "gaussian_mixture" for real-valued ones; see `emissions`.
     transfer : "tanh_wang_manning", "tanh", "rectifier" or an object with `moments`
         Of the hidden units.
     variance : "implicit", "explicit" or a layer class
