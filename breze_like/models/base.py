@@ -1,7 +1,5 @@
 """What all models share: their parameters, their named graph, and the functions compiled from it."""
 
-from abc import ABC
-
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -11,7 +9,7 @@ from breze_like.initialize import Initialization
 from breze_like.parameters import ParameterSet
 
 
-class Model(ABC):
+class Model:
     """A graph with parameters.
 
     A subclass makes its layers, then fills `inputs` and `expressions`; both map names to symbolic variables,

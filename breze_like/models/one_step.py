@@ -1,6 +1,6 @@
 """One-step predictors: p(x_t | x_1, ..., x_{t-1}) from a recurrent network, with exact likelihoods."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +13,7 @@ from breze_like.models.emissions import EMISSIONS
 from breze_like.moments import TRANSFERS
 
 
-class OneStepPredictor(Model):
+class OneStepPredictor(Model, ABC):
     """A recurrent network that reads x_{t-1} and predicts x_t; the first step is predicted from a zero frame.
 
     Parameters

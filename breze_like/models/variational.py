@@ -1,6 +1,6 @@
 """What the variational models share: recognise, draw latents, generate, and all that is scored of that."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from functools import partial
 from typing import NamedTuple
 
@@ -49,7 +49,7 @@ class Recognised(NamedTuple):
         return [self.mean, self.variance, *self.context]
 
 
-class VariationalModel(Model):
+class VariationalModel(Model, ABC):
     """x -> q(z_1, ..., z_T | x),   z ~ q,   z -> p(x_t | z).
 
     A subclass makes the networks, in `_make_networks`, and says what they do, in `recognise` and `generate`.
