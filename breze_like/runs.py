@@ -133,13 +133,13 @@ class Run:
                 for name, array in arrays.items():
                     file.create_dataset(name, data=array, fletcher32=True)
 
-    def read_checkpoint(self, parameters):
+    def read_checkpoint(self, parameters=None):
         """Read the checkpoint of a model.
 
         Parameters
         ----------
-        parameters : ParameterSet
-            Of the model; only its shapes are used.
+        parameters : ParameterSet, optional
+            Of the model that it must belong to; only its shapes are used.
 
         Returns
         -------
@@ -163,7 +163,8 @@ class Run:
         except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
             reason = " ".join(str(error).split())
             raise ValueError(f"{path} must be a checkpoint, but it is none: {reason}") from None
-        _check_shapes(path, {name: tuple(shape) for name, shape in shapes}, parameters.shapes)
+        if parameters is not None:
+            _check_shapes(path, {name: tuple(shape) for name, shape in shapes}, parameters.shapes)
         return arrays, attributes
 
     def write_scores(self, scores):

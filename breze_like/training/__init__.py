@@ -8,7 +8,7 @@ The same call with ``Run("runs/first")`` goes on where a killed process stopped,
 bit.
 """
 
-from breze_like.training.loop import History, TrainingDiverged, fit, load_parameters
+from breze_like.training.loop import History, TrainingDiverged, fit, is_finished, load_parameters
 from breze_like.training.optimization import GuardedRmsProp, clip_norm
 from breze_like.training.settings import TrainingSettings
 
@@ -19,5 +19,6 @@ __all__ = [
     "TrainingSettings",
     "clip_norm",
     "fit",
+    "is_finished",
     "load_parameters",
 ]

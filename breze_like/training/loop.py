@@ -147,6 +147,20 @@ def fit(model, train, valid, settings, rng, validate, run=None, progress=True):
     return _finish(model, state, entries)
 
 
+def is_finished(run):
+    """Whether the training of a run has come to its end; no model is needed to tell.
+
+    Raises
+    ------
+    ValueError
+        If the checkpoint is damaged.
+    """
+    if not run.has_checkpoint:
+        return False
+    _, attributes = run.read_checkpoint()
+    return bool(attributes.get("state", {}).get("finished"))
+
+
 def load_parameters(run, model):
     """Give a model the best parameters of a run.
 

@@ -13,7 +13,7 @@ import pytest
 from breze_like.data import chunk
 from breze_like.models.base import Model, per_step
 from breze_like.runs import Run
-from breze_like.training import TrainingDiverged, TrainingSettings, fit, load_parameters, loop
+from breze_like.training import TrainingDiverged, TrainingSettings, fit, is_finished, load_parameters, loop
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 POISON = 100.0  # an observation like this makes loss and gradient NaN
@@ -350,6 +350,23 @@ class TestLoadParameters:
             train(model, run=run, validate=lambda _: 1 / 0)
         with pytest.raises(ValueError, match="run must have been validated, got .*run"):
             load_parameters(run, model)
+
+
+class TestIsFinished:
+    def test_from_the_beginning_to_the_end(self, model, tmp_path):
+        run, settings = Run.create(tmp_path / "run", {}), TrainingSettings(n_epochs=2)
+        assert not is_finished(run)
+        scores = iter([1.0])
+        with pytest.raises(StopIteration):
+            train(model, settings, run, validate=lambda _: next(scores))
+        assert not is_finished(run)
+        train(model, settings, run)
+        assert is_finished(run)
+
+    def test_a_checkpoint_of_something_else(self, model, tmp_path):
+        run = Run.create(tmp_path / "run", {})
+        run.write_checkpoint(model.parameters, {"single": np.ones(1)}, {})
+        assert not is_finished(run)
 
 
 LONG = TrainingSettings(n_epochs=150, batch_size=3, chunk_length=6, annealing_updates=300, validate_every=3)
