@@ -1,4 +1,4 @@
-"""Convert a data set from any readable file to this project's HDF5.
+"""Convert a data set from any readable file or folder to this project's HDF5.
 
 Usage: ``python data/convert.py SOURCE OUT.h5``
 """
@@ -18,11 +18,11 @@ VERDICTS = {
 
 
 def main(arguments=None):
-    """Convert a file; print what was in it and whether it is the published data set."""
+    """Convert a file or folder; print what was in it and whether it is the published data set."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("source", metavar="SOURCE", help="file to read")
+    parser.add_argument("source", metavar="SOURCE", help="file or folder to read")
     parser.add_argument("out", metavar="OUT", help="file to write")
-    parser.add_argument("--name", help="name of the data set (default: from the file)")
+    parser.add_argument("--name", help="name of the data set (default: from the source)")
     parser.add_argument("--origin", help="where the data come from")
     parser.add_argument("--licence", help="on which terms they may be used")
     options = parser.parse_args(arguments)

@@ -43,13 +43,14 @@ def check_sequences(sequences, n_features=None, binary=True, name="sequences"):
     """
     checked = []
     for index, sequence in enumerate(sequences):
-        checked.append(_check_sequence(sequence, n_features, binary, f"{name}[{index}]"))
+        checked.append(check_sequence(sequence, n_features, binary, f"{name}[{index}]"))
         n_features = checked[0].shape[1]
     _check_any(checked, name)
     return checked
 
 
-def _check_sequence(sequence, n_features, binary, name):
+def check_sequence(sequence, n_features, binary, name):
+    """Check one sequence, as :func:`check_sequences` does; `name` is its own."""
     try:
         values = np.asarray(sequence)
     except ValueError:

@@ -46,7 +46,7 @@ class Dataset:
     def __post_init__(self):
         """Check the splits and unify their data types."""
         splits = {split: list(getattr(self, split)) for split in SPLITS}
-        binary = all(_is_integer(sequence) for split in splits.values() for sequence in split)
+        binary = all(is_integer(sequence) for split in splits.values() for sequence in split)
         n_features = None
         for split, sequences in splits.items():
             checked = check_sequences(sequences, n_features, binary, f"{self.name} {split}")
@@ -88,12 +88,13 @@ def digest(sequences):
     total = hashlib.sha256()
     for sequence in sequences:
         total.update(np.array(sequence.shape, dtype="<u4").tobytes())
-        if _is_integer(sequence):
+        if is_integer(sequence):
             total.update(np.packbits(sequence, axis=1).tobytes())
         else:
             total.update(sequence.astype("<f4").tobytes())
     return total.hexdigest()
 
 
-def _is_integer(sequence):
+def is_integer(sequence):
+    """Whether a sequence is of integers or booleans, so of binary data."""
     return np.asarray(sequence).dtype.kind in "bui"

@@ -1,4 +1,4 @@
-"""Read data sets from files of several kinds; write them as HDF5.
+"""Read data sets from files of several kinds and from folders; write them as HDF5.
 
 What users have:
 
@@ -12,13 +12,13 @@ What users have:
   - ``lengths`` (n_sequences,), the number of steps of each sequence;
   - the attribute ``digest``, see :func:`breze_like.data.digest`;
 
-  and the file's attributes ``name``, ``source`` and ``licence``.
+  and the file's attributes ``name``, ``source`` and ``licence``;
+* folders of ``.npy`` files, one for each sequence, see :mod:`breze_like.data.folders`.
 """
 
 import itertools
 import json
 import os
-from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -27,6 +27,8 @@ import scipy.io
 
 from breze_like.data.batches import check_sequences
 from breze_like.data.dataset import SPLITS, Dataset
+from breze_like.data.decoding import decoding
+from breze_like.data.folders import read_folder
 from breze_like.data.pickles import load_notes
 
 LOWEST_NOTE, HIGHEST_NOTE = 21, 108
@@ -34,7 +36,7 @@ N_KEYS = HIGHEST_NOTE - LOWEST_NOTE + 1
 
 
 def read(path):
-    """Read a data set from a MATLAB, pickle, JSON or HDF5 file, which its content tells apart.
+    """Read a data set from a MATLAB, pickle, JSON or HDF5 file, which its content tells apart, or a folder.
 
     Parameters
     ----------
@@ -43,28 +45,29 @@ def read(path):
     Returns
     -------
     Dataset
-        Its name is the one in the file, else the file's without extension. Nothing is verified:
-        that is what :func:`breze_like.data.load` adds.
+        Its name is the one in the file, else the file's without extension, or the folder's. Nothing is
+        verified: that is what :func:`breze_like.data.load` adds.
 
     Raises
     ------
     ValueError
-        If there is no such file, or it is damaged or none of these kinds, or holds anything but
+        If there is no such file or folder, or it is damaged or none of these kinds, or holds anything but
         what it should. The message is one line and names the file.
     """
     path = Path(path)
     try:
-        with open(path, "rb") as file:
-            start = file.read(64).lstrip()
-        reader = _reader(start)
-        return reader(path)
+        return _reader(path)(path)
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
 
-def _reader(start):
+def _reader(path):
+    if path.is_dir():
+        return read_folder
+    with open(path, "rb") as file:
+        start = file.read(64).lstrip()
     readers = {
         b"\x89HDF": _read_hdf5,
         b"MATLAB": _read_matlab,
@@ -76,25 +79,13 @@ def _reader(start):
     for magic, reader in readers.items():
         if start.startswith(magic):
             return reader
-    raise ValueError(f"must be a MATLAB, HDF5, JSON or pickle file, got one that begins with {start[:16]!r}")
-
-
-@contextmanager
-def _decoding(kind):
-    """Make one kind of error out of all that a parser may raise when a file is damaged.
-
-    h5py, SciPy and pickle raise whatever they stumble over, in many words.
-    """
-    try:
-        yield
-    except Exception as error:
-        reason = (str(error).splitlines() or [""])[0]
-        raise ValueError(f"no readable {kind} file: {type(error).__name__}: {reason}") from error
+    rule = "must be a MATLAB, HDF5, JSON or pickle file or a folder of .npy files"
+    raise ValueError(f"{rule}, got a file that begins with {start[:16]!r}")
 
 
 def _read_matlab(path):
     keys = {split: f"{split}data" for split in SPLITS}
-    with _decoding("MATLAB"):
+    with decoding("MATLAB file"):
         content = scipy.io.loadmat(path, appendmat=False, variable_names=list(keys.values()))
     for key in keys.values():
         if key not in content:
@@ -105,13 +96,13 @@ def _read_matlab(path):
 
 
 def _read_pickle(path):
-    with _decoding("pickle"), open(path, "rb") as file:
+    with decoding("pickle file"), open(path, "rb") as file:
         content = load_notes(file)
     return _notes(path.stem, content)
 
 
 def _read_json(path):
-    with _decoding("JSON"):
+    with decoding("JSON file"):
         content = json.loads(path.read_bytes())
     return _notes(path.stem, content)
 
@@ -157,7 +148,7 @@ def _rolls(name, splits, **attributes):
 
 def _read_hdf5(path):
     keys = ("notes", "values", "lengths")
-    with _decoding("HDF5"), h5py.File(path) as file:
+    with decoding("HDF5 file"), h5py.File(path) as file:
         attributes = {key: _text(file.attrs.get(key, "")) for key in ("name", "source", "licence")}
         content = {
             split: {key: file[split][key][()] for key in keys if key in file[split]}

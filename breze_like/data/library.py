@@ -58,14 +58,15 @@ EXTENSIONS = (".h5", ".hdf5", ".mat", ".pickle", ".pkl", ".json")
 
 
 def load(name, data_dir=None):
-    """Load a data set by its name, or from a file.
+    """Load a data set by its name, or from a file or folder.
 
     Parameters
     ----------
     name : str or path-like
         ``"chorales"``, which comes with the package; ``"jsb_chorales"``, ``"nottingham"``,
-        ``"piano_midi"`` or ``"musedata"``; or the path of a file that :func:`breze_like.data.read`
-        reads.
+        ``"piano_midi"`` or ``"musedata"``; or the path of a file or folder that
+        :func:`breze_like.data.read` reads. A folder of ``.npy`` files without subfolders ``train``, ``valid``
+        and ``test`` is divided 60 / 20 / 20 at random, by the fixed seed 0: the same way each time.
     data_dir : str or path-like, optional
         The folder with the standard sets, in any of the formats and by any of the names that their
         sources give them; by default ``$BREZE_LIKE_DATA``.
@@ -78,7 +79,7 @@ def load(name, data_dir=None):
     Raises
     ------
     ValueError
-        If there is no such data set, with where to get it, or its file cannot be read.
+        If there is no such data set, with where to get it, or it cannot be read.
 
     Warns
     -----
@@ -89,9 +90,9 @@ def load(name, data_dir=None):
         return verify(read(_embedded_file()))
     if name in DIGESTS:
         return verify(replace(read(_find(name, data_dir)), name=name))
-    if not Path(name).is_file():
+    if not Path(name).exists():
         names = ", ".join(DIGESTS)
-        raise ValueError(f"data set must be one of {names} or a file, got {str(name)!r}")
+        raise ValueError(f"data set must be one of {names}, or a file or folder, got {str(name)!r}")
     dataset = read(name)
     return verify(replace(dataset, name=standard_name(dataset.name) or dataset.name))
 

@@ -174,8 +174,8 @@ class TestLoad:
         with pytest.raises(ValueError) as caught:
             load("jsb")
         assert str(caught.value) == (
-            "data set must be one of chorales, jsb_chorales, nottingham, piano_midi, musedata or "
-            "a file, got 'jsb'"
+            "data set must be one of chorales, jsb_chorales, nottingham, piano_midi, musedata, or "
+            "a file or folder, got 'jsb'"
         )
 
     def test_not_found(self, tmp_path, monkeypatch):

@@ -1,0 +1,21 @@
+"""One kind of error for all that a parser may raise when a file is damaged."""
+
+from contextlib import contextmanager
+
+
+@contextmanager
+def decoding(what):
+    """Turn every exception of the block into a ValueError of one line: "no readable", what it was, why.
+
+    h5py, NumPy, SciPy and pickle raise whatever they stumble over, in many words.
+
+    Parameters
+    ----------
+    what : str
+        What is read, for instance ``"MATLAB file"``.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise ValueError(f"no readable {what}: {type(error).__name__}: {reason}") from error

@@ -1,0 +1,108 @@
+"""Read data sets from folders of NumPy's ``.npy`` files, each of them one sequence.
+
+A folder has either
+
+* the subfolders ``train``, ``valid`` and ``test`` with the files of each split, or
+* all files in itself; they are then divided at random, see :func:`divide`.
+
+A file is an array (n_steps, n_features). Integers and booleans are binary data, all 0 or 1; if one of the
+files has floating-point numbers, the data are real-valued. A split's sequences are in the order of the file
+names. Hidden files, and what is not called ``.npy``, are left alone.
+"""
+
+import numpy as np
+
+from breze_like.data.batches import check_sequence
+from breze_like.data.dataset import SPLITS, Dataset, is_integer
+from breze_like.data.decoding import decoding
+
+SEED = 0
+
+
+def read_folder(folder):
+    """Read a data set; it is called what the folder is called.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    OSError
+        If the folder can't be read.
+    ValueError
+        If a subfolder or files are missing, or a file is damaged, holds Python objects, or breaks a rule of
+        :func:`breze_like.data.check_sequences`. The message is one line and names the file.
+    """
+    names = _names_by_split(folder)
+    arrays = {name: _read_array(folder, name) for split in SPLITS for name in names[split]}
+    binary = all(map(is_integer, arrays.values()))
+    n_features = None
+    for name, array in arrays.items():
+        arrays[name] = check_sequence(array, n_features, binary, name)
+        n_features = array.shape[1]
+    splits = {split: [arrays[name] for name in names[split]] for split in SPLITS}
+    return Dataset(folder.resolve().name, **splits)
+
+
+def divide(names):
+    """Divide files into splits: a fifth for validation, a fifth for testing, the others for training.
+
+    The random permutation has a fixed seed, 0, so the same number of files is divided the same way each time.
+
+    Parameters
+    ----------
+    names : list of str
+        In order, at least 3.
+
+    Returns
+    -------
+    dict of str to list of str
+        For each split its names, at least one, in order.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 3.
+    """
+    if len(names) < 3:
+        rule = f"must have the subfolders {', '.join(SPLITS)}, or 3 .npy files at least"
+        raise ValueError(f"{rule}, got {len(names)} files")
+    # RandomState: its permutations are the same in all versions of NumPy.
+    order = np.random.RandomState(SEED).permutation(len(names))  # noqa: NPY002
+    n_held_out = max(1, round(len(names) / 5))
+    test, valid, train = np.split(order, [n_held_out, 2 * n_held_out])
+    indices = {"train": train, "valid": valid, "test": test}
+    return {split: [names[index] for index in sorted(indices[split])] for split in SPLITS}
+
+
+def _names_by_split(folder):
+    """Names of each split's files, relative to the folder."""
+    if not any((folder / split).is_dir() for split in SPLITS):
+        return divide(_names(folder))
+    names = {}
+    for split in SPLITS:
+        if not (folder / split).is_dir():
+            raise ValueError(f"must have the subfolders {', '.join(SPLITS)}, got no {split}")
+        names[split] = [f"{split}/{name}" for name in _names(folder / split)]
+        if not names[split]:
+            raise ValueError(f"{split} must have .npy files, got none")
+    return names
+
+
+def _names(folder):
+    paths = (path for path in folder.iterdir() if path.suffix.lower() == ".npy")
+    return sorted(path.name for path in paths if not path.name.startswith("."))
+
+
+def _read_array(folder, name):
+    # Not numpy.load, which takes archives of several arrays, too.
+    with decoding(f"NumPy file {name}"), open(folder / name, "rb") as file:
+        array = np.lib.format.read_array(file, allow_pickle=False)
+        if file.read(1):
+            raise ValueError("there is more in it than one array")
+    return array

@@ -1,0 +1,249 @@
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from breze_like.data import DIGESTS, SPLITS, Dataset, load, read, write_hdf5
+from breze_like.data.folders import divide
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "mine"
+
+
+@pytest.fixture
+def save(folder):
+    """Write files below the folder: ``save({"train/a.npy": array, "b.npy": b"any bytes"})``."""
+
+    def save(contents):
+        for name, content in contents.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, bytes):
+                path.write_bytes(content)
+            else:
+                np.save(path, content)
+        return folder
+
+    return save
+
+
+@pytest.fixture
+def reals(rng):
+    """Real-valued sequences of 3 features, by file name, in three subfolders."""
+    names = ["train/b.npy", "train/a.npy", "train/10.npy", "train/9.npy", "valid/x.npy", "test/x.npy"]
+    return {name: rng.normal(size=(length, 3)) for length, name in enumerate(names, start=2)}
+
+
+def message_of(folder):
+    """What `read` complains of: one line, which begins with the folder's name."""
+    with pytest.raises(ValueError) as caught:
+        read(folder)
+    message = str(caught.value)
+    assert message.startswith(f"{folder}: ") and "\n" not in message
+    return message.removeprefix(f"{folder}: ")
+
+
+def ramp(n_steps, n_features=2):
+    """A sequence that differs from those of other lengths."""
+    return np.full((n_steps, n_features), n_steps / 10)
+
+
+class TestSubfolders:
+    def test_in_order_of_file_names(self, save, reals):
+        dataset = read(save(reals))
+        assert (dataset.name, dataset.binary, dataset.n_features) == ("mine", False, 3)
+        assert dataset.verified is None
+        for read_one, name in zip(dataset.train, ["10", "9", "a", "b"], strict=True):
+            np.testing.assert_array_equal(read_one, reals[f"train/{name}.npy"])
+        np.testing.assert_array_equal(dataset.valid[0], reals["valid/x.npy"])
+        np.testing.assert_array_equal(dataset.test[0], reals["test/x.npy"])
+
+    @pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int64, ">i2"])
+    def test_integers_and_booleans_are_binary(self, dtype, save, rng):
+        rolls = {f"{split}/a.npy": rng.integers(0, 2, (4, 5)).astype(dtype) for split in SPLITS}
+        dataset = read(save(rolls))
+        assert dataset.binary and dataset.train[0].dtype == np.uint8
+        np.testing.assert_array_equal(dataset.valid[0], rolls["valid/a.npy"].astype(int))
+
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32, ">f8"])
+    def test_floating_point_numbers_are_real_values(self, dtype, save):
+        dataset = read(save({f"{split}/a.npy": np.eye(3, dtype=dtype) for split in SPLITS}))
+        assert not dataset.binary and dataset.test[0].dtype == np.float64
+        np.testing.assert_array_equal(dataset.test[0], np.eye(3))
+
+    def test_one_file_of_real_values_makes_all_of_them_real(self, save, reals):
+        dataset = read(save({**reals, "valid/x.npy": np.full((2, 3), 7)}))
+        assert not dataset.binary and dataset.valid[0].tolist() == [[7.0] * 3] * 2
+
+    def test_either_memory_layout(self, save, reals):
+        fortran = {name: np.asfortranarray(array) for name, array in reals.items()}
+        digests = read(save(reals)).digests
+        assert read(save(fortran)).digests == digests
+
+    def test_what_is_no_sequence_is_left_alone(self, save, reals):
+        digests = read(save(reals)).digests
+        others = {"train/README.txt": b"", "test/._x.npy": b"", "means.npy": b"", "more/y.npy": b""}
+        assert read(save(others)).digests == digests
+
+    def test_a_round_trip_through_hdf5(self, save, reals, tmp_path):
+        dataset = read(save(reals))
+        write_hdf5(tmp_path / "mine.h5", dataset)
+        assert read(tmp_path / "mine.h5").digests == dataset.digests
+
+
+class TestFlatFolder:
+    def test_every_sequence_is_in_one_split_in_order(self, save):
+        dataset = load(save({f"{length:02}.npy": ramp(length) for length in range(1, 21)}))
+        lengths = {split: [len(s) for s in getattr(dataset, split)] for split in SPLITS}
+        assert {split: len(lengths[split]) for split in SPLITS} == {"train": 12, "valid": 4, "test": 4}
+        assert sorted(sum(lengths.values(), [])) == list(range(1, 21))
+        assert all(lengths[split] == sorted(lengths[split]) for split in SPLITS)
+        assert lengths["train"] != list(range(1, 13))
+
+    def test_the_same_each_time(self, save):
+        folder = save({f"{length:02}.npy": ramp(length) for length in range(1, 21)})
+        assert load(folder).digests == load(str(folder)).digests
+        # RandomState(0).permutation(10) is 2 8 4 9 1 6 7 3 0 5, forever: a run finds its data again.
+        assert divide(list("abcdefghij")) == {
+            "train": list("abdfgh"),
+            "valid": list("ej"),
+            "test": list("ci"),
+        }
+
+    @pytest.mark.parametrize(
+        ("n", "sizes"), [(3, [1, 1, 1]), (4, [2, 1, 1]), (5, [3, 1, 1]), (100, [60, 20, 20])]
+    )
+    def test_sizes(self, n, sizes):
+        assert [len(names) for names in divide([str(i) for i in range(n)]).values()] == sizes
+
+    @pytest.mark.parametrize("n", [0, 1, 2])
+    def test_too_few_files(self, n, save, folder):
+        folder.mkdir()
+        save({f"{i}.npy": ramp(3) for i in range(n)})
+        message = f"must have the subfolders train, valid, test, or 3 .npy files at least, got {n} files"
+        assert message_of(folder) == message
+
+
+class TestRejects:
+    @pytest.mark.parametrize(
+        ("name", "content", "message"),
+        [
+            ("train/a.npy", np.zeros(4), "train/a.npy must be 2-D, (n_steps, n_features), got shape (4,)"),
+            (
+                "valid/x.npy",
+                np.zeros((4, 3, 1)),
+                "valid/x.npy must be 2-D, (n_steps, n_features), got shape (4, 3, 1)",
+            ),
+            ("test/x.npy", np.zeros((4, 2)), "test/x.npy must have 3 features, got 2"),
+            (
+                "train/9.npy",
+                np.zeros((0, 3)),
+                "train/9.npy must have a step and a feature at least, got shape (0, 3)",
+            ),
+            (
+                "test/x.npy",
+                np.array([[0, 1, 0], [0, np.nan, 0]]),
+                "test/x.npy must be finite, got nan at step 1, feature 1",
+            ),
+            (
+                "test/x.npy",
+                np.array([[-np.inf, 0, 0]]),
+                "test/x.npy must be finite, got -inf at step 0, feature 0",
+            ),
+            ("test/x.npy", np.array([["a"] * 3]), "test/x.npy must be real numbers, got data type <U1"),
+            (
+                "test/x.npy",
+                np.ones((2, 3), complex),
+                "test/x.npy must be real numbers, got data type complex128",
+            ),
+        ],
+    )
+    def test_arrays_that_are_no_sequences(self, name, content, message, save, reals):
+        assert message_of(save({**reals, name: content})) == message
+
+    def test_integers_that_are_not_binary(self, save):
+        contents = {f"{split}/a.npy": np.eye(2, dtype=int) for split in SPLITS}
+        message = "valid/a.npy must be 0 or 1, got 2 at step 1, feature 1"
+        assert message_of(save({**contents, "valid/a.npy": np.diag([1, 2])})) == message
+
+    def test_python_objects_are_not_unpickled(self, save, reals, tmp_path):
+        class Malicious:
+            def __reduce__(self):
+                return Path.touch, (tmp_path / "ran",)
+
+        objects = np.empty((1, 1), dtype=object)
+        objects[0, 0] = Malicious()
+        message = "no readable NumPy file test/x.npy: ValueError: Object arrays cannot be loaded when"
+        assert message_of(save({**reals, "test/x.npy": objects})).startswith(message)
+        message = "no readable NumPy file test/x.npy: ValueError: the magic string is not correct"
+        assert message_of(save({"test/x.npy": pickle.dumps(Malicious())})).startswith(message)
+        assert not (tmp_path / "ran").exists()
+
+    @pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"PK\x03\x04", b"<html>404</html>"])
+    def test_other_files(self, content, save, reals):
+        message = message_of(save({**reals, "train/b.npy": content}))
+        assert message.startswith("no readable NumPy file train/b.npy: ")
+
+    def test_archives_and_several_arrays(self, save, reals, tmp_path):
+        np.savez(tmp_path / "archive.npz", np.zeros((2, 3)))
+        archive = (tmp_path / "archive.npz").read_bytes()
+        twice = 2 * (save(reals) / "train/a.npy").read_bytes()
+        for content in (archive, twice):
+            message = message_of(save({"train/a.npy": content}))
+            assert message.startswith("no readable NumPy file train/a.npy: ")
+
+    def test_truncated_files(self, save, reals):
+        path = save(reals) / "valid/x.npy"
+        content = path.read_bytes()
+        for n_bytes in {*range(0, len(content), 7), len(content) - 1}:
+            path.write_bytes(content[:n_bytes])
+            assert message_of(path.parents[1]).startswith("no readable NumPy file valid/x.npy: ")
+
+    def test_damaged_files_raise_nothing_else(self, save, reals, rng):
+        folder = save(reals)
+        path = folder / "valid/x.npy"
+        content = np.frombuffer(path.read_bytes(), np.uint8)
+        for _ in range(300):
+            damaged = content.copy()
+            damaged[rng.integers(140, size=3)] = rng.integers(256, size=3)
+            path.write_bytes(damaged.tobytes())
+            try:
+                read(folder)
+            except ValueError as error:
+                assert str(error).startswith(f"{folder}: ") and "valid/x.npy" in str(error)
+
+    def test_a_folder_that_is_called_like_a_file(self, save, reals, folder):
+        (folder / "test/y.npy").mkdir(parents=True)
+        message = message_of(save(reals))
+        assert message.startswith("no readable NumPy file test/y.npy: IsADirectoryError: ")
+
+    def test_missing_subfolder(self, save, reals):
+        contents = {name: array for name, array in reals.items() if not name.startswith("valid")}
+        assert message_of(save(contents)) == "must have the subfolders train, valid, test, got no valid"
+
+    def test_empty_subfolder(self, save, reals, folder):
+        save(reals)
+        (folder / "test/x.npy").unlink()
+        assert message_of(folder) == "test must have .npy files, got none"
+
+
+class TestLoad:
+    def test_a_name_goes_before_a_folder(self, save, reals, tmp_path, monkeypatch):
+        save(reals).rename(tmp_path / "chorales")
+        monkeypatch.chdir(tmp_path)
+        assert load("chorales").verified
+        with pytest.warns(UserWarning, match="chorales is not the published data set"):
+            assert load("./chorales").n_features == 3
+
+    def test_the_current_folder(self, save, reals, monkeypatch):
+        monkeypatch.chdir(save(reals))
+        assert (load(".").name, load(".").verified) == ("mine", None)
+
+    def test_a_standard_set_is_verified(self, save, splits, folder, monkeypatch):
+        monkeypatch.setitem(DIGESTS, "nottingham", Dataset("nottingham", **splits).digests)
+        save({f"{split}/{i}.npy": roll for split in SPLITS for i, roll in enumerate(splits[split])})
+        dataset = load(folder.rename(folder.with_name("Nottingham")))
+        assert (dataset.name, dataset.verified) == ("nottingham", True)
