@@ -1,14 +1,15 @@
-"""What all scripts do alike: single precision, and one clear line for whatever goes wrong."""
+"""What all scripts do alike: single precision, whole files, one clear line for whatever goes wrong."""
 
 import sys
+from contextlib import contextmanager
 
 import pytensor
 
 
-def run(main):
+def run(main, to_go_on="the same command with --resume goes on"):
     """Run a script's `main`, a function of nothing, and exit with its status.
 
-    Bad input ends with one line on standard error and status 2, Ctrl-C with status 130.
+    Bad input ends with one line on standard error and status 2, Ctrl-C with status 130 and how `to_go_on`.
     """
     pytensor.config.floatX = "float32"
     try:
@@ -17,6 +18,15 @@ def run(main):
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         status = 2
     except KeyboardInterrupt:
-        print("stopped; what is done is saved, the same command with --resume goes on", file=sys.stderr)
+        print(f"stopped; what is done is saved, {to_go_on}", file=sys.stderr)
         status = 130
     sys.exit(status)
+
+
+@contextmanager
+def replacing(path):
+    """The path of a temporary file, which takes the place of `path` once it is written without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
+    yield temporary
+    temporary.replace(path)

@@ -4,12 +4,13 @@
     python -m experiments.evaluate runs/* --report experiments/results/jsb_chorales.md
 
 Scores are in nats per time step, lower is better. A score with "<" is an upper bound of the negative
-log-likelihood.
+log-likelihood. The published objective is no score: it stands on a line of its own.
 """
 
 import argparse
 import json
 import shlex
+import time
 from pathlib import Path
 
 from experiments import command_line
@@ -23,32 +24,46 @@ MEANINGS = {
     "objective": "training objective",
     "importance_sampled": "importance sampled",
 }
-BOUNDS = ("bound", "importance_sampled")
+BOUNDS = ("bound", "objective", "importance_sampled")
 
 
-def evaluate(folder, split, n_samples, data_dir=None):
-    """Score a run, add the scores to its scores.json, and return what describes it: one dict."""
-    run, model, dataset = load(folder, data_dir)
+def evaluate(run, model, dataset, split, n_samples):
+    """Score a trained model on a split, save that in its run's scores.json, and return `describe_run`."""
+    started = time.monotonic()
     scores = score(model, getattr(dataset, split), n_samples)
-    run.write_scores({**run.read_scores(), split: {**scores, "n_samples": n_samples}})
-    return {
-        "run": str(folder),
-        "split": split,
-        "n_samples": n_samples,
-        "config": run.config,
-        "log": run.read_log(),
-        "scores": scores,
-    }
+    # The update says whether the run has been trained further since.
+    about = {"n_samples": n_samples, "update": run.read_log()[-1]["update"]}
+    about["seconds"] = round(time.monotonic() - started, 2)
+    run.write_scores({**run.read_scores(), split: {**scores, **about}})
+    return describe_run(run, split)
+
+
+def describe_run(run, split):
+    """All that is known of a run, one dict: ``"scores"`` of a split, and how, when and with what."""
+    known = run.read_scores().get(split, {})
+    scores = {name: known.pop(name) for name in MEANINGS if name in known}
+    about = {"run": str(run.folder), "split": split, **known}
+    return {**about, "config": run.config, "log": run.read_log(), "scores": scores}
 
 
 def rows(result):
-    """Name, both averages and kind of each score of a result."""
+    """Name and both averages of each score of a result; the published objective is none."""
     for name, averages in result["scores"].items():
-        meaning = MEANINGS[name]
         if name == "objective" and bounds_nothing(result["config"]):
-            meaning = "published objective, not a bound"
+            continue
         sign = "<" if name in BOUNDS else ""
-        yield meaning, f"{sign}{averages['per_step']:.3f}", f"{sign}{averages['per_sequence']:.3f}"
+        yield MEANINGS[name], f"{sign}{averages['per_step']:.3f}", f"{sign}{averages['per_sequence']:.3f}"
+
+
+def published(result):
+    """The line about the published objective: a list, empty for a run that was trained on something else."""
+    if not bounds_nothing(result["config"]):
+        return []
+    averages = result["scores"]["objective"]
+    return [
+        f"published objective, not a bound: {averages['per_step']:.3f} per step, "
+        f"{averages['per_sequence']:.3f} per sequence"
+    ]
 
 
 def as_text(result):
@@ -56,14 +71,14 @@ def as_text(result):
         f"{result['run']}: {result['split']} set of {result['config']['data']['name']}",
         f"{'':36s} {'per step':>10s} {'per sequence':>13s}",
     ]
-    return "\n".join(lines + [f"{name:36s} {a:>10s} {b:>13s}" for name, a, b in rows(result)])
+    lines += [f"{name:36s} {a:>10s} {b:>13s}" for name, a, b in rows(result)]
+    return "\n".join(lines + published(result))
 
 
 def as_markdown(result):
     """A section with scores, command, configuration, duration and versions."""
     config = result["config"]
     last = result["log"][-1]
-    command = portable(["python", "-m", "experiments.train", *config["command"][1:]])
     return "\n".join(
         [
             f"## {config['data']['name']}: {config['model']}, {Path(result['run']).name}",
@@ -72,7 +87,8 @@ def as_markdown(result):
             "|---|---|---|",
             *(f"| {name} | {a} | {b} |" for name, a, b in rows(result)),
             "",
-            f"`{command}`",
+            *(f"{line[0].upper()}{line[1:]}.\n" for line in published(result)),
+            f"`{portable(config['command'])}`",
             "",
             f"Seed {config['seed']}; {last['epoch']} epochs, {last['update']} updates in "
             f"{last['seconds'] / 60:.0f} minutes; "
@@ -85,9 +101,9 @@ def as_markdown(result):
     )
 
 
-def portable(words):
-    """A command line as one would type it elsewhere: without the folder of the data, and runs in ``runs``."""
-    words = list(words)
+def portable(command):
+    """A script's `sys.argv` as one would type it elsewhere: without the data's folder, runs in ``runs``."""
+    words = ["python", "-m", f"experiments.{Path(command[0]).stem}", *command[1:]]
     if "--data-dir" in words:
         place = words.index("--data-dir")
         del words[place : place + 2]
@@ -112,10 +128,12 @@ def main(arguments=None):
         raise ValueError(f"--samples must not be negative, got {options.samples}")
     results = []
     for folder in options.runs:
-        results.append(evaluate(folder, options.split, options.samples, options.data_dir))
+        run, model, dataset = load(folder, options.data_dir)
+        results.append(evaluate(run, model, dataset, options.split, options.samples))
         print(json.dumps(results[-1]) if options.json else as_text(results[-1]), flush=True)
     if options.report:
-        Path(options.report).write_text("\n".join(as_markdown(r) for r in results))
+        with command_line.replacing(Path(options.report)) as path:
+            path.write_text("\n".join(as_markdown(r) for r in results))
     return 0
 
 

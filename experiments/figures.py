@@ -3,60 +3,88 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-LOWEST_NOTE = 21  # MIDI number of the first key
+from experiments import command_line
+
+LOWEST_NOTE = 21  # MIDI number of the first of the 88 keys
 
 
-def learning_curves(axes, logs):
-    """Validation scores over epochs, one line for each named log.
+def learning_curves(axes, logs, dashed=()):
+    """Validation scores over updates, one line for each named log.
 
     Parameters
     ----------
     axes : matplotlib Axes
     logs : dict of str to list of dict
         By name, the entries of a run's log.
+    dashed : container of str
+        Names of what is no score: the published objective.
     """
+    best = []
     for name, entries in logs.items():
-        known = [(e["epoch"], e["valid_score"]) for e in entries if e["valid_score"] is not None]
-        axes.plot(*zip(*known, strict=True), label=name)
-    axes.set(xlabel="epoch", ylabel="validation score\n[nats per time step]", ylim=(None, 20))
-    axes.legend(frameon=False)
+        known = [(e["update"], e["valid_score"]) for e in entries if e["valid_score"] is not None]
+        if known:
+            updates, scores = zip(*known, strict=True)
+            axes.plot(updates, scores, "--" if name in dashed else "-", label=name)
+            best.append(min(scores))
+    if best:  # the scores of the first updates would flatten the rest
+        axes.set_ylim(None, 1.5 * max(best))
+        axes.legend(frameon=False, fontsize="small")
+    axes.set(xlabel="update", ylabel="validation score\n[nats per time step]")
 
 
-def piano_roll(axes, roll, title, **style):
-    """A roll (n_steps, 88), of notes or probabilities, time to the right and pitch upwards."""
+def piano_roll(axes, roll, notes, title, **style):
+    """A roll (n_steps, n_features), of notes or probabilities, time to the right and pitch upwards.
+
+    `notes`, a pair of MIDI numbers, is the range that is shown.
+    """
     style = {"cmap": "Greys", "vmin": 0, "vmax": 1, **style}
     extent = (0, len(roll), LOWEST_NOTE - 0.5, LOWEST_NOTE + roll.shape[1] - 0.5)
     axes.imshow(roll.T, origin="lower", aspect="auto", interpolation="nearest", extent=extent, **style)
-    axes.set(title=title, ylim=(35, 85), ylabel="MIDI note")
+    axes.set(title=title, ylim=notes, ylabel="MIDI note")
 
 
-def reconstruction(roll, mean, logs):
-    """Learning curves; a roll, its reconstruction, and the difference of the two.
+def reconstruction(axes, roll, mean):
+    """A roll, its reconstruction, and the difference of the two.
 
     Parameters
     ----------
-    roll, mean : ndarray, shape (n_steps, 88)
+    axes : sequence of 3 matplotlib Axes
+    roll, mean : ndarray, shape (n_steps, n_features)
         The notes, and the probabilities of the reconstruction.
-    logs : dict
+    """
+    played = LOWEST_NOTE + np.flatnonzero(roll.any(axis=0))
+    notes = (played.min() - 5, played.max() + 5) if played.size else (None, None)
+    piano_roll(axes[0], roll, notes, "a sequence of the test set")
+    piano_roll(axes[1], mean, notes, "its reconstruction: mean of p(x | z) at the mode of q(z | x)")
+    wrong, style = np.asarray(mean, float) - roll, {"cmap": "RdBu_r", "vmin": -1}
+    piano_roll(axes[2], wrong, notes, "difference: red is too much, blue too little", **style)
+    axes[2].set_xlabel("time step")
+
+
+def table(logs, dashed, roll=None, mean=None):
+    """Learning curves, and below them, if they are given, a roll and its reconstruction.
+
+    Parameters
+    ----------
+    logs, dashed
         As for `learning_curves`.
+    roll, mean
+        As for `reconstruction`.
 
     Returns
     -------
     Figure
     """
-    figure = Figure(figsize=(9, 9), layout="constrained")
-    curves, original, reconstructed, difference = figure.subplots(4, 1)
-    learning_curves(curves, logs)
-    piano_roll(original, roll, "a chorale of the test set")
-    piano_roll(reconstructed, mean, "its reconstruction: mean of p(x | z) at the mode of q(z | x)")
-    wrong = np.asarray(mean, float) - roll
-    piano_roll(difference, wrong, "difference: red is too much, blue too little", cmap="RdBu_r", vmin=-1)
-    difference.set_xlabel("time step [quarter notes]")
+    n_rows = 1 if roll is None else 4
+    figure = Figure(figsize=(9, 2 + 2 * n_rows), layout="constrained")
+    curves, *others = figure.subplots(n_rows, 1, squeeze=False, height_ratios=[2, 1, 1, 1][:n_rows])[:, 0]
+    learning_curves(curves, logs, dashed)
+    if others:
+        reconstruction(others, roll, mean)
     return figure
 
 
 def save(figure, path):
     """Write a figure whole or not at all."""
-    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
-    figure.savefig(temporary, dpi=120)
-    temporary.replace(path)
+    with command_line.replacing(path) as temporary:
+        figure.savefig(temporary, dpi=120)

@@ -1,175 +1,203 @@
 """The main job: train the systems of the paper's Table 1, score them on the test set, save table and picture.
 
     python -m experiments.table1
+    python -m experiments.table1 --datasets jsb_chorales nottingham --models fdrnn vosp --budget 4
 
-Without arguments it trains on Bach's chorales, which come with the project, and needs about five minutes on
-two cores. It can be stopped at any time; the same command goes on with what is missing.
+Without arguments it trains every system on Bach's chorales, which come with the project, and needs about
+eight minutes on two cores. It can be stopped at any time; the same command goes on with what is missing. A
+run that is found where one would be made, in OUT/DATASET/SYSTEM, takes its place, whatever its settings: a
+longer one can be put there with experiments.train.
 """
 
 import argparse
-import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
 from breze_like import data
 from breze_like.backends import resolve
-from breze_like.estimators import Score
+from breze_like.data import chunk
 from breze_like.initialize import Initialization
-from breze_like.models import IndependentBernoulli
-from breze_like.training import TrainingSettings
+from breze_like.runs import Run
+from breze_like.training import TrainingDiverged, TrainingSettings, is_finished, load_parameters
 from experiments import command_line, figures
-from experiments.evaluate import evaluate, portable
-from experiments.experiment import bounds_nothing, describe, load, reconstruct, train
+from experiments.evaluate import describe_run, evaluate
+from experiments.experiment import bounds_nothing, describe, make_model, reconstruct, train
+from experiments.rows import FORMATS, as_text, floor_row, system_rows
+from experiments.systems import FLOOR, SYSTEMS, TITLES
 
 # Draws of the importance sampled scores.
 N_SAMPLES = 20
 
-# The systems; everything about them that is not a default of its class.
-VRAE = {"transfer": "tanh_wang_manning"}
-SYSTEMS = {
-    "fdrnn": {
-        "title": "FD-RNN, one-step predictor",
-        "model": "fdrnn",
-        "arguments": {"transfer": "tanh_wang_manning", "n_hiddens": [100], "p_keep": 0.8},
-        "training": {"n_epochs": 60, "step_rate": 0.001},
-    },
-    "vrae": {
-        "title": "VRAE, Gauss-Markov posterior, exact KL",
-        "model": "vrae",
-        "arguments": {**VRAE, "n_hiddens": [200], "n_latent": 32},
-        "training": {"n_epochs": 80, "annealing_updates": 600, "step_rate_schedule": "cosine"},
-    },
-    "vrae_published": {
-        "title": "VRAE, published objective",
-        "model": "vrae",
-        "arguments": {
-            **VRAE,
-            "n_hiddens": [200],
-            "n_latent": 50,
-            "posterior": "diagonal",
-            "kl": "independent_increments",
-        },
-        "training": {"n_epochs": 40, "annealing_updates": 300},
-    },
-}
+# About so many updates lie between two validations.
+VALIDATE_EVERY = 65
+
+# The data set by default; its table is the README's.
+DEFAULT = "chorales"
+
+# Steps of the reconstruction in the picture.
+N_SHOWN = 100
 
 
-def make_config(system, dataset, options):
-    """The configuration of a system's run."""
-    training = {"validate_every": 5, "annealing_updates": 0, **system["training"]}
-    for name in ("n_epochs", "annealing_updates"):
-        training[name] = round(training[name] * options.effort)
+def make_config(system, dataset, given, options):
+    """The configuration of a system's new run; updates are turned into epochs of the data set."""
+    settings = TrainingSettings(**system.training)
+    n_chunks = len(chunk(dataset.train, settings.chunk_length))
+    n_batches = math.ceil(n_chunks / settings.batch_size)
+    lengths = {
+        "n_epochs": max(1, round(options.budget * system.n_updates / n_batches)),
+        "annealing_updates": round(options.budget * system.annealing_updates),
+        "validate_every": max(1, round(VALIDATE_EVERY / n_batches)),
+    }
     return {
-        "model": system["model"],
-        "arguments": {
-            "n_visible": dataset.n_features,
-            "emission": "bernoulli" if dataset.binary else "gaussian_shared",
-            **system["arguments"],
-        },
+        "model": system.model,
+        "arguments": {"n_visible": dataset.n_features, **system.arguments},
         "initialization": asdict(Initialization()),
-        "training": asdict(TrainingSettings(**training)),
-        "data": describe(dataset, options.dataset),
+        "training": {**asdict(settings), **lengths},
+        "data": describe(dataset, given),
         "seed": options.seed,
         "backend": resolve(options.backend),
     }
 
 
-def floor_row(dataset):
-    """The score of independent notes with the frequencies of the training set."""
-    model = IndependentBernoulli(dataset.train)
-    nats = np.array([-model.log_prob(s).sum() for s in dataset.test])
-    score = Score(nats, np.array([len(s) for s in dataset.test]))
-    return row("independent notes", "exact", score.per_step, score.per_sequence)
+def find_run(folder, system, dataset):
+    """The run in a system's place, None if there is none yet.
 
-
-def row(system, kind, per_step, per_sequence):
-    return {"system": system, "kind": kind, "per_step": per_step, "per_sequence": per_sequence}
-
-
-def system_rows(title, result):
-    """The rows of a trained system: its valid scores, and the published objective if trained on that."""
-    kinds = {
-        "nll": "exact",
-        "bound": "upper bound",
-        "importance_sampled": f"upper bound, {N_SAMPLES} samples",
+    Raises
+    ------
+    ValueError
+        If it is of another system or of other data. Its hyper-parameters are its own business.
+    """
+    if not (folder / "config.json").exists():
+        return None
+    run = Run(folder)
+    arguments = run.config.get("arguments", {})
+    fixed = {
+        "model": (run.config.get("model"), system.model),
+        "kl": (arguments.get("kl", "exact"), system.arguments.get("kl", "exact")),
+        "emission": (arguments.get("emission", "bernoulli"), system.arguments.get("emission", "bernoulli")),
     }
-    if bounds_nothing(result["config"]):
-        kinds = {"objective": "not a bound", **kinds}
-    scores = result["scores"]
-    return [row(title, kind, **scores[name]) for name, kind in kinds.items() if name in scores]
+    for name, (found, expected) in fixed.items():
+        if found != expected:
+            raise ValueError(f"{folder} must hold a run with {name} {expected!r}, got {found!r}")
+    if run.config.get("data", {}).get("digests") != dataset.digests:
+        raise ValueError(f"{folder} must hold a run on the data set {dataset.name}, its data differ")
+    return run
 
 
-def cells(row):
-    """The row as text; an upper bound is printed with "<"."""
-    sign = "<" if row["kind"].startswith("upper bound") else ""
-    numbers = (f"{sign}{row[average]:.2f}" for average in ("per_step", "per_sequence"))
-    return row["system"], *numbers, row["kind"]
+def is_done(run):
+    """Whether a run is finished, and its test scores are those of its end."""
+    if not is_finished(run):
+        return False
+    result = describe_run(run, "test")
+    scored = {"nll", "importance_sampled"} & set(result["scores"])
+    return bool(scored) and result.get("update") == result["log"][-1]["update"]
 
 
-HEAD = ("test set, nats per time step", "per step", "per sequence", "kind")
+def finish(folder, system, dataset, given, options):
+    """`describe_run` of a system's run, which is trained and scored as far as that is not done yet."""
+    run = find_run(folder, system, dataset)
+    if run and is_done(run):
+        print(f"done already, in {folder}", flush=True)
+        return describe_run(run, "test")
+    config = run.config if run else make_config(system, dataset, given, options)
+    try:
+        run, model = train(config, dataset, folder, resume=True)
+    except TrainingDiverged as error:
+        print(f"diverged: {error}", flush=True)
+        return {**describe_run(Run(folder), "test"), "scores": {}}
+    return evaluate(run, model, dataset, "test", N_SAMPLES)
 
 
-def as_text(rows):
-    return "\n".join(f"{a:42s} {b:>9s} {c:>13s}  {d}" for a, b, c, d in [HEAD, *map(cells, rows)]) + "\n"
+def make_table(dataset, given, names, options):
+    """The rows of a data set, and by system `describe_run` of each run; tells how far it is."""
+    rows, results = [], {}
+    for i, name in enumerate(names, 1):
+        print(f"\n{dataset.name}, {i} of {len(names)}: {TITLES[name]}", flush=True)
+        if name == FLOOR:
+            rows.append(floor_row(dataset))
+        else:
+            folder = Path(options.out) / dataset.name / name
+            results[name] = finish(folder, SYSTEMS[name], dataset, given, options)
+            rows += system_rows(dataset, name, results[name])
+        print(as_text(rows), flush=True)
+    return rows, results
 
 
-def as_markdown(rows, result):
-    """The table with what made it: command, seed and versions."""
-    lines = [HEAD, ("---", "--:", "--:", "---"), *map(cells, rows)]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    config = result["config"]
-    versions = ", ".join(f"{name} {version}" for name, version in config["versions"].items())
-    command = portable(["python", "-m", "experiments.table1", *config["command"][1:]])
-    return f"{table}\n\n`{command}`; data: {config['data']['name']}; seed {config['seed']}; {versions}.\n"
+def picture(dataset, results):
+    """Learning curves of all systems; if there is a VRAE, its reconstruction of a test sequence."""
+    logs = {TITLES[name]: result["log"] for name, result in results.items()}
+    published = {TITLES[name] for name, result in results.items() if bounds_nothing(result["config"])}
+    if not results.get("vrae", {}).get("scores"):
+        return figures.table(logs, published)
+    run = Run(results["vrae"]["run"])
+    model = make_model(run.config)
+    load_parameters(run, model)
+    sequence = dataset.test[0][:N_SHOWN]
+    return figures.table(logs, published, sequence, reconstruct(model, sequence))
 
 
-def picture(dataset, results, data_dir):
-    """Learning curves of all systems, and the reconstruction of a test sequence by the first VRAE."""
-    logs = {SYSTEMS[name]["title"]: result["log"] for name, result in results.items()}
-    _, model, _ = load(results["vrae"]["run"], data_dir)
-    sequence = dataset.test[0][:100]
-    return figures.reconstruction(sequence, reconstruct(model, sequence), logs)
+def save(dataset, rows, results, options):
+    """Write the table in all formats, and the picture; each file whole or not at all."""
+    stem = "table1" if dataset.name == DEFAULT else f"table1_{dataset.name}"
+    folders = [Path(folder) for folder in (options.out, options.results) if folder]
+    for folder in folders:
+        for extension, write in FORMATS.items():
+            with command_line.replacing(folder / f"{stem}{extension}") as path:
+                path.write_text(write(rows))
+    if results:
+        figure = picture(dataset, results)
+        for folder in folders:
+            figures.save(figure, folder / f"{stem}.png")
+    places = " and ".join(map(str, folders))
+    print(f'{stem} is in {places}. A score with "<" is an upper bound.', flush=True)
 
 
-def main(arguments=None):
+def load_datasets(options):
+    """All data sets, each with what it was given as: what is wrong is said before anything is trained."""
+    datasets = {}
+    for given in dict.fromkeys(options.datasets):
+        dataset = data.load(given, options.data_dir)
+        if not dataset.binary:
+            raise ValueError(f"--datasets must be binary, as piano rolls are, {dataset.name} is real-valued")
+        if dataset.name in datasets:
+            raise ValueError(f"--datasets must have different names, got {dataset.name} twice")
+        datasets[dataset.name] = dataset, given
+    return datasets.values()
+
+
+def parse(arguments):
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--dataset", default="chorales", help="name of a piano-roll data set, or a file")
-    parser.add_argument("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
-    parser.add_argument("--out", default="runs/table1", help="folder for runs, table and picture")
-    parser.add_argument("--results", help="another folder for table and picture")
-    parser.add_argument("--effort", type=float, default=1.0, help="factor of the number of epochs")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--backend", default="auto", help="auto, jax, cvm or numba")
+    add = parser.add_argument
+    add("--datasets", nargs="+", default=[DEFAULT], help="names of piano-roll data sets, or files")
+    add("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
+    add("--models", nargs="+", default=list(TITLES), help="which rows")
+    add("--budget", type=float, default=1.0, help="factor of the number of updates")
+    add("--seed", type=int, default=1, help="of all random numbers")
+    add("--out", default="runs/table1", help="folder for runs, tables and pictures")
+    add("--results", help="another folder for tables and pictures")
+    add("--backend", default="auto", help="auto, jax, cvm or numba")
     options = parser.parse_args(arguments)
-    if not options.effort > 0:
-        raise ValueError(f"--effort must be positive, got {options.effort}")
-    dataset = data.load(options.dataset, options.data_dir)
-    if not dataset.binary:
-        raise ValueError(f"--dataset must be piano rolls, {dataset.name} is real-valued")
-    out = Path(options.out)
-    results = {}
-    for name, system in SYSTEMS.items():
-        print(f"\n{system['title']}", flush=True)
-        config = make_config(system, dataset, options)
-        run, _ = train(config, dataset, out / name, resume=True)
-        results[name] = evaluate(run.folder, "test", N_SAMPLES, options.data_dir)
-    rows = [floor_row(dataset)]
-    rows += [r for name, result in results.items() for r in system_rows(SYSTEMS[name]["title"], result)]
+    unknown = [name for name in options.models if name not in TITLES]
+    if unknown:
+        raise ValueError(f"--models must be among {', '.join(TITLES)}, got {', '.join(unknown)}")
+    if not 0 < options.budget < math.inf:
+        raise ValueError(f"--budget must be positive, got {options.budget}")
+    if options.seed < 0:
+        raise ValueError(f"--seed must not be negative, got {options.seed}")
+    return options
 
-    figure = picture(dataset, results, options.data_dir)
-    for folder in filter(None, (options.out, options.results)):
-        stem = Path(folder) / "table1"
-        stem.with_suffix(".json").write_text(json.dumps(rows, indent=2) + "\n")
-        stem.with_suffix(".txt").write_text(as_text(rows))
-        stem.with_suffix(".md").write_text(as_markdown(rows, results["vrae"]))
-        figures.save(figure, stem.with_suffix(".png"))
-    print(f'\n{as_text(rows)}\nTable and picture are in {out}. A score with "<" is an upper bound.')
+
+def main(arguments=None):
+    options = parse(arguments)
+    names = [name for name in TITLES if name in options.models]
+    for dataset, given in load_datasets(options):
+        rows, results = make_table(dataset, given, names, options)
+        save(dataset, rows, results, options)
     return 0
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, "the same command goes on")

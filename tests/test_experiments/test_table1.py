@@ -2,43 +2,201 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from breze_like import data
+from breze_like.parameters import ParameterSet
+from breze_like.runs import Run
+from breze_like.training import TrainingDiverged
 from experiments import table1
+from experiments.systems import SYSTEMS, TITLES
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_bounds_are_marked():
-    assert table1.cells(table1.row("a", "upper bound", 1.234, 2.0))[1:3] == ("<1.23", "<2.00")
-    assert table1.cells(table1.row("a", "not a bound", 1.234, 2.0))[1:3] == ("1.23", "2.00")
-    assert table1.cells(table1.row("a", "exact", 1.234, 2.0))[1:3] == ("1.23", "2.00")
-
-
 def test_readme_has_the_table_of_the_results():
     table = (ROOT / "experiments" / "results" / "table1.md").read_text()
-    assert table in (ROOT / "README.md").read_text()
-    rows = json.loads((ROOT / "experiments" / "results" / "table1.json").read_text())
-    for row in rows:
-        assert " | ".join(table1.cells(row)) in table
+    readme = (ROOT / "README.md").read_text()
+    (between,) = re.findall(r"<!-- table1 -->\n(.*?)<!-- /table1 -->", readme, re.DOTALL)
+    assert between == table
+    for row in json.loads((ROOT / "experiments" / "results" / "table1.json").read_text()):
+        for average in ("per_step", "per_sequence"):
+            assert row[average] is None or f"{row[average]:.2f}" in table
+
+
+def make_config(dataset, *arguments, name="vosp"):
+    return table1.make_config(SYSTEMS[name], dataset, dataset.name, table1.parse(arguments))
+
+
+@pytest.fixture(scope="module")
+def chorales():
+    return data.load("chorales")
+
+
+class TestMakeConfig:
+    def test_updates_become_epochs(self, chorales):
+        # 205 chunks are 13 minibatches of 16: an epoch.
+        training = make_config(chorales)["training"]
+        assert training["n_epochs"] == round(SYSTEMS["vosp"].n_updates / 13)
+        assert training["annealing_updates"] == SYSTEMS["vosp"].annealing_updates
+        assert training["validate_every"] == 5
+
+    def test_budget_is_a_factor(self, chorales):
+        training = make_config(chorales, "--budget", "0.1")["training"]
+        assert training["n_epochs"] == round(SYSTEMS["vosp"].n_updates / 130)
+        assert training["annealing_updates"] == SYSTEMS["vosp"].annealing_updates // 10
+
+    def test_large_data_set(self, chorales):
+        large = replace(chorales, train=20 * chorales.train)
+        training = make_config(large)["training"]
+        assert training["n_epochs"] == round(SYSTEMS["vosp"].n_updates / 257)
+        assert training["validate_every"] == 1
+        assert make_config(large, "--budget", "0.01")["training"]["n_epochs"] == 1
+
+
+class TestFoundRuns:
+    """Runs that somebody put in a system's place."""
+
+    @pytest.fixture
+    def dataset(self, small_data):
+        return data.load(str(small_data))
+
+    @pytest.fixture
+    def put(self, dataset, tmp_path):
+        """Write a run without a model: finished after 7 updates, and scored then."""
+
+        def put(name, finished=True, scored_at=7, **changes):
+            config = {**make_config(dataset, name=name), "command": ["train.py"], **changes}
+            run = Run.create(tmp_path / "small" / name, config)
+            run.append_log({"update": 7, "epoch": 7, "valid_score": 3.5, "seconds": 1.0})
+            state = {"finished": finished}
+            run.write_checkpoint(ParameterSet(), {"any": np.ones(1)}, {"state": state, "setup": {}})
+            averages = {"per_step": 3.25, "per_sequence": 3.75}
+            known = {"n_samples": 70, "seconds": 1.0, "update": scored_at}
+            latent = "n_latent" in config["arguments"]
+            names = ("bound", "importance_sampled", "objective") if latent else ("nll",)
+            scores = dict.fromkeys(names, averages)
+            run.write_scores({"test": {**(scores if scored_at else {}), **known}})
+            return run
+
+        return put
+
+    @pytest.fixture
+    def make_table(self, small_data, tmp_path, monkeypatch):
+        def trained(config, dataset, folder, resume):
+            raise TrainingDiverged(f"trained {json.dumps(config)}")
+
+        monkeypatch.setattr(table1, "train", trained)
+
+        def make(*names):
+            arguments = ["--datasets", str(small_data), "--models", *names, "--out", str(tmp_path)]
+            return table1.main(arguments)
+
+        return make
+
+    def test_scores_are_read(self, put, make_table, tmp_path, capsys):
+        put("rnn", seed=5)
+        put("vosp_published")
+        assert make_table("rnn", "vosp_published", "floor") == 0
+        rows = json.loads((tmp_path / "table1_small.json").read_text())
+        assert [row["system"] for row in rows] == ["floor", "rnn", *(2 * ["vosp_published"])]
+        assert [row["per_step"] for row in rows[1:]] == 3 * [3.25]
+        assert rows[1]["seed"] == 5
+        assert rows[-1]["estimator"] == "upper bound, 70 samples"
+        assert "3.25" in capsys.readouterr().out
+        for extension in ("txt", "md", "csv", "png"):
+            assert (tmp_path / f"table1_small.{extension}").stat().st_size > 0
+
+    @pytest.mark.parametrize("state", [{"finished": False}, {"scored_at": 6}, {"scored_at": None}])
+    def test_what_is_not_done_goes_on_with_its_own_configuration(self, put, make_table, capsys, state):
+        put("rnn", **state, seed=5)
+        make_table("rnn")
+        out = capsys.readouterr().out
+        config = json.loads(re.search("trained (.*)", out)[1])
+        assert config["seed"] == 5
+
+    @pytest.mark.parametrize(
+        ("name", "changes", "message"),
+        [
+            ("rnn", {"model": "vrae"}, "rnn must hold a run with model 'rnn', got 'vrae'"),
+            ("vrae", {"arguments": {"kl": "independent_increments"}}, "with kl 'exact', got 'indep"),
+            ("rnn", {"arguments": {"emission": "nade"}}, "with emission 'bernoulli', got 'nade'"),
+            ("rnn", {"data": {"name": "small", "digests": {}}}, "on the data set small, its data differ"),
+        ],
+    )
+    def test_of_another_system(self, put, make_table, name, changes, message):
+        put(name, **changes)
+        with pytest.raises(ValueError, match=message):
+            make_table(name)
+
+    def test_a_diverged_run_does_not_stop_the_table(self, put, make_table, tmp_path):
+        put("rnn", finished=False)
+        put("fdrnn")
+        assert make_table("rnn", "fdrnn") == 0
+        rows = json.loads((tmp_path / "table1_small.json").read_text())
+        assert [(row["estimator"], row["per_step"]) for row in rows] == [
+            ("training diverged", None),
+            ("exact", 3.25),
+        ]
+
+
+@pytest.fixture
+def tiny_systems(monkeypatch):
+    for name, system in SYSTEMS.items():
+        arguments = system.arguments | {"n_hiddens": [4]}
+        if "n_latent" in arguments:
+            arguments["n_latent"] = 2
+        tiny = replace(
+            system, arguments=arguments, n_updates=2, annealing_updates=system.annealing_updates // 400
+        )
+        monkeypatch.setitem(SYSTEMS, name, tiny)
 
 
 @pytest.mark.slow
-def test_main_job(small_data, tmp_path, monkeypatch):
-    for system in table1.SYSTEMS.values():
-        monkeypatch.setitem(system["arguments"], "n_hiddens", [4])
-    command = ["--dataset", str(small_data), "--out", str(tmp_path), "--effort", "0.05"]
+def test_main_job_is_stopped_and_goes_on(small_data, tmp_path, tiny_systems, monkeypatch, capsys):
+    command = [
+        "--datasets",
+        str(small_data),
+        "--out",
+        str(tmp_path / "out"),
+        "--results",
+        str(tmp_path / "r"),
+    ]
+    train = table1.train
+
+    def stopped(config, *others, **more):
+        if config["model"] == "vosp":
+            raise KeyboardInterrupt
+        return train(config, *others, **more)
+
+    with monkeypatch.context() as context:
+        context.setattr(table1, "train", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            table1.main(command)
+    assert "upper bound, 20 samples" in capsys.readouterr().out
+    assert not (tmp_path / "r").exists()
+
+    done = tmp_path / "out" / "small" / "rnn" / "checkpoint.h5"
+    before = done.stat().st_mtime_ns
     assert table1.main(command) == 0
-    rows = json.loads((tmp_path / "table1.json").read_text())
-    kinds = [row["kind"] for row in rows]
-    assert kinds.count("exact") == 2
-    assert kinds.count("not a bound") == 1
-    assert kinds.count("upper bound") == 2
-    assert (tmp_path / "table1.png").stat().st_size > 10_000
-    assert table1.main(command) == 0  # finds all runs done
-    assert json.loads((tmp_path / "table1.json").read_text()) == rows
+    assert done.stat().st_mtime_ns == before
+    assert capsys.readouterr().out.count("done already") == 5
+    rows = json.loads((tmp_path / "r" / "table1_small.json").read_text())
+    assert {row["system"] for row in rows} == set(TITLES)
+    assert [row["estimator"] for row in rows].count("exact") == 5
+    published = [row for row in rows if row["published_objective"] is not None]
+    assert [row["system"] for row in published] == ["vrae_published", "vosp_published"]
+    assert all(row["published_objective"] < row["per_step"] for row in published)
+    assert all(row["n_updates"] == 2 for row in rows if row["system"] != "floor")
+    assert (tmp_path / "r" / "table1_small.png").stat().st_size > 10_000
+
+    assert table1.main(command) == 0
+    assert capsys.readouterr().out.count("done already") == len(SYSTEMS)
+    assert json.loads((tmp_path / "out" / "table1_small.json").read_text()) == rows
 
 
 @pytest.mark.slow

@@ -1,0 +1,212 @@
+"""The rows of Table 1, and how they are written: as text, Markdown, CSV and JSON.
+
+Scores and published objectives never share a column. A score with "<" is an upper bound.
+"""
+
+import csv
+import io
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import groupby
+
+import numpy as np
+
+from breze_like.estimators import Score
+from breze_like.models import IndependentBernoulli
+from experiments.evaluate import portable
+from experiments.experiment import bounds_nothing
+from experiments.systems import FLOOR, PAPER_DATASETS, PAPER_EXACT, PAPER_PUBLISHED, TITLES
+
+
+@dataclass(frozen=True)
+class Row:
+    """One estimate of the score of a system; None where there is nothing to say.
+
+    Parameters
+    ----------
+    dataset : str
+    verified : bool or None
+        Whether the data are the published ones of this name.
+    system, title : str
+    estimator : str
+    per_step, per_sequence : float
+        Both averages of the estimate, nats per time step of the test set.
+    published_objective : float
+        On the first row of a system that was trained on it, `per_step`.
+    paper_exact, paper_published : float or str
+        On the first row of a system, what the paper says: an exact score, or a published objective.
+    command : str
+        Which trained the system.
+    seed : int
+    versions : dict
+        Of packages.
+    config : dict
+        The rest of the run's configuration.
+    n_updates : int
+    seconds, scoring_seconds : float
+        That training and scoring took; all rows of a system say the same.
+    """
+
+    dataset: str
+    verified: bool | None
+    system: str
+    title: str
+    estimator: str
+    per_step: float | None = None
+    per_sequence: float | None = None
+    published_objective: float | None = None
+    paper_exact: float | str | None = None
+    paper_published: float | str | None = None
+    command: str | None = None
+    seed: int | None = None
+    versions: dict | None = None
+    config: dict | None = None
+    n_updates: int | None = None
+    seconds: float | None = None
+    scoring_seconds: float | None = None
+
+
+ESTIMATORS = {"nll": "exact", "bound": "upper bound", "importance_sampled": "upper bound, {} samples"}
+DIVERGED = "training diverged"
+
+# Titles of the columns, by the name of the field. The paper's are there for its own data sets only.
+COLUMNS = {
+    "title": "{}, test set, nats per time step",
+    "estimator": "estimator",
+    "per_step": "per step",
+    "per_sequence": "per sequence",
+    "published_objective": "published objective, not a bound",
+}
+PAPER_COLUMNS = {"paper_exact": "paper, exact", "paper_published": "paper, published objective, not a bound"}
+NUMBERS = ("per_step", "per_sequence", "published_objective", "paper_exact", "paper_published")
+SCORES = ("per_step", "per_sequence")
+
+
+def floor_row(dataset):
+    """The score of independent notes with the frequencies of the training set."""
+    model = IndependentBernoulli(dataset.train)
+    nats = np.array([-model.log_prob(s).sum() for s in dataset.test])
+    score = Score(nats, np.array([len(s) for s in dataset.test]))
+    return Row(
+        dataset.name, dataset.verified, FLOOR, TITLES[FLOOR], "exact", score.per_step, score.per_sequence
+    )
+
+
+def system_rows(dataset, name, result):
+    """The rows of a trained system, one for each valid score; one row without numbers if it has none.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    name : str
+        A key of `SYSTEMS`.
+    result : dict
+        As of `describe_run`.
+    """
+    config, scores = dict(result["config"]), result["scores"]
+    about = {name: config.pop(name) for name in ("seed", "versions")}
+    about["command"] = portable(config.pop("command"))
+    about["config"] = config
+    if result["log"]:
+        about |= {"n_updates": result["log"][-1]["update"], "seconds": result["log"][-1]["seconds"]}
+    row = Row(dataset.name, dataset.verified, name, TITLES[name], DIVERGED, **about)
+    rows = [
+        replace(
+            row,
+            estimator=estimator.format(result["n_samples"]),
+            scoring_seconds=result["seconds"],
+            **scores[score],
+        )
+        for score, estimator in ESTIMATORS.items()
+        if score in scores
+    ]
+    first, *others = rows or [row]
+    if bounds_nothing(config) and scores:
+        first = replace(first, published_objective=scores["objective"]["per_step"])
+    return [replace(first, **paper(dataset, name)), *others]
+
+
+def paper(dataset, name):
+    """What the paper says of a system on a data set, if it is the published one, by the name of the field."""
+    said = {}
+    for field, numbers in (("paper_exact", PAPER_EXACT), ("paper_published", PAPER_PUBLISHED)):
+        if dataset.verified and dataset.name in numbers.get(name, {}):
+            number = numbers[name][dataset.name]
+            said[field] = "did not finish" if number is None else number
+    return said
+
+
+def columns(rows):
+    """Titles of the columns of a table, by the name of the field."""
+    comparable = rows[0].verified and rows[0].dataset in PAPER_DATASETS
+    return COLUMNS | (PAPER_COLUMNS if comparable else {})
+
+
+def cell(row, column):
+    """What stands in a row's cell; a bound has a "<"."""
+    value = getattr(row, column)
+    if value is None or isinstance(value, str):
+        return value or ""
+    sign = "<" if column in SCORES and row.estimator.startswith("upper bound") else ""
+    return f"{sign}{value:.2f}"
+
+
+def cells(rows):
+    """The table: a list of strings for the head, and one for each row."""
+    titles = columns(rows)
+    head = [title.format(rows[0].dataset) for title in titles.values()]
+    return [head, *([cell(row, column) for column in titles] for row in rows)]
+
+
+def as_text(rows):
+    table = cells(rows)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    align = [str.rjust if column in NUMBERS else str.ljust for column in columns(rows)]
+    lines = ([a(c, w) for a, c, w in zip(align, line, widths, strict=True)] for line in table)
+    return "".join("  ".join(line).rstrip() + "\n" for line in lines)
+
+
+def as_markdown(rows):
+    """The table with what made it: command, seed, versions, time."""
+    head, *lines = cells(rows)
+    rule = ["--:" if column in NUMBERS else "---" for column in columns(rows)]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))
+    return f"{table}\n\n{notes(rows)}\n"
+
+
+def notes(rows):
+    """A sentence on data and time, and one for each way in which some of the systems were made."""
+    runs = {row.system: row for row in rows if row.command}.values()
+    verified = {True: "verified by digest", False: "not the published ones", None: "not verified"}
+    said = [f"Data: {rows[0].dataset}, {verified[rows[0].verified]}."]
+    if runs:
+        minutes = sum((run.seconds or 0) + (run.scoring_seconds or 0) for run in runs) / 60
+        said[0] += f" Training and scoring took {minutes:.1f} minutes in all."
+
+    def made(run):
+        versions = ", ".join(f"{name} {version}" for name, version in run.versions.items() if version)
+        return f"`{run.command}`; seed {run.seed}; {versions}."
+
+    ways = [
+        (way, ", ".join(run.system for run in group)) for way, group in groupby(sorted(runs, key=made), made)
+    ]
+    said += [way if len(ways) == 1 else f"{names}: {way}" for way, names in ways]
+    return "\n\n".join(said)
+
+
+def as_csv(rows):
+    """All columns but the nested ones, in full precision."""
+    names = [field.name for field in fields(Row) if field.name not in ("config", "versions")]
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, names, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(map(asdict, rows))
+    return stream.getvalue()
+
+
+def as_json(rows):
+    """A list of objects, one for each row, in full precision."""
+    return json.dumps([asdict(row) for row in rows], indent=2) + "\n"
+
+
+FORMATS = {".txt": as_text, ".md": as_markdown, ".csv": as_csv, ".json": as_json}

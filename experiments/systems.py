@@ -1,0 +1,88 @@
+"""The systems of Table 1, how each of them is trained, and the scores that are published of them: data."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class System:
+    """One row of the table.
+
+    Parameters
+    ----------
+    title : str
+    model : str
+        A name in `MODELS`.
+    arguments : dict
+        Of the model's class, as far as they are not its defaults.
+    n_updates, annealing_updates : int
+        How long to train, and the setting of this name, on data sets of every size alike.
+    training : dict
+        Other settings, as far as they are not the defaults of `TrainingSettings`.
+    """
+
+    title: str
+    model: str
+    arguments: dict
+    n_updates: int
+    annealing_updates: int = 0
+    training: dict = field(default_factory=dict)
+
+
+# The name and the title of the row without a model: independent notes, as frequent as in the training set.
+FLOOR = "floor"
+FLOOR_TITLE = "independent notes"
+
+# What the paper trained on, which bounds nothing.
+PUBLISHED = {"kl": "independent_increments", "posterior": "diagonal", "prior": "wiener"}
+
+SLOW = {"step_rate": 0.001}
+COSINE = {"step_rate_schedule": "cosine"}
+
+SYSTEMS = {
+    "rnn": System("plain RNN", "rnn", {"n_hiddens": [200]}, 400, training=SLOW | COSINE),
+    "fdrnn": System("FD-RNN", "fdrnn", {"n_hiddens": [100], "p_keep": 0.8}, 600, training=SLOW),
+    "dots_rnn": System("Deep RNN, DOT(S)", "dots_rnn", {"n_hiddens": [200]}, 400, training=SLOW | COSINE),
+    # With more updates, it overfits.
+    "rnn_nade": System(
+        "RNN-NADE", "rnn", {"n_hiddens": [200], "emission": "nade"}, 330, training=SLOW | COSINE
+    ),
+    "vrae": System("VRAE", "vrae", {"n_hiddens": [200], "n_latent": 32}, 800, 450, COSINE),
+    "vosp": System(
+        "VOSP",
+        "vosp",
+        {"n_hiddens": [200], "n_latent": 32, "prior": "white", "generative_p_keep": 0.6},
+        700,
+        450,
+        SLOW | COSINE,
+    ),
+    "vrae_published": System(
+        "VRAE, published objective", "vrae", {"n_hiddens": [200], "n_latent": 50, **PUBLISHED}, 400, 250
+    ),
+    "vosp_published": System(
+        "VOSP, published objective",
+        "vosp",
+        {"n_hiddens": [200], "n_latent": 50, "generative_p_keep": 0.6, **PUBLISHED},
+        400,
+        250,
+        SLOW,
+    ),
+}
+
+TITLES = {FLOOR: FLOOR_TITLE} | {name: system.title for name, system in SYSTEMS.items()}
+
+# Table 1 of Bayer & Osendorfer (2014), nats per time step of the test sets. The exact scores of RNN-NADE are
+# those of Boulanger-Lewandowski et al. (2012), of the deep RNN those of Pascanu et al. (2013).
+PAPER_EXACT = {
+    "rnn": {"jsb_chorales": 8.58, "nottingham": 3.43, "piano_midi": 7.58},
+    "fdrnn": {"jsb_chorales": 8.01, "nottingham": 3.09, "piano_midi": 7.39},
+    "dots_rnn": {"jsb_chorales": 7.92, "nottingham": 2.95},
+    "rnn_nade": {"jsb_chorales": 5.19, "nottingham": 2.31, "piano_midi": 7.05, "musedata": 5.60},
+}
+
+# Values of the published objective; None: did not finish.
+PAPER_PUBLISHED = {
+    "vrae_published": {"jsb_chorales": 5.53, "nottingham": 2.00, "piano_midi": 4.00, "musedata": None},
+    "vosp_published": {"jsb_chorales": 6.21, "nottingham": 2.63, "piano_midi": 6.08, "musedata": None},
+}
+
+PAPER_DATASETS = ("jsb_chorales", "nottingham", "piano_midi", "musedata")

@@ -1,0 +1,141 @@
+"""The rows of Table 1 in all formats: what is valid, what is a bound and what is neither."""
+
+import csv
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+
+from breze_like.data import Dataset
+from experiments.rows import (
+    FORMATS,
+    Row,
+    as_csv,
+    as_json,
+    as_markdown,
+    as_text,
+    cells,
+    floor_row,
+    system_rows,
+)
+
+ROLL = [np.eye(4, dtype=np.uint8)]
+
+
+def dataset(name="chorales", verified=True):
+    return Dataset(name, ROLL, ROLL, ROLL, verified=verified)
+
+
+def result(scores, **arguments):
+    """As `describe_run` gives it."""
+    config = {
+        "model": "any",
+        "arguments": arguments,
+        "seed": 1,
+        "command": ["/somewhere/experiments/table1.py", "--data-dir", "/somewhere", "--seed", "1"],
+        "versions": {"numpy": "2.0", "commit": None},
+    }
+    averages = {name: {"per_step": a, "per_sequence": a + 1} for name, a in scores.items()}
+    log = [{"update": 7, "seconds": 60.0}]
+    return {"n_samples": 20, "seconds": 30.0, "config": config, "log": log, "scores": averages}
+
+
+EXACT = {"nll": 8.123}
+BOUNDS = {"bound": 7.5, "kl": 3.0, "reconstruction": 4.5, "objective": 7.6, "importance_sampled": 7.25}
+PUBLISHED = {**BOUNDS, "bound": 22.5, "objective": 5.5, "importance_sampled": 21.5}
+
+
+@pytest.fixture(params=["chorales", "jsb_chorales"])
+def rows(request):
+    data = dataset(request.param)
+    return [
+        floor_row(data),
+        *system_rows(data, "rnn", result(EXACT)),
+        *system_rows(data, "vrae", result(BOUNDS, kl="exact")),
+        *system_rows(data, "vrae_published", result(PUBLISHED, kl="independent_increments")),
+        *system_rows(data, "vosp_published", result({}, kl="independent_increments")),
+    ]
+
+
+def columns(rows):
+    head, *lines = cells(rows)
+    return dict(zip(head, map(list, zip(*lines, strict=True)), strict=True))
+
+
+def test_cells(rows):
+    table = columns(rows)
+    floor = f"{-np.log(2 / 6) - 3 * np.log(4 / 6):.2f}"
+    assert table["per step"] == [floor, "8.12", "<7.50", "<7.25", "<22.50", "<21.50", ""]
+    assert table["per sequence"] == [floor, "9.12", "<8.50", "<8.25", "<23.50", "<22.50", ""]
+    bounds = ["upper bound", "upper bound, 20 samples"]
+    assert table["estimator"] == ["exact", "exact", *bounds, *bounds, "training diverged"]
+
+
+def test_the_published_objective_has_a_column_of_its_own(rows):
+    table = columns(rows)
+    assert table["published objective, not a bound"] == ["", "", "", "", "5.50", "", ""]
+    assert not {"5.50", "<5.50"} & {*table["per step"], *table["per sequence"]}
+
+
+def test_the_paper_stands_beside_its_own_data_sets_only(rows):
+    table = columns(rows)
+    exact, published = (table.get(f"paper, {kind}") for kind in ("exact", "published objective, not a bound"))
+    if rows[0].dataset == "chorales":
+        assert exact is None and published is None
+    else:
+        assert exact == ["", "8.58", "", "", "", "", ""]
+        assert published == ["", "", "", "", "5.53", "", "6.21"]
+
+
+def test_the_paper_is_not_compared_with_other_data_of_the_same_name():
+    (row,) = system_rows(dataset("jsb_chorales", verified=False), "rnn", result(EXACT))
+    assert row.paper_exact is None
+    assert not any("paper" in title for title in cells([row])[0])
+
+
+def test_the_paper_did_not_finish():
+    (row,) = system_rows(dataset("musedata"), "vosp_published", result({}, kl="independent_increments"))
+    assert cells([row])[1][-1] == "did not finish"
+
+
+def test_text_is_aligned(rows):
+    head, *lines = as_text(rows).splitlines()
+    end = head.index("per step") + len("per step")
+    assert len(lines) == len(rows)
+    assert all(line[:end].rstrip()[-3:-2] == "." for line in lines[:-1])
+
+
+def test_markdown_says_what_made_it(rows):
+    text = as_markdown(rows)
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(lines) == 2 + len(rows)
+    assert len({line.count("|") for line in lines}) == 1
+    assert text.count("`python -m experiments.table1 --seed 1`; seed 1; numpy 2.0.") == 1
+    # Four runs of a minute, three of which were scored in half a minute.
+    assert "took 5.5 minutes in all" in text
+
+
+def test_markdown_tells_ways_apart():
+    other = result(EXACT)
+    other["config"] |= {"seed": 2, "command": ["train.py", "--out", "/somewhere/rnn"]}
+    rows = [*system_rows(dataset(), "rnn", other), *system_rows(dataset(), "fdrnn", result(EXACT))]
+    text = as_markdown(rows)
+    assert "\nrnn: `python -m experiments.train --out runs/rnn`; seed 2; numpy 2.0.\n" in text
+    assert "\nfdrnn: `python -m experiments.table1 --seed 1`; seed 1; numpy 2.0.\n" in text
+
+
+def test_json_has_everything_and_gives_the_same_table(rows):
+    read = [Row(**row) for row in json.loads(as_json(rows))]
+    assert read == rows
+    assert [write(read) for write in FORMATS.values()] == [write(rows) for write in FORMATS.values()]
+    assert read[1].config == {"model": "any", "arguments": {}}
+    assert (read[1].seed, read[1].n_updates, read[1].seconds) == (1, 7, 60.0)
+
+
+def test_csv_has_full_precision(rows):
+    read = list(csv.DictReader(io.StringIO(as_csv(rows))))
+    assert [float(row["per_step"]) for row in read[:-1]] == [row.per_step for row in rows[:-1]]
+    assert read[-1]["per_step"] == ""
+    assert not re.search("config|versions", as_csv(rows).splitlines()[0])
