@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from breze_like import data
-from breze_like.data import chunk
+from breze_like.data import SPLITS, check_sequences, chunk
 from breze_like.estimators import (
     importance_sampled_nll,
     negative_log_likelihood,
@@ -30,9 +30,9 @@ def make_model(config):
 
 
 def describe(dataset, given):
-    """What a run's configuration says of its data; `given` is the name or file that it was loaded by."""
+    """What a run's configuration says of its data; `given` is the name or path that it was loaded by."""
     known = {"name": dataset.name, "digests": dataset.digests, "verified": dataset.verified}
-    return {**known, "file": str(Path(given).resolve())} if Path(given).is_file() else known
+    return known if given in data.DIGESTS else {**known, "file": str(Path(given).resolve())}
 
 
 def train(config, dataset, folder, resume=False, progress=True):
@@ -61,10 +61,12 @@ def train(config, dataset, folder, resume=False, progress=True):
     Raises
     ------
     ValueError
-        If the folder holds a run and `resume` is not set, or one of another configuration.
+        If the folder holds a run and `resume` is not set, or one of another configuration, or the data are
+        real-valued and the emission is not.
     """
     settings = TrainingSettings(**config["training"])
     model = make_model(config)
+    _check_emission(model.emission, dataset)
     config = {**config, "command": sys.argv}
     run = _open(folder, config) if resume else Run.create(folder, config)
     rng = np.random.default_rng(config["seed"])
@@ -143,6 +145,18 @@ def reconstruct(model, sequence):
 def validation_chunks(dataset, config):
     """The validation set as training sees it."""
     return chunk(dataset.valid, config["training"]["chunk_length"])
+
+
+def _check_emission(emission, dataset):
+    """Refuse real values, before there is a run, if the emission is of binary ones; 0.0 and 1.0 will do."""
+    if dataset.binary or not emission.binary:
+        return
+    try:
+        for split in SPLITS:
+            check_sequences(getattr(dataset, split), name=f"{dataset.name} {split}")
+    except ValueError as error:
+        kind = type(emission).__name__
+        raise ValueError(f"emission must be one of real values, got {kind}: {error}") from error
 
 
 def _open(folder, config):

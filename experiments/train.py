@@ -32,7 +32,7 @@ def make_parser():
     )
     add = parser.add_argument
     add("--model", required=True, choices=sorted(MODELS), help="which system")
-    add("--dataset", default="chorales", help="name of a data set, or a file")
+    add("--dataset", default="chorales", help="name of a data set, or a file or folder")
     add("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
     add("--out", required=True, help="folder of the run")
     add("--resume", action="store_true", help="go on with the run in --out, if there is one")

@@ -1,0 +1,98 @@
+"""Every model on data of the reader's own: folders of .npy files, binary and real-valued."""
+
+import json
+
+import numpy as np
+import pytest
+
+from breze_like.data import Dataset, load
+from breze_like.models import MODELS, RNN
+from experiments import evaluate, experiment, train
+
+KINDS = ("binary", "real")
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory):
+    """A folder of .npy files of each kind, by kind."""
+    rng = np.random.default_rng(0)
+    folders = {kind: tmp_path_factory.mktemp("own") / kind for kind in KINDS}
+    for kind, folder in folders.items():
+        folder.mkdir()
+        for index in range(6):
+            values = np.sin(np.arange(4 + index % 2)[:, None] + [0.0, 1.0, 2.0]) + rng.normal(size=3)
+            np.save(folder / f"{index}.npy", values > 0 if kind == "binary" else values)
+    return folders
+
+
+def command(model, folder, out, *more):
+    sizes = ["--n-hiddens", "3", "--n-epochs", "1", "--quiet"]
+    if model in ("vrae", "vosp"):
+        sizes += ["--n-latent", "2"]
+    if model == "vosp":
+        sizes += ["--n-emission-hiddens", "3"]
+    return ["--model", model, "--dataset", str(folder), "--out", str(out), *sizes, *more]
+
+
+# The others compile for up to half a minute each.
+FAST = [("rnn", "real")]
+OTHERS = [(model, kind) for model in sorted(MODELS) for kind in KINDS if (model, kind) not in FAST]
+
+
+@pytest.mark.parametrize(
+    ("model", "kind"), [*FAST, *(pytest.param(*other, marks=pytest.mark.slow) for other in OTHERS)]
+)
+def test_every_model_on_every_kind_of_data(model, kind, folders, tmp_path, capsys):
+    assert train.main(command(model, folders[kind], tmp_path / "run")) == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["arguments"]["emission"] == {"binary": "bernoulli", "real": "gaussian_shared"}[kind]
+    assert config["arguments"]["n_visible"] == 3
+    capsys.readouterr()
+    assert evaluate.main([str(tmp_path / "run"), "--samples", "2", "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)["scores"]
+    valid = {"bound", "importance_sampled"} if model in ("vrae", "vosp") else {"nll"}
+    assert valid <= set(scores)
+    assert all(np.isfinite(list(averages.values())).all() for averages in scores.values())
+
+
+@pytest.mark.parametrize("model", ["rnn", "vosp"])
+@pytest.mark.parametrize(("emission", "kind"), [("bernoulli", "BernoulliEmission"), ("nade", "NADEEmission")])
+def test_binary_emissions_refuse_real_values(model, emission, kind, folders, tmp_path):
+    message = rf"emission must be one of real values, got {kind}: real train\[0\] must be 0 or 1, got "
+    with pytest.raises(ValueError, match=message):
+        train.main(command(model, folders["real"], tmp_path / "run", "--emission", emission))
+    assert not (tmp_path / "run").exists()
+
+
+def test_zeros_and_ones_among_real_numbers_are_no_obstacle(rng):
+    rolls = [rng.integers(0, 2, (4, 3)).astype(float) for _ in range(3)]
+    dataset = Dataset("mine", *([roll] for roll in rolls))
+    assert not dataset.binary
+    experiment._check_emission(RNN(3, (2,), emission="bernoulli").emission, dataset)
+
+
+def test_data_that_are_not_finite(tmp_path):
+    for index in range(3):
+        np.save(tmp_path / f"{index}.npy", np.diag([1.0, np.nan if index == 1 else 0.0]))
+    with pytest.raises(ValueError, match=r"1\.npy must be finite, got nan at step 1, feature 1"):
+        train.main(command("rnn", tmp_path, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+class TestDescribe:
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_a_folder_is_found_again_from_anywhere(self, kind, folders, tmp_path, monkeypatch):
+        monkeypatch.chdir(folders[kind].parent)
+        dataset = load(kind)
+        known = json.loads(json.dumps(experiment.describe(dataset, kind)))
+        monkeypatch.chdir(tmp_path)
+        assert known["name"] == kind and known["verified"] is None
+        assert load(known["file"]).digests == known["digests"] == dataset.digests
+
+    def test_a_file(self, small_data):
+        assert experiment.describe(load(small_data), small_data)["file"] == str(small_data)
+
+    def test_a_name_is_a_name_even_beside_a_folder_of_that_name(self, tmp_path, monkeypatch):
+        (tmp_path / "chorales").mkdir()
+        monkeypatch.chdir(tmp_path)
+        assert "file" not in experiment.describe(load("chorales"), "chorales")
