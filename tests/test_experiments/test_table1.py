@@ -144,6 +144,13 @@ class TestFoundRuns:
         ]
 
 
+def test_real_values_are_refused(tmp_path):
+    sequences = [np.ones((3, 2), np.float32) / 2]
+    data.write_hdf5(tmp_path / "real.h5", data.Dataset("real", sequences, sequences, sequences))
+    with pytest.raises(ValueError, match="--datasets must be binary, .*, real is real-valued"):
+        table1.main(["--datasets", "chorales", str(tmp_path / "real.h5")])
+
+
 @pytest.fixture
 def tiny_systems(monkeypatch):
     for name, system in SYSTEMS.items():
