@@ -91,7 +91,7 @@ def is_done(run):
         return False
     result = describe_run(run, "test")
     scored = {"nll", "importance_sampled"} & set(result["scores"])
-    return bool(scored) and result.get("update") == result["log"][-1]["update"]
+    return bool(scored) and result.get("update") in [entry["update"] for entry in result["log"][-1:]]
 
 
 def finish(folder, system, dataset, given, options):
