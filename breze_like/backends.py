@@ -11,14 +11,17 @@ backend    needs                                  compiles a recurrent model in
 """
 
 import importlib.util
+import operator
 import os
 import warnings
+from functools import cache, reduce
 from pathlib import Path
 
 import numpy as np
 import pytensor
 from pytensor.compile.mode import Mode
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
+from pytensor.scalar import Add, Mul
 
 BACKENDS = ("jax", "cvm", "numba")
 
@@ -99,7 +102,10 @@ class _JaxFunction:
         return np.asarray(results) if self._single else [np.asarray(r) for r in results]
 
 
+@cache
 def _jax_mode():
+    _chain_arithmetic()
+
     from pytensor.link.jax.linker import JAXLinker
 
     class Linker(JAXLinker):
@@ -119,6 +125,18 @@ def _jax_mode():
     # That rewrite makes u + previous(u) an update in place, from which XLA on a CPU computes a running sum.
     exclude = ["local_add_of_sparse_write"]
     return Mode(Linker(), RewriteDatabaseQuery(include=["fast_run", "jax"], exclude=exclude))
+
+
+def _chain_arithmetic():
+    """Have a b c computed as (a b) c: PyTensor stacks the three and reduces, which XLA is slow to compile."""
+    from pytensor.link.jax.dispatch import jax_funcify
+
+    for scalar_op, function in ((Add, operator.add), (Mul, operator.mul)):
+
+        def chained(op, function=function, **_):
+            return lambda *arrays: reduce(function, arrays)
+
+        jax_funcify.register(scalar_op, chained)
 
 
 def _use_compilation_cache(jax):

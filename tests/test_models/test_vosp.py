@@ -70,7 +70,7 @@ def test_gradient(model, evaluate, rng):
 
 
 def test_a_padded_batch_is_its_sequences_one_by_one(evaluate, rng):
-    sequences = [rng.integers(0, 2, (n, 3)) for n in (4, 1, 3)]
+    sequences = [rng.integers(0, 2, (n, 3)) for n in (4, 2)]
     noises = [rng.standard_normal((len(s), 2)) for s in sequences]
     singles = [
         evaluate(s[:, None], np.ones((len(s), 1)), n[:, None], 0.6)
@@ -81,15 +81,15 @@ def test_a_padded_batch_is_its_sequences_one_by_one(evaluate, rng):
     values = evaluate(x, mask, noise, 0.6)
     for name in ("objective", "log_weight"):
         np.testing.assert_allclose(values[name].sum(axis=0), [s[name].sum() for s in singles], rtol=1e-10)
-    expected = sum(len(s) * v["gradient"] for s, v in zip(sequences, singles, strict=True)) / 8
+    expected = sum(len(s) * v["gradient"] for s, v in zip(sequences, singles, strict=True)) / 6
     np.testing.assert_allclose(values["gradient"], expected, rtol=1e-10, atol=1e-12)
 
 
 def test_every_draw_has_a_column(evaluate, rng):
     x, mask = pad([rng.integers(0, 2, (n, 3)) for n in (4, 2)])
-    noise = rng.standard_normal((4, 6, 2))
+    noise = rng.standard_normal((4, 4, 2))
     together = evaluate(x, mask, noise, 0.6)
-    draws = [evaluate(x, mask, noise[:, i : i + 2], 0.6) for i in (0, 2, 4)]
+    draws = [evaluate(x, mask, noise[:, i : i + 2], 0.6) for i in (0, 2)]
     for name in ("latents", "emission/mean", "log_weight"):
         expected = np.concatenate([d[name] for d in draws], axis=1)
         np.testing.assert_allclose(together[name], expected, rtol=1e-12)
