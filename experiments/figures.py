@@ -24,7 +24,7 @@ def learning_curves(axes, logs, dashed=()):
         known = [(e["update"], e["valid_score"]) for e in entries if e["valid_score"] is not None]
         if known:
             updates, scores = zip(*known, strict=True)
-            axes.plot(updates, scores, "--" if name in dashed else "-", label=name)
+            axes.plot(updates, scores, ".--" if name in dashed else ".-", label=name)
             best.append(min(scores))
     if best:  # the scores of the first updates would flatten the rest
         axes.set_ylim(None, 1.5 * max(best))

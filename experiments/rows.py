@@ -7,7 +7,6 @@ import csv
 import io
 import json
 from dataclasses import asdict, dataclass, fields, replace
-from itertools import groupby
 
 import numpy as np
 
@@ -187,10 +186,10 @@ def notes(rows):
         versions = ", ".join(f"{name} {version}" for name, version in run.versions.items() if version)
         return f"`{run.command}`; seed {run.seed}; {versions}."
 
-    ways = [
-        (way, ", ".join(run.system for run in group)) for way, group in groupby(sorted(runs, key=made), made)
-    ]
-    said += [way if len(ways) == 1 else f"{names}: {way}" for way, names in ways]
+    ways = {}
+    for run in runs:
+        ways.setdefault(made(run), []).append(run.system)
+    said += [way if len(ways) == 1 else f"{', '.join(names)}: {way}" for way, names in ways.items()]
     return "\n\n".join(said)
 
 

@@ -50,6 +50,8 @@ def make_parser():
         help="by default bernoulli or gaussian_shared, as the data are",
     )
     add("--generative-p-keep", type=p_keep, default=0.9, help="a number or 'learned' (vrae, vosp, fdrnn)")
+    add("--input-p-keep", type=p_keep, help="of the observations (fdrnn); as above if not given")
+    add("--recurrent-p-keep", type=p_keep, help="of the states (fdrnn); as above if not given")
 
     group = parser.add_argument_group("variational models (vrae, vosp)")
     add = group.add_argument
@@ -123,6 +125,7 @@ def make_config(options, dataset):
         names.append("n_emission_hiddens")
     if options.model == "fdrnn":
         arguments["p_keep"] = options.generative_p_keep
+        names += ["input_p_keep", "recurrent_p_keep"]
     arguments |= {name: getattr(options, name) for name in names}
     return {
         "model": options.model,

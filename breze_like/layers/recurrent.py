@@ -142,19 +142,31 @@ class FastDropoutRecurrent(Layer):
     parameters, name, n_in, n_hidden
         As for `Recurrent`.
     p_keep : float or "learned"
-        Probability to keep an input, and probability to keep a unit of the state; if learned, each on its
-        own.
+        Probability to keep an input.
     transfer : object with `moments`, by default `Tanh()`
     initial_variance : float
         Variance of the initial state.
+    recurrent_p_keep : float or "learned", optional
+        Probability to keep a unit of the state; by default `p_keep`, though learned on its own.
     """
 
     directions = ("forward",)
 
-    def __init__(self, parameters, name, n_in, n_hidden, p_keep, transfer=None, initial_variance=0.0):
+    def __init__(
+        self,
+        parameters,
+        name,
+        n_in,
+        n_hidden,
+        p_keep,
+        transfer=None,
+        initial_variance=0.0,
+        recurrent_p_keep=None,
+    ):
         super().__init__(parameters, name)
         self.input = FastDropoutAffine(parameters, f"{name}/input", n_in, n_hidden, p_keep)
-        self.p_keep = keep_probability(parameters, f"{name}/p_keep", p_keep)
+        recurrent_p_keep = p_keep if recurrent_p_keep is None else recurrent_p_keep
+        self.p_keep = keep_probability(parameters, f"{name}/p_keep", recurrent_p_keep)
         self.chains = [
             FastDropoutChain(
                 parameters,

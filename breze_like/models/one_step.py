@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from functools import cached_property
+from itertools import chain, repeat
 
 import numpy as np
 import pytensor.tensor as pt
@@ -216,20 +217,32 @@ class FDRNN(OneStepPredictor):
     n_visible, n_hiddens, emission, transfer, backend
         As for `OneStepPredictor`.
     p_keep : float or "learned"
-        Probability to keep a unit.
+        Probability to keep a unit in what the emission and the upper layers see of it.
+    input_p_keep, recurrent_p_keep : float or "learned", optional
+        Probability to keep an observation, and to keep a unit of the state in what it sees of itself a step
+        later; by default `p_keep`.
 
     References
     ----------
     Bayer et al. (2013), On fast dropout and its applicability to recurrent networks.
     """
 
-    def __init__(self, n_visible, n_hiddens=(200,), *, p_keep=0.9, **others):
+    def __init__(
+        self, n_visible, n_hiddens=(200,), *, p_keep=0.9, input_p_keep=None, recurrent_p_keep=None, **others
+    ):
         self.p_keep = p_keep
+        self.recurrent_p_keep = recurrent_p_keep if recurrent_p_keep is not None else p_keep
+        first = input_p_keep if input_p_keep is not None else p_keep
+        self._p_keeps = chain([first], repeat(p_keep))  # of what the layers see of the one below
         super().__init__(n_visible, n_hiddens, **others)
 
     def _make_layer(self, **name_and_sizes):
         return FastDropoutRecurrent(
-            self.parameters, **name_and_sizes, transfer=self.transfer, p_keep=self.p_keep
+            self.parameters,
+            **name_and_sizes,
+            p_keep=next(self._p_keeps),
+            recurrent_p_keep=self.recurrent_p_keep,
+            transfer=self.transfer,
         )
 
     def _signal(self, frames):

@@ -120,9 +120,9 @@ def test_markdown_says_what_made_it(rows):
 def test_markdown_tells_ways_apart():
     other = result(EXACT)
     other["config"] |= {"seed": 2, "command": ["train.py", "--out", "/somewhere/rnn"]}
-    rows = [*system_rows(dataset(), "rnn", other), *system_rows(dataset(), "fdrnn", result(EXACT))]
-    text = as_markdown(rows)
-    assert "\nrnn: `python -m experiments.train --out runs/rnn`; seed 2; numpy 2.0.\n" in text
+    made = {"rnn": other, "fdrnn": result(EXACT), "dots_rnn": other}
+    text = as_markdown([row for name, r in made.items() for row in system_rows(dataset(), name, r)])
+    assert "\nrnn, dots_rnn: `python -m experiments.train --out runs/rnn`; seed 2; numpy 2.0.\n" in text
     assert "\nfdrnn: `python -m experiments.table1 --seed 1`; seed 1; numpy 2.0.\n" in text
 
 

@@ -175,3 +175,18 @@ def test_deep_transition_and_deep_output_are_what_their_formulas_say(rng):
 def test_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         FDRNN(**arguments)
+
+
+def test_each_part_of_a_fast_dropout_network_has_its_p_keep():
+    model = FDRNN(N_VISIBLE, (3, 2), p_keep=0.6, input_p_keep=0.8, recurrent_p_keep=0.3)
+    first, second = model.network.layers
+    keeps = [
+        first.input.p_keep,
+        second.input.p_keep,
+        model.emission.output.p_keep,
+        first.p_keep,
+        second.p_keep,
+    ]
+    assert [keep.p_keep for keep in keeps] == [0.8, 0.6, 0.6, 0.3, 0.3]
+    same = FDRNN(N_VISIBLE, (3,), p_keep=0.6).network.layers[0]
+    assert same.input.p_keep.p_keep == same.p_keep.p_keep == 0.6
