@@ -109,29 +109,32 @@ class MarkovPosterior(ABC):
         return u * self.mask[:, :, None]
 
 
-class Diagonal(MarkovPosterior):
-    """z_t ~ N(m_t, v_t), independent over t."""
+class _FixedCoefficient(MarkovPosterior):
+    """With the same a at all steps."""
+
+    a = None
 
     def __init__(self, mean, variance, mask):
-        super().__init__(0.0, mean, variance, mask)
+        super().__init__(self.a, mean, variance, mask)
 
     @classmethod
     def from_recognition(cls, mean, variance, mask):
         return cls(mean, variance, mask)
+
+
+class Diagonal(_FixedCoefficient):
+    """z_t ~ N(m_t, v_t), independent over t."""
+
+    a = 0.0
 
     def accumulate(self, coefficient, u):
         return u
 
 
-class Increments(MarkovPosterior):
+class Increments(_FixedCoefficient):
     """z_t - z_{t-1} ~ N(m_t, v_t), independent over t."""
 
-    def __init__(self, mean, variance, mask):
-        super().__init__(1.0, mean, variance, mask)
-
-    @classmethod
-    def from_recognition(cls, mean, variance, mask):
-        return cls(mean, variance, mask)
+    a = 1.0
 
     def accumulate(self, coefficient, u):
         return pt.cumsum(u, axis=0)

@@ -107,23 +107,9 @@ class VOSP(VariationalModel):
         return Step(prediction[0], reconstruction[0], state[0][0], state[1][0], state)
 
     def sample(self, rng, n_steps, n_sequences, prefix=None):
-        """Draw sequences, or go on with given ones.
+        """Draw sequences, or go on with given ones; see `OneStepPredictor.sample`.
 
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-        n_steps, n_sequences : int
-        prefix : ndarray, shape (n_prefix, n_sequences, n_visible), optional
-            The frames before the first one that is drawn.
-
-        Returns
-        -------
-        ndarray, shape (n_steps, n_sequences, n_visible)
-
-        Raises
-        ------
-        ValueError
-            If a number is not positive, or the prefix has another shape.
+        The first latents follow the prior, or after a prefix, its approximate posterior.
         """
         shape = (n_sequences, self.n_visible)
         state = self._start(n_sequences)
