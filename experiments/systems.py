@@ -53,7 +53,7 @@ SYSTEMS = {
     "rnn_nade": System(
         "RNN-NADE", "rnn", {"n_hiddens": [100], "emission": "nade"}, 450, training=SLOW | COSINE
     ),
-    "vrae": System("VRAE", "vrae", {"n_hiddens": [200], "n_latent": 32}, 800, 450, COSINE),
+    "vrae": System("VRAE", "vrae", {"n_hiddens": [200], "n_latent": 32}, 700, 400, COSINE),
     "vosp": System(
         "VOSP",
         "vosp",
