@@ -83,7 +83,7 @@ def variational_bound(model, sequences, rng, n_draws=1):
 
     Parameters
     ----------
-    model : VRAE
+    model : VariationalModel
         Whatever objective it was trained on, the divergence here is the exact one.
     sequences : list of ndarray, shape (n_steps, n_visible)
     rng : numpy.random.Generator
@@ -113,11 +113,12 @@ def variational_bound(model, sequences, rng, n_draws=1):
 def importance_sampled_nll(model, sequences, rng, n_draws=50):
     """-log 1/S sum_s p(x, z_s) / q(z_s | x), for each sequence, with S draws z_s ~ q(z | x).
 
-    An upper bound of the negative log-likelihood in expectation, that falls towards it as S grows.
+    An upper bound of the negative log-likelihood in expectation, that falls towards it as S grows: the
+    importance weighted bound, which can also be trained on (see `models.objectives`).
 
     Parameters
     ----------
-    model : VRAE
+    model : VariationalModel
     sequences : list of ndarray, shape (n_steps, n_visible)
     rng : numpy.random.Generator
     n_draws : int
@@ -134,7 +135,8 @@ def importance_sampled_nll(model, sequences, rng, n_draws=50):
 
     References
     ----------
-    Rezende et al. (2014), Stochastic backpropagation, appendix.
+    Rezende et al. (2014), Stochastic backpropagation, appendix; Burda et al. (2016), Importance weighted
+    autoencoders.
     """
     _check_draws(n_draws)
     recognised = model.recognised.variables

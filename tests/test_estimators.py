@@ -64,8 +64,8 @@ class BestDiagonal(Diagonal):
 
 
 class LinearGaussian(VariationalModel):
-    def __init__(self, posterior, kl="exact", objective="bound"):
-        super().__init__(2, 1, posterior=posterior, kl=kl, objective=objective)
+    def __init__(self, posterior, **choices):
+        super().__init__(2, 1, posterior=posterior, **choices)
 
     def _make_networks(self, *_):
         self.emission = SimpleNamespace(binary=False)
@@ -249,6 +249,18 @@ def test_the_importance_weighted_objective_has_a_gradient_where_weights_are_tiny
     loss, by_noise = function(x, np.ones((len(x), 1)), drawn, 1.0)
     assert loss > 1e5
     assert np.isfinite(by_noise).all() and by_noise.any()
+
+
+@pytest.mark.parametrize("nats", [1e-3, 10.0])
+def test_free_bits(nats, sequences, rng):
+    """Below that, the divergence of a latent, averaged over the steps of all sequences, counts as that."""
+    model = LinearGaussian(BestDiagonal, free_bits=nats)
+    x, mask = pad(sequences)
+    noise = rng.standard_normal((len(x), len(sequences), 1))
+    names = ["loss", "kl", "emission/log_prob"]
+    loss, kl, log_prob = model.function(model.training_inputs, names)(x, mask, noise, 0.3)
+    assert 1e-3 < kl.sum() / 16 < 10
+    assert loss == pytest.approx(0.3 * max(kl.sum() / 16, nats) - log_prob.sum() / 16, rel=1e-12)
 
 
 def test_the_expected_importance_weighted_objective_is_the_importance_sampled_score(weighted, sequences):

@@ -10,7 +10,7 @@ from breze_like.data import pad
 from breze_like.distributions import GaussianProcess
 from breze_like.distributions.processes import previous
 from breze_like.models import VOSP, recognition
-from breze_like.models.emissions import BernoulliEmission
+from breze_like.models.emissions import BernoulliEmission, NADEEmission
 from breze_like.moments import WangManningSigmoid
 
 INPUTS = ["observations", "mask", "noise", "kl_weight"]
@@ -156,6 +156,20 @@ def test_frequencies_of_samples_are_the_likelihoods(model, rng):
     draws = model.sample(rng, 2, 10_000).transpose(1, 0, 2).reshape(-1, 6)
     frequencies = np.bincount(draws.astype(int) @ 2 ** np.arange(6)[::-1], minlength=64) / 10_000
     assert (np.abs(frequencies - p) < 6 * np.sqrt(np.multiply(p, 2) / 10_000)).all()
+
+
+def test_a_rich_emission_sees_latents_and_past(rng):
+    """NADE: probabilities of all frames sum to one, and depend on both."""
+    model = VOSP(3, 2, (2,), (3,), emission=partial(NADEEmission, n_hidden=2))
+    model.parameters.data[...] = rng.standard_normal(model.parameters.size)
+    log_prob = model.function(["latents", "observations", "mask"], "emission/log_prob")
+    frames = np.array(list(product([0.0, 1.0], repeat=3)))
+    probabilities = []
+    for z, past in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0)):
+        x = np.stack([np.full((8, 3), past), frames])
+        probabilities.append(np.exp(log_prob(np.full((2, 8, 2), z), x, np.ones((2, 8)))[1]))
+    np.testing.assert_allclose(np.sum(probabilities, axis=1), 1, rtol=1e-10)
+    assert (np.abs(np.diff(probabilities, axis=0)) > 1e-6).all()
 
 
 def test_steps_need_a_prior_that_is_a_markov_process():
