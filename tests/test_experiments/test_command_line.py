@@ -7,7 +7,7 @@ from experiments import command_line
 
 
 def ending(main, *how):
-    with pytensor.config.change_flags(), pytest.raises(SystemExit) as ended:
+    with pytensor.config.change_flags(floatX="float32"), pytest.raises(SystemExit) as ended:
         command_line.run(main, *how)
     return ended.value.code
 
