@@ -48,11 +48,12 @@ def describe_run(run, split):
 
 def rows(result):
     """Name and both averages of each score of a result; the published objective is none."""
+    meanings = MEANINGS | {"importance_sampled": f"importance sampled, {result['n_samples']} draws"}
     for name, averages in result["scores"].items():
         if name == "objective" and bounds_nothing(result["config"]):
             continue
         sign = "<" if name in BOUNDS else ""
-        yield MEANINGS[name], f"{sign}{averages['per_step']:.3f}", f"{sign}{averages['per_sequence']:.3f}"
+        yield meanings[name], f"{sign}{averages['per_step']:.3f}", f"{sign}{averages['per_sequence']:.3f}"
 
 
 def published(result):
@@ -91,8 +92,7 @@ def as_markdown(result):
             f"`{portable(config['command'])}`",
             "",
             f"Seed {config['seed']}; {last['epoch']} epochs, {last['update']} updates in "
-            f"{last['seconds'] / 60:.0f} minutes; "
-            f"importance sampling with {result['n_samples']} draws; data "
+            f"{last['seconds'] / 60:.1f} minutes; data "
             f"{'verified by digest' if config['data']['verified'] else 'not verified'}; "
             + ", ".join(f"{name} {version}" for name, version in config["versions"].items())
             + ".",
