@@ -176,8 +176,11 @@ def _split_values(arrays, split):
         raise ValueError(f"{split} must have lengths and either notes or values, got {found}")
     values = arrays.get("notes", arrays.get("values"))
     lengths = arrays["lengths"]
-    if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 1).any():
-        raise ValueError(f"{split} lengths must be a list of positive integers")
+    if lengths.ndim != 1 or lengths.dtype.kind not in "iu":
+        got = f"{lengths.dtype} of shape {lengths.shape}"
+        raise ValueError(f"{split} lengths must be a list of positive integers, got {got}")
+    if (lengths < 1).any():
+        raise ValueError(f"{split} lengths must be a list of positive integers, got {lengths.min()}")
     if values.ndim != 2 or len(values) != lengths.sum():
         raise ValueError(
             f"{split} must have the {lengths.sum()} steps of its lengths, got shape {values.shape}"

@@ -201,15 +201,15 @@ class TestReadRejects:
             ),
             (
                 {"notes": np.zeros((2, 88)), "lengths": [2, 0]},
-                "valid lengths must be a list of positive integers",
+                "valid lengths must be a list of positive integers, got 0",
             ),
             (
                 {"notes": np.zeros((2, 88)), "lengths": [2.0]},
-                "valid lengths must be a list of positive integers",
+                "valid lengths must be a list of positive integers, got float64 of shape (1,)",
             ),
             (
                 {"notes": np.zeros((2, 88)), "lengths": [[2]]},
-                "valid lengths must be a list of positive integers",
+                "valid lengths must be a list of positive integers, got int64 of shape (1, 1)",
             ),
             (
                 {"notes": np.zeros((0, 88)), "lengths": np.zeros(0, int)},
