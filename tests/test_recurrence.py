@@ -81,8 +81,8 @@ def assert_all_close(actual, expected):
 @pytest.mark.parametrize(
     ("transfer", "reverse"),
     [
-        ("tanh_wang_manning", False),
         ("tanh_wang_manning", True),
+        pytest.param("tanh_wang_manning", False, marks=pytest.mark.slow),
         *[
             pytest.param(name, i % 2 == 0, marks=pytest.mark.slow)
             for i, name in enumerate(sorted(set(TRANSFERS) - {"tanh_wang_manning"}))
@@ -168,7 +168,7 @@ def test_recurrence_and_its_gradient_are_those_of_a_plain_scan(reverse, rng):
         assert_all_close(results[:4], results[4:])
 
 
-@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("reverse", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_deep_transition_recurrence_and_its_gradient_are_those_of_a_plain_scan(reverse, rng):
     inputs = [pt.tensor3(), pt.matrix(), pt.matrix(), pt.matrix(), pt.vector(), pt.matrix()]
     real, order, weight = pt.tensor(dtype="bool", shape=(None, None, 1)), pt.lvector(), pt.tensor3()

@@ -106,7 +106,7 @@ def deep():
     return model
 
 
-@pytest.mark.parametrize("kind", ["model", "deep"])
+@pytest.mark.parametrize("kind", [pytest.param("model", marks=pytest.mark.slow), "deep"])
 def test_online_is_batch_frame_by_frame(kind, request, rng):
     model = request.getfixturevalue(kind)
     x = rng.integers(0, 2, (6, 2, 3)).astype(float)

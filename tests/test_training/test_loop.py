@@ -419,8 +419,8 @@ class TestProcesses:
         np.testing.assert_array_equal(model.parameters.data, expected)
         assert without_seconds(Run(folder).read_log()) == without_seconds(history.entries)
 
-    def test_killed_three_times(self, start, tmp_path, model):
-        self.check_killed(start, tmp_path / "run", model, 3, 0.002)
+    def test_killed_twice(self, start, tmp_path, model):
+        self.check_killed(start, tmp_path / "run", model, 2, 0.002)
 
     @pytest.mark.slow
     def test_killed_ten_times(self, start, tmp_path, model):
