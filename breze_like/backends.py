@@ -122,8 +122,9 @@ def _jax_mode():
 
             return super().jit_compile(traced)
 
-    # That rewrite makes u + previous(u) an update in place, from which XLA on a CPU computes a running sum.
-    exclude = ["local_add_of_sparse_write"]
+    # The first one makes u + previous(u) an update in place, from which XLA on a CPU computes a running sum.
+    # The second one is XLA's own work; in PyTensor it takes time, and warns where it fails.
+    exclude = ["local_add_of_sparse_write", "fusion"]
     return Mode(Linker(), RewriteDatabaseQuery(include=["fast_run", "jax"], exclude=exclude))
 
 
