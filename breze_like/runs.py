@@ -11,10 +11,8 @@ A file is replaced completely or not at all, whenever the process is killed.
 """
 
 import json
-import os
 import platform
 import subprocess
-from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
@@ -22,6 +20,7 @@ import h5py
 import numpy as np
 
 from breze_like import __version__
+from breze_like.files import replacing, sync
 
 FILES = ("config.json", "log.jsonl", "checkpoint.h5", "scores.json")
 FORMAT = "breze_like checkpoint 1"
@@ -81,7 +80,7 @@ class Run:
         """Add an evaluation, a dict, to the log."""
         with open(self._path("log.jsonl"), "ab") as stream:
             stream.write(_json(entry).encode() + b"\n")
-            _sync(stream)
+            sync(stream)
 
     def read_log(self):
         """All evaluations, a list of dicts.
@@ -105,7 +104,7 @@ class Run:
         if len(lines) < n_entries:
             path = self._path("log.jsonl")
             raise ValueError(f"{path} must have the {n_entries} entries of its checkpoint, got {len(lines)}")
-        with _replacing(self._path("log.jsonl")) as stream:
+        with replacing(self._path("log.jsonl")) as stream:
             stream.writelines(lines[:n_entries])
 
     @property
@@ -125,7 +124,7 @@ class Run:
         attributes : dict
             What JSON can hold, at most 60 kB of it.
         """
-        with _replacing(self._path("checkpoint.h5")) as stream:
+        with replacing(self._path("checkpoint.h5")) as stream:
             # The latest version of the format, and the arrays' fletcher32, are checksums: damage is noticed.
             with h5py.File(stream, "w", libver="latest") as file:
                 texts = {"attributes": _json(attributes), "shapes": _json(list(parameters.shapes.items()))}
@@ -253,29 +252,5 @@ def _plain(value):
 
 def _write_json(path, value):
     text = json.dumps(value, indent=2, allow_nan=False, default=_plain)
-    with _replacing(path) as stream:
+    with replacing(path) as stream:
         stream.write(text.encode() + b"\n")
-
-
-@contextmanager
-def _replacing(path):
-    """A binary stream, whose content takes the place of `path` once it is safely on the disk.
-
-    A temporary file that a killed process left is written over by the next one.
-    """
-    temporary = path.with_name(f".{path.name}.part")
-    with open(temporary, "w+b") as stream:
-        yield stream
-        _sync(stream)
-    os.replace(temporary, path)
-    if hasattr(os, "O_DIRECTORY"):  # the renaming itself; Windows can't open folders
-        folder = os.open(path.parent, os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def _sync(stream):
-    stream.flush()
-    os.fsync(stream.fileno())

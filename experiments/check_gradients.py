@@ -182,7 +182,7 @@ MODELS = {
         (3, 2, (3,)),
         {"posterior": "diagonal", "kl": "independent_increments"},
     ),
-    "model/vosp": (VOSP, (3, 2, (3, 2), (3, 2)), {}),
+    "model/vosp": (VOSP, (3, 2, (3, 2), (3, 2)), {"generative_p_keep": "learned"}),
     "model/vosp/diagonal": (VOSP, (3, 2, (3,), (3,)), DIAGONAL | {"generative_p_keep": 1.0}),
     "model/vosp/free_bits": (VOSP, (3, 2, (3,), (3,)), {"free_bits": 1.0}),
     "model/vosp/importance_weighted": (VOSP, (3, 2, (3,), (3,)), {"objective": "importance_weighted"}),

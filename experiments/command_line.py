@@ -1,7 +1,6 @@
-"""What all scripts do alike: single precision, whole files, one clear line for whatever goes wrong."""
+"""What all scripts do alike: single precision, and one clear line for whatever goes wrong."""
 
 import sys
-from contextlib import contextmanager
 
 import pytensor
 
@@ -21,12 +20,3 @@ def run(main, to_go_on="the same command with --resume goes on"):
         print(f"stopped; what is done is saved, {to_go_on}", file=sys.stderr)
         status = 130
     sys.exit(status)
-
-
-@contextmanager
-def replacing(path):
-    """The path of a temporary file, which takes the place of `path` once it is written without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
-    yield temporary
-    temporary.replace(path)

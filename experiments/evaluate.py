@@ -13,6 +13,7 @@ import shlex
 import time
 from pathlib import Path
 
+from breze_like.files import replacing
 from experiments import command_line
 from experiments.experiment import bounds_nothing, load, score
 
@@ -132,8 +133,9 @@ def main(arguments=None):
         results.append(evaluate(run, model, dataset, options.split, options.samples))
         print(json.dumps(results[-1]) if options.json else as_text(results[-1]), flush=True)
     if options.report:
-        with command_line.replacing(Path(options.report)) as path:
-            path.write_text("\n".join(as_markdown(r) for r in results))
+        Path(options.report).parent.mkdir(parents=True, exist_ok=True)
+        with replacing(options.report) as stream:
+            stream.write("\n".join(map(as_markdown, results)).encode())
     return 0
 
 

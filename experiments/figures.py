@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments import command_line
+from breze_like.files import replacing
 
 LOWEST_NOTE = 21  # MIDI number of the first of the 88 keys
 
@@ -86,5 +86,5 @@ def table(logs, dashed, roll=None, mean=None):
 
 def save(figure, path):
     """Write a figure whole or not at all."""
-    with command_line.replacing(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+    with replacing(path) as stream:
+        figure.savefig(stream, format=path.suffix[1:], dpi=120)

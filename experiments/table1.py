@@ -17,6 +17,7 @@ from pathlib import Path
 from breze_like import data
 from breze_like.backends import resolve
 from breze_like.data import chunk
+from breze_like.files import replacing
 from breze_like.initialize import Initialization
 from breze_like.runs import Run
 from breze_like.training import TrainingDiverged, TrainingSettings, is_finished, load_parameters
@@ -142,9 +143,10 @@ def save(dataset, rows, results, options):
     stem = "table1" if dataset.name == DEFAULT else f"table1_{dataset.name}"
     folders = [Path(folder) for folder in (options.out, options.results) if folder]
     for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
         for extension, write in FORMATS.items():
-            with command_line.replacing(folder / f"{stem}{extension}") as path:
-                path.write_text(write(rows))
+            with replacing(folder / f"{stem}{extension}") as stream:
+                stream.write(write(rows).encode())
     if results:
         figure = picture(dataset, results)
         for folder in folders:

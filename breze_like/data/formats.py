@@ -18,7 +18,6 @@ What users have:
 
 import itertools
 import json
-import os
 from pathlib import Path
 
 import h5py
@@ -30,6 +29,7 @@ from breze_like.data.dataset import SPLITS, Dataset
 from breze_like.data.decoding import decoding
 from breze_like.data.folders import read_folder
 from breze_like.data.pickles import load_notes
+from breze_like.files import replacing
 
 LOWEST_NOTE, HIGHEST_NOTE = 21, 108
 N_KEYS = HIGHEST_NOTE - LOWEST_NOTE + 1
@@ -191,8 +191,6 @@ def _split_values(arrays, split):
 def write_hdf5(path, dataset):
     """Write a data set in this project's own layout, completely or not at all.
 
-    It is written to a temporary file in the same folder, brought to the disk and then renamed.
-
     Parameters
     ----------
     path : str or path-like
@@ -204,17 +202,8 @@ def write_hdf5(path, dataset):
     OSError
         If the file cannot be written.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(temporary, "w+b") as stream:
-            with h5py.File(stream, "w") as file:
-                _write(file, dataset)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as stream, h5py.File(stream, "w") as file:
+        _write(file, dataset)
 
 
 def _write(file, dataset):

@@ -111,14 +111,17 @@ class VOSP(VariationalModel):
 
         The first latents follow the prior, or after a prefix, its approximate posterior.
         """
-        shape = (n_sequences, self.n_visible)
+        prefix = check_prefix(n_steps, n_sequences, self.n_visible, prefix)
         state = self._start(n_sequences)
-        for frames in check_prefix(n_steps, n_sequences, self.n_visible, prefix):
+        for frames in prefix:
             state = self.step(frames, state).state
         mean, variance, *states = state
         z, drawn = mean + np.sqrt(variance) * self.draw_noise(rng, 1, n_sequences), []
         for _ in range(n_steps):
-            noise = self.draw_noise(rng, 1, n_sequences), self.emission.draw_noise(rng, (1, *shape))
+            noise = (
+                self.draw_noise(rng, 1, n_sequences),
+                self.emission.draw_noise(rng, (1, *prefix.shape[1:])),
+            )
             frames, z, *states = self._draw(*noise, z, *states)
             drawn.append(frames)
         return np.concatenate(drawn)

@@ -1,4 +1,4 @@
-"""How scripts end, and files that are written whole or not at all."""
+"""How scripts end."""
 
 import pytensor
 import pytest
@@ -26,13 +26,3 @@ def test_bad_input_ends_with_one_line(capsys):
 
     assert ending(main) == 2
     assert capsys.readouterr().err == "error: two lines\n"
-
-
-def test_files_are_replaced_completely_or_not_at_all(tmp_path):
-    path = tmp_path / "folder" / "table.txt"
-    with command_line.replacing(path) as temporary:
-        temporary.write_text("one")
-    with pytest.raises(OSError), command_line.replacing(path) as temporary:
-        temporary.write_text("half of")
-        raise OSError("disk full")
-    assert path.read_text() == "one"

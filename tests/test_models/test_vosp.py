@@ -144,6 +144,8 @@ def test_samples(model):
     assert (continued != draws).any()
     with pytest.raises(ValueError, match=r"prefix must have shape \(n_prefix, 5, 3\), got \(2, 4, 3\)"):
         model.sample(np.random.default_rng(1), 4, 5, prefix[:, :4])
+    with pytest.raises(ValueError, match="n_sequences must be a positive integer .*, got 0"):
+        model.sample(np.random.default_rng(1), 4, 0)
 
 
 def test_frequencies_of_samples_are_the_likelihoods(model, rng):
