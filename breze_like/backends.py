@@ -78,28 +78,60 @@ def compile_function(inputs, outputs, backend="auto"):
     return pytensor.function(inputs, outputs, mode=backend.upper(), on_unused_input="ignore")
 
 
-class _JaxFunction:
-    """A function compiled by JAX in the precision that floatX had at that time.
+def traceable(inputs, outputs):
+    """The function that JAX compiles of a graph: pure, for `jax.jit`, `jax.vmap` and the like.
+
+    Parameters
+    ----------
+    inputs, outputs
+        As for `compile_function`.
+
+    Returns
+    -------
+    callable
+        Takes and returns JAX arrays: one, or a tuple of them. To be called in the context of `jax_precision`,
+        with floatX as it is now.
+    """
+    single = not isinstance(outputs, list | tuple)
+    traced = _jax_function(inputs, outputs).vm.jit_fn.__wrapped__
+    return (lambda *arrays: traced(*arrays)[0]) if single else traced
+
+
+def jax_precision():
+    """A function of nothing, which gives a context in which JAX has the precision that floatX has now.
 
     PyTensor switches JAX to the precision of floatX once, when it is imported; switching around each
     call lets models of both precisions live in one process.
     """
+    import jax
+
+    x64 = pytensor.config.floatX == "float64"
+    return lambda: jax.enable_x64(x64)
+
+
+class _JaxFunction:
+    """A function compiled by JAX in the precision that floatX had at that time."""
 
     def __init__(self, inputs, outputs):
-        import jax
-
-        _use_compilation_cache(jax)
-        self._precision = lambda x64=pytensor.config.floatX == "float64": jax.enable_x64(x64)
+        self._precision = jax_precision()
         self._single = not isinstance(outputs, list | tuple)
-        with self._precision(), warnings.catch_warnings():
-            # PyTensor's checks of broadcasting are left out; JAX has its own.
-            warnings.filterwarnings("ignore", "Skipping Assert", UserWarning)
-            self._function = pytensor.function(inputs, outputs, mode=_jax_mode(), on_unused_input="ignore")
+        self._function = _jax_function(inputs, outputs)
 
     def __call__(self, *arrays):
         with self._precision():
             results = self._function(*arrays)
         return np.asarray(results) if self._single else [np.asarray(r) for r in results]
+
+
+def _jax_function(inputs, outputs):
+    """PyTensor's function from JAX arrays to JAX arrays; JAX traces and compiles it when it is called."""
+    import jax
+
+    _use_compilation_cache(jax)
+    with jax_precision()(), warnings.catch_warnings():
+        # PyTensor's checks of broadcasting are left out; JAX has its own.
+        warnings.filterwarnings("ignore", "Skipping Assert", UserWarning)
+        return pytensor.function(inputs, outputs, mode=_jax_mode(), on_unused_input="ignore")
 
 
 @cache

@@ -4,7 +4,7 @@ import pytensor.tensor as pt
 import pytest
 
 from breze_like import backends
-from breze_like.backends import available, compile_function, resolve
+from breze_like.backends import available, compile_function, jax_precision, resolve, traceable
 
 
 def recurrent_loss():
@@ -144,3 +144,29 @@ def test_sums_of_neighbours(n_sequences):
     before = np.concatenate([np.zeros_like(x[:1]), x[:-1]])
     expected = (x + before - np.log(x + before)).sum(axis=-1)
     np.testing.assert_allclose(function(x, np.ones(x.shape[:2]))[0], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_traceable_functions_can_be_transformed(precision):
+    """Several weights at once, each with its own sequences: as one after another."""
+    jax = pytest.importorskip("jax")
+    with pytensor.config.change_flags(floatX=precision):
+        inputs, _, outputs = recurrent_loss()
+        one, context = traceable(inputs, outputs), jax_precision()
+    cases = [draw(n_steps) for n_steps in (5, 5, 5)]
+    cases = [(k * x, w / k) for k, (x, w) in enumerate(cases, 1)]
+    with context():
+        xs, ws = (np.stack(arrays).astype(precision) for arrays in zip(*cases, strict=True))
+        losses, by_x, by_w = jax.jit(jax.vmap(one))(xs, ws)
+    assert [r.dtype for r in (losses, by_x, by_w)] == [precision] * 3
+    tolerance = {"float32": 1e-5, "float64": 1e-12}[precision]
+    np.testing.assert_allclose(losses, [numpy_loss(x, w) for x, w in cases], rtol=tolerance)
+    single = compile_function(*recurrent_loss()[::2], "jax")
+    for i, (x, w) in enumerate(cases):
+        np.testing.assert_allclose(by_w[i], single(x, w)[2], rtol=tolerance, atol=tolerance)
+
+
+def test_traceable_function_of_a_single_output():
+    pytest.importorskip("jax")
+    x, y = pt.vector("x"), pt.vector("y")
+    assert traceable([y, x], x.sum())(np.zeros(2), np.ones(3)) == 3
