@@ -109,6 +109,16 @@ def jax_precision():
     return lambda: jax.enable_x64(x64)
 
 
+def accelerator():
+    """The GPU, or the like, that JAX computes on by default; None if that is a CPU, or JAX is not installed."""
+    if "jax" not in available():
+        return None
+    import jax
+
+    (device,) = jax.numpy.zeros(()).devices()
+    return None if device.platform == "cpu" else device
+
+
 class _JaxFunction:
     """A function compiled by JAX in the precision that floatX had at that time."""
 

@@ -4,7 +4,14 @@ import pytensor.tensor as pt
 import pytest
 
 from breze_like import backends
-from breze_like.backends import available, compile_function, jax_precision, resolve, traceable
+from breze_like.backends import (
+    accelerator,
+    available,
+    compile_function,
+    jax_precision,
+    resolve,
+    traceable,
+)
 
 
 def recurrent_loss():
@@ -66,6 +73,10 @@ class TestChoice:
             resolve(backend)
         with pytest.raises(ValueError, match="backend must be 'auto' or one of"):
             compile_function([], [], backend)
+
+
+    def test_a_cpu_is_no_accelerator(self, nothing_installed):
+        assert accelerator() is None
 
 
 class _WithoutCompiler:
@@ -170,3 +181,11 @@ def test_traceable_function_of_a_single_output():
     pytest.importorskip("jax")
     x, y = pt.vector("x"), pt.vector("y")
     assert traceable([y, x], x.sum())(np.zeros(2), np.ones(3)) == 3
+
+
+def test_the_accelerator_is_the_default_device_unless_that_is_a_cpu():
+    jax = pytest.importorskip("jax")
+    with jax.default_device(jax.devices("cpu")[0]):
+        assert accelerator() is None
+    default = jax.devices()[0]
+    assert accelerator() == (None if default.platform == "cpu" else default)
