@@ -110,7 +110,7 @@ def jax_precision():
 
 
 def accelerator():
-    """The GPU, or the like, that JAX computes on by default; None if that is a CPU, or JAX is not installed."""
+    """The GPU, or the like, that JAX computes on by default; None if that is a CPU, or there is no JAX."""
     if "jax" not in available():
         return None
     import jax

@@ -74,8 +74,7 @@ class TestChoice:
         with pytest.raises(ValueError, match="backend must be 'auto' or one of"):
             compile_function([], [], backend)
 
-
-    def test_a_cpu_is_no_accelerator(self, nothing_installed):
+    def test_without_jax_there_is_no_accelerator(self, nothing_installed):
         assert accelerator() is None
 
 
