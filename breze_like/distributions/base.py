@@ -24,6 +24,14 @@ class Distribution(ABC):
     def sample(self, noise):
         """A draw from noise as `draw_noise` makes it."""
 
+    @abstractmethod
+    def tempered(self, temperature):
+        """The distribution with density proportional to p(x)^(1 / temperature).
+
+        Below 1, it comes closer to the mode; above 1, it is wider. A class says so if its own is something
+        else.
+        """
+
     @staticmethod
     @abstractmethod
     def draw_noise(rng, shape):

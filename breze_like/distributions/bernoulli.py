@@ -39,6 +39,10 @@ class Bernoulli(Distribution):
         """1 where the noise is below the probability."""
         return pt.lt(noise, self.mean).astype(self.logits.dtype)
 
+    def tempered(self, temperature):
+        """With logits / temperature."""
+        return Bernoulli(self.logits / temperature)
+
     @staticmethod
     def draw_noise(rng, shape):
         """Noise uniform in [0, 1)."""

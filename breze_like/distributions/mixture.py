@@ -58,6 +58,11 @@ class NormalMixture(Distribution):
         reached = pt.ge(noise[..., -1, None], pt.cumsum(self.weights, axis=-1)[..., :-1])
         return self._component(reached.sum(axis=-1)).sample(noise[..., :-1])
 
+    def tempered(self, temperature):
+        """An approximation: the weights and the components are tempered, each by themselves."""
+        components = self.components.tempered(temperature)
+        return NormalMixture(self.logits / temperature, components.mean, components.variance)
+
     @staticmethod
     def draw_noise(rng, shape):
         """Standard normal noise with one more number at the end of each vector, uniform in [0, 1)."""

@@ -59,6 +59,11 @@ class NADE(Distribution):
         """Key by key, 1 where the noise is below the probability given the draws before it."""
         return self._key_by_key(lambda key, noise: key.sample(noise), noise)
 
+    def tempered(self, temperature):
+        """An approximation: each key's probability is tempered, given the keys before it."""
+        scaled = self.weights_out / temperature, self.visible_bias / temperature
+        return NADE(self.weights_in, *scaled, self.hidden_bias)
+
     @staticmethod
     def draw_noise(rng, shape):
         """Noise uniform in [0, 1), one number for each key."""

@@ -38,6 +38,10 @@ class DiagonalNormal(Distribution):
         """mean + sqrt(variance) noise."""
         return self.mean + pt.sqrt(self.variance) * noise
 
+    def tempered(self, temperature):
+        """With variance * temperature."""
+        return DiagonalNormal(self.mean, self.variance * temperature)
+
     @staticmethod
     def draw_noise(rng, shape):
         """Standard normal noise."""

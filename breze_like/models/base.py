@@ -155,6 +155,12 @@ def check_prefix(n_steps, n_sequences, n_visible, prefix):
     return np.asarray(prefix)
 
 
+def check_temperature(temperature):
+    """Raise a ValueError unless it is a positive, finite number."""
+    if not 0 < temperature < np.inf:
+        raise ValueError(f"temperature must be positive and finite, got {temperature!r}")
+
+
 def per_step(terms, mask):
     """Sum of the terms of all real steps over the number of real steps.
 

@@ -9,7 +9,14 @@ import pytensor.tensor as pt
 
 from breze_like.distributions.processes import previous
 from breze_like.layers import Affine, DeepTransition, FastDropoutRecurrent, Recurrent, Stack
-from breze_like.models.base import Model, check_positive_integers, check_prefix, choose, per_step
+from breze_like.models.base import (
+    Model,
+    check_positive_integers,
+    check_prefix,
+    check_temperature,
+    choose,
+    per_step,
+)
 from breze_like.models.emissions import EMISSIONS
 from breze_like.moments import TRANSFERS
 
@@ -27,9 +34,12 @@ class OneStepPredictor(Model, ABC):
 
     Attributes
     ----------
+    inputs
+        ``"observations"``, ``"mask"``, ``"emission_noise"``, as the emission draws it.
     expressions
-        ``"emission/mean"`` (n_steps, n_sequences, n_visible); ``"emission/log_prob"`` and ``"objective"``,
-        its negative, (n_steps, n_sequences), nats, 0 in the padding; ``"loss"`` (), nats per time step.
+        ``"emission/mean"``, ``"emission/sample"`` and ``"denoised"``, the mode of the prediction,
+        (n_steps, n_sequences, n_visible); ``"emission/log_prob"`` and ``"objective"``, its negative,
+        (n_steps, n_sequences), nats, 0 in the padding; ``"loss"`` (), nats per time step.
 
     Raises
     ------
@@ -61,11 +71,14 @@ class OneStepPredictor(Model, ABC):
         self.layers.append(self.emission)
 
         x, mask = self.inputs["observations"], self.inputs["mask"]
+        emission_noise = self.inputs["emission_noise"] = pt.tensor3("emission_noise")
         states = self.network.states(*self._signal(previous(x, mask)), mask=mask)
         y = self.emission(*self._features(*states[-1]))
         log_prob = mask * y.log_prob(x)
         self.expressions |= {
             "emission/mean": y.mean,
+            "emission/sample": y.sample(emission_noise),
+            "denoised": y.mode,
             "emission/log_prob": log_prob,
             "objective": -log_prob,
             "loss": per_step(-log_prob, mask),
@@ -93,7 +106,7 @@ class OneStepPredictor(Model, ABC):
         features = self._features(*(s[-1:] for s in states[-1]))
         return self.emission(*features), [tuple(s[-1] for s in layer) for layer in states]
 
-    def sample(self, rng, n_steps, n_sequences, prefix=None):
+    def sample(self, rng, n_steps, n_sequences, prefix=None, temperature=1.0):
         """Draw sequences, or go on with given ones.
 
         Parameters
@@ -102,6 +115,8 @@ class OneStepPredictor(Model, ABC):
         n_steps, n_sequences : int
         prefix : ndarray, shape (n_prefix, n_sequences, n_visible), optional
             The frames before the first one that is drawn.
+        temperature : float
+            Frames are drawn from the predictions as `Distribution.tempered` makes them.
 
         Returns
         -------
@@ -114,12 +129,13 @@ class OneStepPredictor(Model, ABC):
         """
         shape = (1, n_sequences, self.n_visible)
         prefix = check_prefix(n_steps, n_sequences, self.n_visible, prefix)
+        check_temperature(temperature)
         frames = np.concatenate([np.zeros(shape), prefix])
         start, step = self._sampler
         states = start(np.ones((1, n_sequences)))
         drawn = []
         for _ in range(n_steps):
-            frames, *states = step(frames, self.emission.draw_noise(rng, shape), *states)
+            frames, *states = step(frames, self.emission.draw_noise(rng, shape), temperature, *states)
             drawn.append(frames)
         return np.concatenate(drawn)
 
@@ -128,12 +144,12 @@ class OneStepPredictor(Model, ABC):
         """Compiled: the states to start from; and a step, to a draw of the next frame and the new states."""
         initial = self.network.initial(self.inputs["mask"])
         states = [tuple(h.type() for h in layer) for layer in initial]
-        frames, noise = pt.tensor3("frames"), pt.tensor3("emission_noise")
+        frames, noise, temperature = pt.tensor3("frames"), pt.tensor3("noise"), pt.scalar("temperature")
         distribution, new_states = self.predict(frames, states)
         start = self.function(["mask"], [h for layer in initial for h in layer])
         step = self.function(
-            [frames, noise, *(h for layer in states for h in layer)],
-            [distribution.sample(noise), *(h for layer in new_states for h in layer)],
+            [frames, noise, temperature, *(h for layer in states for h in layer)],
+            [distribution.tempered(temperature).sample(noise), *(h for layer in new_states for h in layer)],
         )
         return start, step
 

@@ -85,16 +85,17 @@ class VariationalModel(Model, ABC):
     Attributes
     ----------
     inputs
-        ``"observations"``, ``"mask"``, ``"noise"``, ``"kl_weight"`` (). The noise is (n_steps, n_draws *
-        n_sequences, n_latent): first a draw for each sequence, then another one for each, and so on.
+        ``"observations"``, ``"mask"``, ``"noise"``, ``"kl_weight"`` (), ``"emission_noise"``. The noise is
+        (n_steps, n_draws * n_sequences, n_latent): first a draw for each sequence, then another one for each,
+        and so on. That of the emission is as it draws it, for the same columns.
     expressions
         ``"recognition/mean"``, ``"recognition/variance"`` : moments of z_t under q
             (n_steps, n_sequences, n_latent)
         ``"latents"`` : draws from q
             (n_steps, n_draws * n_sequences, n_latent)
-        ``"emission/mean"`` : given these draws
+        ``"emission/mean"``, ``"emission/sample"`` : of p(x | z), given these draws
             (n_steps, n_draws * n_sequences, n_visible)
-        ``"reconstruction"`` : the same given the mode of q
+        ``"reconstruction"``, ``"denoised"`` : the mean and the mode of p(x | z), given the mode of q
             (n_steps, n_sequences, n_visible)
         ``"emission/log_prob"``, ``"latents/log_ratio"``, ``"log_weight"`` : log p(x_t | z),
             log p(z_t | ...) - log q(z_t | ..., x), and their sum, nats, 0 in the padding
@@ -212,6 +213,7 @@ class VariationalModel(Model, ABC):
         x, mask = self.inputs["observations"], self.inputs["mask"]
         noise = self.inputs["noise"] = pt.tensor3("noise")
         self.inputs["kl_weight"] = pt.scalar("kl_weight")
+        emission_noise = self.inputs["emission_noise"] = pt.tensor3("emission_noise")
         self.training_inputs = ("observations", "mask", "noise", "kl_weight")
 
         recognised = self.recognised = self.recognise(x, mask)
@@ -226,19 +228,22 @@ class VariationalModel(Model, ABC):
         given = _Columns(z, mask)
         y = self.generate(z, given.mask, *map(given, recognised.context))
         log_prob = given.mask * y.log_prob(given(x))
+        reconstructed = self.generate(q.mode, mask, *recognised.context)
         log_ratio = self.prior.log_prob(z, given.mask) - q_drawn.log_prob(z)
         self.expressions |= {
             "recognition/mean": q.mean,
             "recognition/variance": q.variance,
             "latents": z,
             "emission/mean": y.mean,
+            "emission/sample": y.sample(emission_noise),
             "emission/log_prob": log_prob,
             "latents/log_ratio": log_ratio,
             "log_weight": log_prob + log_ratio,
             "kl": kl,
             "objective_kl": objective_kl,
             "objective": objective_kl - self.over_draws(pt.mean, log_prob),
-            "reconstruction": self.generate(q.mode, mask, *recognised.context).mean,
+            "reconstruction": reconstructed.mean,
+            "denoised": reconstructed.mode,
         }
         self.expressions["loss"] = self.objective(self)
 

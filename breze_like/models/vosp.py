@@ -14,7 +14,7 @@ from breze_like.layers import (
     JoinedKeep,
     keep_probability,
 )
-from breze_like.models.base import check_positive_integers, check_prefix
+from breze_like.models.base import check_positive_integers, check_prefix, check_temperature
 from breze_like.models.variational import Recognised, VariationalModel
 from breze_like.moments import is_certain
 
@@ -28,6 +28,8 @@ class Step(NamedTuple):
         Mean of p(x_t | x_1, ..., x_{t-1}): ``"prediction"``.
     reconstruction : ndarray
         Mean of p(x_t | z_t, h_{t-1}) at the mode of q(z_t | x_1, ..., x_t): ``"reconstruction"``.
+    denoised : ndarray
+        Mode of the same: ``"denoised"``.
     mean, variance : ndarray
         Of z_t under q.
     state : list of ndarray
@@ -36,6 +38,7 @@ class Step(NamedTuple):
 
     prediction: np.ndarray
     reconstruction: np.ndarray
+    denoised: np.ndarray
     mean: np.ndarray
     variance: np.ndarray
     state: list
@@ -103,26 +106,31 @@ class VOSP(VariationalModel):
             What a batch of the whole sequences gives for their last step.
         """
         state = self._start(len(frames)) if state is None else state
-        prediction, reconstruction, *state = self._step(np.asarray(frames)[None], *state)
-        return Step(prediction[0], reconstruction[0], state[0][0], state[1][0], state)
+        prediction, reconstruction, denoised, *state = self._step(np.asarray(frames)[None], *state)
+        return Step(prediction[0], reconstruction[0], denoised[0], state[0][0], state[1][0], state)
 
-    def sample(self, rng, n_steps, n_sequences, prefix=None):
+    def sample(self, rng, n_steps, n_sequences, prefix=None, temperature=1.0):
         """Draw sequences, or go on with given ones; see `OneStepPredictor.sample`.
 
-        The first latents follow the prior, or after a prefix, its approximate posterior.
+        The latents follow the prior, whatever the temperature is; after a prefix, they go on from its
+        approximate posterior, for which the prior must be a Markov process.
         """
         prefix = check_prefix(n_steps, n_sequences, self.n_visible, prefix)
+        check_temperature(temperature)
         state = self._start(n_sequences)
         for frames in prefix:
             state = self.step(frames, state).state
         mean, variance, *states = state
-        z, drawn = mean + np.sqrt(variance) * self.draw_noise(rng, 1, n_sequences), []
-        for _ in range(n_steps):
-            noise = (
-                self.draw_noise(rng, 1, n_sequences),
-                self.emission.draw_noise(rng, (1, *prefix.shape[1:])),
-            )
-            frames, z, *states = self._draw(*noise, z, *states)
+        noise = self.draw_noise(rng, n_steps, n_sequences)
+        if len(prefix):
+            start = mean + np.sqrt(variance) * self.draw_noise(rng, 1, n_sequences)
+            latents = self._continue(noise, start)
+        else:
+            latents = self._draw_latents(noise)
+        drawn = []
+        for z in latents:
+            emission_noise = self.emission.draw_noise(rng, (1, *prefix.shape[1:]))
+            frames, *states = self._draw(z[None], emission_noise, temperature, *states)
             drawn.append(frames)
         return np.concatenate(drawn)
 
@@ -194,23 +202,41 @@ class VOSP(VariationalModel):
         )
         mean = q.coefficient * z_mean + q.offset
         variance = q.coefficient**2 * z_variance + q.innovation_variance
-        reconstruction = self._emit(mean, 0.0, *past).mean
+        y = self._emit(mean, 0.0, *past)
         return self.function(
             [frames, z_mean, z_variance, *past, *states],
-            [prediction, reconstruction, mean, variance, *self._context(*h), *new_states],
+            [prediction, y.mean, y.mode, mean, variance, *self._context(*h), *new_states],
         )
 
     @cached_property
-    def _draw(self):
-        self._check_prior()
-        noise, emission_noise, z = pt.tensor3("noise"), pt.tensor3("emission_noise"), pt.tensor3("z")
-        past, states = self._state_variables()
+    def _draw_latents(self):
+        """Compiled: sequences of latents under the prior, from noise."""
+        return self.function(["noise"], self.prior.sample(self.inputs["noise"]))
+
+    @cached_property
+    def _next_latents(self):
+        """Compiled: z_t given z_{t-1}, from noise."""
+        noise, z = pt.tensor3("noise"), pt.tensor3("z")
         mean, variance = self.prior.forecast(z, 0.0)
-        drawn = mean + pt.sqrt(variance) * noise
-        frames = self._emit(drawn, 0.0, *past).sample(emission_noise)
+        return self.function([noise, z], mean + pt.sqrt(variance) * noise)
+
+    def _continue(self, noise, z):
+        """Latents (n_steps, n_sequences, n_latent) that follow z under the prior."""
+        followers = []
+        for u in noise:
+            z = self._next_latents(u[None], z)
+            followers.append(z)
+        return np.concatenate(followers)
+
+    @cached_property
+    def _draw(self):
+        """Compiled: a step from latents to a draw of a frame, and to the new states."""
+        z, noise, temperature = pt.tensor3("z"), pt.tensor3("noise"), pt.scalar("temperature")
+        past, states = self._state_variables()
+        frames = self._emit(z, 0.0, *past).tempered(temperature).sample(noise)
         h, new_states = self._advance(frames, states)
         return self.function(
-            [noise, emission_noise, z, *past, *states], [frames, drawn, *self._context(*h), *new_states]
+            [z, noise, temperature, *past, *states], [frames, *self._context(*h), *new_states]
         )
 
     def _check_prior(self):

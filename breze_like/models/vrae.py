@@ -6,6 +6,7 @@ import numpy as np
 import pytensor.tensor as pt
 
 from breze_like.layers import FastDropoutBidirectional
+from breze_like.models.base import check_positive_integers, check_temperature
 from breze_like.models.variational import Recognised, VariationalModel
 
 
@@ -37,19 +38,35 @@ class VRAE(VariationalModel):
     def generate(self, latents, mask):
         return self.emission(*self.generative(latents, 0.0, mask=mask))
 
-    def sample(self, rng, n_steps, n_sequences):
+    def sample(self, rng, n_steps, n_sequences, temperature=1.0):
         """Draw sequences: latents from the prior, observations given them.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        n_steps, n_sequences : int
+        temperature : float
+            Observations are drawn from p(x | z) as `Distribution.tempered` makes it; latents from the prior
+            as it is.
 
         Returns
         -------
         ndarray, shape (n_steps, n_sequences, n_visible)
+
+        Raises
+        ------
+        ValueError
+            If a number is not positive.
         """
+        check_positive_integers(n_steps=n_steps, n_sequences=n_sequences)
+        check_temperature(temperature)
         noise = self.draw_noise(rng, n_steps, n_sequences)
         emission_noise = self.emission.draw_noise(rng, (n_steps, n_sequences, self.n_visible))
-        return self._sampler(noise, emission_noise, np.ones((n_steps, n_sequences)))
+        return self._sampler(noise, emission_noise, np.ones((n_steps, n_sequences)), temperature)
 
     @cached_property
     def _sampler(self):
-        noise, emission_noise, mask = self.inputs["noise"], pt.tensor3("emission_noise"), self.inputs["mask"]
-        drawn = self.generate(self.prior.sample(noise), mask).sample(emission_noise)
-        return self.function([noise, emission_noise, mask], drawn)
+        noise, emission_noise, mask = (self.inputs[name] for name in ("noise", "emission_noise", "mask"))
+        temperature = pt.scalar("temperature")
+        y = self.generate(self.prior.sample(noise), mask).tempered(temperature)
+        return self.function([noise, emission_noise, mask, temperature], y.sample(emission_noise))

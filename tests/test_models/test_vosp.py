@@ -110,7 +110,7 @@ def deep():
 def test_online_is_batch_frame_by_frame(kind, request, rng):
     model = request.getfixturevalue(kind)
     x = rng.integers(0, 2, (6, 2, 3)).astype(float)
-    names = ["prediction", "reconstruction", "recognition/mean", "recognition/variance"]
+    names = ["prediction", "reconstruction", "denoised", "recognition/mean", "recognition/variance"]
     batch = model.function(["observations", "mask"], names)(x, np.ones((6, 2)))
     step = None
     for t, frames in enumerate(x):

@@ -22,6 +22,7 @@ NAMES = [
     "latents",
     "emission/mean",
     "reconstruction",
+    "denoised",
     "kl",
     "objective_kl",
     "emission/log_prob",
@@ -58,8 +59,10 @@ def batch(rng):
 
 
 def test_expressions_have_the_documented_names_and_shapes(model, evaluate, batch):
-    assert set(NAMES) - {"gradient"} == set(model.expressions) - {"gradient"}
-    assert list(model.inputs) == INPUTS == list(model.training_inputs)
+    draws = {"emission/sample"}  # from noise of its own
+    assert set(NAMES) - {"gradient"} == set(model.expressions) - {"gradient"} - draws
+    assert list(model.inputs) == [*INPUTS, "emission_noise"]
+    assert list(model.training_inputs) == INPUTS
     shapes = {name: value.shape for name, value in evaluate(*batch).items()}
     latent, visible, terms = (3, 3, 2), (3, 3, 3), (3, 3)
     assert shapes == {
@@ -68,6 +71,7 @@ def test_expressions_have_the_documented_names_and_shapes(model, evaluate, batch
         "latents": latent,
         "emission/mean": visible,
         "reconstruction": visible,
+        "denoised": visible,
         "kl": terms,
         "objective_kl": terms,
         "latents/log_ratio": terms,
