@@ -1,0 +1,15 @@
+"""The systems that the benchmark compares, each with the same models, parameters, data and loss.
+
+A VRAE or a VOSP with one hidden layer in each network, of Wang & Manning's tanh; a posterior that is
+independent over time, a Wiener process as the prior, the exact divergence, Bernoulli emissions; keep
+probabilities are learned in the recognition network and 0.9 in the generative network.
+
+============  ==============================================================================================
+`library`     breze_like itself, through its public interface
+`direct_jax`  written directly in JAX, with `jax.lax.scan`, one `jax.jit` around loss and gradient
+`pytorch`     written directly in PyTorch, eager
+`products`    nothing but the matrix products that loss and gradient need, in NumPy: the limit of one core
+============  ==============================================================================================
+
+Each module has the functions `about`, `device_memory`, `loss_and_gradient` and `evaluation`.
+"""

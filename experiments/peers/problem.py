@@ -1,0 +1,99 @@
+"""What all systems compute: sizes, parameters by the library's names, observations, noise."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+MODELS = ("vrae", "vosp")
+N_VISIBLE = 88
+N_LATENT = 50
+
+# Keep probabilities of the generative network, and of the recognition network by their logits.
+P_KEEP = 0.9
+LOGIT = 2.0
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A training step: the loss of a minibatch without padding, and its gradient.
+
+    Parameters
+    ----------
+    model : "vrae" or "vosp"
+    n_hidden, batch_size, n_steps : int
+    dtype : str
+
+    Attributes
+    ----------
+    parameters : dict of str to ndarray
+    observations, noise : ndarray, shape (n_steps, batch_size, `N_VISIBLE`) and (..., `N_LATENT`)
+    """
+
+    model: str
+    n_hidden: int
+    batch_size: int
+    n_steps: int = 100
+    dtype: str = "float32"
+
+    @cached_property
+    def shapes(self):
+        """Shapes of the parameters, by name."""
+        n, directions = self.n_hidden, ["forward", "backward"] if self.model == "vrae" else ["forward"]
+        keeps = [
+            "recognition/hidden_0/input/p_keep",
+            "recognition/hidden_0/p_keep",
+            "recognition/output/p_keep",
+        ]
+        shapes = {f"{name}/logit": (1,) for name in keeps}
+        shapes |= _affine("recognition/hidden_0/input", N_VISIBLE, n)
+        shapes |= _chains("recognition/hidden_0", directions, n)
+        shapes |= _affine("recognition/output", n, N_LATENT)
+        if self.model == "vrae":
+            shapes |= _affine("generative/hidden_0/input", N_LATENT, n)
+            shapes |= _chains("generative/hidden_0", directions, n)
+        else:
+            shapes |= _affine("generative/hidden_0", N_LATENT + n, n)
+        return shapes | _affine("generative/emission/output", n, N_VISIBLE)
+
+    @cached_property
+    def parameters(self):
+        rng = np.random.default_rng(0)
+
+        def draw(name, shape):
+            if name.endswith("logit"):
+                return np.full(shape, LOGIT, self.dtype)
+            return (0.05 * rng.standard_normal(shape)).astype(self.dtype)
+
+        return {name: draw(name, shape) for name, shape in self.shapes.items()}
+
+    @cached_property
+    def observations(self):
+        drawn = np.random.default_rng(1).random((self.n_steps, self.batch_size, N_VISIBLE))
+        return (drawn < 0.05).astype(self.dtype)
+
+    @cached_property
+    def noise(self):
+        shape = (self.n_steps, self.batch_size, N_LATENT)
+        return np.random.default_rng(2).standard_normal(shape).astype(self.dtype)
+
+
+def padded_batches(lengths, **sizes):
+    """The problems of the batches in which the library evaluates sequences of such lengths."""
+    # Here, so that systems do not import the library, and grow by it, where they do without.
+    from breze_like.data import batches_by_length
+
+    sequences = [np.zeros((length, 1)) for length in lengths]
+    shapes = [mask.shape for _, _, mask in batches_by_length(sequences)]
+    return [Problem(**sizes, n_steps=n_steps, batch_size=n) for n_steps, n in shapes]
+
+
+def _affine(name, n_in, n_out):
+    return {f"{name}/weights": (n_in, n_out), f"{name}/bias": (n_out,)}
+
+
+def _chains(name, directions, n):
+    shapes = {}
+    for direction in directions:
+        shapes |= {f"{name}/{direction}/recurrent": (n, n), f"{name}/{direction}/initial_mean": (n,)}
+    return shapes
