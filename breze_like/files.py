@@ -1,7 +1,7 @@
 """Files that are written whole or not at all, whenever the process is killed."""
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 
@@ -33,6 +33,11 @@ def replacing(path):
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def writing(target):
+    """A context with a binary stream: `target` itself if it is one, else what is `replacing` that path."""
+    return nullcontext(target) if hasattr(target, "write") else replacing(target)
 
 
 def sync(stream):

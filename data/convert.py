@@ -22,6 +22,9 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("source", metavar="SOURCE", help="file or folder to read")
     parser.add_argument("out", metavar="OUT", help="file to write")
+    parser.add_argument(
+        "--steps-per-quarter", type=int, default=2, help="grid of MIDI files, 1, 2 or 4 (default: 2)"
+    )
     parser.add_argument("--name", help="name of the data set (default: from the source)")
     parser.add_argument("--origin", help="where the data come from")
     parser.add_argument("--licence", help="on which terms they may be used")
@@ -29,8 +32,9 @@ def main(arguments=None):
     given = {"name": options.name, "source": options.origin, "licence": options.licence}
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the verdict is printed below
-            dataset = load(options.source)
+            # The verdict is printed below.
+            warnings.filterwarnings("ignore", message=".* is not the published data set")
+            dataset = load(options.source, steps_per_quarter=options.steps_per_quarter)
             dataset = verify(replace(dataset, **{key: given[key] for key in given if given[key]}))
         write_hdf5(options.out, dataset)
     except (OSError, ValueError) as error:

@@ -1,30 +1,38 @@
-"""Read data sets from folders of NumPy's ``.npy`` files, each of them one sequence.
+"""Read data sets from folders of NumPy's ``.npy`` files or of MIDI files, each of them one sequence.
 
 A folder has either
 
 * the subfolders ``train``, ``valid`` and ``test`` with the files of each split, or
 * all files in itself; they are then divided at random, see :func:`divide`.
 
-A file is an array (n_steps, n_features). Integers and booleans are binary data, all 0 or 1; if one of the
-files has floating-point numbers, the data are real-valued. A split's sequences are in the order of the file
-names. Hidden files, and what is not called ``.npy``, are left alone.
+A ``.npy`` file is an array (n_steps, n_features). Integers and booleans are binary data, all 0 or 1; if one
+of the files has floating-point numbers, the data are real-valued. A MIDI file, ``.mid`` or ``.midi``, is a
+piano roll, see :mod:`breze_like.data.midi`. A split's sequences are in the order of the file names. Hidden
+files, and what is not called so, are left alone.
 """
+
+import warnings
 
 import numpy as np
 
 from breze_like.data.batches import check_sequence
 from breze_like.data.dataset import SPLITS, Dataset, is_integer
 from breze_like.data.decoding import decoding
+from breze_like.data.midi import read_midi, report
 
 SEED = 0
+MIDI_EXTENSIONS = (".mid", ".midi")
+EXTENSIONS = (".npy", *MIDI_EXTENSIONS)
 
 
-def read_folder(folder):
+def read_folder(folder, steps_per_quarter=2):
     """Read a data set; it is called what the folder is called.
 
     Parameters
     ----------
     folder : Path
+    steps_per_quarter : int
+        Grid of MIDI files.
 
     Returns
     -------
@@ -36,10 +44,16 @@ def read_folder(folder):
         If the folder can't be read.
     ValueError
         If a subfolder or files are missing, or a file is damaged, holds Python objects, or breaks a rule of
-        :func:`breze_like.data.check_sequences`. The message is one line and names the file.
+        :func:`breze_like.data.check_sequences`, or there are files of both kinds. The message is one line
+        and names the file.
+
+    Warns
+    -----
+    UserWarning
+        If notes of MIDI files are left out, with how many and why.
     """
     names = _names_by_split(folder)
-    arrays = {name: _read_array(folder, name) for split in SPLITS for name in names[split]}
+    arrays = _read_files(folder, [name for split in SPLITS for name in names[split]], steps_per_quarter)
     binary = all(map(is_integer, arrays.values()))
     n_features = None
     for name, array in arrays.items():
@@ -70,7 +84,7 @@ def divide(names):
         If there are fewer than 3.
     """
     if len(names) < 3:
-        rule = f"must have the subfolders {', '.join(SPLITS)}, or 3 .npy files at least"
+        rule = f"must have the subfolders {', '.join(SPLITS)}, or 3 .npy or .mid files at least"
         raise ValueError(f"{rule}, got {len(names)} files")
     # RandomState: its permutations are the same in all versions of NumPy.
     order = np.random.RandomState(SEED).permutation(len(names))  # noqa: NPY002
@@ -90,13 +104,26 @@ def _names_by_split(folder):
             raise ValueError(f"must have the subfolders {', '.join(SPLITS)}, got no {split}")
         names[split] = [f"{split}/{name}" for name in _names(folder / split)]
         if not names[split]:
-            raise ValueError(f"{split} must have .npy files, got none")
+            raise ValueError(f"{split} must have .npy or .mid files, got none")
     return names
 
 
 def _names(folder):
-    paths = (path for path in folder.iterdir() if path.suffix.lower() == ".npy")
+    paths = (path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS)
     return sorted(path.name for path in paths if not path.name.startswith("."))
+
+
+def _read_files(folder, names, steps_per_quarter):
+    """Arrays by name."""
+    midi_names = [name for name in names if name.lower().endswith(MIDI_EXTENSIONS)]
+    if not midi_names:
+        return {name: _read_array(folder, name) for name in names}
+    if len(midi_names) < len(names):
+        raise ValueError("must have .npy files or .mid files, got both")
+    rolls = {name: read_midi(folder / name, steps_per_quarter, name) for name in names}
+    if left_out := report(rolls.values()):
+        warnings.warn(f"{folder}: {left_out}", stacklevel=4)
+    return {name: roll.roll for name, roll in rolls.items()}
 
 
 def _read_array(folder, name):

@@ -13,7 +13,7 @@ What users have:
   - the attribute ``digest``, see :func:`breze_like.data.digest`;
 
   and the file's attributes ``name``, ``source`` and ``licence``;
-* folders of ``.npy`` files, one for each sequence, see :mod:`breze_like.data.folders`.
+* folders of ``.npy`` or MIDI files, one for each sequence, see :mod:`breze_like.data.folders`.
 """
 
 import itertools
@@ -29,18 +29,18 @@ from breze_like.data.dataset import SPLITS, Dataset
 from breze_like.data.decoding import decoding
 from breze_like.data.folders import read_folder
 from breze_like.data.pickles import load_notes
+from breze_like.data.rolls import HIGHEST_NOTE, LOWEST_NOTE, N_KEYS
 from breze_like.files import replacing
 
-LOWEST_NOTE, HIGHEST_NOTE = 21, 108
-N_KEYS = HIGHEST_NOTE - LOWEST_NOTE + 1
 
-
-def read(path):
+def read(path, steps_per_quarter=2):
     """Read a data set from a MATLAB, pickle, JSON or HDF5 file, which its content tells apart, or a folder.
 
     Parameters
     ----------
     path : str or path-like
+    steps_per_quarter : int
+        Grid of a folder's MIDI files: 1, 2 or 4.
 
     Returns
     -------
@@ -53,10 +53,15 @@ def read(path):
     ValueError
         If there is no such file or folder, or it is damaged or none of these kinds, or holds anything but
         what it should. The message is one line and names the file.
+
+    Warns
+    -----
+    UserWarning
+        If notes of MIDI files are left out, with how many and why.
     """
     path = Path(path)
     try:
-        return _reader(path)(path)
+        return read_folder(path, steps_per_quarter) if path.is_dir() else _reader(path)(path)
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from error
     except ValueError as error:
@@ -64,8 +69,6 @@ def read(path):
 
 
 def _reader(path):
-    if path.is_dir():
-        return read_folder
     with open(path, "rb") as file:
         start = file.read(64).lstrip()
     readers = {
@@ -79,7 +82,7 @@ def _reader(path):
     for magic, reader in readers.items():
         if start.startswith(magic):
             return reader
-    rule = "must be a MATLAB, HDF5, JSON or pickle file or a folder of .npy files"
+    rule = "must be a MATLAB, HDF5, JSON or pickle file or a folder of .npy or .mid files"
     raise ValueError(f"{rule}, got a file that begins with {start[:16]!r}")
 
 

@@ -57,7 +57,7 @@ FILE_NAMES = {
 EXTENSIONS = (".h5", ".hdf5", ".mat", ".pickle", ".pkl", ".json")
 
 
-def load(name, data_dir=None):
+def load(name, data_dir=None, steps_per_quarter=2):
     """Load a data set by its name, or from a file or folder.
 
     Parameters
@@ -65,11 +65,13 @@ def load(name, data_dir=None):
     name : str or path-like
         ``"chorales"``, which comes with the package; ``"jsb_chorales"``, ``"nottingham"``,
         ``"piano_midi"`` or ``"musedata"``; or the path of a file or folder that
-        :func:`breze_like.data.read` reads. A folder of ``.npy`` files without subfolders ``train``, ``valid``
-        and ``test`` is divided 60 / 20 / 20 at random, by the fixed seed 0: the same way each time.
+        :func:`breze_like.data.read` reads. A folder of ``.npy`` or MIDI files without subfolders ``train``,
+        ``valid`` and ``test`` is divided 60 / 20 / 20 at random, by the fixed seed 0: the same way each time.
     data_dir : str or path-like, optional
         The folder with the standard sets, in any of the formats and by any of the names that their
         sources give them; by default ``$BREZE_LIKE_DATA``.
+    steps_per_quarter : int
+        Grid of a folder's MIDI files: 1, 2 or 4.
 
     Returns
     -------
@@ -84,7 +86,7 @@ def load(name, data_dir=None):
     Warns
     -----
     UserWarning
-        If the content is not the published one.
+        If the content is not the published one, or notes of MIDI files are left out.
     """
     if name == EMBEDDED:
         return verify(read(_embedded_file()))
@@ -93,7 +95,7 @@ def load(name, data_dir=None):
     if not Path(name).exists():
         names = ", ".join(DIGESTS)
         raise ValueError(f"data set must be one of {names}, or a file or folder, got {str(name)!r}")
-    dataset = read(name)
+    dataset = read(name, steps_per_quarter)
     return verify(replace(dataset, name=standard_name(dataset.name) or dataset.name))
 
 

@@ -1,10 +1,11 @@
+import io
 import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from breze_like.data import DIGESTS, SPLITS, Dataset, load, read, write_hdf5
+from breze_like.data import DIGESTS, SPLITS, Dataset, load, read, write_hdf5, write_midi
 from breze_like.data.folders import divide
 
 
@@ -123,8 +124,67 @@ class TestFlatFolder:
     def test_too_few_files(self, n, save, folder):
         folder.mkdir()
         save({f"{i}.npy": ramp(3) for i in range(n)})
-        message = f"must have the subfolders train, valid, test, or 3 .npy files at least, got {n} files"
+        message = (
+            f"must have the subfolders train, valid, test, or 3 .npy or .mid files at least, got {n} files"
+        )
         assert message_of(folder) == message
+
+
+class TestMidi:
+    @pytest.fixture
+    def rolls(self, rng):
+        """Piano rolls on a grid of eighth notes, by file name, in three subfolders."""
+        names = ["train/b.mid", "train/a.MID", "valid/x.midi", "test/x.mid"]
+        return {name: (rng.random((n, 88)) < 0.1).astype(np.uint8) for n, name in enumerate(names, start=2)}
+
+    @pytest.fixture
+    def save_midi(self, save):
+        def save_midi(rolls):
+            contents = {name: io.BytesIO() for name in rolls}
+            for name, stream in contents.items():
+                write_midi(stream, rolls[name])
+            return save({name: stream.getvalue() for name, stream in contents.items()})
+
+        return save_midi
+
+    def test_subfolders(self, save_midi, rolls):
+        dataset = read(save_midi(rolls))
+        assert (dataset.name, dataset.binary, dataset.n_features) == ("mine", True, 88)
+        for roll, name in zip(dataset.train, ["a.MID", "b.mid"], strict=True):
+            np.testing.assert_array_equal(roll, rolls[f"train/{name}"])
+        np.testing.assert_array_equal(dataset.valid[0], rolls["valid/x.midi"])
+
+    def test_another_grid(self, save_midi, rolls):
+        folder = save_midi(rolls)
+        for grid in (2, 4):
+            dataset = load(folder, steps_per_quarter=grid)
+            np.testing.assert_array_equal(dataset.test[0], np.repeat(rolls["test/x.mid"], grid // 2, axis=0))
+
+    def test_a_flat_folder(self, save_midi):
+        folder = save_midi({f"{n:02}.mid": np.ones((n, 88)) for n in range(1, 11)})
+        assert [len(roll) for roll in read(folder).valid] == [5, 10]  # as the files of TestFlatFolder
+
+    def test_notes_that_are_left_out_are_reported(self, save_midi, rolls):
+        folder = save_midi(rolls)
+        track = b"\x00\x90\x14\x40\x60\x80\x14\x40\x00\xff\x2f\x00"  # key 20, for an eighth
+        header = b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\x00\xc0MTrk"
+        for name in ("train/c.mid", "test/y.mid"):
+            (folder / name).write_bytes(header + len(track).to_bytes(4) + track)
+        with pytest.warns(UserWarning, match="notes left out: 2 outside of the 88 keys$"):
+            assert read(folder).test[1].tolist() == [[0] * 88]
+
+    def test_damaged_files_are_named(self, save, save_midi, rolls):
+        save_midi(rolls)
+        assert message_of(save({"valid/x.midi": b""})) == "valid/x.midi: no readable MIDI file: EOFError: "
+
+    def test_files_without_a_step(self, save_midi, rolls):
+        message = "test/x.mid must have a step and a feature at least, got shape (0, 88)"
+        assert message_of(save_midi({**rolls, "test/x.mid": np.zeros((0, 88))})) == message
+
+    def test_both_kinds(self, save, save_midi, rolls):
+        save_midi(rolls)
+        message = "must have .npy files or .mid files, got both"
+        assert message_of(save({"train/c.npy": np.ones((2, 88), int)})) == message
 
 
 class TestRejects:
@@ -227,7 +287,7 @@ class TestRejects:
     def test_empty_subfolder(self, save, reals, folder):
         save(reals)
         (folder / "test/x.npy").unlink()
-        assert message_of(folder) == "test must have .npy files, got none"
+        assert message_of(folder) == "test must have .npy or .mid files, got none"
 
 
 class TestLoad:

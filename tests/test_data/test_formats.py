@@ -79,7 +79,7 @@ class TestReadRejects:
     def test_other_files(self, content, tmp_path):
         path = tmp_path / "mine.mat"
         path.write_bytes(content)
-        rule = "must be a MATLAB, HDF5, JSON or pickle file or a folder of .npy files"
+        rule = "must be a MATLAB, HDF5, JSON or pickle file or a folder of .npy or .mid files"
         assert message_of(path).startswith(f"{rule}, got a file that begins with ")
 
     @pytest.mark.parametrize("kind", KINDS)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from breze_like.data import DIGESTS, Dataset, read, write_hdf5
+from breze_like.data import DIGESTS, Dataset, read, write_hdf5, write_midi
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "data"
 
@@ -214,6 +214,16 @@ class TestConvert:
         assert self.run(write("x.json", notes), out, "--name", "mine", "--origin", "me") == 0
         assert "mine, nothing known to verify it with" in capsys.readouterr().out
         assert (read(out).name, read(out).source) == ("mine", "me")
+
+    @pytest.mark.parametrize("grid", [1, 2, 4])
+    def test_midi_files_on_a_grid(self, grid, splits, tmp_path, capsys):
+        for split, rolls in splits.items():
+            (tmp_path / "songs" / split).mkdir(parents=True)
+            for index, roll in enumerate(rolls):
+                write_midi(tmp_path / "songs" / split / f"{index}.mid", roll, grid)
+        assert self.run(tmp_path / "songs", tmp_path / "o.h5", "--steps-per-quarter", grid) == 0
+        assert "songs, nothing known to verify it with" in capsys.readouterr().out
+        assert read(tmp_path / "o.h5").digests == Dataset("songs", **splits).digests
 
     def test_other_content(self, write, notes, tmp_path, capsys):
         assert self.run(write("x.json", notes), tmp_path / "o.h5", "--name", "musedata") == 0

@@ -1,0 +1,218 @@
+"""Piano rolls from MIDI files and back, by mido.
+
+A key is on at a step if it sounds at the step's grid point, where
+
+* a note that begins or ends late, by less than a quarter of a step, is taken as in time;
+* a note that begins less than a quarter of a step before or after a grid point has that step, however short
+  it is;
+* a note that then sounds at no grid point is left out: on a coarse grid, what passes between two chords
+  belongs to neither.
+
+The roll ends where the longest track does, so that silence at the end is kept. A roll that was written is
+read as it was.
+"""
+
+import io
+import re
+from collections import Counter
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from breze_like.data.decoding import decoding
+from breze_like.data.rolls import (
+    HIGHEST_NOTE,
+    LOWEST_NOTE,
+    MAX_STEPS,
+    N_KEYS,
+    check_grid,
+    check_roll,
+    check_tempo,
+    strokes,
+)
+from breze_like.files import writing
+
+TICKS_PER_QUARTER = 480
+VELOCITY = 80
+PERCUSSION = 9  # the channel whose note numbers are instruments, not pitches
+
+# What a file may take, so that a damaged one takes neither all time nor all memory: mido reads half a
+# megabyte in a second, and numbers of any length.
+MAX_BYTES = 10_000_000
+MAX_NUMBER_BYTES = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class MidiRoll:
+    """The piano roll of a MIDI file.
+
+    Parameters
+    ----------
+    roll : ndarray, shape (n_steps, 88), uint8
+    n_notes : int
+        Of the file.
+    left_out : dict of str to int
+        For each reason to leave notes out, of how many it was true; without reasons that were true of none.
+    """
+
+    roll: np.ndarray
+    n_notes: int
+    left_out: dict
+
+
+def report(rolls):
+    """What was left out of some `MidiRoll`, in words; empty if that is nothing."""
+    left_out = sum((Counter(roll.left_out) for roll in rolls), Counter())
+    reasons = ", ".join(f"{n} {reason}" for reason, n in left_out.items())
+    n_notes = sum(roll.n_notes for roll in rolls)
+    return f"{left_out.total()} of {n_notes} notes left out: {reasons}" if left_out else ""
+
+
+def read_midi(path, steps_per_quarter=2, name=None):
+    """Read the piano roll of a MIDI file of type 0 or 1, all of its tracks and channels but percussion.
+
+    Parameters
+    ----------
+    path : str or path-like
+    steps_per_quarter : int
+        1, 2 or 4.
+    name : str, optional
+        What to call the file in error messages; by default its path.
+
+    Returns
+    -------
+    MidiRoll
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, or it is damaged, too large, or of another kind, or mido is missing. The
+        message is one line and names the file.
+    """
+    steps_per_quarter = check_grid(steps_per_quarter)
+    try:
+        with decoding("MIDI file"), open(path, "rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        return _read(content, steps_per_quarter)
+    except ValueError as error:
+        raise ValueError(f"{path if name is None else name}: {error}") from error
+
+
+def write_midi(target, roll, steps_per_quarter=2, tempo=120.0, instrument=0):
+    """Write a piano roll as a MIDI file; steps of a key that follow one another are one held note.
+
+    Parameters
+    ----------
+    target : str, path-like or binary stream
+        A file of this name is replaced, completely or not at all.
+    roll : array_like, shape (n_steps, 88)
+        Zeros and ones.
+    steps_per_quarter : int
+        1, 2 or 4.
+    tempo : float
+        Quarter notes a minute, 4 to 1000.
+    instrument : int
+        General MIDI program, 0 to 127: 0 is a piano, 19 a church organ, 48 strings, 52 a choir.
+
+    Raises
+    ------
+    ValueError
+        If an argument breaks one of these rules, or mido is missing.
+    """
+    mido, roll = _import_mido(), check_roll(roll)
+    if instrument not in range(128):
+        raise ValueError(f"instrument must be an integer from 0 to 127, got {instrument}")
+    now, ticks = 0, TICKS_PER_QUARTER // check_grid(steps_per_quarter)
+    track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(check_tempo(tempo)))])
+    track.append(mido.Message("program_change", program=instrument))
+    signs = strokes(roll)
+    for step, key in np.argwhere(signs).tolist():
+        kind = "note_on" if signs[step, key] > 0 else "note_off"
+        time, now = step * ticks - now, step * ticks
+        track.append(mido.Message(kind, note=key + LOWEST_NOTE, velocity=VELOCITY, time=time))
+    track.append(mido.MetaMessage("end_of_track", time=len(roll) * ticks - now))
+    with writing(target) as stream:
+        mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_QUARTER, tracks=[track]).save(file=stream)
+
+
+def _read(content, steps_per_quarter):
+    file = _parse(content)
+
+    def steps(ticks):
+        """The first step whose grid point is later, or less than a quarter of a step earlier."""
+        return (4 * ticks * steps_per_quarter - file.ticks_per_beat) // (4 * file.ticks_per_beat) + 1
+
+    n_steps = max(steps(sum(message.time for message in track)) for track in file.tracks)
+    if n_steps > MAX_STEPS:
+        raise ValueError(f"must have at most {MAX_STEPS} steps, it has more")
+    ended, n_unreleased = zip(*map(_notes, file.tracks), strict=True)
+    start, end, note, channel = np.array([*chain(*ended)], dtype=int).reshape(-1, 4).T
+    first, last = steps(start), steps(end)
+    struck = 4 * np.abs(first * file.ticks_per_beat - start * steps_per_quarter) < file.ticks_per_beat
+    last = np.where(struck, np.maximum(last, first + 1), last)
+    reasons = {
+        "of percussion": channel == PERCUSSION,
+        f"outside of the {N_KEYS} keys": (note < LOWEST_NOTE) | (note > HIGHEST_NOTE),
+        "between grid points": first >= last,
+    }
+    kept, left_out = np.ones(len(note), bool), {}
+    for reason, holds in reasons.items():
+        left_out[reason] = int((kept & holds).sum())
+        kept &= ~holds
+    left_out["never released"] = sum(n_unreleased)
+    roll = _roll(first[kept], last[kept], note[kept] - LOWEST_NOTE, n_steps)
+    n_notes = len(note) + left_out["never released"]
+    return MidiRoll(roll, n_notes, {reason: n for reason, n in left_out.items() if n})
+
+
+def _parse(content):
+    """A file of mido's, of one piece with its time in quarter notes."""
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"must be a MIDI file of at most {MAX_BYTES / 1e6:.0f} MB, it is larger")
+    mido = _import_mido()
+    with decoding("MIDI file"):
+        if re.search(rb"[\x80-\xff]{%d}" % MAX_NUMBER_BYTES, content):
+            raise ValueError(f"there is a number of more than {MAX_NUMBER_BYTES} bytes in it")
+        file = mido.MidiFile(file=io.BytesIO(content))
+    if file.type not in (0, 1) or not file.tracks:
+        raise ValueError(f"must be of type 0 or 1, with tracks, got {len(file.tracks)} of type {file.type}")
+    if file.ticks_per_beat < 1:
+        raise ValueError("must have its time in quarter notes, got a file in seconds")
+    return file
+
+
+def _notes(track):
+    """Start and end in ticks, note and channel of each note of a track, and how many were not released."""
+    now, sounding, notes = 0, {}, []
+    for message in track:
+        now += message.time
+        if message.type not in ("note_on", "note_off"):
+            continue
+        key = message.note, message.channel
+        if message.type == "note_on" and message.velocity:
+            sounding.setdefault(key, []).append(now)
+            continue
+        started = sounding.pop(key, [])
+        # One release ends all that sounds, but not what was struck in the same instant after something else.
+        ended = [start for start in started if start < now] or started
+        notes += [(start, now, *key) for start in ended]
+        if len(ended) < len(started):
+            sounding[key] = started[len(ended) :]
+    return notes, sum(map(len, sounding.values()))
+
+
+def _roll(first, last, keys, n_steps):
+    """Piano roll of notes that last from the step `first` up to, without it, the step `last`."""
+    starts_less_ends = np.zeros((last.max(initial=n_steps) + 1, N_KEYS), dtype=np.int32)
+    np.add.at(starts_less_ends, (first, keys), 1)
+    np.add.at(starts_less_ends, (last, keys), -1)
+    return (starts_less_ends.cumsum(axis=0)[:-1] > 0).astype(np.uint8)
+
+
+def _import_mido():
+    try:
+        import mido
+    except ImportError:
+        raise ValueError("MIDI files need the package mido, get it by: pip install mido") from None
+    return mido
