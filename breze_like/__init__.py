@@ -12,6 +12,7 @@ from breze_like.initialize import Initialization
 from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE
 from breze_like.parameters import ParameterSet
 from breze_like.runs import Run
+from breze_like.tasks import denoise, impute, impute_draws, outlier_scores, sample
 from breze_like.training import TrainingSettings, fit
 
 __all__ = [
@@ -25,9 +26,14 @@ __all__ = [
     "TrainingSettings",
     "VOSP",
     "VRAE",
+    "denoise",
     "fit",
     "importance_sampled_nll",
+    "impute",
+    "impute_draws",
     "negative_log_likelihood",
+    "outlier_scores",
+    "sample",
     "training_objective",
     "variational_bound",
 ]

@@ -144,7 +144,7 @@ def importance_sampled_nll(model, sequences, rng, n_draws=50):
     # The graph is cut there, so that the draws share one run of the recognition network.
     weigh = model.function([*recognised, "observations", "mask", "noise"], "log_weight")
     nats = np.empty(len(sequences))
-    for indices, observations, mask in batches_by_length(_checked(model, sequences)):
+    for indices, observations, mask in batches_by_length(check_observations(model, sequences)):
         known = (*recognise(observations, mask), observations, mask)
         log_sum = np.full(mask.shape[1], -np.inf)
         for _ in range(n_draws):
@@ -163,15 +163,16 @@ def _sums(model, sequences, rng=None):
     inputs = ["observations", "mask"] + (["noise"] if "noise" in model.inputs else [])
     function = model.function(inputs, names)
     sums = {name: np.empty(len(sequences)) for name in names}
-    for indices, observations, mask in batches_by_length(_checked(model, sequences)):
+    for indices, observations, mask in batches_by_length(check_observations(model, sequences)):
         noise = [model.draw_noise(rng, *mask.shape)] if "noise" in model.inputs else []
         for name, terms in zip(names, function(observations, mask, *noise), strict=True):
             sums[name][indices] = terms.sum(axis=0, dtype=float)[: len(indices)]
     return sums
 
 
-def _checked(model, sequences):
-    return check_sequences(sequences, model.n_visible, binary=model.emission.binary)
+def check_observations(model, sequences, name="sequences"):
+    """`check_sequences` of what a model emits."""
+    return check_sequences(sequences, model.n_visible, model.emission.binary, name)
 
 
 def _score(sequences, nats):

@@ -1,0 +1,166 @@
+"""Filling in what is missing."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from breze_like.estimators import check_observations
+from breze_like.models.base import check_positive_integers
+from breze_like.tasks.columns import Noise, over_batches, pad_columns, streams
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Several ways to complete each sequence.
+
+    Parameters
+    ----------
+    draws : list of ndarray, shape (n_draws, n_steps, n_visible)
+        One sequence from each chain.
+    expectation : list of ndarray, shape (n_steps, n_visible)
+        The emission's mean in the missing entries, given the latents of the last round, averaged over the
+        chains: for binary entries, their probability to be 1, with less noise than `mean` has.
+        Known entries are themselves.
+    """
+
+    draws: list
+    expectation: list
+
+    @property
+    def mean(self):
+        """Over the draws: a list of ndarray, shape (n_steps, n_visible)."""
+        return [d.mean(axis=0) for d in self.draws]
+
+    @property
+    def variance(self):
+        """Over the draws: how far they spread; 0 in known entries."""
+        return [d.var(axis=0) for d in self.draws]
+
+
+def impute(model, sequences, known, rng, n_rounds=20):
+    """Complete sequences by rounds of modes.
+
+    Missing entries start uniform in [0, 1]. In each round, they become those of `denoise`:
+
+        z^ = mode of q(z | x),   x^ = mode of p(x | z^),   missing entries of x <- those of x^
+
+    Parameters
+    ----------
+    model : Model
+        A one-step model takes modes of predictions: its missing entries follow from what comes before them
+        only, after as many rounds as there are steps with such entries.
+    sequences : list of ndarray, shape (n_steps, n_visible)
+        What stands in missing entries does not matter; it may be NaN.
+    known : list of ndarray of bool, shape (n_steps, n_visible)
+        False where an entry is missing.
+    rng : numpy.random.Generator
+    n_rounds : int
+
+    Returns
+    -------
+    list of ndarray, shape (n_steps, n_visible)
+        Known entries are those of the sequences, bit for bit.
+
+    Raises
+    ------
+    ValueError
+        If known entries are not of the kind that the model emits, a mask is not of booleans or of another
+        shape, or the number of rounds is not positive.
+
+    References
+    ----------
+    Bayer & Osendorfer (2014), section 4.3.
+    """
+    check_positive_integers(n_rounds=n_rounds)
+    denoised = model.function(["observations", "mask"], "denoised")
+    observed, checked = _check(model, sequences, known)
+    (modes,) = _rounds(lambda x, mask, _: [denoised(x, mask)], model, checked, known, rng, n_rounds, 1)
+    return [_complete(*each)[0] for each in zip(observed, known, modes, strict=True)]
+
+
+def impute_draws(model, sequences, known, rng, n_rounds=50, n_draws=20):
+    """Complete sequences by rounds of draws, several times.
+
+    As `impute`, but for
+
+        z^ ~ q(z | x),   x^ ~ p(x | z^)
+
+    in chains that are independent of one another. With the exact posterior for q, their limit is the
+    distribution of the missing entries given the known ones. Those of a one-step model are given what comes
+    before them only.
+
+    Parameters
+    ----------
+    model, sequences, known, rng, n_rounds
+        As for `impute`.
+    n_draws : int
+        Chains of each sequence.
+
+    Returns
+    -------
+    Draws
+
+    Raises
+    ------
+    ValueError
+        As `impute`, or if the number of draws is not positive.
+
+    References
+    ----------
+    Rezende et al. (2014), Stochastic backpropagation, appendix F.
+    """
+    check_positive_integers(n_rounds=n_rounds, n_draws=n_draws)
+    inputs = ["observations", "mask", *(["noise"] if "noise" in model.inputs else []), "emission_noise"]
+    draw = model.function(inputs, ["emission/sample", "emission/mean"])
+    observed, checked = _check(model, sequences, known)
+    drawn, means = _rounds(
+        lambda x, mask, noise: draw(x, mask, *noise.of(model)), model, checked, known, rng, n_rounds, n_draws
+    )
+    draws = [_complete(*each) for each in zip(observed, known, drawn, strict=True)]
+    means = [m.mean(axis=1) for m in means]
+    expectation = [np.where(k, x, m) for x, k, m in zip(checked, known, means, strict=True)]
+    return Draws(draws, expectation)
+
+
+def _rounds(make, model, checked, known, rng, n_rounds, n_draws):
+    """What the last round makes of the sequences: a list (n_steps, n_draws, n_visible) for each output.
+
+    The first of the outputs of `make`, a function of observations, mask and `Noise`, is what the missing
+    entries become.
+    """
+    rngs = streams(rng, len(checked))
+
+    def run(indices, x, mask):
+        noise = Noise([rngs[i] for i in indices], mask, n_draws)
+        missing = np.tile(pad_columns([~known[i] for i in indices], mask) > 0, (1, n_draws, 1))
+        x, mask = np.tile(x, (1, n_draws, 1)), np.tile(mask, (1, n_draws))
+        outputs = [noise(lambda rng, n_steps: rng.random((n_steps, model.n_visible)))]
+        for _ in range(n_rounds):
+            x = np.where(missing, outputs[0], x)
+            outputs = make(x, mask, noise)
+        return [o.reshape(len(o), n_draws, -1, o.shape[2]).swapaxes(1, 2) for o in outputs]
+
+    return over_batches(run, checked, n_draws)
+
+
+def _complete(sequence, known, made):
+    """The sequence with missing entries as they were made (n_steps, n_draws, n_visible), draws first."""
+    return np.where(known, sequence, made.swapaxes(0, 1).astype(sequence.dtype))
+
+
+def _check(model, sequences, known):
+    """The sequences with 0 where an entry is missing, in their own precision and as the model takes them."""
+    if len(known) != len(sequences):
+        raise ValueError(f"known must be as many as the {len(sequences)} sequences, got {len(known)}")
+    observed = []
+    for i, (sequence, k) in enumerate(zip(sequences, known, strict=True)):
+        shape = np.shape(sequence)
+        if np.shape(k) != shape or np.asarray(k).dtype != bool:
+            got = f"{np.asarray(k).dtype} of shape {np.shape(k)}"
+            raise ValueError(f"known[{i}] must be bool of the sequence's shape {shape}, got {got}")
+        observed.append(np.where(k, sequence, np.zeros((), np.asarray(sequence).dtype)))
+    checked = check_observations(model, observed)
+    if model.emission.binary:
+        return observed, checked
+    # What is filled in needs a type that has fractions.
+    return [o.astype(np.result_type(o, c)) for o, c in zip(observed, checked, strict=True)], checked

@@ -1,0 +1,105 @@
+"""Finding what is improbable."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from breze_like.estimators import check_observations
+from breze_like.models.base import check_positive_integers, choose
+from breze_like.tasks.columns import Noise, over_batches, streams
+
+
+@dataclass(frozen=True)
+class OutlierScores:
+    """How improbable sequences are, in nats; higher is more so.
+
+    Parameters
+    ----------
+    steps : list of ndarray, shape (n_steps,)
+        Of each step; they add up to the score of the sequence.
+    """
+
+    steps: list
+
+    @property
+    def sequences(self):
+        """Nats per time step of each sequence: ndarray, shape (n_sequences,)."""
+        return np.array([nats.mean() for nats in self.steps])
+
+
+def outlier_scores(model, sequences, rng, n_draws=10, estimator="bound"):
+    """Score each step and each sequence by how improbable it is.
+
+    A model without latents has exact scores, -log p(x_t | x_1, ..., x_{t-1}). One with latents has
+
+    "bound" : KL_t(q || p) + E_q[-log p(x_t | z)], whose first term is that of z_t given the latents before.
+        What is odd in a step shows in both: latents far from those before, or observations that no latents
+        explain.
+    "importance_sampled" : the growth of -log 1/S sum_s w_s,t by the step t, with w_s,t the product over the
+        steps up to t of p(x_t, z_t | ...) / q(z_t | ...), at the draws z_s ~ q. Of a VOSP, it estimates
+        -log p(x_t | x_1, ..., x_{t-1}). The q of a VRAE has seen the future, so that only the sum over the
+        steps has a meaning of its own: -log p(x) of the sequence.
+
+    Their sums over a sequence are the scores of `variational_bound` and `importance_sampled_nll`.
+
+    Parameters
+    ----------
+    model : Model
+    sequences : list of ndarray, shape (n_steps, n_visible)
+    rng : numpy.random.Generator
+    n_draws : int
+        Draws of the latents.
+    estimator : "bound" or "importance_sampled"
+        Of a model with latents.
+
+    Returns
+    -------
+    OutlierScores
+
+    Raises
+    ------
+    ValueError
+        If the sequences are not of the kind that the model emits, the number of draws is not positive, or
+        the estimator is unknown.
+    """
+    check_positive_integers(n_draws=n_draws)
+    estimate = choose("estimator", estimator, ESTIMATORS)
+    checked = check_observations(model, sequences)
+    if "noise" not in model.inputs:
+        return OutlierScores(_exact(model, checked))
+    return OutlierScores(estimate(model, checked, streams(rng, len(checked)), n_draws))
+
+
+def _exact(model, sequences):
+    objective = model.function(["observations", "mask"], "objective")
+    return over_batches(lambda _, x, mask: [objective(x, mask)], sequences)[0]
+
+
+def _bound(model, sequences, rngs, n_draws):
+    function = model.function(["observations", "mask", "noise"], ["kl", "emission/log_prob"])
+
+    def score(indices, x, mask):
+        kl, log_prob = function(x, mask, Noise([rngs[i] for i in indices], mask, n_draws).latents(model))
+        return [kl - _draws(log_prob, n_draws).mean(axis=0)]
+
+    return over_batches(score, sequences, n_draws)[0]
+
+
+def _importance_sampled(model, sequences, rngs, n_draws):
+    function = model.function(["observations", "mask", "noise"], "log_weight")
+
+    def score(indices, x, mask):
+        log_weight = function(x, mask, Noise([rngs[i] for i in indices], mask, n_draws).latents(model))
+        cumulated = np.cumsum(_draws(log_weight, n_draws), axis=1, dtype=float)
+        log_mean = np.logaddexp.reduce(cumulated, axis=0) - np.log(n_draws)
+        return [-np.diff(log_mean, axis=0, prepend=0.0)]
+
+    return over_batches(score, sequences, n_draws)[0]
+
+
+def _draws(terms, n_draws):
+    """(n_steps, n_draws * n_columns) as (n_draws, n_steps, n_columns)."""
+    return terms.reshape(len(terms), n_draws, -1).swapaxes(0, 1)
+
+
+ESTIMATORS = {"bound": _bound, "importance_sampled": _importance_sampled}
