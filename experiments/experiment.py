@@ -79,6 +79,20 @@ def train(config, dataset, folder, resume=False, progress=True):
     return run, model
 
 
+def load_model(folder):
+    """A trained run without its data: `Run` and model.
+
+    Raises
+    ------
+    ValueError
+        If one of them is missing or damaged.
+    """
+    run = Run(folder)
+    model = make_model(run.config)
+    load_parameters(run, model)
+    return run, model
+
+
 def load(folder, data_dir=None):
     """A trained run: `Run`, model and `Dataset`.
 
@@ -87,9 +101,7 @@ def load(folder, data_dir=None):
     ValueError
         If one of them is missing or damaged, or the data are not those that the run was trained on.
     """
-    run = Run(folder)
-    model = make_model(run.config)
-    load_parameters(run, model)
+    run, model = load_model(folder)
     known = run.config["data"]
     dataset = data.load(known.get("file", known["name"]), data_dir)
     if dataset.digests != known["digests"]:

@@ -11,6 +11,7 @@ piano roll, see :mod:`breze_like.data.midi`. A split's sequences are in the orde
 files, and what is not called so, are left alone.
 """
 
+import os
 import warnings
 
 import numpy as np
@@ -23,6 +24,7 @@ from breze_like.data.midi import read_midi, report
 SEED = 0
 MIDI_EXTENSIONS = (".mid", ".midi")
 EXTENSIONS = (".npy", *MIDI_EXTENSIONS)
+MAX_BYTES = 2_000_000_000  # of an array, so that a wrong file does not take all memory
 
 
 def read_folder(folder, steps_per_quarter=2):
@@ -53,14 +55,47 @@ def read_folder(folder, steps_per_quarter=2):
         If notes of MIDI files are left out, with how many and why.
     """
     names = _names_by_split(folder)
-    arrays = _read_files(folder, [name for split in SPLITS for name in names[split]], steps_per_quarter)
-    binary = all(map(is_integer, arrays.values()))
-    n_features = None
-    for name, array in arrays.items():
-        arrays[name] = check_sequence(array, n_features, binary, name)
-        n_features = array.shape[1]
-    splits = {split: [arrays[name] for name in names[split]] for split in SPLITS}
+    sequences = read_files(folder, [name for split in SPLITS for name in names[split]], steps_per_quarter)
+    splits = {split: [sequences[name] for name in names[split]] for split in SPLITS}
     return Dataset(folder.resolve().name, **splits)
+
+
+def read_files(folder, names, steps_per_quarter=2):
+    """Read some files of a folder, all of one kind and with the same number of features.
+
+    Parameters
+    ----------
+    folder : Path
+    names : list of str
+        Relative to the folder.
+    steps_per_quarter : int
+        Grid of MIDI files.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n_steps, n_features)
+        By name; `uint8` if all data are binary.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `read_folder`.
+    """
+    midi_names = [name for name in names if name.lower().endswith(MIDI_EXTENSIONS)]
+    if not midi_names:
+        return _check({name: _read_array(folder, name) for name in names})
+    if len(midi_names) < len(names):
+        raise ValueError("must have .npy files or .mid files, got both")
+    rolls = {name: read_midi(folder / name, steps_per_quarter, name) for name in names}
+    if left_out := report(rolls.values()):
+        warnings.warn(f"{folder}: {left_out}", stacklevel=2)
+    return _check({name: roll.roll for name, roll in rolls.items()})
+
+
+def names_of_files(folder):
+    """Names of the sequences' files that lie in the folder itself, in order."""
+    paths = (path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS)
+    return sorted(path.name for path in paths if not path.name.startswith("."))
 
 
 def divide(names):
@@ -97,38 +132,32 @@ def divide(names):
 def _names_by_split(folder):
     """Names of each split's files, relative to the folder."""
     if not any((folder / split).is_dir() for split in SPLITS):
-        return divide(_names(folder))
+        return divide(names_of_files(folder))
     names = {}
     for split in SPLITS:
         if not (folder / split).is_dir():
             raise ValueError(f"must have the subfolders {', '.join(SPLITS)}, got no {split}")
-        names[split] = [f"{split}/{name}" for name in _names(folder / split)]
+        names[split] = [f"{split}/{name}" for name in names_of_files(folder / split)]
         if not names[split]:
             raise ValueError(f"{split} must have .npy or .mid files, got none")
     return names
 
 
-def _names(folder):
-    paths = (path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS)
-    return sorted(path.name for path in paths if not path.name.startswith("."))
-
-
-def _read_files(folder, names, steps_per_quarter):
-    """Arrays by name."""
-    midi_names = [name for name in names if name.lower().endswith(MIDI_EXTENSIONS)]
-    if not midi_names:
-        return {name: _read_array(folder, name) for name in names}
-    if len(midi_names) < len(names):
-        raise ValueError("must have .npy files or .mid files, got both")
-    rolls = {name: read_midi(folder / name, steps_per_quarter, name) for name in names}
-    if left_out := report(rolls.values()):
-        warnings.warn(f"{folder}: {left_out}", stacklevel=4)
-    return {name: roll.roll for name, roll in rolls.items()}
+def _check(arrays):
+    """The same arrays, by name, as sequences of one data type."""
+    binary = all(map(is_integer, arrays.values()))
+    n_features = None
+    for name, array in arrays.items():
+        arrays[name] = check_sequence(array, n_features, binary, name)
+        n_features = array.shape[1]
+    return arrays
 
 
 def _read_array(folder, name):
     # Not numpy.load, which takes archives of several arrays, too.
     with decoding(f"NumPy file {name}"), open(folder / name, "rb") as file:
+        if os.fstat(file.fileno()).st_size > MAX_BYTES:
+            raise ValueError(f"it is larger than {MAX_BYTES / 1e9:.0f} GB")
         array = np.lib.format.read_array(file, allow_pickle=False)
         if file.read(1):
             raise ValueError("there is more in it than one array")

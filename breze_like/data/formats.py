@@ -27,7 +27,7 @@ import scipy.io
 from breze_like.data.batches import check_sequences
 from breze_like.data.dataset import SPLITS, Dataset
 from breze_like.data.decoding import decoding
-from breze_like.data.folders import read_folder
+from breze_like.data.folders import MAX_BYTES, read_folder
 from breze_like.data.pickles import load_notes
 from breze_like.data.rolls import HIGHEST_NOTE, LOWEST_NOTE, N_KEYS
 from breze_like.files import replacing
@@ -154,7 +154,7 @@ def _read_hdf5(path):
     with decoding("HDF5 file"), h5py.File(path) as file:
         attributes = {key: _text(file.attrs.get(key, "")) for key in ("name", "source", "licence")}
         content = {
-            split: {key: file[split][key][()] for key in keys if key in file[split]}
+            split: {key: _array(file[split][key]) for key in keys if key in file[split]}
             for split in SPLITS
             if split in file
         }
@@ -163,6 +163,13 @@ def _read_hdf5(path):
     if all("notes" in arrays for arrays in content.values()):
         return _rolls(name, splits, **attributes)
     return Dataset(name, **splits, **attributes)
+
+
+def _array(stored):
+    """The array that a file says that it holds; compressed, a little file may hold a huge one."""
+    if stored.nbytes > MAX_BYTES:
+        raise ValueError(f"{stored.name} is larger than {MAX_BYTES / 1e9:.0f} GB")
+    return stored[()]
 
 
 def _text(value):

@@ -120,12 +120,10 @@ def write_midi(target, roll, steps_per_quarter=2, tempo=120.0, instrument=0):
     ValueError
         If an argument breaks one of these rules, or mido is missing.
     """
-    mido, roll = _import_mido(), check_roll(roll)
-    if instrument not in range(128):
-        raise ValueError(f"instrument must be an integer from 0 to 127, got {instrument}")
+    mido, roll = import_mido(), check_roll(roll)
     now, ticks = 0, TICKS_PER_QUARTER // check_grid(steps_per_quarter)
     track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(check_tempo(tempo)))])
-    track.append(mido.Message("program_change", program=instrument))
+    track.append(mido.Message("program_change", program=check_instrument(instrument)))
     signs = strokes(roll)
     for step, key in np.argwhere(signs).tolist():
         kind = "note_on" if signs[step, key] > 0 else "note_off"
@@ -170,7 +168,7 @@ def _parse(content):
     """A file of mido's, of one piece with its time in quarter notes."""
     if len(content) > MAX_BYTES:
         raise ValueError(f"must be a MIDI file of at most {MAX_BYTES / 1e6:.0f} MB, it is larger")
-    mido = _import_mido()
+    mido = import_mido()
     with decoding("MIDI file"):
         if re.search(rb"[\x80-\xff]{%d}" % MAX_NUMBER_BYTES, content):
             raise ValueError(f"there is a number of more than {MAX_NUMBER_BYTES} bytes in it")
@@ -210,7 +208,27 @@ def _roll(first, last, keys, n_steps):
     return (starts_less_ends.cumsum(axis=0)[:-1] > 0).astype(np.uint8)
 
 
-def _import_mido():
+def check_instrument(instrument):
+    """A General MIDI program.
+
+    Raises
+    ------
+    ValueError
+        If it is not an integer from 0 to 127.
+    """
+    if instrument not in range(128):
+        raise ValueError(f"instrument must be an integer from 0 to 127, got {instrument}")
+    return instrument
+
+
+def import_mido():
+    """The module.
+
+    Raises
+    ------
+    ValueError
+        If it is not installed, with how to get it.
+    """
     try:
         import mido
     except ImportError:

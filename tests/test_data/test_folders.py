@@ -275,6 +275,13 @@ class TestRejects:
             except ValueError as error:
                 assert str(error).startswith(f"{folder}: ") and "valid/x.npy" in str(error)
 
+    def test_huge_files_are_not_read(self, save, reals):
+        path = save(reals) / "test/x.npy"
+        with open(path, "ab") as file:
+            file.truncate(10**11)
+        message = "no readable NumPy file test/x.npy: ValueError: it is larger than 2 GB"
+        assert message_of(path.parents[1]) == message
+
     def test_a_folder_that_is_called_like_a_file(self, save, reals, folder):
         (folder / "test/y.npy").mkdir(parents=True)
         message = message_of(save(reals))

@@ -230,6 +230,15 @@ class TestReadRejects:
         message = "mine test[0] must be finite, got nan at step 0, feature 0"
         assert message_of(path) == message
 
+    def test_huge_arrays_are_not_read(self, tmp_path):
+        path = tmp_path / "mine.h5"
+        with h5py.File(path, "w") as file:
+            for split in SPLITS:
+                file[f"{split}/lengths"] = [10**9]
+                file[split].create_dataset("notes", (10**9, 88), np.uint8, chunks=True, compression=9)
+        message = "no readable HDF5 file: ValueError: /train/notes is larger than 2 GB"
+        assert message_of(path) == message
+
     def test_json_of_a_list(self, write):
         path = write("mine.json", {})
         path.write_text(json.dumps([1]))
