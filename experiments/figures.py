@@ -1,11 +1,15 @@
 """Pictures of runs."""
 
 import numpy as np
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from breze_like.files import replacing
 
 LOWEST_NOTE = 21  # MIDI number of the first of the 88 keys
+
+# Notes that are not in the truth, and those that are missing.
+WRONG, MISSING = "#d62728", "#1f77b4"
 
 
 def learning_curves(axes, logs, dashed=()):
@@ -43,6 +47,18 @@ def piano_roll(axes, roll, notes, title, **style):
     axes.set(title=title, ylim=notes, ylabel="MIDI note")
 
 
+def note_range(*rolls):
+    """The lowest and the highest MIDI number that is played in one of the rolls, and some more."""
+    played = LOWEST_NOTE + np.flatnonzero(sum(roll.any(axis=0) for roll in rolls))
+    return (played.min() - 5, played.max() + 5) if played.size else (None, None)
+
+
+def compared_roll(axes, roll, truth, notes, title):
+    """A roll: its notes are black where the truth has them, red where not, blue where they are missing."""
+    kinds = np.where(truth, 1, 2) * roll + 3 * (truth > roll)
+    piano_roll(axes, kinds, notes, title, cmap=ListedColormap(["white", "black", WRONG, MISSING]), vmax=3)
+
+
 def reconstruction(axes, roll, mean):
     """A roll, its reconstruction, and the difference of the two.
 
@@ -52,8 +68,7 @@ def reconstruction(axes, roll, mean):
     roll, mean : ndarray, shape (n_steps, n_features)
         The notes, and the probabilities of the reconstruction.
     """
-    played = LOWEST_NOTE + np.flatnonzero(roll.any(axis=0))
-    notes = (played.min() - 5, played.max() + 5) if played.size else (None, None)
+    notes = note_range(roll)
     piano_roll(axes[0], roll, notes, "a sequence of the test set")
     piano_roll(axes[1], mean, notes, "its reconstruction: mean of p(x | z) at the mode of q(z | x)")
     wrong, style = np.asarray(mean, float) - roll, {"cmap": "RdBu_r", "vmin": -1}

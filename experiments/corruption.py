@@ -1,0 +1,44 @@
+"""What the tasks are shown on: noise that is added to sequences, and frames that are taken out of them."""
+
+import numpy as np
+
+# Probability that a note is switched on, and the frames that are removed, in the paper's Figure 3.
+P_ON = 0.05
+N_REMOVED = 8
+
+# Deviation of the noise on real values, in units of the deviation of the sequence's own.
+NOISE_SCALE = 0.5
+
+
+def add_noise(sequence, rng):
+    """Switch on each note of a roll with probability `P_ON`; real values get normal noise.
+
+    Parameters
+    ----------
+    sequence : ndarray, shape (n_steps, n_features)
+        ``uint8`` if it is binary.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of the same shape and type
+    """
+    if sequence.dtype == np.uint8:
+        return sequence | (rng.random(sequence.shape) < P_ON)
+    deviation = NOISE_SCALE * sequence.std(axis=0)
+    return (sequence + deviation * rng.standard_normal(sequence.shape)).astype(sequence.dtype)
+
+
+def remove_frames(sequence):
+    """Take out `N_REMOVED` frames in a row from the middle, or a third of a sequence that is too short.
+
+    Returns
+    -------
+    known : ndarray of bool, shape (n_steps, n_features)
+        False where something is missing.
+    """
+    n_removed = min(N_REMOVED, -(-len(sequence) // 3))
+    first = (len(sequence) - n_removed) // 2
+    known = np.ones(sequence.shape, bool)
+    known[first : first + n_removed] = False
+    return known

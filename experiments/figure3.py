@@ -1,0 +1,149 @@
+"""Draw the paper's Figure 3, denoising and imputation, from a run.
+
+    python -m experiments.figure3
+    python -m experiments.figure3 --run runs/table1/chorales/vrae --out pictures
+
+Without --run, a small VRAE is trained first, in runs/figure3/DATASET; the same command goes on with it, and
+uses it once it is there. Each note of two songs is switched on with probability 0.05, and eight frames of
+another one are removed; what the model makes of them is compared with the songs: red notes are wrong, blue
+ones missing.
+"""
+
+import argparse
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from breze_like import data
+from breze_like.tasks import denoise, impute
+from experiments import command_line, figures
+from experiments.corruption import P_ON, add_noise, remove_frames
+from experiments.experiment import load, train
+from experiments.systems import SYSTEMS
+from experiments.table1 import find_run, make_config
+
+N_SONGS = 3
+
+# Steps that are shown.
+N_SHOWN = 64
+
+
+def find_or_train(dataset_name, data_dir, seed):
+    """A trained VRAE of the usual settings, and its data set."""
+    dataset = data.load(dataset_name, data_dir)
+    check_rolls(dataset)
+    folder = Path("runs") / "figure3" / dataset.name
+    run = find_run(folder, SYSTEMS["vrae"], dataset)
+    settings = SimpleNamespace(budget=1.0, seed=seed, backend="auto")
+    config = run.config if run else make_config(SYSTEMS["vrae"], dataset, dataset_name, settings)
+    _, model = train(config, dataset, folder, resume=True)
+    return model, dataset
+
+
+def check_rolls(dataset):
+    """Raise a ValueError if a data set can't be drawn: it is no piano rolls, or too few songs."""
+    if not dataset.binary:
+        raise ValueError(f"data set must be binary, as piano rolls are, {dataset.name} is real-valued")
+    if len(dataset.test) < N_SONGS:
+        raise ValueError(
+            f"data set must have at least {N_SONGS} test sequences, {dataset.name} has {len(dataset.test)}"
+        )
+
+
+def draw(model, songs, rng):
+    """The figure: all but the last of the songs are denoised, the last one is completed.
+
+    Parameters
+    ----------
+    model : Model
+    songs : list of ndarray, shape (n_steps, n_features)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Figure
+    """
+    figure = Figure(figsize=(11, 5.6), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=[len(songs) - 1, 1], wspace=0.03)
+    _draw_denoising(left, model, songs[:-1], rng)
+    _draw_imputation(right, model, songs[-1], rng)
+    return figure
+
+
+def _draw_denoising(figure, model, songs, rng):
+    noisy = [add_noise(song, rng) for song in songs]
+    denoised = denoise(model, noisy)
+    figure.suptitle("denoising")
+    columns = figure.subplots(3, len(songs), squeeze=False).T
+    for axes, rolls in zip(columns, zip(songs, noisy, denoised, strict=True), strict=True):
+        clean, noisy, denoised = (roll[:N_SHOWN] for roll in rolls)
+        notes = figures.note_range(clean)
+        figures.piano_roll(axes[0], clean, notes, "clean")
+        figures.compared_roll(axes[1], noisy, clean, notes, f"each note switched on with probability {P_ON}")
+        figures.compared_roll(axes[2], denoised, clean, notes, "denoised: red is wrong, blue missing")
+        _tidy(axes)
+    for axes in columns[1:].flat:
+        axes.set_ylabel(None)
+
+
+def _draw_imputation(figure, model, song, rng):
+    song = song[:N_SHOWN]
+    known = remove_frames(song)
+    (recovered,) = impute(model, [song], [known], rng)
+    notes = figures.note_range(song, recovered)
+    missing = np.flatnonzero(~known.all(axis=1))
+    figure.suptitle("imputation")
+    axes = figure.subplots(4, 1)
+    figures.piano_roll(axes[0], song, notes, "original")
+    figures.piano_roll(axes[1], song * known, notes, f"{len(missing)} time steps removed")
+    figures.piano_roll(axes[2], recovered, notes, "recovered")
+    figures.compared_roll(
+        axes[3], recovered > song, song > recovered, notes, "errors: red is wrong, blue missing"
+    )
+    for each in axes[1:]:
+        each.axvspan(missing[0], missing[-1] + 1, color="black", alpha=0.1, linewidth=0)
+    _tidy(axes)
+
+
+def _tidy(axes):
+    """Times below the last one of a column only."""
+    for each in axes[:-1]:
+        each.tick_params(labelbottom=False)
+    for each in axes:
+        each.title.set_fontsize("small")
+    axes[-1].set_xlabel("time step")
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--run", help="folder of a trained run; if not given, one is trained")
+    add("--dataset", help="without --run, a name of piano rolls, or a file; chorales if not given")
+    add("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
+    add("--seed", type=int, default=1, help="of all random numbers")
+    add("--out", default="runs/figures", help="folder for the pictures")
+    options = parser.parse_args(arguments)
+    if options.seed < 0:
+        raise ValueError(f"--seed must not be negative, got {options.seed}")
+    if options.run and options.dataset:
+        raise ValueError(
+            f"--dataset must be left out beside --run, which knows its own, got {options.dataset}"
+        )
+    if options.run:
+        _, model, dataset = load(options.run, options.data_dir)
+        check_rolls(dataset)
+    else:
+        model, dataset = find_or_train(options.dataset or "chorales", options.data_dir, options.seed)
+    folder = Path(options.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    figure = draw(model, dataset.test[:N_SONGS], np.random.default_rng(options.seed))
+    for extension in ("png", "pdf"):
+        figures.save(figure, folder / f"figure3.{extension}")
+    print(f"figure3.png and .pdf are in {folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main, "the same command goes on")
