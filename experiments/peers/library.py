@@ -43,24 +43,38 @@ def make_model(problem):
 
 def loss_and_gradient(problem):
     """A function of nothing: loss and gradient of the problem's minibatch."""
+    return _step(make_model(problem), problem)
+
+
+def evaluation(lengths, **sizes):
+    """A function of nothing: the variational bound of sequences of such lengths, with one draw."""
+    return _bound(make_model(Problem(**sizes, batch_size=1)), lengths)
+
+
+def training_and_evaluation(lengths, **sizes):
+    """A function of nothing: both of these, with one model. All that is compiled for a run."""
+    problem = Problem(**sizes)
     model = make_model(problem)
+    step, bound = _step(model, problem), _bound(model, lengths)
+    return lambda: (step(), bound())
+
+
+def _step(model, problem):
     mask = np.ones((problem.n_steps, problem.batch_size), problem.dtype)
     arrays = [problem.observations, mask, problem.noise, np.ones((), problem.dtype)]
     if not accelerator():
-        function = model.function(["observations", "mask", "noise", "kl_weight"], ["loss", "gradient"])
+        function = model.function(list(model.training_inputs), ["loss", "gradient"])
         return lambda: function(*arrays)
 
     import jax
 
-    inputs = [model.parameters.flat, *(model.variable(name) for name in model.training_inputs)]
+    inputs = [model.parameters.flat, *map(model.variable, model.training_inputs)]
     function = jax.jit(traceable(inputs, [model.variable("loss"), model.variable("gradient")]))
     arrays = jax.device_put([model.parameters.data, *arrays])
     return lambda: jax.block_until_ready(function(*arrays))
 
 
-def evaluation(lengths, **sizes):
-    """A function of nothing: the variational bound of sequences of such lengths, with one draw."""
+def _bound(model, lengths):
     rng = np.random.default_rng(0)
-    model = make_model(Problem(**sizes, batch_size=1))
     sequences = [(rng.random((length, N_VISIBLE)) < 0.05).astype(np.uint8) for length in lengths]
     return lambda: variational_bound(model, sequences, rng)

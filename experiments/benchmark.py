@@ -1,0 +1,124 @@
+"""Time and memory of the library, beside the same models in JAX and PyTorch and the matrix products alone.
+
+    python -m experiments.benchmark --report runs/benchmark/report.md
+    python -m experiments.benchmark --quick --parts step compile
+
+All systems that are installed are measured in one run, in turns, each in a process of its own. The report is
+Markdown; a chart and the results as JSON are written beside it. A GPU is used if JAX sees one, with
+default sizes of its own.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import sys
+from datetime import date
+from pathlib import Path
+
+from breze_like import data
+from breze_like.files import replacing
+from experiments import benchmark_report, command_line, figures
+from experiments.benchmark_parts import LIBRARY, PARTS, SYSTEMS, describe
+from experiments.peers.problem import MODELS
+
+# Sizes on a CPU, on a GPU, and to see quickly whether everything works. Test sequences are counted.
+ON_CPU = {
+    "n_hiddens": [200, 400, 600],
+    "batch_sizes": [16, 64, 256],
+    "lengths": [100, 200, 400, 800, 1600, 3200],
+    "test_sequences": 1000,
+    "rounds": 9,
+}
+ON_GPU = ON_CPU | {"n_hiddens": [600], "batch_sizes": [256]}
+QUICK = {
+    "n_hiddens": [200],
+    "batch_sizes": [16],
+    "lengths": [100, 200],
+    "test_sequences": 8,
+    "rounds": 3,
+}
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--json", action="store_true", help="print JSON instead of tables")
+    add("--report", help="write tables to this Markdown file, a chart and JSON beside it")
+    add("--quick", action="store_true", help="small sizes, few rounds")
+    add("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), help="what to measure")
+    add("--systems", nargs="+", choices=SYSTEMS, help="what to compare; all that there are if not given")
+    add("--models", nargs="+", choices=MODELS, default=list(MODELS), help="which models")
+    add("--n-hiddens", nargs="+", type=int, help="numbers of hidden units")
+    add("--batch-sizes", nargs="+", type=int, help="sequences in a minibatch")
+    add("--n-steps", type=int, default=100, help="time steps of a training step")
+    add("--lengths", nargs="+", type=int, help="time steps, where time and memory are measured against them")
+    add("--test-sequences", type=int, help="how many of the chorales' test set to evaluate")
+    add("--rounds", type=int, help="in which all systems take turns")
+    add("--seconds", type=float, default=120.0, help="of a comparison, after which no further round begins")
+    return parser
+
+
+def parse(arguments):
+    options = make_parser().parse_args(arguments)
+    for name, value in vars(options).items():
+        numbers = value if isinstance(value, list) else [value]
+        if any(isinstance(n, int | float) and not isinstance(n, bool) and n <= 0 for n in numbers):
+            raise ValueError(f"--{name.replace('_', '-')} must be positive, got {value}")
+    return options
+
+
+def complete(options, on_gpu):
+    """Fill in sizes that are not given."""
+    defaults = QUICK if options.quick else ON_GPU if on_gpu else ON_CPU
+    for name, value in defaults.items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    sequences = data.load("chorales").test[: options.test_sequences]
+    options.test_lengths = [len(sequence) for sequence in sequences]
+
+
+def machine():
+    """What the numbers depend on, in words."""
+    cpuinfo = Path("/proc/cpuinfo")
+    known = re.search("model name.*: (.*)", cpuinfo.read_text()) if cpuinfo.exists() else None
+    name = known[1] if known else platform.processor()
+    return f"{date.today()}: {os.cpu_count()} cores, {name}, load {os.getloadavg()[0]:.1f} before"
+
+
+def save(results, path):
+    """Write the report, with the chart and the JSON beside it; each file whole or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure, text = benchmark_report.chart(results), benchmark_report.as_markdown(results)
+    if figure:
+        figures.save(figure, path.with_suffix(".png"))
+        text += f"\n![Throughput against the limit]({path.with_suffix('.png').name})\n"
+    contents = {path: text, path.with_suffix(".json"): json.dumps(results, indent=1) + "\n"}
+    for place, content in contents.items():
+        with replacing(place) as stream:
+            stream.write(content.encode())
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    about = describe(options.systems or SYSTEMS)
+    if "failed" in about.get(LIBRARY, {}):
+        raise ValueError(f"the library must work to be compared: {about[LIBRARY]['failed']}")
+    options.systems = [system for system in about if "failed" not in about[system]]
+    complete(options, on_gpu=about.get(LIBRARY, {}).get("device", "cpu") != "cpu")
+    results = {"machine": machine(), "about": about, "options": vars(options), "parts": {}}
+    for part in options.parts:
+        results["parts"][part] = []
+        for row in PARTS[part](options):
+            results["parts"][part].append(row)
+            print(benchmark_report.as_line(part, row), file=sys.stderr, flush=True)
+        if options.report:
+            save(results, options.report)
+    print(json.dumps(results) if options.json else benchmark_report.as_markdown(results))
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main, "parts that were finished are in the report")

@@ -1,0 +1,169 @@
+"""What the benchmark measures. A part gives rows: dicts of sizes, and of what became of each system."""
+
+import os
+import statistics
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from itertools import product
+
+from experiments.benchmark_worker import Worker, WorkerFailed
+
+LIBRARY = "library"
+SYSTEMS = (LIBRARY, "direct_jax", "pytorch", "products")
+
+# Medians are of so many rounds at least, however long these take.
+LEAST_ROUNDS = 3
+
+
+def describe(systems):
+    """Versions and device of each system, or why it can't be had: ``"failed"``."""
+    about = {}
+    for system in systems:
+        try:
+            with Worker(system) as worker:
+                about[system] = worker.about
+        except WorkerFailed as error:
+            about[system] = {"failed": str(error)}
+    return about
+
+
+def step(options):
+    """Loss and gradient of a minibatch."""
+    with workers(options.systems) as team:
+        for sizes in all_sizes(options):
+            yield compare(team, "step", sizes, options, sizes["n_steps"] * sizes["batch_size"])
+
+
+def evaluation(options):
+    """The bound of the whole sequences of a test set, with one draw; other systems know no masks."""
+    with workers(options.systems) as team:
+        for model, n_hidden in product(options.models, options.n_hiddens):
+            sizes = {"model": model, "n_hidden": n_hidden, "lengths": options.test_lengths}
+            yield compare(team, "evaluation", sizes, options, sum(options.test_lengths))
+
+
+def compile(options):
+    """All that a run of training compiles: training step and evaluation, each with their first call."""
+    sizes = {"n_hidden": options.n_hiddens[0], "batch_size": options.batch_sizes[0]}
+    sizes |= {"n_steps": options.n_steps, "lengths": options.test_lengths}
+    for model in options.models:
+        row = {"model": model, **sizes}
+        with tempfile.TemporaryDirectory() as folder:
+            for cache in ("cold", "warm"):
+                try:
+                    with Worker(LIBRARY, cache_in(folder)) as worker:
+                        answer = worker.ask("prepare", task="training_and_evaluation", model=model, **sizes)
+                        row[cache] = {**answer, "start_seconds": worker.about["start_seconds"]}
+                except WorkerFailed as error:
+                    row[cache] = {"failed": str(error)}
+        yield row
+
+
+def length(options):
+    """Time and memory of a training step, against the number of steps."""
+    for model, n_steps in product(options.models, options.lengths):
+        sizes = {"model": model, "n_hidden": options.n_hiddens[0], "batch_size": options.batch_sizes[0]}
+        yield compare_afresh({**sizes, "n_steps": n_steps}, options, options.rounds)
+
+
+def memory(options):
+    """Memory of a training step, against the number of hidden units, of the largest minibatch."""
+    for model, n_hidden in product(options.models, options.n_hiddens):
+        sizes = {"model": model, "n_hidden": n_hidden, "batch_size": options.batch_sizes[-1]}
+        yield compare_afresh({**sizes, "n_steps": options.n_steps}, options, rounds=0)
+
+
+PARTS = {part.__name__: part for part in (step, evaluation, compile, length, memory)}
+
+
+def all_sizes(options):
+    """The sizes of all training steps."""
+    for model, n_hidden, batch_size in product(options.models, options.n_hiddens, options.batch_sizes):
+        yield {"model": model, "n_hidden": n_hidden, "batch_size": batch_size, "n_steps": options.n_steps}
+
+
+def cache_in(folder):
+    """Variables of a process that keeps all that it compiles in a folder."""
+    flags = ",".join(filter(None, [os.environ.get("PYTENSOR_FLAGS"), f"base_compiledir={folder}/pytensor"]))
+    return {"XDG_CACHE_HOME": folder, "JAX_COMPILATION_CACHE_DIR": None, "PYTENSOR_FLAGS": flags}
+
+
+@contextmanager
+def workers(systems):
+    """A worker for each system, by name."""
+    with ExitStack() as stack:
+        yield {system: stack.enter_context(Worker(system)) for system in systems}
+
+
+def compare_afresh(sizes, options, rounds):
+    """`compare` training steps in new processes, with ``"memory"`` in use beyond what they began with."""
+    with workers(options.systems) as team:
+        before = {system: worker.ask("memory") for system, worker in team.items()}
+        row = compare(team, "step", sizes, options, sizes["n_steps"] * sizes["batch_size"], rounds)
+        for system, result in row["systems"].items():
+            if "failed" not in result:
+                after = team[system].ask("memory")
+                result["memory"] = after["process"] - before[system]["process"]
+                result["device_memory"] = after["device"]
+        return row
+
+
+def compare(team, task, sizes, options, n_units, rounds=None):
+    """Prepare a task in all workers, and let them take turns.
+
+    Parameters
+    ----------
+    team : dict of str to Worker
+    task : str
+    sizes : dict
+    options : Namespace
+        `rounds`, and `seconds` after which no further round begins.
+    n_units : int
+        Time steps times sequences of a run, by which throughput is counted.
+    rounds : int, optional
+        In place of those of the options.
+
+    Returns
+    -------
+    dict
+        The sizes, and in ``"systems"`` for each one ``"prepare_seconds"`` with the first run, ``"times"`` and
+        their median, ``"throughput"``, and ``"ratio"``, the median over rounds of its time to that of the
+        library; or why it ``"failed"``.
+    """
+    results = {}
+    for system, worker in team.items():
+        try:
+            seconds = worker.ask("prepare", task=task, **sizes)["seconds"]
+            results[system] = {"prepare_seconds": seconds, "times": []}
+        except WorkerFailed as error:
+            results[system] = {"failed": str(error)}
+    take_turns(team, results, options.rounds if rounds is None else rounds, options.seconds)
+    return {**sizes, "systems": summarise(results, n_units)}
+
+
+def take_turns(team, results, rounds, seconds):
+    """Fill in times, of all workers in each round; who fails has none any more."""
+    started = time.monotonic()
+    for i in range(rounds):
+        if i >= LEAST_ROUNDS and time.monotonic() - started > seconds:
+            break
+        for system, result in results.items():
+            if "failed" not in result:
+                try:
+                    result["times"].append(team[system].ask("time")["seconds"])
+                except WorkerFailed as error:
+                    results[system] = {"failed": str(error)}
+
+
+def summarise(results, n_units):
+    """Add medians to results; see `compare`."""
+    reference = results.get(LIBRARY, {}).get("times")
+    for result in results.values():
+        if result.get("times"):
+            result["seconds"] = statistics.median(result["times"])
+            result["throughput"] = n_units / result["seconds"]
+            if reference:
+                pairs = zip(result["times"], reference, strict=True)
+                result["ratio"] = statistics.median(theirs / ours for theirs, ours in pairs)
+    return results

@@ -1,0 +1,173 @@
+"""Results of the benchmark as tables, in Markdown that can be read as it is, and as a chart."""
+
+from functools import partial
+
+from matplotlib.figure import Figure
+
+from experiments.benchmark_parts import LIBRARY
+
+LIMIT = "products"
+TITLES = {LIBRARY: "breze_like", "direct_jax": "direct JAX", "pytorch": "PyTorch", LIMIT: "products alone"}
+SIZES = {"model": "model", "n_hidden": "hidden", "batch_size": "batch", "n_steps": "steps"}
+
+
+def as_markdown(results):
+    """What was measured with, and a table of each part."""
+    lines = ["# Benchmark", "", f"{results['machine']}; medians of alternating rounds.", ""]
+    for system, about in results["about"].items():
+        known = [f"{name} {value}" for name, value in about.items() if name != "start_seconds"]
+        said = f"not measured: {about['failed']}" if "failed" in about else ", ".join(known)
+        lines.append(f"- {TITLES[system]}: {said}")
+    for part, rows in results["parts"].items():
+        heading, columns = TABLES[part]
+        lines += ["", f"## {heading}", "", *table(rows, columns(rows))]
+        lines += [text for failure in failures(rows) for text in ("", failure)]
+    return "\n".join(lines) + "\n"
+
+
+def as_line(part, row):
+    """A row of a part's table on one line, for who waits."""
+    _, columns = TABLES[part]
+    said = [f"{title} {cell(row)}" for title, cell in columns([row])]
+    return f"{part}: {', '.join([*said, *failures([row])])}"
+
+
+def table(rows, columns):
+    """Lines of an aligned table; columns are pairs of a title and a function from a row to a text."""
+    cells = [[title, *map(cell, rows)] for title, cell in columns]
+    widths = [max(3, *map(len, column)) for column in cells]
+    lines = [
+        [text.rjust(w) for text, w in zip(line, widths, strict=True)] for line in zip(*cells, strict=True)
+    ]
+    lines.insert(1, ["-" * (w - 1) + ":" for w in widths])
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def failures(rows):
+    """A line for each system that could not do something."""
+    for row in rows:
+        sizes = ", ".join(f"{title} {row[name]}" for name, title in SIZES.items() if name in row)
+        for name, result in {**row.get("systems", {}), **row}.items():
+            if isinstance(result, dict) and "failed" in result:
+                yield f"{sizes}: {TITLES.get(name, name)} failed: {result['failed']}"
+
+
+def sizes(*names):
+    """Columns of the sizes."""
+    return [(SIZES[name], partial(_cell, path=[name])) for name in names]
+
+
+def of_systems(rows, name, factor=1.0, digits=2, text="{}"):
+    """A column for each system that has a number of this name in any row."""
+    known = {s: None for row in rows for s, result in row["systems"].items() if result.get(name) is not None}
+    return [
+        (text.format(TITLES[s]), partial(_cell, path=["systems", s, name], factor=factor, digits=digits))
+        for s in known
+    ]
+
+
+def ratios(rows):
+    """How many times the throughput of each other system the library has."""
+    columns = of_systems(rows, "ratio", text=f"{TITLES[LIBRARY]} / {{}}")
+    return [column for column in columns if column[0] != f"{TITLES[LIBRARY]} / {TITLES[LIBRARY]}"]
+
+
+def _cell(row, path, factor=1.0, digits=1):
+    """The entry at a path into a row, numbers times a factor; a dash where there is none."""
+    for name in path:
+        row = row.get(name)
+        if row is None:
+            return "-"
+    return f"{row * factor:.{digits}f}" if isinstance(row, float) or factor != 1 else str(row)
+
+
+def _throughputs(names, rows):
+    return [*sizes(*names), *of_systems(rows, "throughput", 1e-3), *ratios(rows)]
+
+
+def _compilations(rows):
+    paths = {"cold": ["cold", "seconds"], "warm": ["warm", "seconds"]}
+    paths["start of the process, before that"] = ["warm", "start_seconds"]
+    return sizes("model", "n_hidden") + [(title, partial(_cell, path=path)) for title, path in paths.items()]
+
+
+def _lengths(rows):
+    columns = sizes("model", "n_steps") + of_systems(rows, "seconds", 1e3, 1, "{}, ms")
+    return columns + of_systems(rows, "memory", 1e-6, 0, "{}, MB")
+
+
+def _memories(rows):
+    columns = sizes("model", "n_hidden", "batch_size") + of_systems(rows, "memory", 1e-6, 0)
+    return columns + of_systems(rows, "device_memory", 1e-6, 0, "{}, on the device")
+
+
+TABLES = {
+    "step": (
+        "Training step, loss and gradient: thousand time steps x sequences a second",
+        partial(_throughputs, ["model", "n_hidden", "batch_size"]),
+    ),
+    "evaluation": (
+        "Evaluation of whole sequences, the bound with one draw: thousand time steps a second",
+        partial(_throughputs, ["model", "n_hidden"]),
+    ),
+    "compile": (
+        "Compilation of training and evaluation with their first calls, from a fresh cache and in a new "
+        "process: seconds",
+        _compilations,
+    ),
+    "length": ("Training step against the number of steps: time, and memory beyond that before it", _lengths),
+    "memory": ("Memory of a training step, beyond that of the process before it: MB", _memories),
+}
+
+
+def chart(results):
+    """Throughput of training steps against the limit, and their time against the number of steps.
+
+    Returns
+    -------
+    Figure, or None if neither was measured
+    """
+    steps, by_length = (results["parts"].get(name, []) for name in ("step", "length"))
+    models = list(dict.fromkeys(row["model"] for row in steps))
+    if not (models or by_length):
+        return None
+    figure = Figure(figsize=(5 * (len(models) + bool(by_length)), 4), layout="constrained")
+    panels = figure.subplots(1, len(models) + bool(by_length), squeeze=False)[0]
+    for axes, model in zip(panels, models, strict=False):
+        _throughput_panel(axes, [row for row in steps if row["model"] == model], model)
+    if by_length:
+        _length_panel(panels[-1], by_length)
+    return figure
+
+
+def _throughput_panel(axes, rows, model):
+    """Bars of all systems, beside each other, and a line for the limit."""
+    known = [s for s in TITLES if any("throughput" in row["systems"].get(s, {}) for row in rows)]
+    systems = [s for s in known if s != LIMIT]
+    for i, system in enumerate(systems):
+        values = [row["systems"][system].get("throughput", 0.0) for row in rows]
+        places = [x + (i - (len(systems) - 1) / 2) * 0.8 / len(systems) for x in range(len(rows))]
+        axes.bar(places, values, 0.8 / len(systems), label=TITLES[system])
+    if LIMIT in known:
+        values = [row["systems"][LIMIT].get("throughput") for row in rows]
+        axes.plot(range(len(rows)), values, "k_", markersize=24, label=f"{TITLES[LIMIT]}: the limit")
+    labels = [f"{row['n_hidden']}\n{row['batch_size']}" for row in rows]
+    axes.set_xticks(range(len(rows)), labels)
+    axes.set(title=model.upper(), xlabel="hidden units, batch size", yscale="log")
+    axes.set_ylabel("time steps x sequences a second")
+    axes.legend(frameon=False, fontsize="small")
+
+
+def _length_panel(axes, rows):
+    for model, style in zip(dict.fromkeys(row["model"] for row in rows), ("o-", "s--"), strict=False):
+        for i, system in enumerate(TITLES):
+            points = [
+                (row["n_steps"], row["systems"][system]["seconds"])
+                for row in rows
+                if row["model"] == model and "seconds" in row["systems"].get(system, {})
+            ]
+            if points:
+                label = f"{model.upper()}, {TITLES[system]}"
+                axes.plot(*zip(*points, strict=True), style, color=f"C{i}", label=label)
+    axes.set(xscale="log", yscale="log", xlabel="time steps", ylabel="seconds", title="Training step")
+    axes.legend(frameon=False, fontsize="x-small")

@@ -1,0 +1,161 @@
+"""A system of the benchmark in a process of its own, which is asked to do one thing at a time.
+
+So that systems take turns, without compiling again. Requests and answers are lines of JSON on the standard
+streams of the process.
+"""
+
+import importlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+
+from experiments.peers.problem import Problem
+
+# One thread is the fastest for matrices of these sizes; a GPU's memory is shared by all systems.
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+
+
+class WorkerFailed(RuntimeError):
+    """A system could not do what it was asked for; the message says why."""
+
+
+class Worker:
+    """The process of a system, as a context manager.
+
+    Parameters
+    ----------
+    system : str
+        Name of a module in `experiments.peers`.
+    environment : dict of str to str, optional
+        Variables of the process, beside those of this one; None removes one.
+
+    Attributes
+    ----------
+    system : str
+    about : dict
+        Versions and device, and ``"start_seconds"``, which the process took to begin.
+
+    Raises
+    ------
+    WorkerFailed
+        If the system can't be imported.
+    """
+
+    def __init__(self, system, environment=None):
+        variables = {**os.environ, **ENVIRONMENT, **(environment or {})}
+        flags = filter(None, [variables.get("PYTENSOR_FLAGS"), "floatX=float32"])
+        variables["PYTENSOR_FLAGS"] = ",".join(flags)
+        self.system = system
+        self._errors = tempfile.TemporaryFile()
+        started = time.perf_counter()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "experiments.benchmark_worker", system],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env={name: value for name, value in variables.items() if value is not None},
+        )
+        try:
+            self.about = self.ask("about")
+        except BaseException:
+            self.close()
+            raise
+        self.about["start_seconds"] = time.perf_counter() - started
+
+    def ask(self, request, **arguments):
+        """The answer to a request, which is the name of a method of `System`.
+
+        Raises
+        ------
+        WorkerFailed
+            If it fails, or the process has ended.
+        """
+        try:
+            self._process.stdin.write(json.dumps([request, arguments]) + "\n")
+            self._process.stdin.flush()
+        except OSError:
+            pass  # the process has ended, so it does not answer either
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise WorkerFailed(f"the process ended with status {self._process.wait()}: {self._last_error()}")
+        answer = json.loads(answer)
+        if "error" in answer:
+            raise WorkerFailed(answer["error"])
+        return answer
+
+    def close(self):
+        """End the process."""
+        self._process.stdin.close()
+        self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+        self._errors.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _last_error(self):
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").split("\n")
+        return next((line for line in reversed(lines) if line.strip()), "it said nothing")
+
+
+class System:
+    """What a worker does, in its process."""
+
+    def __init__(self, module):
+        self._module = importlib.import_module(f"experiments.peers.{module}")
+        self._run = None
+
+    def about(self):
+        return self._module.about()
+
+    def prepare(self, task, **arguments):
+        """Make ready what is timed, and run it once; the time that both took, with compilation."""
+        started = time.perf_counter()
+        if task == "step":
+            self._run = self._module.loss_and_gradient(Problem(**arguments))
+        else:
+            self._run = getattr(self._module, task)(**arguments)
+        self._run()
+        return {"seconds": time.perf_counter() - started}
+
+    def time(self):
+        """The time that one more run takes."""
+        started = time.perf_counter()
+        self._run()
+        return {"seconds": time.perf_counter() - started}
+
+    def memory(self):
+        """The most that was in use so far, bytes of the process and of a GPU."""
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return {"process": peak, "device": self._module.device_memory()}
+
+
+def serve(module, requests, answers):
+    """Answer requests, until there are no more; what fails is answered with the error."""
+    system = None
+    for line in requests:
+        request, arguments = json.loads(line)
+        try:
+            system = system or System(module)
+            answer = getattr(system, request)(**arguments)
+        except Exception as error:  # whatever goes wrong in a system is a result of the benchmark
+            answer = {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    # What libraries print must not get between the answers.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    serve(sys.argv[1], sys.stdin, answers)
