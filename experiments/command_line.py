@@ -1,6 +1,7 @@
 """What all scripts do alike: single precision, and one clear line for whatever goes wrong."""
 
 import sys
+import warnings
 
 import pytensor
 
@@ -8,9 +9,11 @@ import pytensor
 def run(main, to_go_on="the same command with --resume goes on"):
     """Run a script's `main`, a function of nothing, and exit with its status.
 
-    Bad input ends with one line on standard error and status 2, Ctrl-C with status 130 and how `to_go_on`.
+    Bad input ends with one line on standard error and status 2, Ctrl-C with status 130 and how `to_go_on`. A
+    warning is one line, too.
     """
     pytensor.config.floatX = "float32"
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     try:
         status = main()
     except (ValueError, OSError) as error:

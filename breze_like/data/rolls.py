@@ -20,14 +20,19 @@ def check_roll(roll):
     Raises
     ------
     ValueError
-        If it is none, or has more than `MAX_STEPS` steps.
+        If it is none, or has too many steps.
     """
     if np.shape(roll) == (0, N_KEYS):
         return np.zeros((0, N_KEYS), np.uint8)
     roll = check_sequence(roll, N_KEYS, binary=True, name="roll")
-    if len(roll) > MAX_STEPS:
-        raise ValueError(f"roll must have at most {MAX_STEPS} steps, got {len(roll)}")
+    check_length(len(roll))
     return roll
+
+
+def check_length(n_steps):
+    """Raise a ValueError if a roll has more than `MAX_STEPS` steps."""
+    if n_steps > MAX_STEPS:
+        raise ValueError(f"roll must have at most {MAX_STEPS} steps, got {n_steps}")
 
 
 def check_grid(steps_per_quarter):

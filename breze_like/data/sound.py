@@ -40,8 +40,9 @@ def write_wav(target, roll, steps_per_quarter=2, tempo=120.0, rate=22_050):
     ValueError
         If an argument breaks one of these rules.
     """
-    seconds_per_step = 60 / (check_grid(steps_per_quarter) * check_tempo(tempo))
-    samples = _samples(check_roll(roll), seconds_per_step, _check_rate(rate))
+    roll = check_roll(roll)
+    seconds_per_step = check_duration(len(roll), steps_per_quarter, tempo)
+    samples = _samples(roll, seconds_per_step, _check_rate(rate))
     with writing(target) as stream, wave.open(stream, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -57,12 +58,24 @@ def wav_bytes(roll, steps_per_quarter=2, tempo=120.0, rate=22_050):
     return stream.getvalue()
 
 
-def _samples(roll, seconds_per_step, rate):
-    """Numbers from -32767 to 32767."""
-    seconds = len(roll) * seconds_per_step
+def check_duration(n_steps, steps_per_quarter, tempo):
+    """Seconds that a step of a roll lasts.
+
+    Raises
+    ------
+    ValueError
+        If one of the numbers is not allowed, or all steps last for more than `MAX_SECONDS`.
+    """
+    seconds_per_step = 60 / (check_grid(steps_per_quarter) * check_tempo(tempo))
+    seconds = n_steps * seconds_per_step
     if seconds > MAX_SECONDS:
         raise ValueError(f"roll must last at most {MAX_SECONDS} seconds, got {seconds:.0f}")
-    total = np.zeros(round(seconds * rate), dtype=np.float32)
+    return seconds_per_step
+
+
+def _samples(roll, seconds_per_step, rate):
+    """Numbers from -32767 to 32767."""
+    total = np.zeros(round(len(roll) * seconds_per_step * rate), dtype=np.float32)
     pressed, released = (np.argwhere(strokes(roll).T == sign) for sign in (1, -1))
     for (key, step), (_, end) in zip(pressed, released, strict=True):
         first, last = (round(s * seconds_per_step * rate) for s in (step, end))

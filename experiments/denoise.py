@@ -1,0 +1,60 @@
+"""Remove noise from sequences: the most probable frames at the most probable latents of a trained model.
+
+    python -m experiments.denoise runs/table1/chorales/vrae song.mid --out results --wav
+    python -m experiments.denoise runs/table1/chorales/vosp --noise 0.05 --first 4 --out results
+
+The first one cleans a file, or all files of a folder. The second one takes sequences of the run's own test
+set, and adds noise first, to see how much of it goes away.
+"""
+
+import numpy as np
+
+from breze_like.tasks import denoise
+from experiments import command_line, sequence_figures
+from experiments.task_options import Task, difference, make_parser
+
+
+def add_noise(sequence, noise, rng):
+    """Switch on each note with probability `noise`; real values get normal noise of that variance."""
+    if sequence.dtype == np.uint8:
+        return sequence | (rng.random(sequence.shape) < noise)
+    return (sequence + np.sqrt(noise) * rng.standard_normal(sequence.shape)).astype(sequence.dtype)
+
+
+def check_noise(noise, binary):
+    """Raise a ValueError if `add_noise` can't take it; None is no noise."""
+    if noise is not None and not 0 <= noise <= (1 if binary else np.finfo(np.float32).max):
+        raise ValueError(f"--noise must be {'a probability' if binary else 'a variance'}, got {noise}")
+
+
+def main(arguments=None):
+    parser = make_parser(__doc__)
+    parser.add_argument(
+        "--noise",
+        type=float,
+        help="add noise first: probability that a note is switched on, or variance for real values",
+    )
+    options = parser.parse_args(arguments)
+    task = Task(options)
+    check_noise(options.noise, task.binary)
+    names, given = list(task.sequences), list(task.sequences.values())
+    made = {} if options.noise is None else {"noisy": [add_noise(s, options.noise, task.rng) for s in given]}
+    pictures = [f"{name}_denoised.png" for name in names]
+    written = [f"{name}_{kind}" for name in names for kind in (*made, "denoised")]
+    task.results.reserve(written, max(map(len, given)), pictures)
+
+    made["denoised"] = denoise(task.model, made.get("noisy", given))
+    for name, picture, sequence, *others in zip(names, pictures, given, *made.values(), strict=True):
+        panels = {"given": sequence}
+        for kind, other in zip(made, others, strict=True):
+            task.results.write(f"{name}_{kind}", other)
+            panels |= {kind: other, f"{kind} against given": (other, sequence)}
+        task.results.write_picture(picture, sequence_figures.draw(name, panels, task.binary))
+    for kind, sequences in made.items():
+        print(f"{kind} against given: {difference(sequences, given, task.binary)}")
+    print(task.results.describe(len(names)))
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main, "the same command with --force starts again")

@@ -1,0 +1,86 @@
+"""Complete sequences of which something is missing by a trained model.
+
+    python -m experiments.impute runs/table1/chorales/vrae --missing 8:16 --first 4 --out results --wav
+    python -m experiments.impute runs/table1/chorales/vrae song.mid --missing keys:60:72 --draws 5 --out new
+
+The first one takes the frames 8 to 15 out of sequences of the run's own test set, and fills in the most
+probable ones, by rounds of modes. The second one fills in draws, several times: what they have in common is
+certain.
+"""
+
+import numpy as np
+
+from breze_like.data.rolls import LOWEST_NOTE
+from breze_like.tasks import impute, impute_draws
+from experiments import command_line, sequence_figures
+from experiments.missing import RULE, find_missing
+from experiments.task_options import Task, difference, make_parser
+
+
+def complete(task, known, n_rounds):
+    """Fill in modes, and write and compare them."""
+    given = list(task.sequences.values())
+    names = [f"{name}_imputed" for name in task.sequences]
+    task.results.reserve(names, max(map(len, given)), (f"{name}.png" for name in names))
+    imputed = impute(task.model, given, known, task.rng, **n_rounds)
+    for name, sequence, mask, other in zip(task.sequences, given, known, imputed, strict=True):
+        task.results.write(f"{name}_imputed", other)
+        panels = {"imputed": other, "imputed against given": (other, sequence)}
+        draw(task, name, sequence, mask, panels, f"{name}_imputed.png")
+    made, true = ([x[~k] for x, k in zip(xs, known, strict=True)] for xs in (imputed, given))
+    print(f"missing entries against given: {difference(made, true, task.binary)}")
+    print(task.results.describe(len(given)))
+
+
+def complete_by_draws(task, known, n_rounds, n_draws):
+    """Fill in draws, and write them, their expectation and their variance."""
+    given = list(task.sequences.values())
+    digits = len(str(n_draws - 1))
+    numbers = [f"draw_{number:0{digits}}" for number in range(n_draws)]
+    kinds = ("expectation.npy", "variance.npy", "draws.png")
+    others = [f"{name}_{kind}" for name in task.sequences for kind in kinds]
+    names = [f"{name}_{number}" for name in task.sequences for number in numbers]
+    task.results.reserve(names, max(map(len, given)), others)
+    made = impute_draws(task.model, given, known, task.rng, n_draws=n_draws, **n_rounds)
+    parts = zip(given, known, made.draws, made.expectation, made.variance, strict=True)
+    for name, (sequence, mask, draws, expectation, variance) in zip(task.sequences, parts, strict=True):
+        for number, other in zip(numbers, draws, strict=True):
+            task.results.write(f"{name}_{number}", other)
+        task.results.write_array(f"{name}_expectation.npy", expectation)
+        task.results.write_array(f"{name}_variance.npy", variance)
+        panels = {numbers[0]: draws[0], "expectation": expectation, "variance of the draws": variance}
+        draw(task, name, sequence, mask, panels, f"{name}_draws.png")
+    print(task.results.describe(n_draws * len(given)))
+
+
+def draw(task, name, sequence, known, panels, file_name):
+    """Write a picture of a sequence, of what is known of it, and of other panels."""
+    panels = {"given": sequence, "known": np.where(known, sequence, np.nan), **panels}
+    figure = sequence_figures.draw(name, panels, task.binary)
+    task.results.write_picture(file_name, figure)
+
+
+def main(arguments=None):
+    parser = make_parser(__doc__)
+    add = parser.add_argument
+    add("--missing", nargs="+", required=True, metavar="WHAT", help=f"what is missing: {RULE}; all together")
+    add("--rounds", type=int, help="rounds of filling in (20, of draws 50)")
+    add("--draws", type=int, metavar="N", help="draw N times instead of taking the most probable")
+    options = parser.parse_args(arguments)
+    for flag in ("rounds", "draws"):
+        value = getattr(options, flag)
+        if value is not None and value < 1:
+            raise ValueError(f"--{flag} must be at least 1, got {value}")
+    task = Task(options)
+    lowest = LOWEST_NOTE if task.results.rolls else 0
+    known = [~find_missing(options.missing, s.shape, task.rng, lowest) for s in task.sequences.values()]
+    n_rounds = {"n_rounds": options.rounds} if options.rounds else {}
+    if options.draws:
+        complete_by_draws(task, known, n_rounds, options.draws)
+    else:
+        complete(task, known, n_rounds)
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main, "the same command with --force starts again")

@@ -1,0 +1,107 @@
+"""Find the sequences, and the steps in them, that are improbable under a trained model.
+
+    python -m experiments.outliers runs/table1/chorales/vosp --out results
+    python -m experiments.outliers runs/table1/chorales/vosp songs --out results
+
+Scores are in nats per time step, the highest ones first. The results are a table, outliers.csv, the scores of
+all steps in outliers.json, and a picture of the first sequences with those of their steps.
+"""
+
+import csv
+import io
+import json
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from breze_like.tasks import outlier_scores
+from breze_like.tasks.outliers import ESTIMATORS
+from experiments import command_line
+from experiments.task_options import Task, make_parser
+
+FILES = ("outliers.csv", "outliers.json", "outliers.png")
+
+
+def ranking(names, scores):
+    """A row for each sequence, a dict, in descending order of the scores.
+
+    Parameters
+    ----------
+    names : list of str
+    scores : OutlierScores
+    """
+    order = np.argsort(-scores.sequences, kind="stable")
+    return [
+        {
+            "sequence": names[index],
+            "nats_per_step": float(scores.sequences[index]),
+            "n_steps": len(scores.steps[index]),
+            "worst_step": int(scores.steps[index].argmax()),
+            "worst_nats": float(scores.steps[index].max()),
+            "steps": scores.steps[index].tolist(),
+        }
+        for index in order
+    ]
+
+
+def as_text(rows):
+    """The table to print."""
+    width = max(8, *(len(row["sequence"]) for row in rows))
+    lines = [f"{'sequence':{width}s} {'nats per step':>13s} {'steps':>6s} {'worst step':>10s} {'nats':>8s}"]
+    form = "{sequence:{width}s} {nats_per_step:13.3f} {n_steps:6d} {worst_step:10d} {worst_nats:8.2f}"
+    lines += [form.format(**row, width=width) for row in rows]
+    return "\n".join(lines)
+
+
+def as_csv(rows):
+    """The table without the steps, in full precision."""
+    stream = io.StringIO()
+    names = [name for name in rows[0] if name != "steps"]
+    writer = csv.DictWriter(stream, names, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def draw(rows):
+    """The scores of the steps of some sequences.
+
+    Returns
+    -------
+    Figure
+    """
+    figure = Figure(figsize=(9, 0.6 + 1.5 * len(rows)), layout="constrained")
+    for axes, row in zip(figure.subplots(len(rows), 1, squeeze=False)[:, 0], rows, strict=True):
+        axes.step(np.arange(row["n_steps"] + 1), [*row["steps"], row["steps"][-1]], where="post", linewidth=1)
+        axes.axhline(row["nats_per_step"], color="0.6", linewidth=1)
+        axes.plot(row["worst_step"] + 0.5, row["worst_nats"], "o", color="#d62728", markersize=4)
+        axes.set(title=f"{row['sequence']}: {row['nats_per_step']:.2f} nats per step", ylabel="nats")
+        axes.set_xlim(0, row["n_steps"])
+    axes.set_xlabel("time step")
+    return figure
+
+
+def main(arguments=None):
+    parser = make_parser(__doc__)
+    add = parser.add_argument
+    add("--draws", type=int, default=10, help="of the latents, for the estimate (10)")
+    add("--estimator", default="bound", choices=sorted(ESTIMATORS), help="of models with latents (bound)")
+    add("--show", type=int, default=6, help="sequences in the picture (6)")
+    options = parser.parse_args(arguments)
+    for flag in ("draws", "show"):
+        if getattr(options, flag) < 1:
+            raise ValueError(f"--{flag} must be at least 1, got {getattr(options, flag)}")
+    task = Task(options)
+    task.results.reserve([], 0, FILES)
+    sequences = list(task.sequences.values())
+    scores = outlier_scores(task.model, sequences, task.rng, options.draws, options.estimator)
+    rows = ranking(list(task.sequences), scores)
+    task.results.write_text("outliers.csv", as_csv(rows))
+    task.results.write_text("outliers.json", json.dumps(rows, indent=1) + "\n")
+    task.results.write_picture("outliers.png", draw(rows[: options.show]))
+    print(as_text(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main, "the same command with --force starts again")

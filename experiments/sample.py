@@ -1,0 +1,61 @@
+"""Draw new sequences from a trained model, or let it go on with a given one.
+
+    python -m experiments.sample runs/table1/chorales/vrae --n-steps 64 --out results --wav
+    python -m experiments.sample runs/table1/chorales/vosp --prefix song.mid --prefix-steps 16 --out results
+
+What a model goes on with is part of the results. A VRAE, which does not run forward, can't go on.
+"""
+
+import numpy as np
+
+from breze_like.tasks import sample
+from experiments import command_line, sequence_figures
+from experiments.sequence_files import numbered
+from experiments.task_options import Task, make_parser
+
+
+def read_prefix(task, path, n_steps):
+    """The first frames of a file, (n_prefix, n_visible); of none, nothing."""
+    if path is None:
+        return np.zeros((0, task.model.n_visible), np.uint8 if task.binary else np.float32)
+    sequences = task.read(path)
+    if len(sequences) != 1:
+        raise ValueError(f"--prefix must be a file of one sequence, got {len(sequences)} in {path}")
+    return next(iter(sequences.values()))[:n_steps]
+
+
+def main(arguments=None):
+    parser = make_parser(__doc__, sequences=False)
+    add = parser.add_argument
+    add("--n-steps", type=int, default=64, help="time steps to draw (64)")
+    add("--n-sequences", type=int, default=4, help="how many sequences (4)")
+    add("--prefix", metavar="FILE", help="a MIDI or .npy file to go on with")
+    add("--prefix-steps", type=int, help="take the first steps of it only")
+    add("--temperature", type=float, default=1.0, help="of each frame; less is more probable (1)")
+    options = parser.parse_args(arguments)
+    for flag in ("n_steps", "n_sequences", "prefix_steps"):
+        value = getattr(options, flag)
+        if value is not None and value < 1:
+            raise ValueError(f"--{flag.replace('_', '-')} must be at least 1, got {value}")
+    if not 0 < options.temperature < np.inf:
+        raise ValueError(f"--temperature must be positive, got {options.temperature}")
+    task = Task(options)
+    prefix = read_prefix(task, options.prefix, options.prefix_steps)
+    names = list(numbered(range(options.n_sequences), "sample"))
+    task.results.reserve(names, len(prefix) + options.n_steps, (f"{name}.png" for name in names))
+
+    repeated = np.repeat(prefix[:, None], options.n_sequences, axis=1) if options.prefix else None
+    drawn = sample(
+        task.model, task.rng, options.n_steps, options.n_sequences, repeated, options.temperature
+    ).astype(prefix.dtype)
+    for index, name in enumerate(names):
+        sequence = np.concatenate([prefix, drawn[:, index]])
+        task.results.write(name, sequence)
+        panels, boundary = {f"seed {options.seed}": sequence}, len(prefix) or None
+        task.results.write_picture(f"{name}.png", sequence_figures.draw(name, panels, task.binary, boundary))
+    print(task.results.describe(len(names)))
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main, "the same command with --force starts again")

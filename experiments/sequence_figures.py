@@ -1,0 +1,66 @@
+"""Pictures of sequences: piano rolls if they are binary, else lines."""
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from breze_like.data.rolls import N_KEYS
+from experiments import figures
+
+# Notes, or probabilities; what is missing is NaN.
+NOTES = matplotlib.colormaps["Greys"].with_extremes(bad="#fde2b8")
+
+
+def draw(title, panels, binary, boundary=None):
+    """Sequences below one another, time to the right.
+
+    Parameters
+    ----------
+    title : str
+    panels : dict of str to ndarray or pair of ndarray, shape (n_steps, n_features)
+        By title. A pair is shown by how the first one differs from the second one.
+    binary : bool
+        Whether the values are from 0 to 1: notes or probabilities.
+    boundary : int, optional
+        A step before which a line is drawn.
+
+    Returns
+    -------
+    Figure
+    """
+    figure = Figure(figsize=(9, 0.6 + 1.9 * len(panels)), layout="constrained")
+    figure.suptitle(title)
+    all_axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
+    arrays = [panel for panel in panels.values() if not isinstance(panel, tuple)]
+    notes = figures.note_range(*(np.nan_to_num(array) > 0.1 for array in arrays)) if binary else None
+    for axes, (name, panel) in zip(all_axes, panels.items(), strict=True):
+        if binary:
+            _roll(axes, panel, notes, name)
+        else:
+            _lines(axes, panel, name)
+        if boundary is not None:
+            axes.axvline(boundary, color=figures.WRONG, linewidth=1)
+    all_axes[-1].set_xlabel("time step")
+    return figure
+
+
+def _roll(axes, panel, notes, title):
+    if isinstance(panel, tuple):
+        figures.compared_roll(axes, *panel, notes, f"{title}: red is too much, blue too little")
+    else:
+        figures.piano_roll(axes, panel, notes, title, cmap=NOTES)
+    n_features = np.shape(panel)[-1]
+    if n_features != N_KEYS:  # no piano
+        axes.yaxis.set_major_formatter(lambda y, _: f"{y - figures.LOWEST_NOTE:g}")
+        axes.set_ylabel("feature")
+
+
+def _lines(axes, panel, title):
+    values = panel
+    if isinstance(panel, tuple):
+        values, title = panel[0] - panel[1], f"{title}: difference"
+    for feature, line in enumerate(values.T):
+        axes.plot(np.arange(len(line)) + 0.5, line, linewidth=1, label=str(feature))
+    axes.set(title=title, xlim=(0, len(values)))
+    if values.shape[1] <= 10:
+        axes.legend(title="feature", frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))

@@ -1,0 +1,122 @@
+"""The command line of the scripts that use a trained model, and what they begin with."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from breze_like.data import SPLITS
+from breze_like.data.batches import check_sequence
+from breze_like.data.rolls import N_KEYS
+from experiments import sequence_files
+from experiments.experiment import load, load_model
+
+# Steps in a quarter note of the data sets whose grid is not that of eighth notes.
+GRIDS = {"chorales": 1, "jsb_chorales": 1}
+
+
+def make_parser(doc, sequences=True):
+    """A parser of what all of these scripts take; `sequences` says whether they take sequences."""
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    add = parser.add_argument
+    add("run", metavar="RUN", help="folder of a trained run")
+    if sequences:
+        add(
+            "input",
+            metavar="INPUT",
+            nargs="?",
+            help="a MIDI or .npy file, a folder of these, or the file of a data set; else the run's own data",
+        )
+        add("--split", default="test", choices=SPLITS, help="of a data set (test)")
+        add("--first", type=int, metavar="N", help="take the first N sequences only")
+        add("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
+    add("--out", required=True, metavar="FOLDER", help="folder for the results")
+    add("--force", action="store_true", help="replace files that are there")
+    add("--seed", type=int, default=1, help="of all random numbers (1)")
+    group = parser.add_argument_group("music, of models of piano rolls")
+    add = group.add_argument
+    add(
+        "--steps-per-quarter",
+        type=int,
+        choices=(1, 2, 4),
+        help="grid: steps in a quarter note (1 if the run is of chorales, else 2)",
+    )
+    add("--tempo", type=float, default=120.0, help="quarter notes a minute (120)")
+    add("--instrument", type=int, default=0, help="General MIDI program: 0 piano, 19 organ, 48 strings (0)")
+    add("--wav", action="store_true", help="write sound, too")
+    return parser
+
+
+class Task:
+    """What a script works with.
+
+    Parameters
+    ----------
+    options : Namespace
+        Of `make_parser`.
+
+    Attributes
+    ----------
+    model : Model
+    rng : numpy.random.Generator
+    results : Results
+    sequences : dict of str to ndarray, shape (n_steps, n_visible)
+        By name, of the kind that the model emits; absent where the script takes none.
+
+    Raises
+    ------
+    ValueError
+        If an option is not allowed, the run can't be loaded, or the sequences are not of its kind.
+    """
+
+    def __init__(self, options):
+        if options.seed < 0:
+            raise ValueError(f"--seed must not be negative, got {options.seed}")
+        self.rng = np.random.default_rng(options.seed)
+        own = "input" in options and options.input is None
+        run, self.model, *dataset = load(options.run, options.data_dir) if own else load_model(options.run)
+        grid = options.steps_per_quarter or GRIDS.get(run.config["data"]["name"], 2)
+        self.results = sequence_files.Results(
+            Path(options.out),
+            self.binary and self.model.n_visible == N_KEYS,
+            options.wav,
+            options.force,
+            grid,
+            options.tempo,
+            options.instrument,
+        )
+        if own:
+            sequences = sequence_files.numbered(getattr(dataset[0], options.split), options.split)
+            self.sequences = self._first(sequences, options)
+        elif "input" in options:
+            self.sequences = self._first(self.read(options.input, options.split), options)
+
+    @property
+    def binary(self):
+        """Whether the sequences are zeros and ones."""
+        return self.model.emission.binary
+
+    def read(self, path, split="test"):
+        """The sequences of a file or folder, by name, if they are of the kind that the model emits."""
+        sequences = sequence_files.read(path, split, self.results.steps_per_quarter)
+        return {
+            name: check_sequence(sequence, self.model.n_visible, self.binary, f"{path}: {name}")
+            for name, sequence in sequences.items()
+        }
+
+    def _first(self, sequences, options):
+        if options.first is not None and options.first < 1:
+            raise ValueError(f"--first must be at least 1, got {options.first}")
+        return dict(list(sequences.items())[: options.first])
+
+
+def difference(sequences, truths, binary):
+    """In words, how much lists of sequences, or of parts of them, differ from what is true."""
+    made, true = (np.concatenate([np.ravel(part) for part in parts]) for parts in (sequences, truths))
+    if not binary:
+        return f"mean squared difference {((made - true) ** 2).mean():.4g}"
+    hits, wrong = (made & true).sum(), (made != true).sum()
+    f1 = 2 * hits / max(1, 2 * hits + wrong)
+    return f"{100 * wrong / made.size:.2f} % of the entries differ, F1 of the notes {f1:.3f}"
