@@ -8,6 +8,8 @@ from experiments.benchmark_parts import LIBRARY
 
 LIMIT = "products"
 TITLES = {LIBRARY: "breze_like", "direct_jax": "direct JAX", "pytorch": "PyTorch", LIMIT: "products alone"}
+MARKERS = {LIBRARY: "o", "direct_jax": "s", "pytorch": "^"}
+COLORS = {LIBRARY: "C0", "direct_jax": "C1", "pytorch": "C2", LIMIT: "black"}
 SIZES = {"model": "model", "n_hidden": "hidden", "batch_size": "batch", "n_steps": "steps"}
 
 
@@ -141,26 +143,26 @@ def chart(results):
 
 
 def _throughput_panel(axes, rows, model):
-    """Bars of all systems, beside each other, and a line for the limit."""
-    known = [s for s in TITLES if any("throughput" in row["systems"].get(s, {}) for row in rows)]
-    systems = [s for s in known if s != LIMIT]
-    for i, system in enumerate(systems):
-        values = [row["systems"][system].get("throughput", 0.0) for row in rows]
-        places = [x + (i - (len(systems) - 1) / 2) * 0.8 / len(systems) for x in range(len(rows))]
-        axes.bar(places, values, 0.8 / len(systems), label=TITLES[system])
-    if LIMIT in known:
-        values = [row["systems"][LIMIT].get("throughput") for row in rows]
-        axes.plot(range(len(rows)), values, "k_", markersize=24, label=f"{TITLES[LIMIT]}: the limit")
-    labels = [f"{row['n_hidden']}\n{row['batch_size']}" for row in rows]
-    axes.set_xticks(range(len(rows)), labels)
-    axes.set(title=model.upper(), xlabel="hidden units, batch size", yscale="log")
+    """A marker for each system, and a line for the limit, above each of the sizes."""
+    for system in TITLES:
+        points = [
+            (i, row["systems"][system]["throughput"])
+            for i, row in enumerate(rows)
+            if "throughput" in row["systems"].get(system, {})
+        ]
+        if points:
+            style = {"marker": "_", "markersize": 24} if system == LIMIT else {"marker": MARKERS[system]}
+            label = f"{TITLES[system]}: the limit" if system == LIMIT else TITLES[system]
+            axes.plot(*zip(*points, strict=True), linestyle="", color=COLORS[system], label=label, **style)
+    axes.set_xticks(range(len(rows)), [f"{row['n_hidden']}\n{row['batch_size']}" for row in rows])
+    axes.set(title=f"{model.upper()}, training step", xlabel="hidden units, batch size", yscale="log")
     axes.set_ylabel("time steps x sequences a second")
     axes.legend(frameon=False, fontsize="small")
 
 
 def _length_panel(axes, rows):
     for model, style in zip(dict.fromkeys(row["model"] for row in rows), ("o-", "s--"), strict=False):
-        for i, system in enumerate(TITLES):
+        for system in TITLES:
             points = [
                 (row["n_steps"], row["systems"][system]["seconds"])
                 for row in rows
@@ -168,6 +170,6 @@ def _length_panel(axes, rows):
             ]
             if points:
                 label = f"{model.upper()}, {TITLES[system]}"
-                axes.plot(*zip(*points, strict=True), style, color=f"C{i}", label=label)
-    axes.set(xscale="log", yscale="log", xlabel="time steps", ylabel="seconds", title="Training step")
+                axes.plot(*zip(*points, strict=True), style, color=COLORS[system], label=label)
+    axes.set(xscale="log", yscale="log", xlabel="time steps", ylabel="seconds", title="Training step, time")
     axes.legend(frameon=False, fontsize="x-small")

@@ -112,9 +112,9 @@ class TestReport:
 
     def test_chart(self, results):
         figure = benchmark_report.chart(results)
-        assert [axes.get_title() for axes in figure.axes] == ["VRAE", "Training step"]
-        (bar,) = figure.axes[0].patches
-        assert bar.get_height() == 120
+        assert [axes.get_title() for axes in figure.axes] == ["VRAE, training step", "Training step, time"]
+        drawn = {line.get_label(): list(line.get_ydata()) for line in figure.axes[0].lines}
+        assert drawn == {"breze_like": [120.0], "products alone: the limit": [240.0]}
         assert benchmark_report.chart({"parts": {"compile": []}}) is None
 
 
