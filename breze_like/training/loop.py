@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 from tqdm import tqdm
 
+from breze_like.backends import accelerator
 from breze_like.data import chunk, minibatches, pad
+from breze_like.training.device import DeviceRmsProp, pure_loss_and_gradient
 from breze_like.training.optimization import GuardedRmsProp
 from breze_like.training.state import State
 
@@ -95,13 +97,7 @@ def fit(model, train, valid, settings, rng, validate, run=None, progress=True):
     if state.finished:
         return _finish(model, state, entries)
 
-    optimizer = GuardedRmsProp(
-        model.parameters.data,
-        model.function(list(model.training_inputs), ["loss", "gradient"]),
-        decay=settings.decay,
-        momentum=settings.momentum,
-        max_gradient_norm=settings.max_gradient_norm,
-    )
+    optimizer = _optimizer(model, settings)
     optimizer.restore({name: getattr(state, name) for name in optimizer.state_fields})
     saved_at = time.monotonic()
     bar = tqdm(total=n_updates, initial=state.update, unit="update", disable=not progress)
@@ -112,6 +108,7 @@ def fit(model, train, valid, settings, rng, validate, run=None, progress=True):
             kl_weight = settings.kl_weight(state.update)
             validation_due = position == 0 and state.n_validations < settings.n_validations(epoch)
             if validation_due:
+                model.parameters.data[...] = state.parameters
                 score = float(validate(valid_chunks))
                 entries.append(_entry(state, epoch, score, kl_weight))
                 if run:
@@ -195,6 +192,16 @@ def _setup(model, settings, chunks):
     """What must be the same when training goes on."""
     sizes = {"n_chunks": len(chunks), "n_train_steps": sum(map(len, chunks))}
     return {**asdict(settings), **sizes, "precision": model.parameters.data.dtype.name}
+
+
+def _optimizer(model, settings):
+    """On a GPU one whose parameters stay there, else climin's."""
+    names = ("decay", "momentum", "max_gradient_norm")
+    choices = {name: getattr(settings, name) for name in names}
+    if model.backend == "jax" and accelerator():
+        return DeviceRmsProp(model.parameters.data, pure_loss_and_gradient(model), **choices)
+    function = model.function(list(model.training_inputs), ["loss", "gradient"])
+    return GuardedRmsProp(model.parameters.data, function, **choices)
 
 
 def _entry(state, epoch, score, kl_weight):

@@ -7,10 +7,13 @@ import numpy as np
 
 from breze_like.training.optimization import GuardedRmsProp
 
+# What a checkpoint keeps as arrays.
+ARRAYS = ("parameters", "moving_mean_squared", "step", "order", "best_parameters")
+
 
 @dataclass(frozen=True)
 class State:
-    """Where training is, between two updates. No array in it is changed later.
+    """Where training is, between two updates. No array in it is changed later; they may lie on a device.
 
     Attributes
     ----------
@@ -93,7 +96,8 @@ class State:
 
     def write(self, run, parameters, setup):
         """Make this a run's checkpoint; the reverse of `read`."""
-        arrays = {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        given = {name: getattr(self, name) for name in ARRAYS}
+        arrays = {name: np.asarray(value) for name, value in given.items() if value is not None}
         rest = {name: value for name, value in vars(self).items() if name not in arrays}
         run.write_checkpoint(parameters, arrays, {"state": rest, "setup": setup})
 
