@@ -22,7 +22,7 @@ def describe(systems):
     for system in systems:
         try:
             with Worker(system) as worker:
-                about[system] = worker.about
+                about[system] = worker.ask("about")
         except WorkerFailed as error:
             about[system] = {"failed": str(error)}
     return about
@@ -52,9 +52,12 @@ def compile(options):
         with tempfile.TemporaryDirectory() as folder:
             for cache in ("cold", "warm"):
                 try:
+                    started = time.perf_counter()
                     with Worker(LIBRARY, cache_in(folder)) as worker:
+                        worker.ask("about")
+                        start = {"start_seconds": time.perf_counter() - started}
                         answer = worker.ask("prepare", task="training_and_evaluation", model=model, **sizes)
-                        row[cache] = {**answer, "start_seconds": worker.about["start_seconds"]}
+                        row[cache] = answer | start
                 except WorkerFailed as error:
                     row[cache] = {"failed": str(error)}
         yield row
@@ -99,13 +102,10 @@ def workers(systems):
 def compare_afresh(sizes, options, rounds):
     """`compare` training steps in new processes, with ``"memory"`` in use beyond what they began with."""
     with workers(options.systems) as team:
-        before = {system: worker.ask("memory") for system, worker in team.items()}
         row = compare(team, "step", sizes, options, sizes["n_steps"] * sizes["batch_size"], rounds)
         for system, result in row["systems"].items():
             if "failed" not in result:
-                after = team[system].ask("memory")
-                result["memory"] = after["process"] - before[system]["process"]
-                result["device_memory"] = after["device"]
+                result |= team[system].ask("memory")
         return row
 
 

@@ -33,25 +33,13 @@ class Worker:
     environment : dict of str to str, optional
         Variables of the process, beside those of this one; None removes one.
 
-    Attributes
-    ----------
-    system : str
-    about : dict
-        Versions and device, and ``"start_seconds"``, which the process took to begin.
-
-    Raises
-    ------
-    WorkerFailed
-        If the system can't be imported.
     """
 
     def __init__(self, system, environment=None):
         variables = {**os.environ, **ENVIRONMENT, **(environment or {})}
         flags = filter(None, [variables.get("PYTENSOR_FLAGS"), "floatX=float32"])
         variables["PYTENSOR_FLAGS"] = ",".join(flags)
-        self.system = system
         self._errors = tempfile.TemporaryFile()
-        started = time.perf_counter()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "experiments.benchmark_worker", system],
             stdin=subprocess.PIPE,
@@ -60,12 +48,6 @@ class Worker:
             text=True,
             env={name: value for name, value in variables.items() if value is not None},
         )
-        try:
-            self.about = self.ask("about")
-        except BaseException:
-            self.close()
-            raise
-        self.about["start_seconds"] = time.perf_counter() - started
 
     def ask(self, request, **arguments):
         """The answer to a request, which is the name of a method of `System`.
@@ -73,7 +55,7 @@ class Worker:
         Raises
         ------
         WorkerFailed
-            If it fails, or the process has ended.
+            If it fails, as all requests do if the system is not installed, or the process has ended.
         """
         try:
             self._process.stdin.write(json.dumps([request, arguments]) + "\n")
@@ -114,8 +96,10 @@ class System:
     def __init__(self, module):
         self._module = importlib.import_module(f"experiments.peers.{module}")
         self._run = None
+        self._memory_before = _peak_memory()
 
     def about(self):
+        """Versions and device."""
         return self._module.about()
 
     def prepare(self, task, **arguments):
@@ -135,9 +119,13 @@ class System:
         return {"seconds": time.perf_counter() - started}
 
     def memory(self):
-        """The most that was in use so far, bytes of the process and of a GPU."""
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        return {"process": peak, "device": self._module.device_memory()}
+        """The most that was in use so far: bytes of the process beyond its own, and of a GPU."""
+        process = _peak_memory() - self._memory_before
+        return {"memory": process, "device_memory": self._module.device_memory()}
+
+
+def _peak_memory():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def serve(module, requests, answers):
