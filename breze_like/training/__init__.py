@@ -8,8 +8,9 @@ The same call with ``Run("runs/first")`` goes on where a killed process stopped,
 bit.
 """
 
+from breze_like.training.course import History, TrainingDiverged
 from breze_like.training.device import DeviceRmsProp
-from breze_like.training.loop import History, TrainingDiverged, fit, is_finished, load_parameters
+from breze_like.training.loop import fit, is_finished, load_parameters
 from breze_like.training.optimization import GuardedRmsProp, clip_norm
 from breze_like.training.settings import TrainingSettings
 

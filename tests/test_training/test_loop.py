@@ -13,7 +13,7 @@ import pytest
 from breze_like.data import chunk
 from breze_like.models.base import Model, per_step
 from breze_like.runs import Run
-from breze_like.training import TrainingDiverged, TrainingSettings, fit, is_finished, load_parameters, loop
+from breze_like.training import TrainingDiverged, TrainingSettings, course, fit, is_finished, load_parameters
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 POISON = 100.0  # an observation like this makes loss and gradient NaN
@@ -273,7 +273,7 @@ class TestResume:
     @pytest.mark.parametrize("n_kept", range(1, 12, 2))
     def test_goes_on_from_any_checkpoint(self, model, run, uninterrupted, monkeypatch, n_kept):
         """Nothing is saved after some checkpoint, as if the process was killed later; the log got further."""
-        monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
+        monkeypatch.setattr(course, "CHECKPOINT_SECONDS", 0)
         write, n_written = Run.write_checkpoint, 0
 
         def write_some(*arguments):
@@ -443,7 +443,7 @@ def train_in_this_process(folder, pause):
     """Train slowly, so that there is time for an interruption."""
     # A shell's background job, and all that it starts, would ignore the interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    loop.CHECKPOINT_SECONDS = 0.02
+    course.CHECKPOINT_SECONDS = 0.02
     model = Linear(pause=pause)
     initialize(model)
     run = Run(folder) if folder.exists() else Run.create(folder, {"seed": 3})

@@ -1,0 +1,238 @@
+"""The course of a model's training: which minibatch comes next, when it is validated, logged and saved."""
+
+import math
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from breze_like.data import chunk, minibatches, pad
+from breze_like.training.state import State
+
+# What a killed process loses at most, besides the update or validation that it is at: far less than a minute
+# of work, while writing a checkpoint takes a few dozen milliseconds.
+CHECKPOINT_SECONDS = 20
+
+
+class TrainingDiverged(RuntimeError):
+    """Too many updates in a row met a loss or a gradient that is not finite."""
+
+
+@dataclass(frozen=True)
+class History:
+    """What training did.
+
+    Attributes
+    ----------
+    entries : list of dict
+        One for each validation: ``update`` and ``epoch``, how many were done; ``train_loss``, mean since the
+        last validation; ``valid_score``; ``kl_weight``; ``gradient_norm``, mean since the last validation,
+        before clipping; ``n_skipped``, in all; ``seconds`` of training so far. What is not finite is None.
+    best_score : float or None
+        The lowest validation score; None if none was finite.
+    best_epoch : int or None
+        Number of epochs after which it was reached.
+    """
+
+    entries: list
+    best_score: float | None
+    best_epoch: int | None
+
+
+class Minibatch(NamedTuple):
+    """What an update takes: the inputs of the loss, and the step rate; and what it leaves in the `State`."""
+
+    inputs: list
+    step_rate: float
+    order: np.ndarray
+    rng: dict
+
+
+class Course:
+    """The course of one model's training, from the start or from a checkpoint.
+
+    Parameters
+    ----------
+    model : Model
+        Its parameters are neither read nor written.
+    settings : TrainingSettings
+    train, valid : list of ndarray, each (n_steps, n_features)
+    rng : numpy.random.Generator
+        For the order of the chunks and the noise.
+    parameters : ndarray, shape (n_parameters,)
+        The initial ones.
+    run : Run, optional
+        Where to log and to save, and whose checkpoint to go on from.
+
+    Attributes
+    ----------
+    state : State
+        Always of between two updates, whatever is interrupted.
+    entries : list of dict
+        See `History`.
+    valid_chunks : list of ndarray
+    n_updates : int
+        In all epochs.
+
+    Raises
+    ------
+    ValueError
+        See `fit`.
+    """
+
+    def __init__(self, model, settings, train, valid, rng, parameters, run=None):
+        self.settings, self.rng = settings, rng
+        self.valid_chunks = chunk(valid, settings.chunk_length)
+        self._model, self._run = model, run
+        self._chunks = chunk(train, settings.chunk_length)
+        _check(model, settings, train=self._chunks, valid=self.valid_chunks)
+        self._n_steps = max(map(len, self._chunks))  # of every minibatch: each new shape costs a compilation
+        self._n_batches = -(-len(self._chunks) // min(settings.batch_size, len(self._chunks)))
+        self.n_updates = settings.n_epochs * self._n_batches
+
+        self._setup = _setup(settings, self._chunks, parameters.dtype)
+        if run and run.has_checkpoint:
+            self.state = State.read(run, model.parameters, self._setup)
+            rng.bit_generator.state = self.state.rng
+        else:
+            self.state = State.initial(parameters, rng)
+            self.save()
+        self.entries = []
+        if run:
+            run.truncate_log(self.state.n_validations)
+            self.entries = run.read_log()
+        self._saved_at = time.monotonic()
+
+    @property
+    def epoch(self):
+        """Number of epochs that are finished."""
+        return self.state.update // self._n_batches
+
+    @property
+    def validation_due(self):
+        """Whether the next thing to do is a validation, not an update."""
+        between_epochs = self.state.update % self._n_batches == 0
+        return between_epochs and self.state.n_validations < self.settings.n_validations(self.epoch)
+
+    @property
+    def history(self):
+        """What was done so far."""
+        return History(self.entries, self.state.best_score, self.state.best_epoch)
+
+    @property
+    def best_parameters(self):
+        """Those with the best validation score; without any, the last ones."""
+        best = self.state.best_parameters
+        return np.asarray(self.state.parameters if best is None else best)
+
+    def draw(self):
+        """The `Minibatch` of the next update."""
+        model, state = self._model, self.state
+        position = state.update % self._n_batches
+        order = state.order  # (n_batches, batch_size), the same until the epoch ends
+        if position == 0:
+            order = np.stack(minibatches(len(self._chunks), self.settings.batch_size, self.rng))
+        # observations: (n_steps, batch_size, n_features), mask: (n_steps, batch_size)
+        observations, mask = pad([self._chunks[index] for index in order[position]], self._n_steps)
+        noise = model.draw_noise(self.rng, self._n_steps, self.settings.n_draws * mask.shape[1])
+        kl_weight = self.settings.kl_weight(state.update)
+        named = {"observations": observations, "mask": mask, "noise": noise, "kl_weight": kl_weight}
+        inputs = [named[name] for name in model.training_inputs]
+        step_rate = self.settings.scheduled_step_rate(state.update / self.n_updates)
+        return Minibatch(inputs, step_rate, order, self.rng.bit_generator.state)
+
+    def stepped(self, outcome, batch, optimizer_state):
+        """Take note of an update.
+
+        Parameters
+        ----------
+        outcome : Outcome
+        batch : Minibatch
+            What it took.
+        optimizer_state : dict
+            What it led to.
+
+        Raises
+        ------
+        TrainingDiverged
+            If it was skipped, after too many others; the state stays that of before the update.
+        """
+        state = self.state
+        if outcome.skipped and state.n_skipped_in_a_row == self.settings.max_skipped:
+            raise TrainingDiverged(_divergence(state, self.epoch))
+        self.state = state.stepped(outcome, order=batch.order, rng=batch.rng, **optimizer_state)
+
+    def validated(self, score):
+        """Take note of a validation."""
+        state, epoch = self.state, self.epoch
+        self.entries.append(_entry(state, epoch, score, self.settings.kl_weight(state.update)))
+        if self._run:
+            self._run.append_log(self.entries[-1])
+        self.state = state.validated(score, epoch, self.settings)
+
+    @contextmanager
+    def timed(self):
+        """Count the time of an update or validation; after a validation, or when it is time, save."""
+        started, n_validations = time.monotonic(), self.state.n_validations
+        yield
+        now = time.monotonic()
+        self.state = replace(self.state, seconds=self.state.seconds + now - started)
+        if self.state.n_validations > n_validations or now - self._saved_at >= CHECKPOINT_SECONDS:
+            self.save()
+            self._saved_at = now
+
+    def save(self):
+        """Write a checkpoint, if there is a run."""
+        if self._run:
+            self.state.write(self._run, self._model.parameters, self._setup)
+
+    def summary(self):
+        """The numbers beside a progress bar."""
+        latest = self.entries[-1] if self.entries else {}
+        train = self.state.mean(self.state.loss_sum)
+        numbers = {
+            "train": latest.get("train_loss") if train is None else train,
+            "valid": latest.get("valid_score"),
+            "best": self.state.best_score,
+            "KL weight": self.settings.kl_weight(self.state.update),
+        }
+        shown = [f"{name} {number:.3f}" for name, number in numbers.items() if number is not None]
+        return ", ".join([f"epoch {self.epoch}", *shown, f"{self.state.n_skipped} skipped"])
+
+
+def _check(model, settings, **splits):
+    for name, chunks in splits.items():
+        if not chunks:
+            raise ValueError(f"{name} must hold a sequence with at least one step, got none")
+    for name, value, needed in (("annealing_updates", 0, "kl_weight"), ("n_draws", 1, "noise")):
+        given = getattr(settings, name)
+        if given != value and needed not in model.training_inputs:
+            raise ValueError(f"{name} must be {value} for a model without the input {needed!r}, got {given}")
+
+
+def _setup(settings, chunks, dtype):
+    """What must be the same when training goes on."""
+    sizes = {"n_chunks": len(chunks), "n_train_steps": sum(map(len, chunks))}
+    return {**asdict(settings), **sizes, "precision": dtype.name}
+
+
+def _entry(state, epoch, score, kl_weight):
+    return {
+        "update": state.update,
+        "epoch": epoch,
+        "train_loss": state.mean(state.loss_sum),
+        "valid_score": score if math.isfinite(score) else None,
+        "kl_weight": kl_weight,
+        "gradient_norm": state.mean(state.gradient_norm_sum),
+        "n_skipped": state.n_skipped,
+        "seconds": round(state.seconds, 2),
+    }
+
+
+def _divergence(state, epoch):
+    return (
+        f"loss or gradient was not finite {state.n_skipped_in_a_row + 1} times in a row, from update "
+        f"{state.update - state.n_skipped_in_a_row} on, in epoch {epoch}: try a smaller step_rate"
+    )
