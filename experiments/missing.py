@@ -70,7 +70,7 @@ def _share(text, whole):
 
 
 def _read_mask(path, shape):
-    mask = read_files(path.parent, [path.name])[path.name]
+    mask = read_files(Path(), [str(path)])[str(path)]
     if mask.shape != shape:
         raise ValueError(f"{path} must have the shape {shape} of the sequence, got {mask.shape}")
     return mask != 0

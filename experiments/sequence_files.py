@@ -50,9 +50,9 @@ def read(path, split="test", steps_per_quarter=2):
     """
     path = Path(path)
     if path.is_dir() and not any((path / name).is_dir() for name in SPLITS):
-        return _read_files(path, path, names_of_files(path), steps_per_quarter)
+        return _read_folder(path, steps_per_quarter)
     if path.suffix.lower() in EXTENSIONS and not path.is_dir():
-        return _read_files(path, path.parent, [path.name], steps_per_quarter)
+        return {path.stem: read_files(Path(), [str(path)], steps_per_quarter)[str(path)]}
     return numbered(getattr(data.read(path, steps_per_quarter), split), split)
 
 
@@ -62,15 +62,16 @@ def numbered(sequences, prefix):
     return {f"{prefix}_{index:0{n_digits}}": sequence for index, sequence in enumerate(sequences)}
 
 
-def _read_files(path, folder, names, steps_per_quarter):
-    if not names:
-        raise ValueError(f"{path}: must have .npy or .mid files, got none")
-    if len({Path(name).stem for name in names}) < len(names):
-        raise ValueError(f"{path}: files must have different names, got {', '.join(names)}")
+def _read_folder(folder, steps_per_quarter):
+    names = names_of_files(folder)
     try:
+        if not names:
+            raise ValueError("must have .npy or .mid files, got none")
+        if len({Path(name).stem for name in names}) < len(names):
+            raise ValueError(f"files must have different names, got {', '.join(names)}")
         sequences = read_files(folder, names, steps_per_quarter)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{folder}: {error}") from error
     return {Path(name).stem: sequence for name, sequence in sequences.items()}
 
 

@@ -88,7 +88,8 @@ def read_files(folder, names, steps_per_quarter=2):
         raise ValueError("must have .npy files or .mid files, got both")
     rolls = {name: read_midi(folder / name, steps_per_quarter, name) for name in names}
     if left_out := report(rolls.values()):
-        warnings.warn(f"{folder}: {left_out}", stacklevel=2)
+        where = folder / names[0] if len(names) == 1 else folder
+        warnings.warn(f"{where}: {left_out}", stacklevel=2)
     return _check({name: roll.roll for name, roll in rolls.items()})
 
 

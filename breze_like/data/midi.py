@@ -172,7 +172,10 @@ def _parse(content):
     with decoding("MIDI file"):
         if re.search(rb"[\x80-\xff]{%d}" % MAX_NUMBER_BYTES, content):
             raise ValueError(f"there is a number of more than {MAX_NUMBER_BYTES} bytes in it")
-        file = mido.MidiFile(file=io.BytesIO(content))
+        try:
+            file = mido.MidiFile(file=io.BytesIO(content))
+        except EOFError:
+            raise ValueError("it ends too early") from None
     if file.type not in (0, 1) or not file.tracks:
         raise ValueError(f"must be of type 0 or 1, with tracks, got {len(file.tracks)} of type {file.type}")
     if file.ticks_per_beat < 1:

@@ -1,0 +1,96 @@
+"""Imputation from the command line."""
+
+import numpy as np
+import pytest
+
+from breze_like.data import load, read_midi
+from experiments import impute
+
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
+
+def run(*words):
+    assert impute.main([str(word) for word in words]) == 0
+
+
+@pytest.fixture
+def song(rng, tmp_path):
+    song = (rng.random((8, 88)) < 0.1).astype(np.uint8)
+    np.save(tmp_path / "song.npy", song)
+    return song
+
+
+def test_only_missing_entries_change(run_of_rolls, song, tmp_path, capsys):
+    words = ["--missing", "2:5", "keys:60:62", "--rounds", "3", "--out", tmp_path / "out"]
+    run(run_of_rolls, tmp_path / "song.npy", *words)
+    imputed = np.load(tmp_path / "out" / "song_imputed.npy")
+    missing = np.zeros(song.shape, bool)
+    missing[2:5] = missing[:, 60 - 21 : 62 - 21] = True
+    np.testing.assert_array_equal(imputed[~missing], song[~missing])
+    np.testing.assert_array_equal(read_midi(tmp_path / "out" / "song_imputed.mid").roll, imputed)
+    share = 100 * (imputed != song)[missing].mean()
+    line = capsys.readouterr().out.splitlines()[0]
+    assert line.startswith(
+        f"missing entries against given: {share:.2f} % of the entries differ, F1 of the notes"
+    )
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "song_imputed.mid",
+        "song_imputed.npy",
+        "song_imputed.png",
+    ]
+
+
+def test_draws(run_of_rolls, small_data, tmp_path):
+    words = ["--missing", "share:0.5", "--draws", "3", "--rounds", "2", "--first", "1", "--seed", "7"]
+    for out in ("one", "two"):
+        run(run_of_rolls, *words, "--out", tmp_path / out)
+    files = sorted(path.name for path in (tmp_path / "one").glob("*_draw_*"))
+    assert files == [f"test_0_draw_{number}.{kind}" for number in range(3) for kind in ("mid", "npy")]
+    assert all((tmp_path / "one" / f).read_bytes() == (tmp_path / "two" / f).read_bytes() for f in files)
+    draws = [np.load(tmp_path / "one" / name) for name in files if name.endswith(".npy")]
+    variance = np.load(tmp_path / "one" / "test_0_variance.npy")
+    np.testing.assert_allclose(variance, np.var(draws, axis=0), atol=1e-6)
+    expectation = np.load(tmp_path / "one" / "test_0_expectation.npy")
+    assert 0 <= expectation.min() and expectation.max() <= 1
+    certain = (expectation == 0) | (expectation == 1)
+    assert 0.3 < certain.mean() < 0.7
+    for draw in draws:
+        np.testing.assert_array_equal(draw[certain], load(small_data).test[0][certain])
+
+
+def test_real_values(run_of_reals, rng, tmp_path):
+    given = rng.normal(size=(7, 3))
+    np.save(tmp_path / "a.npy", given)
+    mask = rng.random((7, 3)) < 0.4
+    np.save(tmp_path / "mask.npy", mask)
+    run(run_of_reals, tmp_path / "a.npy", "--missing", tmp_path / "mask.npy", "--out", tmp_path / "out")
+    imputed = np.load(tmp_path / "out" / "a_imputed.npy")
+    np.testing.assert_array_equal(imputed[~mask], given[~mask])
+    assert (imputed[mask] != given[mask]).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--missing", "half"], "--missing must be frames as 8:16, keys:60:72, share:0.1 or a .npy file"),
+        (["--missing", "8:10"], "--missing must take out something, got 8:10 of shape (8, 88)"),
+        (["--missing", "keys:10:30"], "ranges not empty from 21, got 'keys:10:30'"),
+        (["--missing", "no.npy"], "no readable NumPy file no.npy"),
+        (["--missing", "2:3", "--rounds", "0"], "--rounds must be at least 1, got 0"),
+        (["--missing", "2:3", "--draws", "-2"], "--draws must be at least 1, got -2"),
+    ],
+)
+def test_bad_input(words, message, run_of_rolls, song, tmp_path, complaint):
+    assert message in complaint(
+        impute, [run_of_rolls, tmp_path / "song.npy", "--out", tmp_path / "out", *words]
+    )
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["song_variance.npy", "song_draw_1.mid", "song_draws.png"])
+def test_nothing_is_overwritten(name, run_of_rolls, song, tmp_path, complaint):
+    (tmp_path / name).write_bytes(b"before")
+    words = [run_of_rolls, tmp_path / "song.npy", "--missing", "2:3", "--draws", "2", "--out", tmp_path]
+    assert complaint(impute, words) == f"{tmp_path / name} must not be there yet; --force replaces files"
+    assert (tmp_path / name).read_bytes() == b"before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["song.npy", name]
