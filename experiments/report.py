@@ -1,0 +1,126 @@
+"""Write one HTML page about trained runs, to look at and to listen to.
+
+    python -m experiments.report runs/table1/chorales/vrae runs/table1/chorales/vosp --out report.html
+
+For each run: configuration, learning curve, scores, and a song of the test set as it is reconstructed,
+denoised and completed, samples, and latents over time, with a player for each piano roll; of several runs, a
+table on top. The page needs no other file and no network.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from breze_like.files import replacing
+from experiments import command_line, figures
+from experiments.evaluate import BOUNDS, describe_run
+from experiments.experiment import bounds_nothing, load, score
+from experiments.pages import element, page, picture, table, wide
+from experiments.report_sections import section
+
+SPLIT = "test"
+
+# Steps of a song: eight seconds.
+N_STEPS = 32
+
+# Scores in the comparison of runs, and what they are called there.
+COMPARED = {"nll": "exact", "bound": "upper bound", "importance_sampled": "importance sampled"}
+
+
+def result_of(run, model, dataset):
+    """`describe_run`, with scores of the run as it is: quick ones if there are none, or older ones."""
+    result = describe_run(run, SPLIT)
+    if not result["scores"] or result.get("update") != (result["log"] or [{}])[-1].get("update"):
+        result["scores"] = score(model, getattr(dataset, SPLIT), n_samples=0)
+        result["n_samples"] = 0
+    return result
+
+
+def names_of(folders):
+    """What the runs are called: their folders' names, or whole paths if these are not unique."""
+    short = [folder.resolve().name for folder in folders]
+    return short if len(set(short)) == len(short) else list(map(str, folders))
+
+
+def comparison(names, results):
+    """A table of all runs, and their learning curves."""
+    titles = [*COMPARED.values(), "published objective, not a bound"]
+    head = [
+        ("run", False),
+        ("data", False),
+        *((t, True) for t in titles),
+        ("updates", True),
+        ("minutes", True),
+    ]
+    lines = [
+        [element("a", name, href=f"#run-{i}"), *_cells(result)]
+        for i, (name, result) in enumerate(zip(names, results, strict=True), 1)
+    ]
+    logs = {name: result["log"] for name, result in zip(names, results, strict=True)}
+    dashed = {name for name, result in zip(names, results, strict=True) if bounds_nothing(result["config"])}
+    alt = f"Learning curves of {', '.join(names)}: validation scores over updates"
+    return element(
+        "section",
+        element("h2", "Comparison", id="comparison"),
+        element("p", f"Nats per time step of the {SPLIT} set; lower is better.", class_="soft"),
+        table(head, lines, "Comparison of the runs"),
+        wide(picture(figures.table(logs, dashed), alt, "svg"), "Learning curves of all runs"),
+        element("p", "Dashed: the published objective, not a bound.", class_="soft") if dashed else "",
+        aria_labelledby="comparison",
+    )
+
+
+def _cells(result):
+    is_published = bounds_nothing(result["config"])
+    scores = {name: result["scores"][name]["per_step"] for name in COMPARED if name in result["scores"]}
+    texts = [f"{'<' * (n in BOUNDS)}{scores[n]:.3f}" if n in scores else "" for n in COMPARED]
+    objective = f"{result['scores']['objective']['per_step']:.3f}" if is_published else ""
+    last = (result["log"] or [{"update": "", "seconds": np.nan}])[-1]
+    minutes = "" if np.isnan(last["seconds"]) else f"{last['seconds'] / 60:.1f}"
+    return [result["config"]["data"]["name"], *texts, objective, last["update"], minutes]
+
+
+def check_target(path, force):
+    """Raise a ValueError if there is something in the place of the page that must not be replaced."""
+    if path.is_dir():
+        raise ValueError(f"--out must be a file, got the folder {path}")
+    if path.exists() and not force:
+        raise ValueError(f"--out must not be there yet, got {path}; --force replaces it")
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of trained runs")
+    parser.add_argument("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
+    parser.add_argument("--seed", type=int, default=1, help="of noise and samples (1)")
+    parser.add_argument("--out", default="report.html", help="the page (report.html)")
+    parser.add_argument("--force", action="store_true", help="replace the page if it is there")
+    options = parser.parse_args(arguments)
+    if options.seed < 0:
+        raise ValueError(f"--seed must not be negative, got {options.seed}")
+    target = Path(options.out)
+    check_target(target, options.force)
+
+    folders = [Path(folder) for folder in dict.fromkeys(options.runs)]
+    loaded = [
+        load(folder, options.data_dir) for folder in folders
+    ]  # what is wrong is said before work begins
+    names, results, sections = names_of(folders), [], []
+    for i, (name, (run, model, dataset)) in enumerate(zip(names, loaded, strict=True), 1):
+        print(f"{i} of {len(folders)}: {run.folder}", flush=True)
+        results.append(result_of(run, model, dataset))
+        song, rng = getattr(dataset, SPLIT)[0][:N_STEPS], np.random.default_rng(options.seed)
+        sections.append(section(f"run-{i}", name, results[-1], model, song, rng))
+
+    title = f"Report on {names[0]}" if len(names) == 1 else f"Report on {len(names)} runs"
+    content = page(title, comparison(names, results) if len(names) > 1 else "", *sections).encode()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(target) as stream:
+        stream.write(content)
+    print(f"{target}, {len(content) / 1e6:.1f} MB: open it in a browser")
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main, "no page is written")

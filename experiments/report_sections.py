@@ -1,0 +1,249 @@
+"""The section of a report on one run: scores, learning curve, songs, latents, configuration."""
+
+import numpy as np
+
+from breze_like.data import pad, wav_bytes
+from breze_like.data.rolls import N_KEYS
+from breze_like.estimators import check_observations
+from breze_like.models import VOSP, VRAE
+from breze_like.tasks import denoise, impute, sample
+from experiments import figures, report_pictures
+from experiments.corruption import NOISE_SCALE, P_ON, add_noise, remove_frames
+from experiments.evaluate import portable, published, rows
+from experiments.experiment import bounds_nothing
+from experiments.pages import element, picture, player, table, wide
+
+N_SAMPLES = 2
+
+# Sound, in as few bytes as sound well: four steps a second.
+SOUND = {"steps_per_quarter": 1, "tempo": 240.0, "rate": 11_025}
+
+READS = {
+    VRAE: "The VRAE reads the whole song to make each of its frames.",
+    VOSP: "The VOSP reads the song up to the frame that it makes.",
+}
+PREDICTS = "The model makes each frame from those before it, and has not seen the frame itself."
+
+
+class Songs:
+    """Pictures of one song in several states, with players where it is music.
+
+    Parameters
+    ----------
+    truth : ndarray, shape (n_steps, n_features)
+        The song as it should be.
+    binary : bool
+        Whether the values are zeros and ones.
+    *others : ndarray of the same shape
+        What else is shown in the same range of notes.
+    """
+
+    def __init__(self, truth, binary, *others):
+        self._truth, self._binary = truth, binary
+        self._notes = figures.note_range(truth, *others) if binary else None
+
+    def row(self, label, values, audible=None, missing=None, marked=True):
+        """A picture, and a player of a roll, `audible`.
+
+        Parameters
+        ----------
+        label : str
+        values : ndarray, shape (n_steps, n_features)
+        audible : ndarray of that shape, optional
+        missing : ndarray of bool, shape (n_steps,), optional
+            Steps that are shaded.
+        marked : bool
+            Whether to mark how the values differ from the truth.
+        """
+        truth = self._truth if marked else None
+        image = report_pictures.strip(values, truth, missing, self._notes)
+        detail = self._detail(values) if marked else ""
+        kind = "piano roll" if self._binary else "lines"
+        alt = f"{label}, {kind} of {len(values)} time steps{detail and f': {detail}'}"
+        caption = element("figcaption", label, element("small", f" {detail}") if detail else "")
+        return element("figure", caption, picture(image, alt), self._player(audible, label))
+
+    def _detail(self, values):
+        if not self._binary:
+            return f"root mean squared error {np.sqrt(np.nanmean((values - self._truth) ** 2)):.3f}"
+        wrong, missing = (values > self._truth).sum(), (values < self._truth).sum()
+        return f"{wrong} notes wrong (red), {missing} missing (blue)"
+
+    def _player(self, audible, label):
+        if audible is None or not self._binary or audible.shape[1] != N_KEYS:
+            return ""
+        return player(wav_bytes(audible, **SOUND), label)
+
+
+def section(anchor, name, result, model, song, rng):
+    """All about one run.
+
+    Parameters
+    ----------
+    anchor, name : str
+        The id in the page, and the title.
+    result : dict
+        As of `describe_run`.
+    model : Model
+        Trained.
+    song : ndarray, shape (n_steps, n_visible)
+        Of the test set; what is denoised and completed.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Markup
+    """
+    (song,) = check_observations(model, [song])
+    return element(
+        "section",
+        element("h2", _title(name, result, model), id=f"{anchor}-title"),
+        _facts(result, model),
+        _scores(result),
+        _learning_curve(name, result),
+        _reconstruction(model, song),
+        _denoising(model, song, rng),
+        _imputation(model, song, rng),
+        _samples(model, song, rng),
+        _latents(model, song),
+        _configuration(result["config"]),
+        id=anchor,
+        aria_labelledby=f"{anchor}-title",
+    )
+
+
+def _title(name, result, model):
+    return f"{name}: {type(model).__name__} on {result['config']['data']['name']}"
+
+
+def _facts(result, model):
+    config, last = result["config"], (result["log"] or [None])[-1]
+    facts = [f"{model.parameters.size:,} parameters", f"seed {config['seed']}"]
+    if last:
+        facts.append(
+            f"{last['epoch']} epochs, {last['update']} updates in {last['seconds'] / 60:.1f} minutes"
+        )
+    return element("p", "; ".join(facts) + ".", class_="soft")
+
+
+def _scores(result):
+    head = [(f"{result['split']} set, nats per time step", False), ("per step", True), ("per sequence", True)]
+    return element(
+        "div",
+        element("h3", "Scores"),
+        table(head, rows(result), "Scores"),
+        *(element("p", f"{line[0].upper()}{line[1:]}.") for line in published(result)),
+        element(
+            "p", "Lower is better. “<” marks an upper bound of the negative log-likelihood.", class_="soft"
+        ),
+    )
+
+
+def _learning_curve(name, result):
+    if not result["log"]:
+        return element("p", "There is no log of the training.")
+    is_published = bounds_nothing(result["config"])
+    label = f"{name}: published objective, not a bound" if is_published else name
+    figure = figures.table({label: result["log"]}, {label} if is_published else ())
+    alt = f"Learning curve of {name}: validation scores over {result['log'][-1]['update']} updates"
+    image = wide(picture(figure, alt, "svg"), f"Learning curve of {name}")
+    return element("div", element("h3", "Learning curve"), image)
+
+
+def _reconstruction(model, song):
+    binary = model.emission.binary
+    (modes,) = denoise(model, [song])
+    name = "reconstruction" if "reconstruction" in model.expressions else "prediction"
+    expression = "reconstruction" if name == "reconstruction" else "emission/mean"
+    mean = model.function(["observations", "mask"], expression)(*pad([song]))[:, 0]
+    songs = Songs(song, binary, modes)
+    shown = [songs.row("Original", song, song, marked=False)]
+    if binary:
+        shown.append(songs.row(f"Probabilities of the {name}", mean, marked=False))
+    shown.append(songs.row(name.capitalize(), modes if binary else mean, modes))
+    words = next((text for kind, text in READS.items() if isinstance(model, kind)), PREDICTS)
+    return _group(name.capitalize(), f"{words} Time runs to the right.", shown)
+
+
+def _denoising(model, song, rng):
+    noisy = add_noise(song, rng)
+    (denoised,) = denoise(model, [noisy])
+    songs = Songs(song, model.emission.binary, denoised)
+    how = (
+        f"Each note is switched on with probability {P_ON}."
+        if model.emission.binary
+        else f"Noise is added, of {NOISE_SCALE} times the deviation of each feature."
+    )
+    return _group(
+        "Denoising", how, [songs.row("Noisy", noisy, noisy), songs.row("Denoised", denoised, denoised)]
+    )
+
+
+def _imputation(model, song, rng):
+    known = remove_frames(song)
+    missing = ~known.all(axis=1)
+    (recovered,) = impute(model, [song], [known], rng)
+    songs = Songs(song, model.emission.binary, recovered)
+    with_hole = song * known if model.emission.binary else np.where(known, song, np.nan)
+    return _group(
+        "Imputation",
+        f"{missing.sum()} frames, shaded, are removed and recovered by rounds of modes.",
+        [
+            songs.row("Incomplete", with_hole, with_hole, missing),
+            songs.row("Completed", recovered, recovered, missing),
+        ],
+    )
+
+
+def _samples(model, song, rng):
+    drawn = sample(model, rng, len(song), N_SAMPLES).astype(song.dtype).swapaxes(0, 1)
+    shown = [
+        Songs(new, model.emission.binary).row(f"Sample {i}", new, new, marked=False)
+        for i, new in enumerate(drawn, 1)
+    ]
+    return _group("Samples", "New sequences, drawn from the model.", shown)
+
+
+def _latents(model, song):
+    if "recognition/mean" not in model.expressions:
+        return element("p", "The model has no latents, and its scores are exact.")
+    names = ["recognition/mean", "recognition/variance"]
+    mean, variance = (m[:, 0] for m in model.function(["observations", "mask"], names)(*pad([song])))
+    shown = min(report_pictures.N_LATENTS, mean.shape[1])
+    alt = f"Means of {shown} latents over {len(song)} time steps, with two standard deviations to both sides"
+    words = (
+        f"Approximate posterior given the original: {shown} of {mean.shape[1]} latents, those whose means "
+        "move most, with two standard deviations to both sides."
+    )
+    image = wide(picture(report_pictures.latents(mean, variance), alt, "svg"), "Latents over time")
+    return element("div", element("h3", "Latents"), element("p", words, class_="soft"), image)
+
+
+def _configuration(config):
+    described = {name: value for name, value in config.items() if name != "command"}
+    settings = table([("setting", False), ("value", False)], _flat(described), "Configuration")
+    return element(
+        "div",
+        element("h3", "Configuration"),
+        element("p", element("code", portable(config["command"]))) if "command" in config else "",
+        element("details", element("summary", "All settings and versions"), settings),
+    )
+
+
+def _flat(config, prefix=""):
+    """Name and text of each setting; names of parts are joined by a dot."""
+    for name, value in config.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            text = ", ".join(map(str, value)) if isinstance(value, list) else value
+            yield f"{prefix}{name}", text
+
+
+def _group(title, words, shown):
+    return element(
+        "div",
+        element("h3", title),
+        element("p", words, class_="soft"),
+        element("div", *shown, class_="songs"),
+    )
