@@ -14,7 +14,7 @@ import importlib.util
 import operator
 import os
 import warnings
-from functools import cache, reduce
+from functools import cache, partial, reduce
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +119,23 @@ def accelerator():
     return None if device.platform == "cpu" else device
 
 
+def in_jax(op_class):
+    """Decorate what makes the JAX function of an op of that class.
+
+    It is called with the op, and what is usual for the class it is derived from as `usual`, which takes the op
+    and all other arguments. JAX is loaded when a function is compiled for it, not before.
+    """
+
+    def register(make):
+        _MAKERS[op_class] = make
+        return make
+
+    return register
+
+
+_MAKERS = {}
+
+
 class _JaxFunction:
     """A function compiled by JAX in the precision that floatX had at that time."""
 
@@ -147,6 +164,7 @@ def _jax_function(inputs, outputs):
 @cache
 def _jax_mode():
     _chain_arithmetic()
+    _register_makers()
 
     from pytensor.link.jax.linker import JAXLinker
 
@@ -180,6 +198,13 @@ def _chain_arithmetic():
             return lambda *arrays: reduce(function, arrays)
 
         jax_funcify.register(scalar_op, chained)
+
+
+def _register_makers():
+    from pytensor.link.jax.dispatch import jax_funcify
+
+    for op_class, make in _MAKERS.items():
+        jax_funcify.register(op_class)(partial(make, usual=jax_funcify.dispatch(op_class.__base__)))
 
 
 def _use_compilation_cache(jax):

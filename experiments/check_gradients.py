@@ -35,7 +35,13 @@ from breze_like.distributions import (
 )
 from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE
 from breze_like.models.emissions import MixtureEmission, NADEEmission
-from breze_like.recurrence import deep_transition_recurrence, fast_dropout_recurrence, linear_recurrence
+from breze_like.moments import TRANSFERS
+from breze_like.recurrence import (
+    Direction,
+    deep_transition_recurrence,
+    fast_dropout_recurrence,
+    linear_recurrence,
+)
 from experiments import command_line
 
 TOLERANCE = 1e-5
@@ -93,15 +99,23 @@ def posterior(kind, a, mask):
     return GaussMarkov(pt.sigmoid(a()), m, v, mask) if kind is GaussMarkov else kind(m, v, mask)
 
 
-def chain(reverse):
+def chains(transfer, *reverses):
     def outputs(a, mask):
         n = SHAPE[2]
-        real = pt.gt(mask, 0)[:, :, None]
-        initial = a(SHAPE[1:]), a(SHAPE[1:], positive=True)
-        p_keep = pt.sigmoid(a(()))
-        return fast_dropout_recurrence(
-            a(), a(positive=True), real, a((n, n)), *initial, p_keep, moments.Tanh(), reverse
-        )
+        directions = [
+            Direction(
+                a(),
+                a(positive=True),
+                a((n, n)),
+                a(SHAPE[1:]),
+                a(SHAPE[1:], positive=True),
+                pt.sigmoid(a(())),
+                r,
+            )
+            for r in reverses
+        ]
+        moments = fast_dropout_recurrence(pt.gt(mask, 0)[:, :, None], transfer, *directions)
+        return [m for pair in moments for m in pair]
 
     return outputs
 
@@ -130,8 +144,9 @@ COMPONENTS = {
     "logit_mean/sigmoid_wang_manning": lambda a, mask: [
         moments.WangManningSigmoid().logit_mean(a(), a(positive=True))
     ],
-    "recurrence/fast_dropout/forward": chain(False),
-    "recurrence/fast_dropout/backward": chain(True),
+    "recurrence/fast_dropout/forward": chains(moments.Tanh(), False),
+    "recurrence/fast_dropout/backward": chains(moments.Tanh(), True),
+    "recurrence/fast_dropout/native": chains(TRANSFERS["tanh_wang_manning"], False, True),
     "recurrence/deep_transition": deep_transition,
     "recurrence/linear": lambda a, mask: [linear_recurrence(pt.sigmoid(a()), a())],
     "distribution/normal": lambda a, mask: [DiagonalNormal(a(), a(positive=True)).log_prob(a())],

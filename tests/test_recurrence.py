@@ -8,6 +8,7 @@ import pytest
 from breze_like import backends
 from breze_like.moments import TRANSFERS, dropout
 from breze_like.recurrence import (
+    Direction,
     deep_transition_recurrence,
     fast_dropout_recurrence,
     linear_recurrence,
@@ -45,6 +46,10 @@ def fast_dropout_values(rng, mask, n_hidden=3):
     }
 
 
+def direction(inputs, reverse=False):
+    return Direction(*(inputs[name] for name in Direction._fields[:-1]), reverse)
+
+
 def plain_fast_dropout(
     mean, variance, real, recurrent, initial_mean, initial_variance, p_keep, transfer, order
 ):
@@ -79,39 +84,57 @@ def assert_all_close(actual, expected):
 
 
 @pytest.mark.parametrize(
-    ("transfer", "reverse"),
+    ("transfer", "reverses"),
     [
-        ("tanh_wang_manning", True),
-        pytest.param("tanh_wang_manning", False, marks=pytest.mark.slow),
+        ("tanh_wang_manning", (False,)),  # machine code of our own
+        ("tanh_wang_manning", (True, False)),
+        ("rectifier", (True,)),  # a scan
         *[
-            pytest.param(name, i % 2 == 0, marks=pytest.mark.slow)
-            for i, name in enumerate(sorted(set(TRANSFERS) - {"tanh_wang_manning"}))
+            pytest.param(name, reverses, marks=pytest.mark.slow)
+            for name in sorted(TRANSFERS)
+            for reverses in ((False,), (False, True))
         ],
     ],
 )
-def test_fast_dropout_recurrence_and_its_gradient_are_those_of_a_plain_scan(transfer, reverse, rng):
-    inputs, weights = fast_dropout_inputs(), [pt.tensor3(), pt.tensor3()]
-    differentiable = [v for name, v in inputs.items() if name != "real"]
-    order = pt.lvector()
-    arguments = (*inputs.values(), TRANSFERS[transfer])
-    ours = values_and_gradients(fast_dropout_recurrence(*arguments, reverse), weights, differentiable)
-    plain = values_and_gradients(plain_fast_dropout(*arguments, order), weights, differentiable)
-    function = backends.compile_function([*inputs.values(), *weights, order], [*ours, *plain])
+def test_fast_dropout_recurrence_and_its_gradient_are_those_of_a_plain_scan(transfer, reverses, rng):
+    chains = [fast_dropout_inputs() for _ in reverses]
+    for inputs in chains:
+        inputs["real"] = chains[0]["real"]
+    weights = [pt.tensor3() for _ in reverses for _ in range(2)]
+    orders = [pt.lvector() for _ in reverses]
+    every = list(dict.fromkeys(v for inputs in chains for v in inputs.values()))
+    differentiable = [v for v in every if v.dtype != "bool"]
+    directions = [direction(inputs, reverse) for inputs, reverse in zip(chains, reverses, strict=True)]
+    ours = fast_dropout_recurrence(chains[0]["real"], TRANSFERS[transfer], *directions)
+    plain = [
+        plain_fast_dropout(*inputs.values(), TRANSFERS[transfer], order)
+        for inputs, order in zip(chains, orders, strict=True)
+    ]
+    graph = [
+        quantity
+        for moments in (ours, plain)
+        for quantity in values_and_gradients([m for pair in moments for m in pair], weights, differentiable)
+    ]
+    function = backends.compile_function([*every, *weights, *orders], graph)
 
-    # One compiled function serves any number of steps.
-    masks = [MASK, MASK[2:3], MASK[1:4]] if transfer == "tanh_wang_manning" else [MASK]
-    for mask in masks:
-        values = fast_dropout_values(rng, mask)
-        weights = rng.standard_normal((2, *values["mean"].shape))
-        order = np.arange(len(mask))[:: -1 if reverse else 1]
-        results = function(*values.values(), *weights, order)
-        assert_all_close(results[: len(ours)], results[len(ours) :])
+    # One compiled function serves any number of steps, and of sequences.
+    for mask in (MASK, MASK[2:3], np.tile(MASK[1:4], 9)):
+        values = {}
+        for inputs in chains:
+            drawn = fast_dropout_values(rng, mask)
+            values |= {v: drawn[name] for name, v in inputs.items()}
+        weights = rng.standard_normal((2 * len(reverses), *mask.shape, 3))
+        orders = [np.arange(len(mask))[:: -1 if reverse else 1] for reverse in reverses]
+        results = function(*(values[v] for v in every), *weights, *orders)
+        assert_all_close(results[: len(results) // 2], results[len(results) // 2 :])
 
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_states_hold_through_padding(reverse, rng):
     inputs = fast_dropout_inputs()
-    outputs = fast_dropout_recurrence(*inputs.values(), TRANSFERS["rectifier"], reverse)
+    (outputs,) = fast_dropout_recurrence(
+        inputs["real"], TRANSFERS["tanh_wang_manning"], direction(inputs, reverse)
+    )
     function = backends.compile_function(list(inputs.values()), outputs)
     values = fast_dropout_values(rng, MASK)
     mean, variance = function(*values.values())
@@ -128,10 +151,10 @@ def test_states_hold_through_padding(reverse, rng):
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_loss_may_use_one_of_the_two_moments_only(which, rng):
     inputs, order = fast_dropout_inputs(), pt.lvector()
-    arguments = (*inputs.values(), TRANSFERS["identity"])
+    transfer = TRANSFERS["tanh_wang_manning"]
     wrt = [inputs["mean" if which == 0 else "variance"], inputs["recurrent"], inputs["p_keep"]]
-    ours = fast_dropout_recurrence(*arguments)
-    plain = plain_fast_dropout(*arguments, order)
+    (ours,) = fast_dropout_recurrence(inputs["real"], transfer, direction(inputs))
+    plain = plain_fast_dropout(*inputs.values(), transfer, order)
     # PyTensor's own gradient of a scan loses digits if it does not know about both outputs.
     losses = (ours[which] ** 2).sum(), (plain[which] ** 2).sum() + 0.0 * plain[1 - which].sum()
     gradients = [g for loss in losses for g in pt.grad(loss, wrt)]
@@ -244,7 +267,9 @@ def test_backends_agree(rng):
     if not {"jax", "cvm"} <= set(backends.available()):
         pytest.skip("needs JAX and a C++ compiler")
     inputs = fast_dropout_inputs()
-    outputs = fast_dropout_recurrence(*inputs.values(), TRANSFERS["tanh_wang_manning"], True)
+    (outputs,) = fast_dropout_recurrence(
+        inputs["real"], TRANSFERS["tanh_wang_manning"], direction(inputs, reverse=True)
+    )
     differentiable = [v for name, v in inputs.items() if name != "real"]
     graph = values_and_gradients(outputs, [1.0, 2.0], differentiable)
     values = fast_dropout_values(rng, MASK).values()

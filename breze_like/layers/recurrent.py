@@ -7,7 +7,7 @@ import pytensor.tensor as pt
 from breze_like.layers.base import Layer
 from breze_like.layers.feedforward import Affine, FastDropoutAffine, keep_probability
 from breze_like.moments import Tanh
-from breze_like.recurrence import fast_dropout_recurrence, recurrence
+from breze_like.recurrence import Direction, fast_dropout_recurrence, recurrence
 
 
 class Chain(Layer):
@@ -71,19 +71,14 @@ class FastDropoutChain(Chain):
         self.p_keep = p_keep
         self.initial_variance = initial_variance
 
-    def __call__(self, mean, variance, mask, initial_mean, initial_variance):
-        """Moments of the states from moments of the preactivations, all (n_steps, n_sequences, n_hidden)."""
-        return fast_dropout_recurrence(
-            mean,
-            variance + pt.zeros_like(mean),  # the variance may be the number 0
-            self.real(mask),
-            self["recurrent"],
-            initial_mean,
-            initial_variance,
-            self.p_keep(),
-            self.transfer,
-            self.reverse,
-        )
+    def __call__(self, mean, variance, initial_mean, initial_variance):
+        """What `fast_dropout_recurrence` takes of moments of the preactivations and of h_0.
+
+        The former are (n_steps, n_sequences, n_hidden), the latter (n_sequences, n_hidden).
+        """
+        variance = variance + pt.zeros_like(mean)  # it may be the number 0
+        initial = initial_mean, initial_variance
+        return Direction(mean, variance, self["recurrent"], *initial, self.p_keep(), self.reverse)
 
     def initial(self, mask):
         (mean,) = super().initial(mask)
@@ -186,8 +181,9 @@ class FastDropoutRecurrent(Layer):
         A layer of one chain takes the moments of the state that it starts from, if they are not the learned
         ones.
         """
-        mean, variance = self.input(mean, variance)
-        states = [chain(mean, variance, mask, *(initial or chain.initial(mask))) for chain in self.chains]
+        moments = self.input(mean, variance)
+        directions = [chain(*moments, *(initial or chain.initial(mask))) for chain in self.chains]
+        states = fast_dropout_recurrence(Chain.real(mask), self.chains[0].transfer, *directions)
         means, variances = zip(*states, strict=True)
         return sum(means) / len(means), sum(variances) / len(variances) ** 2
 

@@ -10,11 +10,12 @@ where it is not, a state stays as it was.
 """
 
 from breze_like.recurrence.deterministic import deep_transition_recurrence, recurrence
-from breze_like.recurrence.fast_dropout import fast_dropout_recurrence
+from breze_like.recurrence.fast_dropout import Direction, fast_dropout_recurrence
 from breze_like.recurrence.linear import linear_recurrence
 from breze_like.recurrence.loop import Loop
 
 __all__ = [
+    "Direction",
     "Loop",
     "deep_transition_recurrence",
     "fast_dropout_recurrence",

@@ -1,43 +1,117 @@
 """Recurrences of moments."""
 
+from functools import partial
+from typing import NamedTuple
+
 import pytensor.tensor as pt
 
-from breze_like.moments import dropout
+from breze_like.moments import Tanh, WangManningSigmoid, dropout
 from breze_like.recurrence.loop import before, chain, outer, scan
 
 
-def fast_dropout_recurrence(
-    mean, variance, real, recurrent, initial_mean, initial_variance, p_keep, transfer, reverse=False
-):
-    """Moments of h_t = f(a_t + (d h_{t-1}) R) with dropout d, from moments of a.
+class Direction(NamedTuple):
+    """A chain h_t = f(a_t + (d h_{t-1}) R) with dropout d, on its way forward or backward.
 
-    Parameters
+    Attributes
     ----------
     mean, variance : TensorVariable, shape (n_steps, n_sequences, n)
         Of a.
-    real : TensorVariable, bool, shape (n_steps, n_sequences, 1)
     recurrent : TensorVariable, shape (n, n)
         R.
     initial_mean, initial_variance : TensorVariable, shape (n_sequences, n)
         Of h_0.
     p_keep : TensorVariable, shape ()
-    transfer : object with `moments`
     reverse : bool
         Whether to run from the last step to the first.
+    """
+
+    mean: pt.TensorVariable
+    variance: pt.TensorVariable
+    recurrent: pt.TensorVariable
+    initial_mean: pt.TensorVariable
+    initial_variance: pt.TensorVariable
+    p_keep: pt.TensorVariable
+    reverse: bool = False
+
+
+def fast_dropout_recurrence(real, transfer, *directions):
+    """Moments of h_t, for each of the chains.
+
+    Chains that are handled together run at the same time, where there are cores for it.
+
+    Parameters
+    ----------
+    real : TensorVariable, bool, shape (n_steps, n_sequences, 1)
+    transfer : object with `moments`
+    *directions : Direction
 
     Returns
     -------
-    mean, variance : TensorVariable, shape (n_steps, n_sequences, n)
+    list of (mean, variance)
+        TensorVariables, shape (n_steps, n_sequences, n).
 
     References
     ----------
     Bayer & Osendorfer (2014), appendix.
     """
-    arguments = [real, mean, variance, recurrent, initial_mean, initial_variance, p_keep]
-    return chain(_forward, _gradient, arguments, 2, transfer=transfer, reverse=reverse)
+    reverses = [d.reverse for d in directions]
+    arguments = [real, *(a for d in directions for a in d[:-1])]
+    n_states = 2 * len(directions)
+    native = _native(transfer, reverses)
+    moments = chain(_forward, _gradient, arguments, n_states, native, transfer=transfer, reverses=reverses)
+    return list(zip(moments[::2], moments[1::2], strict=True))
 
 
-def _forward(real, mean, variance, recurrent, initial_mean, initial_variance, p_keep, *, transfer, reverse):
+def _native(transfer, reverses):
+    """What `chain` takes as such: the kernels, for the transfer functions that they know."""
+    scale = _scale(transfer)
+    if scale is None:
+        return {}
+
+    def make(kind):
+        from breze_like.recurrence.xla import custom_call, supported  # Numba takes a second to load
+
+        return custom_call(kind, scale, reverses) if supported() else None
+
+    return {kind: partial(make, kind) for kind in ("forward", "gradient")}
+
+
+def _scale(transfer):
+    """Of Wang & Manning's sigmoid in the transfer function, as `kernels` has it; None: it is another one."""
+    if type(transfer) is WangManningSigmoid:
+        return 1
+    return 2 if type(transfer) is Tanh and type(transfer.sigmoid) is WangManningSigmoid else None
+
+
+def _forward(real, *arguments, transfer, reverses):
+    """Moments of the states of all chains, then those of their preactivations."""
+    results = [
+        _forward_chain(real, *own, transfer=transfer, reverse=reverse)
+        for own, reverse in zip(_split(arguments, reverses), reverses, strict=True)
+    ]
+    return [moment for part in (slice(2), slice(2, 4)) for r in results for moment in r[part]]
+
+
+def _gradient(inputs, outputs, cotangents, *, transfer, reverses):
+    real, *arguments = inputs
+    half = len(outputs) // 2
+    parts = (_split(x, reverses) for x in (arguments, outputs[:half], outputs[half:], cotangents))
+    gradients = [
+        _gradient_chain(real, *own, transfer=transfer, reverse=reverse)
+        for *own, reverse in zip(*parts, reverses, strict=True)
+    ]
+    return [g for of_chain in gradients for g in of_chain]
+
+
+def _split(variables, reverses):
+    """The variables of each chain."""
+    n = len(variables) // len(reverses)
+    return [variables[i : i + n] for i in range(0, len(variables), n)]
+
+
+def _forward_chain(
+    real, mean, variance, recurrent, initial_mean, initial_variance, p_keep, *, transfer, reverse
+):
     """Moments of the states, and of their preactivations."""
 
     def step(real, a_mean, a_variance, h_mean, h_variance, recurrent, squared, p_keep):
@@ -51,9 +125,10 @@ def _forward(real, mean, variance, recurrent, initial_mean, initial_variance, p_
     return scan(step, [real, mean, variance], initial, [recurrent, recurrent**2, p_keep], reverse)
 
 
-def _gradient(inputs, outputs, cotangents, *, transfer, reverse):
-    real, _, _, recurrent, initial_mean, initial_variance, p_keep = inputs
-    h_mean, h_variance, b_mean, b_variance = outputs
+def _gradient_chain(real, arguments, states, preactivations, cotangents, *, transfer, reverse):
+    _, _, recurrent, initial_mean, initial_variance, p_keep = arguments
+    h_mean, h_variance = states
+    b_mean, b_variance = preactivations
     g_mean, g_variance = cotangents
     before_mean = before(h_mean, initial_mean, reverse)
     before_variance = before(h_variance, initial_variance, reverse)

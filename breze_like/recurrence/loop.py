@@ -7,6 +7,8 @@ import pytensor.tensor as pt
 from pytensor.compile.builders import OpFromGraph
 from pytensor.gradient import DisconnectedType, disconnected_type
 
+from breze_like import backends
+
 
 class Loop(OpFromGraph):
     """A graph around a scan, with a gradient that is given, and outputs that have the shapes of inputs.
@@ -21,13 +23,16 @@ class Loop(OpFromGraph):
     pullback : callable, optional
     disconnected : list of int
         Indices of the inputs that no gradient goes to.
+    native : callable, optional
+        Of nothing; makes a function of JAX arrays that computes the same on a CPU, or None if it can't here.
     """
 
-    def __init__(self, inputs, outputs, shaped_like, pullback=None, disconnected=()):
+    def __init__(self, inputs, outputs, shaped_like, pullback=None, disconnected=(), native=None):
         pattern = [[i not in disconnected] * len(outputs) for i in range(len(inputs))]
         super().__init__(inputs, outputs, connection_pattern=pattern, on_unused_input="ignore")
         self._shaped_like = shaped_like
         self._given_pullback = pullback
+        self.native = native
 
     def infer_shape(self, *arguments):
         shapes = arguments[-1]  # before them comes the node, and in some versions the graph
@@ -39,7 +44,14 @@ class Loop(OpFromGraph):
         return self._given_pullback(inputs, outputs, cotangents)
 
 
-def chain(forward, gradient, arguments, n_states, **settings):
+@backends.in_jax(Loop)
+def _loop_in_jax(op, usual, **others):
+    """The native function on a CPU, if there is one; only else is the graph inside rewritten."""
+    native = op.native() if op.native and backends.accelerator() is None else None
+    return native or usual(op, **others)
+
+
+def chain(forward, gradient, arguments, n_states, native=None, **settings):
     """The states of a chain along time, from a loop whose gradient is another loop.
 
     Parameters
@@ -53,6 +65,8 @@ def chain(forward, gradient, arguments, n_states, **settings):
         The first says which steps are real, the second has the shape of the states.
     n_states : int
         How many of the sequences are states.
+    native : dict of str to callable, optional
+        For ``"forward"`` and ``"gradient"``, what `Loop` takes as `native`.
     **settings
         Passed to both callables.
 
@@ -60,6 +74,7 @@ def chain(forward, gradient, arguments, n_states, **settings):
     -------
     list of TensorVariable
     """
+    native = native or {}
     inputs = [a.type() for a in arguments]
     outputs = forward(*inputs, **settings)
 
@@ -68,14 +83,17 @@ def chain(forward, gradient, arguments, n_states, **settings):
         kept = [o.type() for o in outputs]
         cotangents = [o.type() for o in outputs[:n_states]]
         gradients = gradient(inputs, kept, cotangents, **settings)
-        return Loop([*inputs, *kept, *cotangents], gradients, list(range(1, len(inputs))))
+        known, shaped_like = [*inputs, *kept, *cotangents], list(range(1, len(inputs)))
+        return Loop(known, gradients, shaped_like, native=native.get("gradient"))
 
     def pullback(inputs, outputs, cotangents):
         # What is no state is an output for the sake of the way back only: no gradient comes in through it.
         known = [*inputs, *outputs, *(_or_zeros(g, outputs[0]) for g in cotangents[:n_states])]
         return [disconnected_type(), *backward()(*known)]
 
-    return Loop(inputs, outputs, [1] * len(outputs), pullback, disconnected=[0])(*arguments)[:n_states]
+    shaped_like = [1] * len(outputs)
+    loop = Loop(inputs, outputs, shaped_like, pullback, disconnected=[0], native=native.get("forward"))
+    return loop(*arguments)[:n_states]
 
 
 def scan(step, sequences, initial, others, reverse):

@@ -1,0 +1,277 @@
+"""The fast-dropout recurrence and its gradient as machine code, compiled by Numba and kept in its cache.
+
+All of it is loops over arrays that are there already, plus matrix products by the BLAS that SciPy brings. A
+*task* is one chain of one block of sequences: tasks share nothing that they write, so that they run on all
+cores. Of transfer functions there is Wang & Manning's sigmoid f, as `scale` f(`scale` x) - (`scale` - 1): the
+sigmoid itself with 1, tanh with 2.
+"""
+
+import math
+
+import numpy as np
+from numba import float32, njit
+from numba.extending import overload
+
+from breze_like.moments import WangManningSigmoid
+
+# Python never calls these functions.
+CALLED = {"cache": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+# Not "ninf" and "nnan": numbers that are not finite must come out as such.
+MATH = {"fastmath": {"contract", "nsz", "arcp", "afn", "reassoc"}, "error_model": "numpy", **CALLED}
+SLOPE, SHIFT = WangManningSigmoid.SLOPE, WangManningSigmoid.SHIFT
+FLATTEN = np.pi / 8, np.pi / 8 * SLOPE**2
+
+
+def exp(x):
+    """exp(x), in single precision as arithmetic that is computed for many x at once."""
+
+
+@overload(exp, jit_options=MATH)
+def _exp(x):
+    if x != float32:
+        return lambda x: math.exp(x)
+
+    def single(x):
+        # Cody & Waite: exp(n log 2 + r) = 2^n exp(r), log 2 as a sum of two; a polynomial (Cephes), |r| < 0.35.
+        x = min(max(x, np.float32(-87.0)), np.float32(88.0))
+        n = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
+        r = x - n * np.float32(0.693359375) - n * np.float32(-2.12194440e-4)
+        p = np.float32(1.9875691500e-4)
+        p = p * r + np.float32(1.3981999507e-3)
+        p = p * r + np.float32(8.3334519073e-3)
+        p = p * r + np.float32(4.1665795894e-2)
+        p = p * r + np.float32(1.6666665459e-1)
+        p = p * r + np.float32(5.0000001201e-1)
+        p = p * r * r + r + np.float32(1.0)
+        power = np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
+        return p * power
+
+    return single
+
+
+@njit(**MATH)
+def dropout(mean, variance, p_keep, kept_mean, kept_variance):
+    """Moments after dropout (`moments.dropout`), (n_sequences, n)."""
+    q = p_keep * (mean.dtype.type(1) - p_keep)
+    for n in range(mean.shape[0]):
+        for i in range(mean.shape[1]):
+            m = mean[n, i]
+            kept_mean[n, i] = p_keep * m
+            kept_variance[n, i] = q * m * m + p_keep * variance[n, i]
+
+
+@njit(**MATH)
+def copy(x, y):
+    """y = x."""
+    for n in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            y[n, i] = x[n, i]
+
+
+@njit(**MATH)
+def add(x, y, total):
+    """total = x + y."""
+    for n in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            total[n, i] = x[n, i] + y[n, i]
+
+
+@njit(**MATH)
+def transfer(scale, b_mean, b_variance, f_mean, f_variance):
+    """Moments of the states from those of the preactivations, (n_sequences, n)."""
+    t = b_mean.dtype.type
+    one, slope, shift, flatten, flatten_second = t(1), t(SLOPE), t(SHIFT), t(FLATTEN[0]), t(FLATTEN[1])
+    for n in range(b_mean.shape[0]):
+        for i in range(b_mean.shape[1]):
+            m, v = scale * b_mean[n, i], scale * scale * b_variance[n, i]
+            mean = one / (one + exp(-m / math.sqrt(one + flatten * v)))
+            second = one / (one + exp(-slope * (m - shift) / math.sqrt(one + flatten_second * v)))
+            f_mean[n, i] = scale * mean - (scale - one)
+            f_variance[n, i] = scale * scale * max(second - mean * mean, t(0))
+
+
+@njit(**MATH)
+def transfer_gradient(scale, b_mean, b_variance, g_mean, g_variance, by_mean, by_variance):
+    """Gradients of the preactivations' moments from `g_mean`, `g_variance`, those of the states'."""
+    t = b_mean.dtype.type
+    one, slope, shift, flatten, flatten_second = t(1), t(SLOPE), t(SHIFT), t(FLATTEN[0]), t(FLATTEN[1])
+    for n in range(b_mean.shape[0]):
+        for i in range(b_mean.shape[1]):
+            m, v = scale * b_mean[n, i], scale * scale * b_variance[n, i]
+            root = one / math.sqrt(one + flatten * v)
+            root_second = one / math.sqrt(one + flatten_second * v)
+            x, x_second = m * root, slope * (m - shift) * root_second
+            mean, second = one / (one + exp(-x)), one / (one + exp(-x_second))
+            by_second = scale * scale * g_variance[n, i]
+            by_second = by_second if second >= mean * mean else t(0)
+            by_x = (scale * g_mean[n, i] - t(2) * mean * by_second) * mean * (one - mean)
+            by_x_second = by_second * second * (one - second)
+            by_mean[n, i] = scale * (by_x * root + by_x_second * slope * root_second)
+            by_v = by_x * x * flatten * root * root + by_x_second * x_second * flatten_second * root_second**2
+            by_variance[n, i] = t(-0.5) * scale * scale * by_v
+
+
+@njit(**MATH)
+def back(p_keep, h_mean, h_variance, kept_mean, kept_variance, g_mean, g_variance):
+    """Gradients of the state before from those of its moments after dropout; returns that of p_keep."""
+    t = h_mean.dtype.type
+    q, q_prime, by_p_keep = t(2) * p_keep * (t(1) - p_keep), t(1) - t(2) * p_keep, t(0)
+    for n in range(h_mean.shape[0]):
+        for i in range(h_mean.shape[1]):
+            m = h_mean[n, i]
+            g_mean[n, i] = p_keep * kept_mean[n, i] + q * m * kept_variance[n, i]
+            g_variance[n, i] = p_keep * kept_variance[n, i]
+            by_p_keep += kept_mean[n, i] * m + kept_variance[n, i] * (q_prime * m * m + h_variance[n, i])
+    return by_p_keep
+
+
+@njit(**MATH)
+def hold(real, before, now):
+    """What was before stays for the sequences whose step is not real."""
+    for n in range(now.shape[0]):
+        if not real[n]:
+            for i in range(now.shape[1]):
+                now[n, i] = before[n, i]
+
+
+@njit(**MATH)
+def copy_real(real, x, y):
+    """Zeros in x for the sequences whose step is not real; then y = x."""
+    for n in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            x[n, i] = x[n, i] if real[n] else 0
+            y[n, i] = x[n, i]
+
+
+@njit(**MATH)
+def add_gradient_of_square(x, by_square, by_x):
+    """Add the gradient through x^2, element by element."""
+    for n in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            by_x[n, i] += 2 * x[n, i] * by_square[n, i]
+
+
+@njit(**MATH)
+def square(x, squared):
+    """squared = x^2, element by element."""
+    for n in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            squared[n, i] = x[n, i] * x[n, i]
+
+
+@njit(**MATH)
+def transpose(x, transposed):
+    """transposed = x'."""
+    for n in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            transposed[i, n] = x[n, i]
+
+
+@njit(**CALLED)
+def forward(block, real, arguments, reverse, scale, results):
+    """Moments of the states and of the preactivations of a block of sequences, written into `results`.
+
+    Parameters
+    ----------
+    block : pair of int
+        The first sequence, and the one behind the last.
+    real : ndarray of bool, shape (n_steps, n_sequences)
+    arguments : tuple of ndarray
+        As `fast_dropout_recurrence` takes them; the keep probability of shape (1,).
+    reverse : bool
+    scale : scalar
+    results : tuple of 4 ndarray, shape (n_steps, n_sequences, n)
+    """
+    first, last = block
+    mean, variance, recurrent, initial_mean, initial_variance, p_keep = arguments
+    h_mean, h_variance, b_mean, b_variance = results
+    n_steps, _, n = mean.shape
+    kept_mean = np.empty((last - first, n), mean.dtype)
+    kept_variance, product, squared = (
+        np.empty_like(kept_mean),
+        np.empty_like(kept_mean),
+        np.empty_like(recurrent),
+    )
+    square(recurrent, squared)
+    before_mean, before_variance = initial_mean[first:last], initial_variance[first:last]
+    for i in range(n_steps):
+        t = n_steps - 1 - i if reverse else i
+        dropout(before_mean, before_variance, p_keep[0], kept_mean, kept_variance)
+        a_mean, a_variance = b_mean[t][first:last], b_variance[t][first:last]
+        np.dot(kept_mean, recurrent, product)
+        add(mean[t][first:last], product, a_mean)
+        np.dot(kept_variance, squared, product)
+        add(variance[t][first:last], product, a_variance)
+        now_mean, now_variance = h_mean[t][first:last], h_variance[t][first:last]
+        transfer(scale, a_mean, a_variance, now_mean, now_variance)
+        hold(real[t][first:last], before_mean, now_mean)
+        hold(real[t][first:last], before_variance, now_variance)
+        before_mean, before_variance = now_mean, now_variance
+
+
+@njit(**CALLED)
+def gradient(block, real, arguments, kept, cotangents, reverse, scale, results, by_recurrent):
+    """Gradients of all arguments: that of p_keep is returned, the others are written.
+
+    Parameters
+    ----------
+    block, real, arguments, reverse, scale
+        As for `forward`.
+    kept : tuple of 4 ndarray
+        Results of `forward`.
+    cotangents : tuple of 2 ndarray, shape (n_steps, n_sequences, n)
+        Gradients of the moments of the states.
+    results : tuple of 4 ndarray
+        For the gradients of the two moments and of the initial ones.
+    by_recurrent : ndarray, shape (n, n)
+    """
+    first, last = block
+    _, _, recurrent, initial_mean, initial_variance, p_keep = arguments
+    h_mean, h_variance, b_mean, b_variance = kept
+    n_steps, _, n = h_mean.shape
+    size = last - first
+    transposed, squared = np.empty_like(recurrent), np.empty_like(recurrent)
+    transpose(recurrent, transposed)  # BLAS is slow with a transposed factor
+    square(transposed, squared)
+    g_mean, g_variance = np.empty((size, n), recurrent.dtype), np.empty((size, n), recurrent.dtype)
+    d_mean, d_variance = np.empty_like(g_mean), np.empty_like(g_mean)
+    carried_mean, carried_variance = results[2][first:last], results[3][first:last]
+    # Of all steps, for one product: what came out of the dropout, and the gradient of what it went into.
+    shape = n_steps * size, n
+    dropped_mean, dropped_variance = np.empty(shape, recurrent.dtype), np.empty(shape, recurrent.dtype)
+    by_mean, by_variance = np.empty(shape, recurrent.dtype), np.empty(shape, recurrent.dtype)
+    by_p_keep = 0.0
+    before_mean, before_variance = initial_mean[first:last], initial_variance[first:last]
+    for i in range(n_steps):
+        t = i if reverse else n_steps - 1 - i
+        is_real, start, end = real[t][first:last], t * size, (t + 1) * size
+        if i == 0:
+            copy(cotangents[0][t][first:last], g_mean)
+            copy(cotangents[1][t][first:last], g_variance)
+        else:
+            add(cotangents[0][t][first:last], carried_mean, g_mean)
+            add(cotangents[1][t][first:last], carried_variance, g_variance)
+        a_mean, a_variance = by_mean[start:end], by_variance[start:end]
+        transfer_gradient(
+            scale, b_mean[t][first:last], b_variance[t][first:last], g_mean, g_variance, a_mean, a_variance
+        )
+        copy_real(is_real, a_mean, results[0][t][first:last])
+        copy_real(is_real, a_variance, results[1][t][first:last])
+        np.dot(a_mean, transposed, d_mean)
+        np.dot(a_variance, squared, d_variance)
+        if i < n_steps - 1:
+            earlier = t + 1 if reverse else t - 1
+            before_mean, before_variance = h_mean[earlier][first:last], h_variance[earlier][first:last]
+        else:
+            before_mean, before_variance = initial_mean[first:last], initial_variance[first:last]
+        by_p_keep += back(
+            p_keep[0], before_mean, before_variance, d_mean, d_variance, carried_mean, carried_variance
+        )
+        hold(is_real, g_mean, carried_mean)
+        hold(is_real, g_variance, carried_variance)
+        dropout(before_mean, before_variance, p_keep[0], dropped_mean[start:end], dropped_variance[start:end])
+    by_squared = np.empty_like(recurrent)
+    np.dot(dropped_mean.T, by_mean, by_recurrent)
+    np.dot(dropped_variance.T, by_variance, by_squared)
+    add_gradient_of_square(recurrent, by_squared, by_recurrent)
+    return by_p_keep
