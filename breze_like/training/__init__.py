@@ -5,23 +5,27 @@
 >>> history = fit(model, data.train, data.valid, settings, rng, validate, run)
 
 The same call with ``Run("runs/first")`` goes on where a killed process stopped, to the same numbers, bit for
-bit.
+bit. `fit_population` does the same for many models at once; see `population`.
 """
 
 from breze_like.training.course import History, TrainingDiverged
 from breze_like.training.device import DeviceRmsProp
 from breze_like.training.loop import fit, is_finished, load_parameters
 from breze_like.training.optimization import GuardedRmsProp, clip_norm
+from breze_like.training.population import Member, Trained, fit_population
 from breze_like.training.settings import TrainingSettings
 
 __all__ = [
     "DeviceRmsProp",
     "GuardedRmsProp",
     "History",
+    "Member",
+    "Trained",
     "TrainingDiverged",
     "TrainingSettings",
     "clip_norm",
     "fit",
+    "fit_population",
     "is_finished",
     "load_parameters",
 ]

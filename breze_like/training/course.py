@@ -170,6 +170,8 @@ class Course:
         self.entries.append(_entry(state, epoch, score, self.settings.kl_weight(state.update)))
         if self._run:
             self._run.append_log(self.entries[-1])
+        # Off the device: the best parameters are kept for long.
+        state = replace(state, parameters=np.asarray(state.parameters))
         self.state = state.validated(score, epoch, self.settings)
 
     @contextmanager

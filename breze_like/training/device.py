@@ -1,4 +1,7 @@
-"""Steps of RmsProp as one compiled program, whose parameters and state stay on the device that it runs on."""
+"""Steps of RmsProp as one compiled program, whose parameters and state stay on the device that it runs on.
+
+Of one model, and of many at once.
+"""
 
 import math
 
@@ -6,6 +9,9 @@ import numpy as np
 
 from breze_like.backends import jax_precision, traceable
 from breze_like.training.optimization import GuardedRmsProp, Outcome
+
+# The part of the state that are arrays; the rest is `n_iter`.
+ARRAYS = ("parameters", "moving_mean_squared", "step")
 
 
 def pure_loss_and_gradient(model):
@@ -28,7 +34,7 @@ def guarded_update(loss_and_gradient):
     Returns
     -------
     callable
-        Maps ``(parameters, moving_mean_squared, step)``; the inputs of the loss, a list; step rate, decay,
+        Maps the `ARRAYS`, a tuple; the inputs of the loss, a list; step rate, decay,
         momentum and the largest norm of a gradient, scalars; to the new state of the optimiser, and an array
         of loss and norm. If one of these is not finite, the state is the old one.
     """
@@ -106,17 +112,88 @@ class DeviceRmsProp:
 
     def state(self):
         """Everything that later steps depend on: a dict with an entry for each of `state_fields`."""
-        parameters, squares, step = self._arrays
-        return {
-            "parameters": parameters,
-            "n_iter": self._n_iter,
-            "moving_mean_squared": squares,
-            "step": step,
-        }
+        return {**dict(zip(ARRAYS, self._arrays, strict=True)), "n_iter": self._n_iter}
 
     def restore(self, state):
         """Go back to what `state` returned, or any arrays like it."""
-        arrays = (np.asarray(state[name]) for name in ("parameters", "moving_mean_squared", "step"))
+        arrays = (np.asarray(state[name]) for name in ARRAYS)
         with self._precision():
             self._arrays = tuple(map(self._device_put, arrays))
         self._n_iter = state["n_iter"]
+
+
+class PopulationRmsProp:
+    """`DeviceRmsProp` of many models in one program.
+
+    Parameters
+    ----------
+    loss_and_gradient : callable
+        See `pure_loss_and_gradient`.
+    settings : list of TrainingSettings
+        Of all members: decay, momentum and the largest norm of a gradient.
+    states : list of dict
+        Each as `GuardedRmsProp.state` has it.
+    """
+
+    def __init__(self, loss_and_gradient, settings, states):
+        import jax
+        import jax.numpy as jnp
+
+        def update(arrays, active, inputs, *scalars):
+            new, met = jax.vmap(guarded_update(loss_and_gradient))(arrays, inputs, *scalars)
+            kept = zip(new, arrays, strict=True)
+            return tuple(jnp.where(active[:, None], n, old) for n, old in kept), met
+
+        arrays = [np.stack([np.asarray(state[name]) for state in states]) for name in ARRAYS]
+        self._n_iter = [state["n_iter"] for state in states]
+        self._dtype = arrays[0].dtype
+        choices = [(s.decay, s.momentum, s.max_gradient_norm) for s in settings]
+        self._settings = np.array(choices, self._dtype).T
+        self._update = jax.jit(update)
+        self._precision = jax_precision()
+        with self._precision():
+            self._arrays = jax.device_put(tuple(arrays))
+
+    def step(self, inputs, step_rates):
+        """Make one step of some members.
+
+        Parameters
+        ----------
+        inputs : dict of int to list of array_like
+            Of the loss, by the number of the member; there is one at least.
+        step_rates : dict of int to float
+
+        Returns
+        -------
+        dict of int to Outcome
+        """
+        members = range(len(self._n_iter))
+        active = np.array([i in inputs for i in members])
+        some = next(iter(inputs))  # in place of those who don't take part
+        given = [inputs.get(i, inputs[some]) for i in members]
+        stacked = [np.stack(arrays).astype(self._dtype) for arrays in zip(*given, strict=True)]
+        rates = np.array([step_rates.get(i, 0.0) for i in members], self._dtype)
+        with self._precision():
+            self._arrays, met = self._update(self._arrays, active, stacked, rates, *self._settings)
+        outcomes = {}
+        for i, (loss, norm) in enumerate(np.asarray(met).tolist()):
+            if active[i]:
+                skipped = not (math.isfinite(loss) and math.isfinite(norm))
+                outcomes[i] = Outcome(loss, norm, skipped)
+                self._n_iter[i] += not skipped
+        return outcomes
+
+    def state(self, i):
+        """What later steps of a member depend on; see `GuardedRmsProp.state`."""
+        rows = (_Row(array, i) for array in self._arrays)
+        return {**dict(zip(ARRAYS, rows, strict=True)), "n_iter": self._n_iter[i]}
+
+
+class _Row:
+    """A row of an array on a device, which is fetched only when NumPy asks for it."""
+
+    def __init__(self, array, index):
+        self._array, self._index = array, index
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(np.asarray(self._array)[self._index], dtype)

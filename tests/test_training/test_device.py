@@ -2,10 +2,8 @@
 
 import numpy as np
 import pytensor
-import pytensor.tensor as pt
 import pytest
 
-from breze_like.models.base import Model, per_step
 from breze_like.runs import Run
 from breze_like.training import DeviceRmsProp, GuardedRmsProp, TrainingSettings, fit, loop
 
@@ -95,60 +93,47 @@ def test_a_gradient_of_zeros_moves_nothing():
     np.testing.assert_array_equal(device.state()["parameters"], START)
 
 
-class Linear(Model):
-    """A noisy linear map of each step onto itself."""
-
-    def __init__(self):
-        super().__init__("jax")
-        self.parameters.declare("weights", (2, 2))
-        x, mask = self.inputs["observations"], self.inputs["mask"]
-        noise = self.inputs["noise"] = pt.tensor3("noise")
-        self.training_inputs = ("observations", "mask", "noise")
-        error = pt.tensordot(x + 0.1 * noise, self.parameters["weights"], 1) - x
-        self.expressions["loss"] = per_step(mask * pt.sqr(error).sum(axis=2), mask)
-
-    def draw_noise(self, rng, n_steps, n_sequences):
-        return rng.standard_normal((n_steps, n_sequences, 2))
-
-
 class TestFit:
     settings = TrainingSettings(n_epochs=12, batch_size=3, chunk_length=6, max_gradient_norm=2.0)
 
-    def train(self, run=None, interrupt_after=100):
-        model = Linear()
-        model.parameters.data[...] = [1.0, 2.0, -1.0, 0.5]
-        rng = np.random.default_rng(1)
-        train, valid = ([rng.standard_normal((n, 2)) for n in (5, 9, 14, 8)] for _ in range(2))
+    @pytest.fixture
+    def train(self, linear):
+        """Train a new model, until some validation."""
 
-        left = iter(range(interrupt_after))
+        def train(run=None, interrupt_after=100):
+            model, rng, left = linear(), np.random.default_rng(1), iter(range(interrupt_after))
+            model.parameters.data[...] = [1.0, 2.0, -1.0, 0.5]
+            data = [[rng.standard_normal((n, 2)) for n in (5, 9, 14, 8)] for _ in range(2)]
 
-        def validate(_):
-            next(left)
-            return float(np.abs(model.parameters.data - np.eye(2).ravel()).sum())
+            def validate(chunks):
+                next(left)
+                return model.distance(chunks)
 
-        return model, fit(model, train, valid, self.settings, rng, validate, run, progress=False)
+            return model, fit(model, *data, self.settings, rng, validate, run, progress=False)
+
+        return train
 
     @pytest.fixture
     def on_device(self, monkeypatch):
         """Have a CPU taken for a GPU."""
         monkeypatch.setattr(loop, "accelerator", lambda: jax.devices()[0])
 
-    def test_is_the_same(self, request):
-        expected_model, expected = self.train()
+    def test_is_the_same(self, train, request):
+        expected_model, expected = train()
         request.getfixturevalue("on_device")
-        model, history = self.train()
+        model, history = train()
         np.testing.assert_allclose(model.parameters.data, expected_model.parameters.data, rtol=1e-10)
         assert history.best_epoch == expected.best_epoch
         for entry, other in zip(history.entries, expected.entries, strict=True):
             for name in ("update", "train_loss", "valid_score", "gradient_norm"):
                 assert entry[name] == pytest.approx(other[name], rel=1e-9)
 
-    def test_resumes_to_the_same_numbers(self, on_device, tmp_path):
-        expected, _ = self.train()
+    def test_resumes_to_the_same_numbers(self, train, on_device, tmp_path):
+        expected, _ = train()
         run = Run.create(tmp_path / "run", {})
         for n_good in (2, 0, 3):
             with pytest.raises(StopIteration):
-                self.train(run, interrupt_after=n_good)
-        model, history = self.train(Run(run.folder))
+                train(run, interrupt_after=n_good)
+        model, history = train(Run(run.folder))
         assert len(history.entries) == 12
         np.testing.assert_array_equal(model.parameters.data, expected.parameters.data)

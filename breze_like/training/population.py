@@ -1,0 +1,178 @@
+"""Many models at once: of the same shapes, each with its own settings, random numbers and parameters.
+
+A small model leaves a GPU idle. Here, one program makes a step of all members of a population.
+
+>>> members = []
+>>> for seed, step_rate in enumerate([0.001, 0.003, 0.01]):
+...     rng = np.random.default_rng(seed)
+...     model.initialize(rng)
+...     settings = TrainingSettings(n_epochs=300, step_rate=step_rate)
+...     members.append(Member(settings, rng, model.parameters.data.copy()))
+>>> trained = fit_population(model, members, data.train, data.valid, validate)
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from breze_like.runs import Run
+from breze_like.training.course import Course, History, TrainingDiverged
+from breze_like.training.device import PopulationRmsProp, pure_loss_and_gradient
+from breze_like.training.optimization import GuardedRmsProp
+from breze_like.training.settings import TrainingSettings
+
+# What the shapes of minibatches depend on.
+SHARED = ("batch_size", "chunk_length", "n_draws")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of a population: what `fit` takes for a single model.
+
+    Parameters
+    ----------
+    settings : TrainingSettings
+    rng : numpy.random.Generator
+        No other member's.
+    parameters : ndarray, shape (n_parameters,)
+        The initial ones.
+    run : Run, optional
+    """
+
+    settings: TrainingSettings
+    rng: np.random.Generator
+    parameters: np.ndarray
+    run: Run | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What became of a member.
+
+    Attributes
+    ----------
+    history : History
+    parameters : ndarray, shape (n_parameters,)
+        Those with the best validation score; without any, the last ones.
+    diverged : str or None
+        Why it stopped early, if too many updates in a row met numbers that are not finite.
+    """
+
+    history: History
+    parameters: np.ndarray
+    diverged: str | None
+
+
+def fit_population(model, members, train, valid, validate, progress=True):
+    """Train many models at once, each as `fit` would train it alone.
+
+    A member that diverges stops there, as does one that is finished; the others go on. Afterwards, the model
+    has the parameters with the best validation score of all members.
+
+    Parameters
+    ----------
+    model : Model
+        Compiled by JAX.
+    members : list of Member
+        Minibatches must have the same shapes for all of them.
+    train, valid, validate
+        As for `fit`; the model has the parameters of one member after the other when it is validated.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    list of Trained
+        In the order of the members.
+
+    Raises
+    ------
+    ValueError
+        If the model is not compiled by JAX, or members do not fit together; or as for `fit`.
+    """
+    _check_members(model, members)
+    dtype = model.parameters.data.dtype
+    courses = [
+        Course(model, m.settings, train, valid, m.rng, np.array(m.parameters, dtype), m.run) for m in members
+    ]
+    try:
+        diverged = _train(model, courses, validate, progress)
+    except BaseException:  # Ctrl-C, an error in `validate`: what was learned so far is kept
+        for course in courses:
+            course.save()
+        raise
+    scored = [c for c in courses if c.state.best_score is not None]
+    if scored:
+        model.parameters.data[...] = min(scored, key=lambda c: c.state.best_score).best_parameters
+    return [Trained(c.history, c.best_parameters, diverged.get(i)) for i, c in enumerate(courses)]
+
+
+def _train(model, courses, validate, progress):
+    """Go along all courses to their ends; why some members diverged, by number."""
+    fields = GuardedRmsProp.state_fields
+    states = [{name: getattr(course.state, name) for name in fields} for course in courses]
+    settings = [course.settings for course in courses]
+    optimizer = PopulationRmsProp(pure_loss_and_gradient(model), settings, states)
+    running = {i: course for i, course in enumerate(courses) if not course.state.finished}
+    diverged = {}
+    counts = {"total": sum(c.n_updates for c in courses), "initial": sum(c.state.update for c in courses)}
+    with ThreadPoolExecutor() as pool, tqdm(**counts, unit="update", disable=not progress) as bar:
+        while running:
+            for course in running.values():
+                if course.validation_due:
+                    with course.timed():
+                        model.parameters.data[...] = course.state.parameters
+                        course.validated(float(validate(course.valid_chunks)))
+            running = {i: course for i, course in running.items() if not course.state.finished}
+            if running:
+                diverged |= _update(running, optimizer, pool)
+            bar.update(len(running))
+            bar.set_postfix_str(_summary(courses, running, diverged), refresh=False)
+            running = {i: course for i, course in running.items() if i not in diverged}
+    return diverged
+
+
+def _update(courses, optimizer, pool):
+    """Make an update of these courses, by number; why some of them diverged with it."""
+    diverged = {}
+    with ExitStack() as stack:
+        for course in courses.values():
+            stack.enter_context(course.timed())
+        # In threads: most of that is noise, and NumPy draws it without holding up other threads.
+        batches = dict(zip(courses, pool.map(Course.draw, courses.values()), strict=True))
+        inputs = {i: batch.inputs for i, batch in batches.items()}
+        outcomes = optimizer.step(inputs, {i: batch.step_rate for i, batch in batches.items()})
+        for i, course in courses.items():
+            try:
+                course.stepped(outcomes[i], batches[i], optimizer.state(i))
+            except TrainingDiverged as error:
+                diverged[i] = str(error)
+                course.save()
+    return diverged
+
+
+def _summary(courses, running, diverged):
+    """The numbers beside the progress bar."""
+    scores = [c.state.best_score for c in courses if c.state.best_score is not None]
+    best = [f"best {min(scores):.3f}"] if scores else []
+    return ", ".join([f"{len(running)} of {len(courses)} running", *best, f"{len(diverged)} diverged"])
+
+
+def _check_members(model, members):
+    if model.backend != "jax":
+        raise ValueError(f"model must be compiled by 'jax' for a population, got backend {model.backend!r}")
+    if not members:
+        raise ValueError("members must hold one at least, got none")
+    for i, member in enumerate(members):
+        if np.shape(member.parameters) != (model.parameters.size,):
+            shape = np.shape(member.parameters)
+            raise ValueError(f"parameters of member {i} must be {(model.parameters.size,)}, got {shape}")
+        for name in SHARED:
+            expected, given = (getattr(m.settings, name) for m in (members[0], member))
+            if given != expected:
+                raise ValueError(f"{name} must be {expected} for all members, got {given} for member {i}")
+    if len({id(member.rng) for member in members}) < len(members):
+        raise ValueError("rng must be one for each member, got the same twice")
