@@ -31,7 +31,7 @@ def learning_curves(axes, logs, dashed=()):
             axes.plot(updates, scores, ".--" if name in dashed else ".-", label=name)
             best.append(min(scores))
     if best:  # the scores of the first updates would flatten the rest
-        axes.set_ylim(None, 1.5 * max(best))
+        axes.set_ylim(None, max(best) + max(1.0, 0.5 * abs(max(best))))
         axes.legend(frameon=False, fontsize="small")
     axes.set(xlabel="update", ylabel="validation score\n[nats per time step]")
 

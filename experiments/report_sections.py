@@ -19,14 +19,14 @@ N_SAMPLES = 2
 SOUND = {"steps_per_quarter": 1, "tempo": 240.0, "rate": 11_025}
 
 READS = {
-    VRAE: "The VRAE reads the whole song to make each of its frames.",
-    VOSP: "The VOSP reads the song up to the frame that it makes.",
+    VRAE: "The VRAE reads the whole sequence to make each of its frames.",
+    VOSP: "The VOSP reads the sequence up to the frame that it makes.",
 }
 PREDICTS = "The model makes each frame from those before it, and has not seen the frame itself."
 
 
 class Songs:
-    """Pictures of one song in several states, with players where it is music.
+    """Pictures of one song in several states, with players of piano rolls.
 
     Parameters
     ----------
@@ -42,14 +42,13 @@ class Songs:
         self._truth, self._binary = truth, binary
         self._notes = figures.note_range(truth, *others) if binary else None
 
-    def row(self, label, values, audible=None, missing=None, marked=True):
-        """A picture, and a player of a roll, `audible`.
+    def row(self, label, values, missing=None, marked=True):
+        """A picture, and a player if the values are a roll, of notes and not of probabilities.
 
         Parameters
         ----------
         label : str
         values : ndarray, shape (n_steps, n_features)
-        audible : ndarray of that shape, optional
         missing : ndarray of bool, shape (n_steps,), optional
             Steps that are shaded.
         marked : bool
@@ -61,18 +60,20 @@ class Songs:
         kind = "piano roll" if self._binary else "lines"
         alt = f"{label}, {kind} of {len(values)} time steps{detail and f': {detail}'}"
         caption = element("figcaption", label, element("small", f" {detail}") if detail else "")
-        return element("figure", caption, picture(image, alt), self._player(audible, label))
+        return element("figure", caption, picture(image, alt), _player(values, label))
 
     def _detail(self, values):
+        if np.isnan(values).any():
+            return ""
         if not self._binary:
-            return f"root mean squared error {np.sqrt(np.nanmean((values - self._truth) ** 2)):.3f}"
+            return f"root mean squared error {np.sqrt(np.mean((values - self._truth) ** 2)):.3f}"
         wrong, missing = (values > self._truth).sum(), (values < self._truth).sum()
         return f"{wrong} notes wrong (red), {missing} missing (blue)"
 
-    def _player(self, audible, label):
-        if audible is None or not self._binary or audible.shape[1] != N_KEYS:
-            return ""
-        return player(wav_bytes(audible, **SOUND), label)
+
+def _player(values, label):
+    is_music = values.dtype == np.uint8 and values.shape[1] == N_KEYS
+    return player(wav_bytes(values, **SOUND), label) if is_music else ""
 
 
 def section(anchor, name, result, model, song, rng):
@@ -157,10 +158,10 @@ def _reconstruction(model, song):
     expression = "reconstruction" if name == "reconstruction" else "emission/mean"
     mean = model.function(["observations", "mask"], expression)(*pad([song]))[:, 0]
     songs = Songs(song, binary, modes)
-    shown = [songs.row("Original", song, song, marked=False)]
+    shown = [songs.row("Original", song, marked=False)]
     if binary:
         shown.append(songs.row(f"Probabilities of the {name}", mean, marked=False))
-    shown.append(songs.row(name.capitalize(), modes if binary else mean, modes))
+    shown.append(songs.row(name.capitalize(), modes if binary else mean))
     words = next((text for kind, text in READS.items() if isinstance(model, kind)), PREDICTS)
     return _group(name.capitalize(), f"{words} Time runs to the right.", shown)
 
@@ -174,9 +175,7 @@ def _denoising(model, song, rng):
         if model.emission.binary
         else f"Noise is added, of {NOISE_SCALE} times the deviation of each feature."
     )
-    return _group(
-        "Denoising", how, [songs.row("Noisy", noisy, noisy), songs.row("Denoised", denoised, denoised)]
-    )
+    return _group("Denoising", how, [songs.row("Noisy", noisy), songs.row("Denoised", denoised)])
 
 
 def _imputation(model, song, rng):
@@ -189,8 +188,8 @@ def _imputation(model, song, rng):
         "Imputation",
         f"{missing.sum()} frames, shaded, are removed and recovered by rounds of modes.",
         [
-            songs.row("Incomplete", with_hole, with_hole, missing),
-            songs.row("Completed", recovered, recovered, missing),
+            songs.row("Incomplete", with_hole, missing),
+            songs.row("Completed", recovered, missing),
         ],
     )
 
@@ -198,7 +197,7 @@ def _imputation(model, song, rng):
 def _samples(model, song, rng):
     drawn = sample(model, rng, len(song), N_SAMPLES).astype(song.dtype).swapaxes(0, 1)
     shown = [
-        Songs(new, model.emission.binary).row(f"Sample {i}", new, new, marked=False)
+        Songs(new, model.emission.binary).row(f"Sample {i}", new, marked=False)
         for i, new in enumerate(drawn, 1)
     ]
     return _group("Samples", "New sequences, drawn from the model.", shown)

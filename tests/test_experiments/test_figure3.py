@@ -7,16 +7,8 @@ import numpy as np
 import pytest
 
 from breze_like import data
-from experiments import figure3, train
+from experiments import figure3
 from experiments.systems import SYSTEMS
-
-
-@pytest.fixture(scope="module")
-def run_folder(small_data, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "rnn"
-    command = ["--model", "rnn", "--dataset", str(small_data), "--out", str(folder), "--quiet"]
-    assert train.main([*command, "--n-hiddens", "4", "--n-epochs", "1"]) == 0
-    return folder
 
 
 def check_pictures(folder):
@@ -24,8 +16,8 @@ def check_pictures(folder):
     assert (folder / "figure3.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_of_a_run(run_folder, tmp_path, capsys):
-    assert figure3.main(["--run", str(run_folder), "--out", str(tmp_path / "new")]) == 0
+def test_of_a_run(run_of_rolls, tmp_path, capsys):
+    assert figure3.main(["--run", str(run_of_rolls), "--out", str(tmp_path / "new")]) == 0
     check_pictures(tmp_path / "new")
     assert str(tmp_path / "new") in capsys.readouterr().out
 
@@ -65,24 +57,17 @@ def test_what_is_shown(monkeypatch, rng):
 
 
 @pytest.fixture
-def real_data(tmp_path):
-    sequences = [np.ones((3, 2), np.float32) / 2] * 3
-    data.write_hdf5(tmp_path / "real.h5", data.Dataset("real", sequences, sequences, sequences))
-    return tmp_path / "real.h5"
-
-
-@pytest.fixture
 def few_songs(tmp_path):
     roll = [np.ones((3, 88), np.uint8)]
     data.write_hdf5(tmp_path / "few.h5", data.Dataset("few", roll, roll, roll))
     return tmp_path / "few.h5"
 
 
-def test_bad_input(run_folder, real_data, few_songs, tmp_path, monkeypatch):
+def test_bad_input(run_of_rolls, real_data, few_songs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     bad = [
         (["--seed", "-1"], "--seed must not be negative, got -1"),
-        (["--run", str(run_folder), "--dataset", "chorales"], "--dataset must be left out"),
+        (["--run", str(run_of_rolls), "--dataset", "chorales"], "--dataset must be left out"),
         (["--run", "nowhere"], "must hold a run"),
         (["--dataset", str(real_data)], "must be binary, .*, real is real-valued"),
         (["--dataset", str(few_songs)], "at least 3 test sequences, few has 1"),

@@ -223,7 +223,7 @@ def test_runs_of_the_same_name_are_told_apart(tmp_path):
 @pytest.mark.parametrize(("n_keys", "n_players"), [(88, 1), (7, 0)])
 def test_rolls_of_other_instruments_have_no_sound(n_keys, n_players):
     roll = np.eye(5, n_keys, dtype=np.uint8)
-    row = Songs(roll, True).row("Denoised", roll, roll)
+    row = Songs(roll, True).row("Denoised", roll)
     assert row.count("<audio") == n_players and row.count("<img") == 1
     assert "0 notes wrong (red), 0 missing (blue)" in row
 

@@ -1,0 +1,43 @@
+"""Pictures of runs: what is in sight, and what colours mean."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from experiments import figures
+
+
+@pytest.fixture
+def axes():
+    return Figure().add_subplot()
+
+
+@pytest.mark.parametrize("best", [8.0, 0.0, -3.0])
+def test_the_best_scores_are_in_sight_and_the_first_ones_are_not(axes, best):
+    scores = [best + 100, best + 0.5, None, best]
+    log = [{"update": i, "valid_score": score} for i, score in enumerate(scores)]
+    figures.learning_curves(axes, {"run": log})
+    lowest, highest = axes.get_ylim()
+    assert lowest < best and best + 0.5 < highest < best + 10
+
+
+def test_what_is_published_is_dashed(axes):
+    log = [{"update": 1, "valid_score": 2.0}]
+    figures.learning_curves(axes, {"bound": log, "published": log}, {"published"})
+    assert [line.get_linestyle() for line in axes.lines] == ["-", "--"]
+
+
+def test_range_of_notes(rng):
+    low, high = np.zeros((4, 88), np.uint8), np.zeros((4, 88), np.uint8)
+    low[2, 39], high[1, 51] = 1, 1
+    assert figures.note_range(low, high) == (55, 77)  # five below 60, five above 72
+    assert figures.note_range(np.zeros((4, 88))) == (None, None)
+
+
+def test_colours_of_differences(axes):
+    roll, truth = np.array([[0, 1, 1, 0]]), np.array([[0, 1, 0, 1]])
+    figures.compared_roll(axes, roll, truth, (None, None), "any")
+    (image,) = axes.images
+    colours = image.cmap(image.norm(image.get_array()))[:, 0, :3]
+    expected = [(1, 1, 1), (0, 0, 0), (0.84, 0.15, 0.16), (0.12, 0.47, 0.71)]
+    np.testing.assert_allclose(colours, expected, atol=0.01)
