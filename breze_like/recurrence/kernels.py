@@ -144,6 +144,17 @@ def copy_real(real, x, y):
 
 
 @njit(**MATH)
+def add_totals(is_first, by_recurrent, by_p_keep, total_recurrent, total_p_keep):
+    """Add up gradients over blocks of sequences."""
+    t = by_recurrent.dtype.type
+    total_p_keep[0] = by_p_keep[0] + (t(0) if is_first else total_p_keep[0])
+    for n in range(by_recurrent.shape[0]):
+        for i in range(by_recurrent.shape[1]):
+            old = t(0) if is_first else total_recurrent[n, i]
+            total_recurrent[n, i] = old + by_recurrent[n, i]
+
+
+@njit(**MATH)
 def add_gradient_of_square(x, by_square, by_x):
     """Add the gradient through x^2, element by element."""
     for n in range(x.shape[0]):
@@ -167,7 +178,7 @@ def transpose(x, transposed):
             transposed[i, n] = x[n, i]
 
 
-@njit(**CALLED)
+@njit(inline="always")
 def forward(block, real, arguments, reverse, scale, results):
     """Moments of the states and of the preactivations of a block of sequences, written into `results`.
 
@@ -209,7 +220,7 @@ def forward(block, real, arguments, reverse, scale, results):
         before_mean, before_variance = now_mean, now_variance
 
 
-@njit(**CALLED)
+@njit(inline="always")
 def gradient(block, real, arguments, kept, cotangents, reverse, scale, results, by_recurrent):
     """Gradients of all arguments: that of p_keep is returned, the others are written.
 
@@ -221,8 +232,8 @@ def gradient(block, real, arguments, kept, cotangents, reverse, scale, results, 
         Results of `forward`.
     cotangents : tuple of 2 ndarray, shape (n_steps, n_sequences, n)
         Gradients of the moments of the states.
-    results : tuple of 4 ndarray
-        For the gradients of the two moments and of the initial ones.
+    results : tuple of ndarray
+        Like the arguments, for their gradients. Left out are those of what the blocks share:
     by_recurrent : ndarray, shape (n, n)
     """
     first, last = block
@@ -235,7 +246,7 @@ def gradient(block, real, arguments, kept, cotangents, reverse, scale, results, 
     square(transposed, squared)
     g_mean, g_variance = np.empty((size, n), recurrent.dtype), np.empty((size, n), recurrent.dtype)
     d_mean, d_variance = np.empty_like(g_mean), np.empty_like(g_mean)
-    carried_mean, carried_variance = results[2][first:last], results[3][first:last]
+    carried_mean, carried_variance = results[3][first:last], results[4][first:last]
     # Of all steps, for one product: what came out of the dropout, and the gradient of what it went into.
     shape = n_steps * size, n
     dropped_mean, dropped_variance = np.empty(shape, recurrent.dtype), np.empty(shape, recurrent.dtype)

@@ -1,8 +1,10 @@
-"""The kernels as custom calls of XLA's on CPUs.
+"""The kernels as custom calls of XLA's on CPUs: handlers, compiled by Numba, so no C compiler is needed.
 
-XLA calls a *handler* with a call frame, which says where arguments and results lie, and of which shapes they
-are. The structs of that interface consist of 64-bit words; they are described in ``xla/ffi/api/c_api.h``, which
-comes with JAX. Handlers are compiled by Numba, so no C compiler is needed.
+A handler divides its work into tasks, which run on all cores. Handlers and tasks are compiled apart, since
+otherwise Numba would optimise all of it anew at each level of calls; they meet in a table of addresses.
+
+The first argument of a call says how many blocks of sequences there are at most, which transfer function it is,
+and of each chain whether it is reversed; the second one is `real`; those of all chains follow.
 """
 
 import ctypes
@@ -11,84 +13,45 @@ import re
 from functools import cache
 from pathlib import Path
 
+import llvmlite.binding
 import numpy as np
 from numba import carray, cfunc, njit, prange, types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
-from breze_like.recurrence.kernels import CALLED, add, copy, forward, gradient
+from breze_like.recurrence import call_frame
+from breze_like.recurrence.call_frame import pointer, words
+from breze_like.recurrence.kernels import CALLED, MATH, add_totals, forward, gradient
 
-# Version of the interface that the handlers were written for; its later ones have the same layout.
-MAJOR, MINOR = 0, 1
-METADATA = 1  # the extension by which XLA asks a handler for its version
 N_ARGUMENTS, N_KEPT, N_STATES = 6, 4, 2  # of each chain
-# Smaller blocks of sequences make matrix products slow.
-SMALLEST_BLOCK = 16
-
-
-@intrinsic
-def _pointer(context, address):
-    def codegen(context, builder, signature, arguments):
-        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
-
-    return types.voidptr(types.int64), codegen
+SMALLEST_BLOCK = 16  # of sequences: with less of them, matrix products are slow
+# Addresses of tasks: forward, gradient, totals in single precision, the same in double precision.
+TASKS = np.zeros(6, np.int64)
 
 
 @njit(**CALLED)
-def _words(address, n):
-    """The n words that are there."""
-    return carray(_pointer(address), n, np.int64)
+def _sizes(buffers):
+    """Numbers of chains, of members and of blocks of sequences, and the shape of sequences.
+
+    Members are what `jax.vmap` adds to all arguments as first axes.
+    """
+    lengths = call_frame.shape(buffers, 2)
+    n_chains, n_members = call_frame.shape(buffers, 0)[-1] - 2, 1
+    for i in range(len(lengths) - 3):
+        n_members *= lengths[i]
+    n_cores = words(call_frame.address(buffers, 0), 1)[0]
+    n_blocks = max(1, min(n_cores // (n_chains * n_members), lengths[-2] // SMALLEST_BLOCK))
+    return n_chains, n_members, n_blocks, (lengths[-3], lengths[-2], lengths[-1])
 
 
 @njit(**CALLED)
-def _is_query(frame):
-    """Whether XLA only asks for the version, which is answered then."""
-    extension = _words(frame, 2)[1]
-    if extension == 0:
-        return False
-    words = _words(extension, 4)  # size of struct; kind; next one; metadata
-    if words[1] & 0xFFFFFFFF == METADATA:
-        version = carray(_pointer(_words(words[3], 4).ctypes.data + 24), 2, np.int32)
-        version[0], version[1] = MAJOR, MINOR
-    return True
-
-
-@njit(**CALLED)
-def _buffers(frame):
-    """Addresses of the structs of arguments and of results."""
-    words = _words(frame, 15)
-    return _words(words[9], words[7]), _words(words[14], words[12])
-
-
-@njit(**CALLED)
-def _data(buffers, i):
-    return _words(buffers[i], 6)[3]
-
-
-@njit(**CALLED)
-def _shape(buffers, i):
-    words = _words(buffers[i], 6)
-    return _words(words[5], words[4])
-
-
-@njit(**CALLED)
-def _array(buffers, i, member, shape, like):
-    n = 1
-    for length in shape:
-        n *= length
-    return carray(_pointer(_data(buffers, i) + member * n * like.itemsize), shape, like.dtype)
-
-
-@njit(**CALLED)
-def _arguments(buffers, chain, member, shape, like):
-    """Arguments of a chain: both moments, recurrent weights, initial moments, keep probability."""
-    i, n = 2 + N_ARGUMENTS * chain, shape[2]
+def _of_chain(buffers, first, chain, member, shape, like):
+    """A chain's moments, recurrent weights, initial moments, keep probability: arguments or gradients."""
+    i, (_, n_sequences, n) = first + N_ARGUMENTS * chain, shape
     return (
         _array(buffers, i, member, shape, like),
         _array(buffers, i + 1, member, shape, like),
         _array(buffers, i + 2, member, (n, n), like),
-        _array(buffers, i + 3, member, (shape[1], n), like),
-        _array(buffers, i + 4, member, (shape[1], n), like),
+        _array(buffers, i + 3, member, (n_sequences, n), like),
+        _array(buffers, i + 4, member, (n_sequences, n), like),
         _array(buffers, i + 5, member, (1,), like),
     )
 
@@ -106,143 +69,128 @@ def _kept(buffers, first, chain, n_chains, member, shape, like):
 
 
 @njit(**CALLED)
-def _sizes(buffers):
-    """Number of chains, of members, of blocks of sequences, and the shape of sequences."""
-    settings, shape = _words(_data(buffers, 0), 2), _shape(buffers, 2)
-    n_chains, n_members = _shape(buffers, 0)[-1] - 2, 1
-    for i in range(len(shape) - 3):
-        n_members *= shape[i]
-    n_blocks = max(1, min(settings[1] // (n_chains * n_members), shape[-2] // SMALLEST_BLOCK))
-    return n_chains, n_members, n_blocks, (shape[-3], shape[-2], shape[-1])
+def _array(buffers, i, member, shape, like):
+    size = like.itemsize
+    for length in shape:
+        size *= length
+    return carray(pointer(call_frame.address(buffers, i) + member * size), shape, like.dtype)
+
+
+@njit(**CALLED)
+def _scratch(address, task, n, like):
+    """Room for a task's gradients of the recurrent weights and of the keep probability."""
+    size = (n * n + 1) * like.itemsize
+    start = address + task * size
+    return carray(pointer(start), (n, n), like.dtype), carray(
+        pointer(start + size - like.itemsize), 1, like.dtype
+    )
 
 
 @njit(**CALLED)
 def _task(buffers, task):
     """Chain and member of a task, its block of sequences, whether its chain is reversed, and the scale."""
-    n_chains, n_members, n_blocks, shape = _sizes(buffers)
+    n_chains, _, n_blocks, (_, n_sequences, _) = _sizes(buffers)
     rest, i = task // n_blocks, task % n_blocks
     chain, member = rest % n_chains, rest // n_chains
-    settings = _words(_data(buffers, 0), 2 + n_chains)
-    block = i * shape[1] // n_blocks, (i + 1) * shape[1] // n_blocks
-    return chain, member, block, settings[2 + chain] == 1, settings[0]
+    settings = words(call_frame.address(buffers, 0), 2 + n_chains)
+    block = i * n_sequences // n_blocks, (i + 1) * n_sequences // n_blocks
+    return chain, member, block, settings[2 + chain] == 1, settings[1]
 
 
-@njit(**CALLED)
-def _forward_task(frame, task, like):
-    buffers, results = _buffers(frame)
-    n_chains, _, _, shape = _sizes(buffers)
-    chain, member, block, reverse, scale = _task(buffers, task)
-    forward(
-        block,
-        _array(buffers, 1, member, shape[:2], np.empty(0, np.bool_)),
-        _arguments(buffers, chain, member, shape, like),
-        reverse,
-        like.dtype.type(scale),
-        _kept(results, 0, chain, n_chains, member, shape, like),
-    )
+def forward_task(scalar):
+    """The task of `forward` in the precision of a scalar type; in the same way `gradient_task`."""
+
+    def task(frame, number, scratch):
+        like = np.empty(0, scalar)
+        buffers = call_frame.arguments(frame)
+        n_chains, _, _, shape = _sizes(buffers)
+        chain, member, block, reverse, scale = _task(buffers, number)
+        forward(
+            block,
+            _array(buffers, 1, member, shape[:2], np.empty(0, np.bool_)),
+            _of_chain(buffers, 2, chain, member, shape, like),
+            reverse,
+            like.dtype.type(scale),
+            _kept(call_frame.results(frame), 0, chain, n_chains, member, shape, like),
+        )
+        return 0
+
+    return task
 
 
-@njit(**CALLED)
-def _gradient_task(frame, task, like, by_recurrent):
-    buffers, results = _buffers(frame)
-    n_chains, _, _, shape = _sizes(buffers)
-    chain, member, block, reverse, scale = _task(buffers, task)
-    kept = 2 + N_ARGUMENTS * n_chains
-    cotangents = kept + N_KEPT * n_chains + N_STATES * chain
-    place, initial = N_ARGUMENTS * chain, shape[1:]
-    return gradient(
-        block,
-        _array(buffers, 1, member, shape[:2], np.empty(0, np.bool_)),
-        _arguments(buffers, chain, member, shape, like),
-        _kept(buffers, kept, chain, n_chains, member, shape, like),
-        (
-            _array(buffers, cotangents, member, shape, like),
-            _array(buffers, cotangents + 1, member, shape, like),
-        ),
-        reverse,
-        like.dtype.type(scale),
-        (
-            _array(results, place, member, shape, like),
-            _array(results, place + 1, member, shape, like),
-            _array(results, place + 3, member, initial, like),
-            _array(results, place + 4, member, initial, like),
-        ),
-        by_recurrent,
-    )
+def gradient_task(scalar):
+    def task(frame, number, scratch):
+        like = np.empty(0, scalar)
+        buffers = call_frame.arguments(frame)
+        n_chains, _, _, shape = _sizes(buffers)
+        chain, member, block, reverse, scale = _task(buffers, number)
+        kept = 2 + N_ARGUMENTS * n_chains
+        cotangents = kept + N_KEPT * n_chains + N_STATES * chain
+        by_recurrent, by_p_keep = _scratch(scratch, number, shape[2], like)
+        by_p_keep[0] = gradient(
+            block,
+            _array(buffers, 1, member, shape[:2], np.empty(0, np.bool_)),
+            _of_chain(buffers, 2, chain, member, shape, like),
+            _kept(buffers, kept, chain, n_chains, member, shape, like),
+            (
+                _array(buffers, cotangents, member, shape, like),
+                _array(buffers, cotangents + 1, member, shape, like),
+            ),
+            reverse,
+            like.dtype.type(scale),
+            _of_chain(call_frame.results(frame), 0, chain, member, shape, like),
+            by_recurrent,
+        )
+        return 0
+
+    return task
 
 
-@njit(**CALLED)
-def _add_up(frame, like, by_recurrent, by_p_keep):
-    """Write the gradients of what all blocks of sequences share."""
-    buffers, results = _buffers(frame)
-    n_chains, n_members, n_blocks, shape = _sizes(buffers)
-    n = shape[2]
-    for rest in range(n_chains * n_members):
-        member, place = rest // n_chains, N_ARGUMENTS * (rest % n_chains)
-        recurrent = _array(results, place + 2, member, (n, n), like)
-        p_keep = _array(results, place + 5, member, (1,), like)
-        copy(by_recurrent[rest * n_blocks], recurrent)
-        p_keep[0] = by_p_keep[rest * n_blocks]
-        for task in range(rest * n_blocks + 1, (rest + 1) * n_blocks):
-            add(recurrent, by_recurrent[task], recurrent)
-            p_keep[0] += by_p_keep[task]
+def totals_task(scalar):
+    """The task that adds up what the blocks of sequences of a chain have in scratch."""
 
+    def task(frame, number, scratch):
+        like = np.empty(0, scalar)
+        n_chains, _, n_blocks, shape = _sizes(call_frame.arguments(frame))
+        chain, member = number % n_chains, number // n_chains
+        total = _of_chain(call_frame.results(frame), 0, chain, member, shape, like)
+        for i in range(n_blocks):
+            by_recurrent, by_p_keep = _scratch(scratch, number * n_blocks + i, shape[2], like)
+            add_totals(i == 0, by_recurrent, by_p_keep, total[2], total[5])
+        return 0
 
-@njit(**CALLED)
-def _n_tasks(frame):
-    n_chains, n_members, n_blocks, _ = _sizes(_buffers(frame)[0])
-    return n_chains * n_members * n_blocks
-
-
-@njit(**CALLED)
-def _per_task(frame, n_tasks, like):
-    n = _sizes(_buffers(frame)[0])[3][2]
-    return np.empty((n_tasks, n, n), like.dtype), np.empty(n_tasks)
+    return task
 
 
 @njit(parallel=True, **CALLED)
-def _forward(frame, like):
-    for task in prange(_n_tasks(frame)):
-        _forward_task(frame, np.int64(task), like)
+def _run(address, frame, n_tasks, scratch):
+    for number in prange(n_tasks):
+        call_frame.call(address, frame, np.int64(number), scratch)
 
 
-@njit(parallel=True, **CALLED)
-def _gradient(frame, like):
-    n_tasks = _n_tasks(frame)
-    by_recurrent, by_p_keep = _per_task(frame, n_tasks, like)
-    for task in prange(n_tasks):
-        by_p_keep[task] = _gradient_task(frame, np.int64(task), like, by_recurrent[task])
-    _add_up(frame, like, by_recurrent, by_p_keep)
+@njit(**CALLED)
+def _address(buffers, kind):
+    """Of the forward (0), gradient (1) or totals (2) task."""
+    kind += 0 if call_frame.is_float32(buffers, 2) else 3
+    return words(call_frame.table(), 6)[kind]
 
 
-def _forward_float32(frame):
-    if not _is_query(frame):
-        _forward(frame, np.empty(0, np.float32))
+def _handle_forward(frame):
+    if not call_frame.is_query(frame):
+        buffers = call_frame.arguments(frame)
+        n_chains, n_members, n_blocks, _ = _sizes(buffers)
+        _run(_address(buffers, 0), frame, n_chains * n_members * n_blocks, 0)
     return 0
 
 
-def _forward_float64(frame):
-    if not _is_query(frame):
-        _forward(frame, np.empty(0, np.float64))
+def _handle_gradient(frame):
+    if not call_frame.is_query(frame):
+        buffers = call_frame.arguments(frame)
+        n_chains, n_members, n_blocks, (_, _, n) = _sizes(buffers)
+        scratch = np.empty(n_chains * n_members * n_blocks * (n * n + 1), np.float64)
+        _run(_address(buffers, 1), frame, n_chains * n_members * n_blocks, scratch.ctypes.data)
+        _run(_address(buffers, 2), frame, n_chains * n_members, scratch.ctypes.data)
     return 0
-
-
-def _gradient_float32(frame):
-    if not _is_query(frame):
-        _gradient(frame, np.empty(0, np.float32))
-    return 0
-
-
-def _gradient_float64(frame):
-    if not _is_query(frame):
-        _gradient(frame, np.empty(0, np.float64))
-    return 0
-
-
-HANDLERS = {
-    f"breze_like{handler.__name__}": handler
-    for handler in (_forward_float32, _forward_float64, _gradient_float32, _gradient_float64)
-}
 
 
 @cache
@@ -252,24 +200,29 @@ def supported():
 
     header = Path(jax.ffi.include_dir()) / "xla" / "ffi" / "api" / "c_api.h"
     version = re.search(r"define XLA_FFI_API_MAJOR (\d+)", header.read_text()) if header.exists() else None
-    return version is not None and int(version[1]) == MAJOR
+    return version is not None and int(version[1]) == call_frame.MAJOR
 
 
 @cache
-def _register(name):
-    """Make a handler known to XLA, compiled; where it was compiled before, it is in Numba's cache."""
+def _compile(function, n_words, *types_of_closure):
+    """The machine code of a function of so many words; from Numba's cache if it was compiled before."""
+    function = function(*types_of_closure) if types_of_closure else function
+    return cfunc(types.int64(*[types.int64] * n_words), **MATH)(function)
+
+
+@cache
+def _register(kind):
+    """Make a handler known to XLA; returns its name."""
     import jax
 
-    for kernel in (
-        _forward,
-        _gradient,
-    ):  # loads from the cache what starts the threads, too; a handler does not
-        kernel.compile((types.int64, types.Array(types.float32, 1, "C")))
-    compiled = cfunc(types.int64(types.int64), cache=True)(HANDLERS[name])
+    llvmlite.binding.add_symbol(call_frame.TABLE, TASKS.ctypes.data)
+    _run.compile((types.int64,) * 4)  # loaded first, it starts the threads; from within a handler it does not
+    handler = _compile(_handle_forward if kind == "forward" else _handle_gradient, 1)
     capsule = ctypes.pythonapi.PyCapsule_New
     capsule.restype, capsule.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
-    jax.ffi.register_ffi_target(name, capsule(compiled.address, None, None), platform="cpu")
-    return compiled  # what is not referred to is freed
+    name = f"breze_like_{kind}"
+    jax.ffi.register_ffi_target(name, capsule(handler.address, None, None), platform="cpu")
+    return name
 
 
 def custom_call(kind, scale, reverses):
@@ -285,18 +238,20 @@ def custom_call(kind, scale, reverses):
     """
     import jax
 
-    settings = np.array([scale, os.cpu_count(), *reverses], np.int64)
+    settings = np.array([os.cpu_count(), scale, *reverses], np.int64)
+    tasks = (forward_task,) if kind == "forward" else (gradient_task, totals_task)
 
     def call(real, *arrays):
         arrays = [jax.numpy.asarray(a) for a in arrays]  # PyTensor's constants are numbers here
-        shape = jax.ShapeDtypeStruct(arrays[0].shape, arrays[0].dtype)
-        if kind == "forward":
-            results = [shape] * (N_KEPT * len(reverses))
-        else:
-            given = arrays[: N_ARGUMENTS * len(reverses)]
-            results = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in given]
-        name = f"breze_like_{kind}_{arrays[0].dtype.name}"
-        _register(name)
-        return jax.ffi.ffi_call(name, results, vmap_method="broadcast_all")(settings, real, *arrays)
+        double = arrays[0].dtype == np.float64
+        for i, task in enumerate(tasks, start=3 * double + (kind == "gradient")):
+            TASKS[i] = _compile(task, 3, np.float64 if double else np.float32).address
+        like = arrays[:1] * (N_KEPT * len(reverses))
+        if kind == "gradient":
+            like = arrays[: N_ARGUMENTS * len(reverses)]
+        results = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in like]
+        return jax.ffi.ffi_call(_register(kind), results, vmap_method="broadcast_all")(
+            settings, real, *arrays
+        )
 
     return call
