@@ -77,8 +77,3 @@ class Noise:
     def observations(self, model):
         """For the input ``"emission_noise"``."""
         return self(lambda rng, n_steps: model.emission.draw_noise(rng, (n_steps, model.n_visible)))
-
-    def of(self, model):
-        """For ``"noise"``, where the model has that input, then for ``"emission_noise"``: a list."""
-        latents = [self.latents(model)] if "noise" in model.inputs else []
-        return [*latents, self.observations(model)]

@@ -74,7 +74,11 @@ def impute(model, sequences, known, rng, n_rounds=20):
     check_positive_integers(n_rounds=n_rounds)
     denoised = model.function(["observations", "mask"], "denoised")
     observed, checked = _check(model, sequences, known)
-    (modes,) = _rounds(lambda x, mask, _: [denoised(x, mask)], model, checked, known, rng, n_rounds, 1)
+
+    def begin(noise):
+        return lambda x, mask: [denoised(x, mask)]
+
+    (modes,) = _rounds(begin, model, checked, known, rng, n_rounds, 1)
     return [_complete(*each)[0] for each in zip(observed, known, modes, strict=True)]
 
 
@@ -85,9 +89,12 @@ def impute_draws(model, sequences, known, rng, n_rounds=50, n_draws=20):
 
         z^ ~ q(z | x),   x^ ~ p(x | z^)
 
-    in chains that are independent of one another. With the exact posterior for q, their limit is the
-    distribution of the missing entries given the known ones. Those of a one-step model are given what comes
-    before them only.
+    in chains that are independent of one another. With the exact posterior of a VRAE for q, their limit is
+    the distribution of the missing entries given the known ones. For a VOSP, it is an approximation of that
+    in any case, since p(x_t | z_t, h_{t-1}) is given the past as the round before left it.
+
+    A one-step model uses the same random numbers in all rounds. After as many rounds as there are steps with
+    missing entries, a chain is a draw of each of these steps given all before it, and stays so.
 
     Parameters
     ----------
@@ -110,23 +117,29 @@ def impute_draws(model, sequences, known, rng, n_rounds=50, n_draws=20):
     Rezende et al. (2014), Stochastic backpropagation, appendix F.
     """
     check_positive_integers(n_rounds=n_rounds, n_draws=n_draws)
-    inputs = ["observations", "mask", *(["noise"] if "noise" in model.inputs else []), "emission_noise"]
+    has_latents = "noise" in model.inputs
+    inputs = ["observations", "mask", "emission_noise", *(["noise"] if has_latents else [])]
     draw = model.function(inputs, ["emission/sample", "emission/mean"])
     observed, checked = _check(model, sequences, known)
-    drawn, means = _rounds(
-        lambda x, mask, noise: draw(x, mask, *noise.of(model)), model, checked, known, rng, n_rounds, n_draws
-    )
+
+    def begin(noise):
+        if has_latents:
+            return lambda x, mask: draw(x, mask, noise.observations(model), noise.latents(model))
+        always = noise.observations(model)
+        return lambda x, mask: draw(x, mask, always)
+
+    drawn, means = _rounds(begin, model, checked, known, rng, n_rounds, n_draws)
     draws = [_complete(*each) for each in zip(observed, known, drawn, strict=True)]
     means = [m.mean(axis=1) for m in means]
     expectation = [np.where(k, x, m) for x, k, m in zip(checked, known, means, strict=True)]
     return Draws(draws, expectation)
 
 
-def _rounds(make, model, checked, known, rng, n_rounds, n_draws):
+def _rounds(begin, model, checked, known, rng, n_rounds, n_draws):
     """What the last round makes of the sequences: a list (n_steps, n_draws, n_visible) for each output.
 
-    The first of the outputs of `make`, a function of observations, mask and `Noise`, is what the missing
-    entries become.
+    A batch begins with its `Noise`, from which `begin` makes a function of observations and mask: the round.
+    The first of its outputs is what the missing entries become.
     """
     rngs = streams(rng, len(checked))
 
@@ -135,9 +148,10 @@ def _rounds(make, model, checked, known, rng, n_rounds, n_draws):
         missing = np.tile(pad_columns([~known[i] for i in indices], mask) > 0, (1, n_draws, 1))
         x, mask = np.tile(x, (1, n_draws, 1)), np.tile(mask, (1, n_draws))
         outputs = [noise(lambda rng, n_steps: rng.random((n_steps, model.n_visible)))]
+        make = begin(noise)
         for _ in range(n_rounds):
             x = np.where(missing, outputs[0], x)
-            outputs = make(x, mask, noise)
+            outputs = make(x, mask)
         return [o.reshape(len(o), n_draws, -1, o.shape[2]).swapaxes(1, 2) for o in outputs]
 
     return over_batches(run, checked, n_draws)

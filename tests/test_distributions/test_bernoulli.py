@@ -81,3 +81,12 @@ def test_samples(evaluate, rng):
     assert set(np.unique(drawn)) == {0.0, 1.0}
     np.testing.assert_allclose(drawn.mean(axis=0), probabilities, atol=5 * np.sqrt(0.25 / n))
     assert drawn[:, 0].max() == 0 and drawn[:, -1].min() == 1
+
+
+def test_tempered(rng):
+    """p^(1 / temperature), normalised."""
+    logits, temperature = rng.normal(size=(6, 5)), 0.4
+    p = pt.as_tensor(logits)
+    mean = compile_function([], Bernoulli(p).tempered(temperature).mean, "jax")()
+    on, off = expit(logits) ** (1 / temperature), expit(-logits) ** (1 / temperature)
+    np.testing.assert_allclose(mean, on / (on + off), rtol=1e-12)

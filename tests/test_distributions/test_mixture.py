@@ -151,3 +151,14 @@ def test_log_sum_exp(rng):
     result, gradient = f(values, weights)
     np.testing.assert_allclose(result, logsumexp(values * weights, axis=0), rtol=1e-12)
     np.testing.assert_allclose(gradient, softmax(values * weights, axis=0) * weights, rtol=1e-9, atol=1e-300)
+
+
+def test_tempered(values):
+    """Weights and components by themselves."""
+    x, _, logits, means, variances = values
+    tempered = NormalMixture(*(pt.as_tensor(v) for v in (logits, means, variances))).tempered(0.5)
+    log_prob, weights = compile_function([], [tempered.log_prob(x), tempered.weights], "jax")()
+    squares = softmax(logits, axis=-1) ** 2
+    np.testing.assert_allclose(weights, squares / squares.sum(axis=-1, keepdims=True), rtol=1e-10)
+    components = norm.logpdf(x[:, :, None], means, np.sqrt(variances / 2)).sum(axis=-1)
+    np.testing.assert_allclose(log_prob, logsumexp(np.log(weights) + components, axis=-1), rtol=1e-10)

@@ -192,3 +192,18 @@ def test_large_logits_in_single_precision():
     assert {r.dtype for r in results} == {np.dtype("float32")}
     assert all(np.isfinite(r).all() for r in results)
     np.testing.assert_allclose(results[0], [[-3 * (1e4 - 2), 0]], rtol=1e-6)
+
+
+def test_tempered(values):
+    """Each key's logit over the temperature, given the keys before it."""
+    temperature, noise = 0.5, np.random.default_rng(4).random((3, 2, N_VISIBLE))
+    nade = NADE(*(pt.as_tensor(v) for v in values)).tempered(temperature)
+    sample, mode = compile_function([], [nade.sample(noise), nade.mode], "jax")()
+
+    def tempered(p):
+        on, off = p ** (1 / temperature), (1 - p) ** (1 / temperature)
+        return on / (on + off)
+
+    _, expected = by_hand(lambda p, place: noise[place] < tempered(p), *values)
+    np.testing.assert_array_equal(sample, expected)
+    np.testing.assert_array_equal(mode, by_hand(lambda p, place: p >= 0.5, *values)[1])

@@ -53,3 +53,12 @@ def test_variance_may_be_a_number_or_shared_by_all(rng):
     one, each = compile_function([x, mean, variance], outputs, "jax")(data, means, np.array([1.0, 2.0, 3.0]))
     np.testing.assert_allclose(one, norm.logpdf(data, means, 2**0.5).sum(axis=-1), rtol=1e-12)
     np.testing.assert_allclose(each, norm.logpdf(data, means, np.sqrt([1, 2, 3])).sum(axis=-1), rtol=1e-12)
+
+
+def test_tempered(rng):
+    """p^(1 / temperature), but for a factor: log-densities differ by what does not depend on x."""
+    x, mean, variance = rng.normal(size=(50, 3)), rng.normal(size=3), rng.uniform(0.5, 2, 3)
+    normal = DiagonalNormal(pt.as_tensor(mean), variance)
+    tempered = compile_function([], normal.tempered(2.5).log_prob(x), "jax")()
+    difference = tempered - norm.logpdf(x, mean, np.sqrt(variance)).sum(axis=-1) / 2.5
+    np.testing.assert_allclose(difference, difference[0], rtol=1e-10)

@@ -1,0 +1,100 @@
+from functools import partial
+
+import numpy as np
+import pytensor.tensor as pt
+import pytest
+
+from breze_like.distributions import GaussianProcess
+from breze_like.models import RNN, VOSP, VRAE
+from breze_like.models.emissions import FixedVarianceEmission
+from breze_like.tasks import sample
+
+
+def smooth(model_class, *sizes):
+    prior = GaussianProcess(lambda t, r: pt.exp(-((t - r) ** 2) / 8) + 0.1 * pt.eq(t, r))
+    model = model_class(2, 1, *sizes, prior=prior)
+    model.parameters.data[...] = np.random.default_rng(0).standard_normal(model.parameters.size)
+    return model
+
+
+def test_draws_of_all_models(model):
+    drawn = sample(model, np.random.default_rng(1), 6, 3)
+    assert drawn.shape == (6, 3, 3)
+    if model.emission.binary:
+        assert set(np.unique(drawn)) == {0.0, 1.0}
+    np.testing.assert_array_equal(drawn, sample(model, np.random.default_rng(1), 6, 3))
+    assert (drawn != sample(model, np.random.default_rng(2), 6, 3)).any()
+    assert sample(model, np.random.default_rng(1), 4).shape == (4, 1, 3)
+
+
+def test_cold_draws_are_modes_and_hot_ones_are_coins(make):
+    """Each frame of a cold draw is the most probable one after those before it."""
+    model = make("rnn")
+    cold = sample(model, np.random.default_rng(1), 6, 1, temperature=1e-9)
+    modes = model.function(["observations", "mask"], "denoised")(cold, np.ones((6, 1)))
+    np.testing.assert_array_equal(cold, modes)
+    hot = sample(model, np.random.default_rng(1), 2, 2000, temperature=1e9)
+    np.testing.assert_allclose(hot.mean(axis=1), 0.5, atol=5 * 0.5 / np.sqrt(2000))
+
+
+def test_temperature_multiplies_a_variance():
+    model = RNN(2, (2,), emission=partial(FixedVarianceEmission, variance=0.5))
+    drawn = sample(model, np.random.default_rng(1), 1, 4000, temperature=4.0)  # around 0: no weights
+    np.testing.assert_allclose(drawn.var(axis=1), 2.0, rtol=5 * np.sqrt(2 / 4000))
+
+
+def test_temperature_leaves_the_latents_alone(make):
+    """Of a VRAE and of a VOSP: towards 0, frames are modes given latents that still differ."""
+    for name in ("vrae", "vosp"):
+        cold = sample(make(name), np.random.default_rng(1), 6, 50, temperature=1e-9)
+        colder = sample(make(name), np.random.default_rng(1), 6, 50, temperature=1e-12)
+        np.testing.assert_array_equal(cold, colder)
+        assert (cold != cold[:, :1]).any()
+
+
+@pytest.mark.parametrize("name", ["rnn", "vosp"])
+def test_draws_go_on_with_a_prefix(name, make):
+    """A cold prefix makes a difference; one without frames makes none."""
+    model, rng = make(name), partial(np.random.default_rng, 1)
+    none = sample(model, rng(), 4, 50)
+    np.testing.assert_array_equal(sample(model, rng(), 4, 50, np.zeros((0, 50, 3))), none)
+    ones = sample(model, rng(), 4, 50, np.ones((2, 50, 3)))
+    zeros = sample(model, rng(), 4, 50, np.zeros((2, 50, 3)))
+    assert ones.shape == (4, 50, 3)
+    assert (ones != zeros).any()
+
+
+@pytest.mark.slow
+def test_latents_of_any_prior():
+    for model in (smooth(VRAE, (2,)), smooth(VOSP, (2,), (2,))):
+        drawn = sample(model, np.random.default_rng(1), 5, 4)
+        assert drawn.shape == (5, 4, 2)
+    with pytest.raises(ValueError, match="prior must be a MarkovProcess .*, got GaussianProcess"):
+        sample(model, np.random.default_rng(1), 5, 4, np.zeros((2, 4, 2)))
+
+
+@pytest.mark.parametrize(
+    "name, choices, message",
+    [
+        (
+            "vrae",
+            dict(prefix=np.zeros((2, 1, 3))),
+            r"prefix must be None for a VRAE, .*, got shape \(2, 1, 3\)",
+        ),
+        (
+            "rnn",
+            dict(prefix=np.zeros((2, 4, 3))),
+            r"prefix must have shape \(n_prefix, 1, 3\), got \(2, 4, 3\)",
+        ),
+        ("rnn", dict(prefix=np.zeros((2, 3))), r"prefix must have shape \(n_prefix, 1, 3\), got \(2, 3\)"),
+        ("vosp", dict(prefix=np.full((2, 1, 3), 0.5)), r"prefix\[0\] must be 0 or 1, got 0.5 at step 0"),
+        ("vosp", dict(temperature=0.0), "temperature must be positive and finite, got 0.0"),
+        ("vrae", dict(temperature=-1), "temperature must be positive and finite, got -1"),
+        ("rnn", dict(temperature=np.inf), "temperature must be positive and finite, got inf"),
+        ("vrae", dict(n_sequences=0), "n_sequences must be a positive integer .*, got 0"),
+        ("rnn", dict(n_steps=1.5), "n_steps must be a positive integer .*, got 1.5"),
+    ],
+)
+def test_bad_arguments(name, choices, message, make, rng):
+    with pytest.raises(ValueError, match=message):
+        sample(make(name), rng, **{"n_steps": 2, **choices})
