@@ -30,14 +30,26 @@ ON_CPU = {
     "lengths": [100, 200, 400, 800, 1600, 3200],
     "test_sequences": 1000,
     "rounds": 9,
+    "n_members": 8,
+    "member_n_hidden": 50,
+    "member_batch_size": 16,
 }
-ON_GPU = ON_CPU | {"n_hiddens": [600], "batch_sizes": [256]}
+ON_GPU = ON_CPU | {
+    "n_hiddens": [600],
+    "batch_sizes": [256],
+    "n_members": 64,
+    "member_n_hidden": 200,
+    "member_batch_size": 32,
+}
 QUICK = {
     "n_hiddens": [200],
     "batch_sizes": [16],
     "lengths": [100, 200],
     "test_sequences": 8,
     "rounds": 3,
+    "n_members": 4,
+    "member_n_hidden": 20,
+    "member_batch_size": 8,
 }
 
 
@@ -48,13 +60,16 @@ def make_parser():
     add("--report", help="write tables to this Markdown file, a chart and JSON beside it")
     add("--quick", action="store_true", help="small sizes, few rounds")
     add("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), help="what to measure")
-    add("--systems", nargs="+", choices=SYSTEMS, help="what to compare; all that there are if not given")
+    add("--systems", nargs="+", choices=SYSTEMS, help="what to compare, with the first; all if not given")
     add("--models", nargs="+", choices=MODELS, default=list(MODELS), help="which models")
     add("--n-hiddens", nargs="+", type=int, help="numbers of hidden units")
     add("--batch-sizes", nargs="+", type=int, help="sequences in a minibatch")
     add("--n-steps", type=int, default=100, help="time steps of a training step")
     add("--lengths", nargs="+", type=int, help="time steps, where time and memory are measured against them")
     add("--test-sequences", type=int, help="how many of the chorales' test set to evaluate")
+    add("--n-members", type=int, help="models of a population")
+    add("--member-n-hidden", type=int, help="number of hidden units of each")
+    add("--member-batch-size", type=int, help="sequences in a minibatch of each")
     add("--rounds", type=int, help="in which all systems take turns")
     add("--seconds", type=float, default=120.0, help="of a comparison, after which no further round begins")
     return parser
@@ -104,10 +119,13 @@ def save(results, path):
 def main(arguments=None):
     options = parse(arguments)
     about = describe(options.systems or SYSTEMS)
-    if "failed" in about.get(LIBRARY, {}):
-        raise ValueError(f"the library must work to be compared: {about[LIBRARY]['failed']}")
+    on_gpu = about.get(LIBRARY, {}).get("device", "cpu") != "cpu"
+    if on_gpu and not options.systems:
+        del about["products"]  # the limit of a core of the CPU
     options.systems = [system for system in about if "failed" not in about[system]]
-    complete(options, on_gpu=about.get(LIBRARY, {}).get("device", "cpu") != "cpu")
+    if not options.systems:
+        raise ValueError(f"--systems must be installed, got {about}")
+    complete(options, on_gpu)
     results = {"machine": machine(), "about": about, "options": vars(options), "parts": {}}
     for part in options.parts:
         results["parts"][part] = []

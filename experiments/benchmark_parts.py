@@ -30,17 +30,17 @@ def describe(systems):
 
 def step(options):
     """Loss and gradient of a minibatch."""
-    with workers(options.systems) as team:
+    with workers({system: (system, "step") for system in options.systems}) as team:
         for sizes in all_sizes(options):
-            yield compare(team, "step", sizes, options, sizes["n_steps"] * sizes["batch_size"])
+            yield compare(team, sizes, options, sizes["n_steps"] * sizes["batch_size"])
 
 
 def evaluation(options):
     """The bound of the whole sequences of a test set, with one draw; other systems know no masks."""
-    with workers(options.systems) as team:
+    with workers({system: (system, "evaluation") for system in options.systems}) as team:
         for model, n_hidden in product(options.models, options.n_hiddens):
             sizes = {"model": model, "n_hidden": n_hidden, "lengths": options.test_lengths}
-            yield compare(team, "evaluation", sizes, options, sum(options.test_lengths))
+            yield compare(team, sizes, options, sum(options.test_lengths))
 
 
 def compile(options):
@@ -77,7 +77,16 @@ def memory(options):
         yield compare_afresh({**sizes, "n_steps": options.n_steps}, options, rounds=0)
 
 
-PARTS = {part.__name__: part for part in (step, evaluation, compile, length, memory)}
+def population(options):
+    """Updates of many models in one program, and one after another."""
+    sizes = {"n_members": options.n_members, "n_hidden": options.member_n_hidden}
+    sizes |= {"batch_size": options.member_batch_size, "n_steps": options.n_steps}
+    for model in options.models:
+        with workers({task: (LIBRARY, task) for task in ("together", "one_after_another")}) as team:
+            yield compare(team, {"model": model, **sizes}, options, options.n_members)
+
+
+PARTS = {part.__name__: part for part in (step, evaluation, compile, length, memory, population)}
 
 
 def all_sizes(options):
@@ -93,53 +102,54 @@ def cache_in(folder):
 
 
 @contextmanager
-def workers(systems):
-    """A worker for each system, by name."""
+def workers(tasks):
+    """A worker for each name in `tasks`, dict of str to a system and its task; each with its task."""
     with ExitStack() as stack:
-        yield {system: stack.enter_context(Worker(system)) for system in systems}
+        yield {name: (stack.enter_context(Worker(system)), task) for name, (system, task) in tasks.items()}
 
 
 def compare_afresh(sizes, options, rounds):
     """`compare` training steps in new processes, with ``"memory"`` in use beyond what they began with."""
-    with workers(options.systems) as team:
-        row = compare(team, "step", sizes, options, sizes["n_steps"] * sizes["batch_size"], rounds)
+    with workers({system: (system, "step") for system in options.systems}) as team:
+        row = compare(team, sizes, options, sizes["n_steps"] * sizes["batch_size"], rounds)
         for system, result in row["systems"].items():
             if "failed" not in result:
-                result |= team[system].ask("memory")
+                result |= team[system][0].ask("memory")
         return row
 
 
-def compare(team, task, sizes, options, n_units, rounds=None):
+def compare(team, sizes, options, n_units, rounds=None):
     """Prepare a task in all workers, and let them take turns.
 
     Parameters
     ----------
-    team : dict of str to Worker
-    task : str
+    team : dict of str to tuple of Worker and str
+        By name, workers with their tasks; the first one is what others are compared with.
     sizes : dict
     options : Namespace
         `rounds`, and `seconds` after which no further round begins.
     n_units : int
-        Time steps times sequences of a run, by which throughput is counted.
+        What throughput counts: of each run.
     rounds : int, optional
         In place of those of the options.
 
     Returns
     -------
     dict
-        The sizes, and in ``"systems"`` for each one ``"prepare_seconds"`` with the first run, ``"times"`` and
-        their median, ``"throughput"``, and ``"ratio"``, the median over rounds of its time to that of the
-        library; or why it ``"failed"``.
+        The sizes, and in ``"systems"`` for each name ``"prepare_seconds"`` with the first run, ``"times"``,
+        their median ``"seconds"``, ``"throughput"``, and ``"ratio"``, the median over rounds of the time to
+        that of the first one; or why it ``"failed"``.
     """
     results = {}
-    for system, worker in team.items():
+    for name, (worker, task) in team.items():
         try:
             seconds = worker.ask("prepare", task=task, **sizes)["seconds"]
-            results[system] = {"prepare_seconds": seconds, "times": []}
+            results[name] = {"prepare_seconds": seconds, "times": []}
         except WorkerFailed as error:
-            results[system] = {"failed": str(error)}
+            results[name] = {"failed": str(error)}
     take_turns(team, results, options.rounds if rounds is None else rounds, options.seconds)
-    return {**sizes, "systems": summarise(results, n_units)}
+    summarise(results, n_units)
+    return {**sizes, "systems": results}
 
 
 def take_turns(team, results, rounds, seconds):
@@ -148,22 +158,21 @@ def take_turns(team, results, rounds, seconds):
     for i in range(rounds):
         if i >= LEAST_ROUNDS and time.monotonic() - started > seconds:
             break
-        for system, result in results.items():
+        for name, result in results.items():
             if "failed" not in result:
                 try:
-                    result["times"].append(team[system].ask("time")["seconds"])
+                    result["times"].append(team[name][0].ask("time")["seconds"])
                 except WorkerFailed as error:
-                    results[system] = {"failed": str(error)}
+                    results[name] = {"failed": str(error)}
 
 
 def summarise(results, n_units):
     """Add medians to results; see `compare`."""
-    reference = results.get(LIBRARY, {}).get("times")
+    reference = next(iter(results.values())).get("times")
     for result in results.values():
         if result.get("times"):
             result["seconds"] = statistics.median(result["times"])
             result["throughput"] = n_units / result["seconds"]
             if reference:
                 pairs = zip(result["times"], reference, strict=True)
-                result["ratio"] = statistics.median(theirs / ours for theirs, ours in pairs)
-    return results
+                result["ratio"] = statistics.median(theirs / first for theirs, first in pairs)

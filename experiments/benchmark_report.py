@@ -7,10 +7,23 @@ from matplotlib.figure import Figure
 from experiments.benchmark_parts import LIBRARY
 
 LIMIT = "products"
-TITLES = {LIBRARY: "breze_like", "direct_jax": "direct JAX", "pytorch": "PyTorch", LIMIT: "products alone"}
+TITLES = {
+    LIBRARY: "breze_like",
+    "direct_jax": "direct JAX",
+    "pytorch": "PyTorch",
+    LIMIT: "products alone",
+    "together": "together",
+    "one_after_another": "one after another",
+}
 MARKERS = {LIBRARY: "o", "direct_jax": "s", "pytorch": "^"}
 COLORS = {LIBRARY: "C0", "direct_jax": "C1", "pytorch": "C2", LIMIT: "black"}
-SIZES = {"model": "model", "n_hidden": "hidden", "batch_size": "batch", "n_steps": "steps"}
+SIZES = {
+    "model": "model",
+    "n_members": "members",
+    "n_hidden": "hidden",
+    "batch_size": "batch",
+    "n_steps": "steps",
+}
 
 
 def as_markdown(results):
@@ -69,9 +82,10 @@ def of_systems(rows, name, factor=1.0, digits=2, text="{}"):
 
 
 def ratios(rows):
-    """How many times the throughput of each other system the library has."""
-    columns = of_systems(rows, "ratio", text=f"{TITLES[LIBRARY]} / {{}}")
-    return [column for column in columns if column[0] != f"{TITLES[LIBRARY]} / {TITLES[LIBRARY]}"]
+    """How many times the throughput of each other system the first one has."""
+    first = TITLES[next(iter(rows[0]["systems"]))]
+    columns = of_systems(rows, "ratio", text=f"{first} / {{}}")
+    return [column for column in columns if column[0] != f"{first} / {first}"]
 
 
 def _cell(row, path, factor=1.0, digits=1):
@@ -85,6 +99,11 @@ def _cell(row, path, factor=1.0, digits=1):
 
 def _throughputs(names, rows):
     return [*sizes(*names), *of_systems(rows, "throughput", 1e-3), *ratios(rows)]
+
+
+def _updates(rows):
+    names = ("model", "n_members", "n_hidden", "batch_size")
+    return [*sizes(*names), *of_systems(rows, "throughput"), *ratios(rows)]
 
 
 def _compilations(rows):
@@ -118,6 +137,7 @@ TABLES = {
         _compilations,
     ),
     "length": ("Training step against the number of steps: time, and memory beyond that before it", _lengths),
+    "population": ("Many models at once: updates of a model a second", _updates),
     "memory": ("Memory of a training step, beyond that of the process before it: MB", _memories),
 }
 
@@ -144,7 +164,7 @@ def chart(results):
 
 def _throughput_panel(axes, rows, model):
     """A marker for each system, and a line for the limit, above each of the sizes."""
-    for system in TITLES:
+    for system in COLORS:
         points = [
             (i, row["systems"][system]["throughput"])
             for i, row in enumerate(rows)
@@ -162,7 +182,7 @@ def _throughput_panel(axes, rows, model):
 
 def _length_panel(axes, rows):
     for model, style in zip(dict.fromkeys(row["model"] for row in rows), ("o-", "s--"), strict=False):
-        for system in TITLES:
+        for system in COLORS:
             points = [
                 (row["n_steps"], row["systems"][system]["seconds"])
                 for row in rows

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 
 from experiments.peers.problem import Problem
 
@@ -57,11 +58,9 @@ class Worker:
         WorkerFailed
             If it fails, as all requests do if the system is not installed, or the process has ended.
         """
-        try:
+        with suppress(OSError):  # if the process has ended, it does not answer either
             self._process.stdin.write(json.dumps([request, arguments]) + "\n")
             self._process.stdin.flush()
-        except OSError:
-            pass  # the process has ended, so it does not answer either
         answer = self._process.stdout.readline()
         if not answer:
             raise WorkerFailed(f"the process ended with status {self._process.wait()}: {self._last_error()}")
@@ -72,9 +71,10 @@ class Worker:
 
     def close(self):
         """End the process."""
-        self._process.stdin.close()
         self._process.kill()
         self._process.wait()
+        with suppress(OSError):  # what it was not told any more
+            self._process.stdin.close()
         self._process.stdout.close()
         self._errors.close()
 

@@ -61,6 +61,10 @@ def guarded_update(loss_and_gradient):
     return update
 
 
+def _outcome(loss, norm):
+    return Outcome(loss, norm, not (math.isfinite(loss) and math.isfinite(norm)))
+
+
 class DeviceRmsProp:
     """`GuardedRmsProp` in one program with loss and gradient; gives the same iterates, up to rounding.
 
@@ -83,9 +87,9 @@ class DeviceRmsProp:
 
         self._dtype = parameters.dtype
         self._precision = jax_precision()
-        self._settings = [float(decay), float(momentum), float(max_gradient_norm)]
+        self._settings = (decay, momentum, max_gradient_norm)
         self._update = jax.jit(guarded_update(loss_and_gradient))
-        self._device_put = jax.device_put
+        self._as_array = jax.numpy.asarray
         self.restore(GuardedRmsProp.initial_state(parameters))
 
     def step(self, inputs, step_rate):
@@ -94,6 +98,7 @@ class DeviceRmsProp:
         Parameters
         ----------
         inputs : list of array_like
+            On the device or not.
         step_rate : float
 
         Returns
@@ -101,14 +106,13 @@ class DeviceRmsProp:
         Outcome
             If it was skipped, the state is as it was before.
         """
-        inputs = [np.asarray(array, self._dtype) for array in inputs]
-        scalars = [np.asarray(x, self._dtype) for x in (step_rate, *self._settings)]
+        scalars = np.array([step_rate, *self._settings], self._dtype)
         with self._precision():
+            inputs = [self._as_array(array, self._dtype) for array in inputs]
             arrays, met = self._update(self._arrays, inputs, *scalars)
-        loss, norm = map(float, np.asarray(met))
-        skipped = not (math.isfinite(loss) and math.isfinite(norm))
-        self._arrays, self._n_iter = arrays, self._n_iter + (not skipped)
-        return Outcome(loss, norm, skipped)
+        outcome = _outcome(*np.asarray(met).tolist())
+        self._arrays, self._n_iter = arrays, self._n_iter + (not outcome.skipped)
+        return outcome
 
     def state(self):
         """Everything that later steps depend on: a dict with an entry for each of `state_fields`."""
@@ -116,9 +120,8 @@ class DeviceRmsProp:
 
     def restore(self, state):
         """Go back to what `state` returned, or any arrays like it."""
-        arrays = (np.asarray(state[name]) for name in ARRAYS)
         with self._precision():
-            self._arrays = tuple(map(self._device_put, arrays))
+            self._arrays = tuple(self._as_array(np.array(state[name])) for name in ARRAYS)
         self._n_iter = state["n_iter"]
 
 
@@ -151,36 +154,33 @@ class PopulationRmsProp:
         self._settings = np.array(choices, self._dtype).T
         self._update = jax.jit(update)
         self._precision = jax_precision()
+        self._as_array = jnp.asarray
         with self._precision():
-            self._arrays = jax.device_put(tuple(arrays))
+            self._arrays = tuple(map(jnp.asarray, arrays))
 
-    def step(self, inputs, step_rates):
+    def step(self, inputs, step_rates, active):
         """Make one step of some members.
 
         Parameters
         ----------
-        inputs : dict of int to list of array_like
-            Of the loss, by the number of the member; there is one at least.
-        step_rates : dict of int to float
+        inputs : list of array_like, each (n_members, ...)
+            Of the loss, on the device or not.
+        step_rates : array_like, shape (n_members,)
+        active : array_like, bool, shape (n_members,)
+            Who takes part; the others stay as they are, whatever their inputs.
 
         Returns
         -------
-        dict of int to Outcome
+        list of Outcome
+            Those of the others mean nothing.
         """
-        members = range(len(self._n_iter))
-        active = np.array([i in inputs for i in members])
-        some = next(iter(inputs))  # in place of those who don't take part
-        given = [inputs.get(i, inputs[some]) for i in members]
-        stacked = [np.stack(arrays).astype(self._dtype) for arrays in zip(*given, strict=True)]
-        rates = np.array([step_rates.get(i, 0.0) for i in members], self._dtype)
+        rates = np.asarray(step_rates, self._dtype)
         with self._precision():
-            self._arrays, met = self._update(self._arrays, active, stacked, rates, *self._settings)
-        outcomes = {}
-        for i, (loss, norm) in enumerate(np.asarray(met).tolist()):
-            if active[i]:
-                skipped = not (math.isfinite(loss) and math.isfinite(norm))
-                outcomes[i] = Outcome(loss, norm, skipped)
-                self._n_iter[i] += not skipped
+            inputs = [self._as_array(array, self._dtype) for array in inputs]
+            self._arrays, met = self._update(self._arrays, np.asarray(active), inputs, rates, *self._settings)
+        outcomes = [_outcome(loss, norm) for loss, norm in np.asarray(met).tolist()]
+        for i, outcome in enumerate(outcomes):
+            self._n_iter[i] += bool(active[i] and not outcome.skipped)
         return outcomes
 
     def state(self, i):

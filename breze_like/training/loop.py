@@ -50,7 +50,7 @@ def fit(model, train, valid, settings, rng, validate, run=None, progress=True):
 
 def _train(model, course, validate, progress):
     """Go along the course to its end."""
-    optimizer = _optimizer(model, course.settings)
+    optimizer = make_optimizer(model, course.settings)
     optimizer.restore({name: getattr(course.state, name) for name in optimizer.state_fields})
     bar = tqdm(total=course.n_updates, initial=course.state.update, unit="update", disable=not progress)
     try:
@@ -73,8 +73,8 @@ def _train(model, course, validate, progress):
         bar.close()
 
 
-def _optimizer(model, settings):
-    """On a GPU one whose parameters stay there, else climin's."""
+def make_optimizer(model, settings):
+    """What makes the steps of `fit`: on a GPU a `DeviceRmsProp`, else climin's, a `GuardedRmsProp`."""
     names = ("decay", "momentum", "max_gradient_norm")
     choices = {name: getattr(settings, name) for name in names}
     if model.backend == "jax" and accelerator():

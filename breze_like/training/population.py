@@ -120,6 +120,7 @@ def _train(model, courses, validate, progress):
     diverged = {}
     counts = {"total": sum(c.n_updates for c in courses), "initial": sum(c.state.update for c in courses)}
     with ThreadPoolExecutor() as pool, tqdm(**counts, unit="update", disable=not progress) as bar:
+        inputs = _Inputs(len(courses), model.parameters.data.dtype, pool)
         while running:
             for course in running.values():
                 if course.validation_due:
@@ -128,23 +129,21 @@ def _train(model, courses, validate, progress):
                         course.validated(float(validate(course.valid_chunks)))
             running = {i: course for i, course in running.items() if not course.state.finished}
             if running:
-                diverged |= _update(running, optimizer, pool)
+                diverged |= _update(running, optimizer, inputs)
             bar.update(len(running))
             bar.set_postfix_str(_summary(courses, running, diverged), refresh=False)
             running = {i: course for i, course in running.items() if i not in diverged}
     return diverged
 
 
-def _update(courses, optimizer, pool):
+def _update(courses, optimizer, inputs):
     """Make an update of these courses, by number; why some of them diverged with it."""
     diverged = {}
     with ExitStack() as stack:
         for course in courses.values():
             stack.enter_context(course.timed())
-        # In threads: most of that is noise, and NumPy draws it without holding up other threads.
-        batches = dict(zip(courses, pool.map(Course.draw, courses.values()), strict=True))
-        inputs = {i: batch.inputs for i, batch in batches.items()}
-        outcomes = optimizer.step(inputs, {i: batch.step_rate for i, batch in batches.items()})
+        batches = inputs.draw(courses)
+        outcomes = optimizer.step(inputs.arrays, inputs.step_rates, inputs.active)
         for i, course in courses.items():
             try:
                 course.stepped(outcomes[i], batches[i], optimizer.state(i))
@@ -152,6 +151,39 @@ def _update(courses, optimizer, pool):
                 diverged[i] = str(error)
                 course.save()
     return diverged
+
+
+class _Inputs:
+    """What the next update of all members takes, side by side, in memory that is used again and again.
+
+    It is filled by threads: most of it is noise, and NumPy draws and copies that without holding up others.
+
+    Attributes
+    ----------
+    arrays : list of ndarray, each (n_members, ...)
+        Inputs of the loss; of those who don't take part any more, the last ones.
+    step_rates, active : ndarray, shape (n_members,)
+    """
+
+    def __init__(self, n_members, dtype, pool):
+        self.arrays = []
+        self.step_rates, self.active = np.zeros(n_members, dtype), np.zeros(n_members, bool)
+        self._pool = pool
+
+    def draw(self, courses):
+        """Draw for these courses, by number; the `Minibatch` of each."""
+        batches = dict(zip(courses, self._pool.map(Course.draw, courses.values()), strict=True))
+        if not self.arrays:
+            shapes = [np.shape(array) for array in next(iter(batches.values())).inputs]
+            self.arrays = [np.zeros((len(self.active), *s), self.step_rates.dtype) for s in shapes]
+        list(self._pool.map(self._put, batches, batches.values()))
+        self.active[:] = [i in batches for i in range(len(self.active))]
+        return batches
+
+    def _put(self, i, batch):
+        self.step_rates[i] = batch.step_rate
+        for array, value in zip(self.arrays, batch.inputs, strict=True):
+            array[i] = value
 
 
 def _summary(courses, running, diverged):

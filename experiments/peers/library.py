@@ -5,12 +5,18 @@ from functools import partial
 import numpy as np
 import pytensor
 
-from breze_like import VOSP, VRAE, variational_bound
-from breze_like.backends import accelerator, traceable
+from breze_like import VOSP, VRAE, TrainingSettings, variational_bound
+from breze_like.backends import accelerator
 from breze_like.models.emissions import BernoulliEmission
 from breze_like.moments import WangManningSigmoid
 from breze_like.runs import versions
+from breze_like.training.device import PopulationRmsProp, pure_loss_and_gradient
+from breze_like.training.loop import make_optimizer
+from breze_like.training.optimization import GuardedRmsProp
 from experiments.peers.problem import N_LATENT, N_VISIBLE, P_KEEP, Problem
+
+# Of updates that are timed: so small that parameters hardly change.
+STEP_RATE = 1e-6
 
 
 def about():
@@ -59,19 +65,49 @@ def training_and_evaluation(lengths, **sizes):
     return lambda: (step(), bound())
 
 
+def together(n_members, **sizes):
+    """A function of nothing: an update of all members of a population."""
+    problem = Problem(**sizes)
+    model, inputs = make_model(problem), _inputs(problem, n_members)
+    states = [GuardedRmsProp.initial_state(model.parameters.data) for _ in range(n_members)]
+    settings = [TrainingSettings()] * n_members
+    optimizer = PopulationRmsProp(pure_loss_and_gradient(model), settings, states)
+    step_rates, active = np.full(n_members, STEP_RATE), np.ones(n_members, bool)
+    return lambda: optimizer.step(inputs, step_rates, active)
+
+
+def one_after_another(n_members, **sizes):
+    """A function of nothing: as many updates of a single model, as `fit` makes them."""
+    problem = Problem(**sizes)
+    model, inputs = make_model(problem), _inputs(problem)
+    optimizer = make_optimizer(model, TrainingSettings())
+    return lambda: [optimizer.step(inputs, STEP_RATE) for _ in range(n_members)]
+
+
 def _step(model, problem):
-    mask = np.ones((problem.n_steps, problem.batch_size), problem.dtype)
-    arrays = [problem.observations, mask, problem.noise, np.ones((), problem.dtype)]
+    inputs = _inputs(problem)
     if not accelerator():
         function = model.function(list(model.training_inputs), ["loss", "gradient"])
-        return lambda: function(*arrays)
+        return lambda: function(*inputs)
 
     import jax
 
-    inputs = [model.parameters.flat, *map(model.variable, model.training_inputs)]
-    function = jax.jit(traceable(inputs, [model.variable("loss"), model.variable("gradient")]))
-    arrays = jax.device_put([model.parameters.data, *arrays])
-    return lambda: jax.block_until_ready(function(*arrays))
+    function = jax.jit(pure_loss_and_gradient(model))
+    parameters = jax.device_put(model.parameters.data)
+    return lambda: jax.block_until_ready(function(parameters, *inputs))
+
+
+def _inputs(problem, *leading):
+    """What training feeds, on a GPU if there is one; `leading` sizes are of copies, side by side."""
+    mask, weight = np.ones((problem.n_steps, problem.batch_size)), np.ones(())
+    arrays = [problem.observations, mask, problem.noise, weight]
+    arrays = [np.broadcast_to(a, (*leading, *a.shape)).astype(problem.dtype) for a in arrays]
+    if not accelerator():
+        return arrays
+
+    import jax
+
+    return jax.block_until_ready(jax.device_put(arrays))
 
 
 def _bound(model, lengths):

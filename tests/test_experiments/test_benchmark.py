@@ -9,7 +9,7 @@ from experiments import benchmark, benchmark_parts, benchmark_report
 from experiments.benchmark_worker import Worker, WorkerFailed
 
 SMALL = ["--n-hiddens", "3", "--batch-sizes", "2", "--n-steps", "4", "--lengths", "3", "5", "--rounds", "2"]
-SMALL += ["--test-sequences", "2"]
+SMALL += ["--test-sequences", "2", "--n-members", "3", "--member-n-hidden", "2", "--member-batch-size", "2"]
 
 
 class FakeWorker:
@@ -26,7 +26,8 @@ class FakeWorker:
 
 def compare(team, rounds=3, seconds=1e9):
     options = Namespace(rounds=rounds, seconds=seconds)
-    return benchmark_parts.compare(team, "step", {"n_hidden": 5}, options, n_units=60)["systems"]
+    team = {name: (worker, "step") for name, worker in team.items()}
+    return benchmark_parts.compare(team, {"n_hidden": 5}, options, n_units=60)["systems"]
 
 
 class TestCompare:
@@ -43,7 +44,7 @@ class TestCompare:
         assert systems["pytorch"] == systems["products"] == {"failed": "no more"}
         assert systems["library"]["seconds"] == 1.0
 
-    def test_without_the_library_there_are_no_ratios(self):
+    def test_without_the_first_one_there_are_no_ratios(self):
         systems = compare({"library": FakeWorker(prepared=False), "products": FakeWorker(2.0, 2.0, 2.0)})
         assert systems["products"]["seconds"] == 2.0
         assert "ratio" not in systems["products"]
@@ -141,9 +142,13 @@ def test_small_sizes_with_all_systems(capsys):
     assert results["parts"].keys() == benchmark_parts.PARTS.keys()
     (row,) = results["parts"]["step"]
     assert row["systems"]["library"]["ratio"] == 1.0
+    (row,) = results["parts"]["population"]
+    assert row["systems"]["one_after_another"]["ratio"] > 0
     (row,) = results["parts"]["compile"]
     assert row["warm"]["seconds"] > 0
-    measured = [row for name in ("step", "evaluation", "length") for row in results["parts"][name]]
+    measured = [
+        row for name in ("step", "evaluation", "length", "population") for row in results["parts"][name]
+    ]
     assert not [result for row in measured for result in row["systems"].values() if "failed" in result]
 
 
