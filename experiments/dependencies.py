@@ -87,9 +87,17 @@ def find_quantities(model):
 
 
 def _name_of_state(variable, weights):
-    """``"recognition/hidden_0/forward"`` for the states of a loop with weights of that name; else None."""
-    recurrent = [weights[i] for i in variable.owner.inputs if weights.get(i, "").endswith("/recurrent")]
-    return recurrent[0].removesuffix("/recurrent") if _is_loop(variable) and recurrent else None
+    """``"recognition/hidden_0/forward"`` for the states of a loop with weights of that name; else None.
+
+    A loop can have several chains: it is looked into for the weights that these states are made with.
+    """
+    if not _is_loop(variable):
+        return None
+    loop, inputs = variable.owner.op, variable.owner.inputs
+    inside = set(ancestors([loop.inner_outputs[variable.index]]))
+    used = [weights.get(i, "") for i, inner in zip(inputs, loop.inner_inputs, strict=True) if inner in inside]
+    recurrent = [name.removesuffix("/recurrent") for name in used if name.endswith("/recurrent")]
+    return recurrent[0] if recurrent else None
 
 
 def _is_loop(variable):

@@ -86,7 +86,7 @@ def _places(dependencies):
         height[name] = max((height[parent] + 1 for parent in below), default=0)
     places, y = {}, 0.0
     for level in range(max(height.values()) + 1):
-        beside = [name for name in height if height[name] == level][::-1]
+        beside = sorted((name for name in height if height[name] == level), reverse=True)  # forward first
         extra = 0.45 * (len(beside) - 1)
         for i, name in enumerate(beside):
             x = 0.33 * (2 * i - len(beside) + 1)
