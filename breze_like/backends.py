@@ -122,8 +122,8 @@ def accelerator():
 def in_jax(op_class):
     """Decorate what makes the JAX function of an op of that class.
 
-    It is called with the op, and what is usual for the class it is derived from as `usual`, which takes the op
-    and all other arguments. JAX is loaded when a function is compiled for it, not before.
+    It is called with the op, and with what is usual for the class that the op's is derived from as `usual`,
+    which takes the op and all other arguments. JAX is loaded when a function is compiled for it, not before.
     """
 
     def register(make):

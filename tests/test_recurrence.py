@@ -129,6 +129,28 @@ def test_fast_dropout_recurrence_and_its_gradient_are_those_of_a_plain_scan(tran
         assert_all_close(results[: len(results) // 2], results[len(results) // 2 :])
 
 
+@pytest.mark.parametrize("n_hidden", [3, 40])
+def test_single_precision_differs_from_double_precision_by_rounding_only(n_hidden, rng):
+    values = fast_dropout_values(rng, np.tile(MASK, 9), n_hidden)
+    values["recurrent"] *= 0.3
+    values["mean"][0, 0] *= 1e4  # far outside of what the exponential function can be computed for
+    weights = rng.standard_normal((4, *values["mean"].shape))
+    results = []
+    for precision in ("float32", "float64"):
+        with pytensor.config.change_flags(floatX=precision):
+            inputs = fast_dropout_inputs()
+            both = direction(inputs), direction(inputs, reverse=True)
+            moments = fast_dropout_recurrence(inputs["real"], TRANSFERS["tanh_wang_manning"], *both)
+            outputs = [m for pair in moments for m in pair]
+            differentiable = [v for name, v in inputs.items() if name != "real"]
+            graph = values_and_gradients(outputs, list(weights.astype(precision)), differentiable)
+            function = backends.compile_function(list(inputs.values()), graph)
+            results.append(function(*(np.asarray(v).astype(inputs[n].dtype) for n, v in values.items())))
+    for single, double in zip(*results, strict=True):
+        assert single.dtype == np.float32
+        np.testing.assert_allclose(single, double, rtol=1e-4, atol=1e-5 * np.abs(double).max())
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 def test_states_hold_through_padding(reverse, rng):
     inputs = fast_dropout_inputs()

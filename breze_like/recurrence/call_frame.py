@@ -87,6 +87,7 @@ def results(frame):
 
 @njit(**CALLED)
 def is_float32(buffers, i):
+    """Whether the numbers of a buffer are in single precision."""
     return words(buffers[i], 6)[2] & 0xFFFFFFFF == FLOAT32
 
 
@@ -98,5 +99,6 @@ def address(buffers, i):
 
 @njit(**CALLED)
 def shape(buffers, i):
+    """Lengths of the axes of a buffer."""
     known = words(buffers[i], 6)
     return words(known[5], known[4])

@@ -32,7 +32,7 @@ def _exp(x):
         return lambda x: math.exp(x)
 
     def single(x):
-        # Cody & Waite: exp(n log 2 + r) = 2^n exp(r), log 2 as a sum of two; a polynomial (Cephes), |r| < 0.35.
+        # Cody & Waite: exp(n log 2 + r) = 2^n exp(r), log 2 as a sum; a polynomial (Cephes), |r| < 0.35.
         x = min(max(x, np.float32(-87.0)), np.float32(88.0))
         n = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
         r = x - n * np.float32(0.693359375) - n * np.float32(-2.12194440e-4)

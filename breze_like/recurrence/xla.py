@@ -3,8 +3,8 @@
 A handler divides its work into tasks, which run on all cores. Handlers and tasks are compiled apart, since
 otherwise Numba would optimise all of it anew at each level of calls; they meet in a table of addresses.
 
-The first argument of a call says how many blocks of sequences there are at most, which transfer function it is,
-and of each chain whether it is reversed; the second one is `real`; those of all chains follow.
+The first argument of a call says how many cores there are, which transfer function it is, and of each chain
+whether it is reversed; the second one is `real`; those of all chains follow.
 """
 
 import ctypes
@@ -28,6 +28,11 @@ TASKS = np.zeros(6, np.int64)
 
 
 @njit(**CALLED)
+def _settings(buffers):
+    return carray(pointer(call_frame.address(buffers, 0)), call_frame.shape(buffers, 0)[-1], np.int32)
+
+
+@njit(**CALLED)
 def _sizes(buffers):
     """Numbers of chains, of members and of blocks of sequences, and the shape of sequences.
 
@@ -37,7 +42,7 @@ def _sizes(buffers):
     n_chains, n_members = call_frame.shape(buffers, 0)[-1] - 2, 1
     for i in range(len(lengths) - 3):
         n_members *= lengths[i]
-    n_cores = words(call_frame.address(buffers, 0), 1)[0]
+    n_cores = _settings(buffers)[0]
     n_blocks = max(1, min(n_cores // (n_chains * n_members), lengths[-2] // SMALLEST_BLOCK))
     return n_chains, n_members, n_blocks, (lengths[-3], lengths[-2], lengths[-1])
 
@@ -92,13 +97,13 @@ def _task(buffers, task):
     n_chains, _, n_blocks, (_, n_sequences, _) = _sizes(buffers)
     rest, i = task // n_blocks, task % n_blocks
     chain, member = rest % n_chains, rest // n_chains
-    settings = words(call_frame.address(buffers, 0), 2 + n_chains)
+    settings = _settings(buffers)
     block = i * n_sequences // n_blocks, (i + 1) * n_sequences // n_blocks
     return chain, member, block, settings[2 + chain] == 1, settings[1]
 
 
 def forward_task(scalar):
-    """The task of `forward` in the precision of a scalar type; in the same way `gradient_task`."""
+    """The task of `forward`, in the precision of a scalar type."""
 
     def task(frame, number, scratch):
         like = np.empty(0, scalar)
@@ -119,6 +124,8 @@ def forward_task(scalar):
 
 
 def gradient_task(scalar):
+    """The task of `gradient`, whose totals of a block of sequences stay in scratch."""
+
     def task(frame, number, scratch):
         like = np.empty(0, scalar)
         buffers = call_frame.arguments(frame)
@@ -238,7 +245,7 @@ def custom_call(kind, scale, reverses):
     """
     import jax
 
-    settings = np.array([os.cpu_count(), scale, *reverses], np.int64)
+    settings = np.array([os.cpu_count(), scale, *reverses], np.int32)  # JAX may have no others
     tasks = (forward_task,) if kind == "forward" else (gradient_task, totals_task)
 
     def call(real, *arrays):
