@@ -137,7 +137,7 @@ def test_small_sizes_without_the_library(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_small_sizes_with_all_systems(capsys):
-    assert benchmark.main([*SMALL, "--models", "vosp", "--json"]) == 0
+    assert benchmark.main([*SMALL, "--lengths", "3", "--models", "vosp", "--json"]) == 0
     results = json.loads(capsys.readouterr().out)
     assert results["parts"].keys() == benchmark_parts.PARTS.keys()
     (row,) = results["parts"]["step"]
