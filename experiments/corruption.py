@@ -2,15 +2,17 @@
 
 import numpy as np
 
+from experiments.denoise import add_noise
+
 # Probability that a note is switched on, and the frames that are removed, in the paper's Figure 3.
 P_ON = 0.05
 N_REMOVED = 8
 
-# Deviation of the noise on real values, in units of the deviation of the sequence's own.
-NOISE_SCALE = 0.5
+# Variance of the noise on real values, in units of the variance of the sequence's own.
+NOISE_SHARE = 0.25
 
 
-def add_noise(sequence, rng):
+def add_usual_noise(sequence, rng):
     """Switch on each note of a roll with probability `P_ON`; real values get normal noise.
 
     Parameters
@@ -23,10 +25,7 @@ def add_noise(sequence, rng):
     -------
     ndarray of the same shape and type
     """
-    if sequence.dtype == np.uint8:
-        return sequence | (rng.random(sequence.shape) < P_ON)
-    deviation = NOISE_SCALE * sequence.std(axis=0)
-    return (sequence + deviation * rng.standard_normal(sequence.shape)).astype(sequence.dtype)
+    return add_noise(sequence, P_ON if sequence.dtype == np.uint8 else NOISE_SHARE * sequence.var(), rng)
 
 
 def remove_frames(sequence):

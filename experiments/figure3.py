@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from breze_like import data
 from breze_like.tasks import denoise, impute
 from experiments import command_line, figures
-from experiments.corruption import P_ON, add_noise, remove_frames
+from experiments.corruption import P_ON, add_usual_noise, remove_frames
 from experiments.experiment import load, train
 from experiments.systems import SYSTEMS
 from experiments.table1 import find_run, make_config
@@ -73,7 +73,7 @@ def draw(model, songs, rng):
 
 
 def _draw_denoising(figure, model, songs, rng):
-    noisy = [add_noise(song, rng) for song in songs]
+    noisy = [add_usual_noise(song, rng) for song in songs]
     denoised = denoise(model, noisy)
     figure.suptitle("denoising")
     columns = figure.subplots(3, len(songs), squeeze=False).T

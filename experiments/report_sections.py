@@ -8,7 +8,7 @@ from breze_like.estimators import check_observations
 from breze_like.models import VOSP, VRAE
 from breze_like.tasks import denoise, impute, sample
 from experiments import figures, report_pictures
-from experiments.corruption import NOISE_SCALE, P_ON, add_noise, remove_frames
+from experiments.corruption import NOISE_SHARE, P_ON, add_usual_noise, remove_frames
 from experiments.evaluate import portable, published, rows
 from experiments.experiment import bounds_nothing
 from experiments.pages import element, picture, player, table, wide
@@ -167,13 +167,13 @@ def _reconstruction(model, song):
 
 
 def _denoising(model, song, rng):
-    noisy = add_noise(song, rng)
+    noisy = add_usual_noise(song, rng)
     (denoised,) = denoise(model, [noisy])
     songs = Songs(song, model.emission.binary, denoised)
     how = (
         f"Each note is switched on with probability {P_ON}."
         if model.emission.binary
-        else f"Noise is added, of {NOISE_SCALE} times the deviation of each feature."
+        else f"Noise is added, of {NOISE_SHARE} times the variance of the sequence."
     )
     return _group("Denoising", how, [songs.row("Noisy", noisy), songs.row("Denoised", denoised)])
 
