@@ -98,7 +98,12 @@ def all_sizes(options):
 def cache_in(folder):
     """Variables of a process that keeps all that it compiles in a folder."""
     flags = ",".join(filter(None, [os.environ.get("PYTENSOR_FLAGS"), f"base_compiledir={folder}/pytensor"]))
-    return {"XDG_CACHE_HOME": folder, "JAX_COMPILATION_CACHE_DIR": None, "PYTENSOR_FLAGS": flags}
+    return {
+        "XDG_CACHE_HOME": folder,
+        "JAX_COMPILATION_CACHE_DIR": None,
+        "NUMBA_CACHE_DIR": f"{folder}/numba",
+        "PYTENSOR_FLAGS": flags,
+    }
 
 
 @contextmanager
