@@ -4,7 +4,7 @@ from breze_like.estimators import check_observations
 from breze_like.tasks.columns import over_batches
 
 
-def denoise(model, sequences):
+def denoise(model, sequences, p_on=None):
     """The most probable observations at the most probable latents.
 
         z~ = mode of q(z | x),   x~ = mode of p(x | z~)
@@ -18,6 +18,12 @@ def denoise(model, sequences):
     ----------
     model : Model
     sequences : list of ndarray, shape (n_steps, n_visible)
+    p_on : float, optional
+        What is known of the noise on binary observations, if it is this: each entry has been switched on with
+        this probability, and none was switched off. Then x~ is the most probable value given the noisy one,
+        too, with m the mean of p(x | z~):
+
+            p(x = 1 | z~, noisy x = 1) = m / (m + p_on (1 - m)),   p(x = 1 | z~, noisy x = 0) = 0
 
     Returns
     -------
@@ -27,13 +33,24 @@ def denoise(model, sequences):
     Raises
     ------
     ValueError
-        If the sequences are not of the kind that the model emits.
+        If the sequences are not of the kind that the model emits, or `p_on` is not in (0, 1), or is given for
+        real-valued observations.
 
     References
     ----------
     Bayer & Osendorfer (2014), section 4.2.
     """
     checked = check_observations(model, sequences)
-    denoised = model.function(["observations", "mask"], "denoised")
-    (modes,) = over_batches(lambda _, x, mask: [denoised(x, mask)], checked)
-    return [mode.astype(x.dtype) for mode, x in zip(modes, checked, strict=True)]
+    if p_on is None:
+        modes = _evaluate(model, "denoised", checked)
+        return [mode.astype(x.dtype) for mode, x in zip(modes, checked, strict=True)]
+    if not (model.emission.binary and 0 < p_on < 1):
+        kind = "binary" if model.emission.binary else "real-valued"
+        raise ValueError(f"p_on must be in (0, 1), for binary observations, got {p_on!r} for {kind} ones")
+    means = _evaluate(model, "reconstruction" if "noise" in model.inputs else "emission/mean", checked)
+    return [x * (m >= p_on * (1 - m)) for m, x in zip(means, checked, strict=True)]
+
+
+def _evaluate(model, name, sequences):
+    function = model.function(["observations", "mask"], name)
+    return over_batches(lambda _, x, mask: [function(x, mask)], sequences)[0]

@@ -1,6 +1,7 @@
 """Filling in what is missing."""
 
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 
@@ -18,9 +19,9 @@ class Draws:
     draws : list of ndarray, shape (n_draws, n_steps, n_visible)
         One sequence from each chain.
     expectation : list of ndarray, shape (n_steps, n_visible)
-        The emission's mean in the missing entries, given the latents of the last round, averaged over the
-        chains: for binary entries, their probability to be 1, with less noise than `mean` has.
-        Known entries are themselves.
+        The emission's mean in the missing entries, averaged over the chains and, of a model with latents,
+        over the second half of their rounds: for binary entries, their probability to be 1, with less noise
+        than `mean` has. Known entries are themselves.
     """
 
     draws: list
@@ -74,11 +75,15 @@ def impute(model, sequences, known, rng, n_rounds=20):
     check_positive_integers(n_rounds=n_rounds)
     denoised = model.function(["observations", "mask"], "denoised")
     observed, checked = _check(model, sequences, known)
+    rngs = streams(rng, len(checked))
 
-    def begin(noise):
-        return lambda x, mask: [denoised(x, mask)]
+    def run(indices, x, mask):
+        chains = _Chains(x, mask, [~known[i] for i in indices], [rngs[i] for i in indices])
+        for _ in range(n_rounds):
+            chains.fill(denoised(chains.observations, mask))
+        return [chains.by_column(chains.observations)]
 
-    (modes,) = _rounds(begin, model, checked, known, rng, n_rounds, 1)
+    (modes,) = over_batches(run, checked)
     return [_complete(*each)[0] for each in zip(observed, known, modes, strict=True)]
 
 
@@ -121,40 +126,60 @@ def impute_draws(model, sequences, known, rng, n_rounds=50, n_draws=20):
     inputs = ["observations", "mask", "emission_noise", *(["noise"] if has_latents else [])]
     draw = model.function(inputs, ["emission/sample", "emission/mean"])
     observed, checked = _check(model, sequences, known)
+    rngs = streams(rng, len(checked))
+    n_late = n_rounds - n_rounds // 2 if has_latents else 1
 
-    def begin(noise):
-        if has_latents:
-            return lambda x, mask: draw(x, mask, noise.observations(model), noise.latents(model))
-        always = noise.observations(model)
-        return lambda x, mask: draw(x, mask, always)
+    def run(indices, x, mask):
+        chains = _Chains(x, mask, [~known[i] for i in indices], [rngs[i] for i in indices], n_draws)
+        total = 0.0
+        for i, noise in enumerate(_noise_of_rounds(model, chains.noise, n_rounds)):
+            drawn, mean = draw(chains.observations, chains.mask, *noise)
+            chains.fill(drawn)
+            total += mean if i >= n_rounds - n_late else 0.0
+        return [chains.by_column(values) for values in (chains.observations, total / n_late)]
 
-    drawn, means = _rounds(begin, model, checked, known, rng, n_rounds, n_draws)
+    drawn, means = over_batches(run, checked, n_draws)
     draws = [_complete(*each) for each in zip(observed, known, drawn, strict=True)]
-    means = [m.mean(axis=1) for m in means]
-    expectation = [np.where(k, x, m) for x, k, m in zip(checked, known, means, strict=True)]
+    expectation = [np.where(k, x, m.mean(axis=1)) for x, k, m in zip(checked, known, means, strict=True)]
     return Draws(draws, expectation)
 
 
-def _rounds(begin, model, checked, known, rng, n_rounds, n_draws):
-    """What the last round makes of the sequences: a list (n_steps, n_draws, n_visible) for each output.
-
-    A batch begins with its `Noise`, from which `begin` makes a function of observations and mask: the round.
-    The first of its outputs is what the missing entries become.
-    """
-    rngs = streams(rng, len(checked))
-
-    def run(indices, x, mask):
-        noise = Noise([rngs[i] for i in indices], mask, n_draws)
-        missing = np.tile(pad_columns([~known[i] for i in indices], mask) > 0, (1, n_draws, 1))
-        x, mask = np.tile(x, (1, n_draws, 1)), np.tile(mask, (1, n_draws))
-        outputs = [noise(lambda rng, n_steps: rng.random((n_steps, model.n_visible)))]
-        make = begin(noise)
+def _noise_of_rounds(model, noise, n_rounds):
+    """For each round, the noise of the emission, then that of the latents if there are any."""
+    if "noise" in model.inputs:
         for _ in range(n_rounds):
-            x = np.where(missing, outputs[0], x)
-            outputs = make(x, mask)
-        return [o.reshape(len(o), n_draws, -1, o.shape[2]).swapaxes(1, 2) for o in outputs]
+            yield noise.observations(model), noise.latents(model)
+    else:
+        yield from repeat((noise.observations(model),), n_rounds)
 
-    return over_batches(run, checked, n_draws)
+
+class _Chains:
+    """A batch whose missing entries are filled again and again, several times side by side.
+
+    Parameters
+    ----------
+    observations, mask : ndarray
+        Of the batch: (n_steps, n_columns, n_visible), (n_steps, n_columns).
+    missing : list of ndarray of bool
+        Of the sequences in its first columns.
+    rngs : list of numpy.random.Generator
+        Of the same.
+    n_draws : int
+        The columns of a draw are n_columns; those of the next one follow.
+    """
+
+    def __init__(self, observations, mask, missing, rngs, n_draws=1):
+        self.noise = Noise(rngs, mask, n_draws)
+        self.observations, self.mask = np.tile(observations, (1, n_draws, 1)), np.tile(mask, (1, n_draws))
+        self._n_draws, self._missing = n_draws, np.tile(pad_columns(missing, mask) > 0, (1, n_draws, 1))
+        self.fill(self.noise(lambda rng, n_steps: rng.random((n_steps, observations.shape[2]))))
+
+    def fill(self, values):
+        self.observations = np.where(self._missing, values, self.observations)
+
+    def by_column(self, values):
+        """(n_steps, n_draws * n_columns, n) as (n_steps, n_columns, n_draws, n)."""
+        return values.reshape(len(values), self._n_draws, -1, values.shape[2]).swapaxes(1, 2)
 
 
 def _complete(sequence, known, made):

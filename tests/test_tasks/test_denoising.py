@@ -80,3 +80,26 @@ def test_sequences_that_the_model_does_not_emit(make):
         denoise(make("rnn"), [np.zeros((1, 3)), [[0, 1, 0.5]]])
     with pytest.raises(ValueError, match=r"sequences\[0\] must have 3 features, got 2"):
         denoise(make("rnn"), [np.zeros((1, 2))])
+
+
+@pytest.mark.parametrize("name", ["rnn", *slow("vrae", "vosp_nade")])
+@pytest.mark.parametrize("p_on", [0.05, 0.9])
+def test_known_noise(name, p_on, make, draw):
+    """Bayes' rule, with the emission for what is known before the noisy value."""
+    model = make(name)
+    (sequence,) = draw(model, [4])
+    (denoised,) = denoise(model, [sequence], p_on)
+    mean = "reconstruction" if "noise" in model.inputs else "emission/mean"
+    m = model.function(["observations", "mask"], mean)(sequence[:, None], np.ones((4, 1)))[:, 0]
+    on = m / (m + p_on * (1 - m))
+    np.testing.assert_array_equal(denoised, np.where(sequence, on >= 0.5, 0))
+    assert denoised.dtype == np.uint8
+
+
+def test_noise_that_can_not_be(make):
+    with pytest.raises(ValueError, match=r"p_on must be in \(0, 1\), .* got 1.0 for binary ones"):
+        denoise(make("rnn"), [np.zeros((1, 3))], 1.0)
+    with pytest.raises(
+        ValueError, match=r"p_on must be .* binary observations, got 0.1 for real-valued ones"
+    ):
+        denoise(make("real_rnn"), [np.zeros((1, 3))], 0.1)
