@@ -1,0 +1,64 @@
+"""How right denoised and imputed piano rolls are."""
+
+import numpy as np
+
+# The measures of each task, and what they are called in a table.
+DENOISING = {
+    "f1": "F1",
+    "wrong": "wrong of the noisy input's notes, %",
+    "left": "of notes switched on, left, %",
+    "lost": "of true notes, lost, %",
+}
+IMPUTATION = {"nats": "nats per missing frame", "error": "wrong entries, %", "f1": "F1"}
+
+# From which the threshold of an F1 is chosen.
+THRESHOLDS = np.linspace(0.02, 0.98, 49)
+
+# Probabilities are kept this far from 0 and 1.
+SMALLEST_PROBABILITY = 1e-6
+
+
+def f1(made, true):
+    """Twice the notes that are in both, over the notes of the one and of the other."""
+    n_notes = made.sum() + true.sum()
+    return 2 * (made * true).sum() / n_notes if n_notes else 1.0
+
+
+def score_denoising(made, noisy, clean):
+    """The measures of `DENOISING`, over all entries of all sequences."""
+    made, noisy, clean = (np.concatenate(sequences).astype(bool) for sequences in (made, noisy, clean))
+    return {
+        "f1": f1(made, clean),
+        "wrong": 100 * (made != clean)[noisy].mean(),
+        "left": 100 * made[noisy & ~clean].mean(),
+        "lost": 100 * (~made)[clean].mean(),
+    }
+
+
+def score_imputation(made, true, known, threshold=None):
+    """The measures of `IMPUTATION`, over the missing entries of all sequences.
+
+    With a threshold, what was made are probabilities: they have nats, the most probable entries have errors,
+    and those whose probability reaches the threshold an F1. Without, what was made are entries.
+    """
+    n_frames = sum((~k).any(axis=1).sum() for k in known)
+    made, true = missing(made, known), missing(true, known)
+    if threshold is None:
+        return {"error": 100 * (made != true).mean(), "f1": f1(made, true)}
+    p = np.clip(made.astype(float), SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+    return {
+        "nats": -np.log(np.where(true, p, 1 - p)).sum() / n_frames,
+        "error": 100 * ((p >= 0.5) != true).mean(),
+        "f1": f1(p >= threshold, true),
+    }
+
+
+def missing(sequences, known):
+    """The missing entries of all sequences, in one array."""
+    return np.concatenate([x[~k] for x, k in zip(sequences, known, strict=True)])
+
+
+def best_threshold(probabilities, true, known):
+    """The one of `THRESHOLDS` with the largest F1."""
+    p, true = missing(probabilities, known), missing(true, known)
+    return max(THRESHOLDS, key=lambda threshold: f1(p >= threshold, true))

@@ -1,0 +1,222 @@
+"""Score how well trained models denoise and impute piano rolls, beside baselines.
+
+    python -m experiments.task_scores runs/vrae runs/vosp runs/fdrnn [--split test] [--seeds 3]
+    python -m experiments.task_scores runs/* --report experiments/results/tasks.md
+
+Noise switches on each note with probability 0.05; of each sequence, eight frames in a row are taken out,
+wherever they are. A run of a one-step model is one more baseline: it denoises by predicting.
+"""
+
+import argparse
+import time
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from breze_like import denoise, impute, impute_draws
+from breze_like.files import replacing
+from breze_like.models.variational import VariationalModel
+from breze_like.runs import versions
+from experiments import command_line
+from experiments.baselines import LastKnown, Marginals
+from experiments.corruption import N_REMOVED, P_ON, add_usual_noise
+from experiments.evaluate import portable
+from experiments.experiment import load
+from experiments.task_measures import DENOISING, IMPUTATION, best_threshold, score_denoising, score_imputation
+
+# Rounds and chains of an imputation by draws, with and without latents: without, it takes as many rounds as
+# there are missing frames. Rounds of an imputation by modes.
+ROUNDS_AND_DRAWS = {True: (40, 10), False: (N_REMOVED, 50)}
+N_MODE_ROUNDS = 20
+
+# The corruption of the validation set, on which the thresholds of the F1 are chosen.
+VALIDATION_SEED = 0
+
+DENOISING_NOTE = (
+    f"Each note is switched on with probability {P_ON}. Who knows the noise knows that, and that no note is "
+    "switched off. A one-step model predicts each frame from the noisy ones before it."
+)
+IMPUTATION_NOTE = (
+    f"{N_REMOVED} frames in a row are taken out of each sequence, wherever they are. Nats are the negative "
+    "log-probability of a frame's entries, each by itself. Whatever has probabilities is wrong where the "
+    "less probable value is true; its F1 is of the notes whose probability reaches a threshold, chosen for "
+    "each system on the validation set."
+)
+
+
+class Imputer(NamedTuple):
+    """How to fill gaps: by ``"probabilities"`` of a note, or by ``"values"``.
+
+    `fill` is a function of sequences, known entries, and random numbers.
+    """
+
+    kind: str
+    fill: callable
+
+
+def denoisers(train, models):
+    """Functions from noisy sequences to clean ones, by title."""
+    made = {"noisy input, as it is": lambda noisy: noisy}
+    made |= {name: partial(denoise, model) for name, model in models.items()}
+    marginals = Marginals(train)
+    made["training marginals, knowing the noise"] = partial(marginals.denoise, p_on=P_ON)
+    for name, model in models.items():
+        made[f"{name}, knowing the noise"] = partial(denoise, model, p_on=P_ON)
+    return made
+
+
+def imputers(train, models):
+    """An `Imputer` by title."""
+    marginals, last = Marginals(train), LastKnown(train, N_REMOVED)
+    made = {
+        "training marginals": Imputer("probabilities", lambda x, known, rng: marginals.expect(x, known)),
+        "last known frame, calibrated": Imputer("probabilities", lambda x, known, rng: last.expect(x, known)),
+        "last known frame, copied": Imputer("values", lambda x, known, rng: last.copy(x, known)),
+    }
+    for name, model in models.items():
+        made[f"{name}, draws"] = Imputer("probabilities", partial(expect, model))
+        made[f"{name}, modes"] = Imputer("values", partial(impute, model, n_rounds=N_MODE_ROUNDS))
+    return made
+
+
+def expect(model, sequences, known, rng):
+    has_latents = isinstance(model, VariationalModel)
+    return impute_draws(model, sequences, known, rng, *ROUNDS_AND_DRAWS[has_latents]).expectation
+
+
+def remove_somewhere(sequence, rng):
+    """What is known after `N_REMOVED` frames in a row are taken out, fewer if need be; never the first."""
+    n_removed = min(N_REMOVED, len(sequence) - 1)
+    first = rng.integers(1, len(sequence) - n_removed + 1)
+    known = np.ones(sequence.shape, bool)
+    known[first : first + n_removed] = False
+    return known
+
+
+def score_seed(systems, fillers, thresholds, sequences, seed):
+    """Corrupt sequences in both ways, and score all systems: a dict of measures by title, for each task."""
+    rng = np.random.default_rng(seed)
+    noisy = [add_usual_noise(x, rng) for x in sequences]
+    known = [remove_somewhere(x, rng) for x in sequences]
+    denoised = {title: score_denoising(f(noisy), noisy, sequences) for title, f in systems.items()}
+    imputed = {}
+    for title, filler in fillers.items():
+        made = filler.fill(sequences, known, np.random.default_rng(seed))
+        imputed[title] = score_imputation(made, sequences, known, thresholds.get(title))
+    return denoised, imputed
+
+
+def choose_thresholds(fillers, sequences):
+    """Of each `Imputer` that makes probabilities, by title, on the validation set."""
+    rng = np.random.default_rng(VALIDATION_SEED)
+    known = [remove_somewhere(x, rng) for x in sequences]
+    return {
+        title: best_threshold(filler.fill(sequences, known, rng), sequences, known)
+        for title, filler in fillers.items()
+        if filler.kind == "probabilities"
+    }
+
+
+def average(scores):
+    """Means of the measures over seeds, by title."""
+    return {
+        title: {measure: np.mean([score[title][measure] for score in scores]) for measure in measures}
+        for title, measures in scores[0].items()
+    }
+
+
+def table(head, columns, scores):
+    """A Markdown table, with one row for each title."""
+    lines = [[head, *columns.values()], ["---", *["--:"] * len(columns)]]
+    for title, measures in scores.items():
+        numbers = (f"{measures[c]:.3f}" if c in measures else "" for c in columns)
+        lines.append([title, *numbers])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def describe(options, loaded, denoised, imputed, seconds):
+    """Both tables, what they are about, and how they were made."""
+    dataset = next(iter(loaded.values()))[2]
+    words = ["python -m experiments.task_scores", *(f"runs/{name}" for name in loaded)]
+    words += [f"--split {options.split} --seeds {options.seeds}"]
+    words += [f"--report {options.report}"] if options.report else []
+    about = ", ".join(f"{name} {version}" for name, version in versions().items() if version)
+    verified = "verified by digest" if dataset.verified else "not verified"
+    parts = [
+        f"## {dataset.name}, {options.split} set: denoising and imputation",
+        DENOISING_NOTE,
+        table("denoising", DENOISING, denoised),
+        IMPUTATION_NOTE,
+        table("imputation", IMPUTATION, imputed),
+        f"`{' '.join(words)}`",
+        f"Means over corruptions with {options.seeds} seeds. Data {verified}; {about}; scored in "
+        f"{seconds / 60:.1f} minutes.",
+        *(describe_run(name, run) for name, (run, *_) in loaded.items()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def describe_run(name, run):
+    """How a run was trained, as far as it says so, and how long that took."""
+    said = [f"seed {run.config['seed']}"]
+    if "command" in run.config:
+        said.insert(0, f"`{portable(run.config['command'])}`")
+    said += [f"trained in {entry['seconds'] / 60:.1f} minutes" for entry in run.read_log()[-1:]]
+    return f"{name}: {'; '.join(said)}."
+
+
+def load_all(folders, data_dir):
+    """Run, model and data set by the name of the folder."""
+    loaded = {}
+    for folder in folders:
+        name = Path(folder).resolve().name
+        if name in loaded:
+            raise ValueError(f"runs must be in folders of different names, got {name} twice")
+        loaded[name] = run, _, dataset = load(folder, data_dir)
+        if not dataset.binary:
+            raise ValueError(f"runs must be of binary data, as piano rolls are, {folder} is of real values")
+        first = next(iter(loaded.values()))[2]
+        if dataset.digests != first.digests:
+            raise ValueError(f"runs must be of the same data, got {first.name} and {dataset.name}")
+    return loaded
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("runs", nargs="+", help="folders of runs on the same data set")
+    add("--split", default="test", choices=("train", "valid", "test"))
+    add("--seeds", type=int, default=3, help="number of corruptions")
+    add("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
+    add("--report", help="write the tables to this Markdown file")
+    options = parser.parse_args(arguments)
+    if options.seeds < 1:
+        raise ValueError(f"--seeds must be positive, got {options.seeds}")
+    return options
+
+
+def main(arguments=None):
+    options, started = parse(arguments), time.monotonic()
+    loaded = load_all(options.runs, options.data_dir)
+    dataset = next(iter(loaded.values()))[2]
+    models = {name: model for name, (_, model, _) in loaded.items()}
+    systems, fillers = denoisers(dataset.train, models), imputers(dataset.train, models)
+    thresholds = choose_thresholds(fillers, dataset.valid)
+    scores = []
+    for seed in range(1, options.seeds + 1):
+        scores.append(score_seed(systems, fillers, thresholds, getattr(dataset, options.split), seed))
+        print(f"corruption {seed} of {options.seeds} is scored", flush=True)
+    denoised, imputed = (average(task) for task in zip(*scores, strict=True))
+    text = describe(options, loaded, denoised, imputed, time.monotonic() - started)
+    print(text)
+    if options.report:
+        Path(options.report).parent.mkdir(parents=True, exist_ok=True)
+        with replacing(options.report) as stream:
+            stream.write(text.encode())
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

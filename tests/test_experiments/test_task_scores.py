@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from breze_like.data import Dataset, write_hdf5
+from experiments import task_scores
+
+
+def test_scores(run_of_rolls, small_data, tmp_path, capsys):
+    report = tmp_path / "made" / "tasks.md"
+    assert task_scores.main([str(run_of_rolls), "--seeds", "2", "--report", str(report)]) == 0
+    text = report.read_text()
+    assert text in capsys.readouterr().out
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows if row[0] != "---"] == [
+        "denoising",
+        "noisy input, as it is",
+        "rnn",
+        "training marginals, knowing the noise",
+        "rnn, knowing the noise",
+        "imputation",
+        "training marginals",
+        "last known frame, calibrated",
+        "last known frame, copied",
+        "rnn, draws",
+        "rnn, modes",
+    ]
+    noisy = next(row for row in rows if row[0] == "noisy input, as it is")
+    assert noisy[3:] == ["100.000", "0.000"]  # of what was switched on all is left, of the truth nothing lost
+    assert "python -m experiments.task_scores runs/rnn --split test --seeds 2 --report" in text
+    assert str(run_of_rolls) not in text.replace(str(report), "")
+    task_scores.main([str(run_of_rolls), "--seeds", "2", "--report", str(report)])
+    tables = [[line for line in t.splitlines() if line[:1] == "|"] for t in (text, report.read_text())]
+    assert tables[0] == tables[1]
+
+
+def test_frames_that_are_removed(rng):
+    for length in (1, 2, 9, 20):
+        first = set()
+        for _ in range(50):
+            known = task_scores.remove_somewhere(np.zeros((length, 3)), rng)
+            missing = np.flatnonzero(~known[:, 0])
+            assert len(missing) == min(8, length - 1)
+            assert known[0].all()
+            assert (known == known[:, :1]).all()
+            assert (np.diff(missing) == 1).all()
+            first |= set(missing[:1])
+        assert len(first) == max(1, length - 8) - (length == 1)
+
+
+def test_bad_input(run_of_rolls, run_of_reals, tmp_path, complaint):
+    assert complaint(task_scores, [run_of_rolls, "--seeds", 0]) == "--seeds must be positive, got 0"
+    assert "is of real values" in complaint(task_scores, [run_of_reals])
+    assert "in folders of different names, got rnn twice" in complaint(
+        task_scores, [run_of_rolls, run_of_rolls]
+    )
+    assert "folder must hold a run" in complaint(task_scores, [tmp_path])
+
+
+def test_runs_of_different_data(run_of_rolls, untrained_run, tmp_path, complaint):
+    other = tmp_path / "other.h5"
+    sequences = [np.eye(88, dtype=np.uint8)[:4]]
+    write_hdf5(other, Dataset("other", sequences, sequences, sequences))
+    second = untrained_run("fdrnn", other)
+    assert (
+        complaint(task_scores, [run_of_rolls, second]) == "runs must be of the same data, got small and other"
+    )
+
+
+@pytest.mark.slow
+def test_a_model_with_latents(untrained_run, small_data, capsys):
+    assert task_scores.main([str(untrained_run("vosp", small_data)), "--seeds", "1"]) == 0
+    assert "| vosp, draws |" in capsys.readouterr().out
