@@ -10,10 +10,13 @@ backend    needs                                  compiles a recurrent model in
 =========  =====================================  =====================================================
 """
 
+import ctypes
 import importlib.util
 import operator
 import os
+import platform
 import warnings
+from contextlib import contextmanager
 from functools import cache, partial, reduce
 from pathlib import Path
 
@@ -22,6 +25,7 @@ import pytensor
 from pytensor.compile.mode import Mode
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.scalar import Add, Mul
+from pytensor.tensor.shape import Shape
 
 BACKENDS = ("jax", "cvm", "numba")
 
@@ -89,7 +93,7 @@ def traceable(inputs, outputs):
     Returns
     -------
     callable
-        Takes and returns JAX arrays: one, or a tuple of them. To be called in the context of `jax_precision`,
+        Takes and returns JAX arrays: one, or a tuple of them. To be called in the context of `jax_context`,
         with floatX as it is now.
     """
     single = not isinstance(outputs, list | tuple)
@@ -97,16 +101,31 @@ def traceable(inputs, outputs):
     return (lambda *arrays: traced(*arrays)[0]) if single else traced
 
 
-def jax_precision():
-    """A function of nothing, which gives a context in which JAX has the precision that floatX has now.
+def jax_context():
+    """A function of nothing, which gives a context for calls of JAX, and for waiting for their results.
 
-    PyTensor switches JAX to the precision of floatX once, when it is imported; switching around each
-    call lets models of both precisions live in one process.
+    JAX has the precision there that floatX has now: PyTensor switches JAX once, when it is loaded; switching
+    around each call lets models of both precisions live in one process. And the BLAS has one thread, since the
+    machine code of the recurrences calls it from as many as there are cores.
     """
     import jax
 
     x64 = pytensor.config.floatX == "float64"
-    return lambda: jax.enable_x64(x64)
+
+    @contextmanager
+    def context():
+        with jax.enable_x64(x64), _blas().limit(limits=1, user_api="blas"):
+            yield
+
+    return context
+
+
+@cache
+def _blas():
+    import scipy.linalg  # noqa: F401 - its BLAS is known when it is loaded
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def accelerator():
@@ -140,14 +159,14 @@ class _JaxFunction:
     """A function compiled by JAX in the precision that floatX had at that time."""
 
     def __init__(self, inputs, outputs):
-        self._precision = jax_precision()
+        self._context = jax_context()
         self._single = not isinstance(outputs, list | tuple)
         self._function = _jax_function(inputs, outputs)
 
     def __call__(self, *arrays):
-        with self._precision():
+        with self._context():
             results = self._function(*arrays)
-        return np.asarray(results) if self._single else [np.asarray(r) for r in results]
+            return np.asarray(results) if self._single else [np.asarray(r) for r in results]
 
 
 def _jax_function(inputs, outputs):
@@ -155,7 +174,7 @@ def _jax_function(inputs, outputs):
     import jax
 
     _use_compilation_cache(jax)
-    with jax_precision()(), warnings.catch_warnings():
+    with jax_context()(), warnings.catch_warnings():
         # PyTensor's checks of broadcasting are left out; JAX has its own.
         warnings.filterwarnings("ignore", "Skipping Assert", UserWarning)
         return pytensor.function(inputs, outputs, mode=_jax_mode(), on_unused_input="ignore")
@@ -163,7 +182,9 @@ def _jax_function(inputs, outputs):
 
 @cache
 def _jax_mode():
+    _keep_memory()
     _chain_arithmetic()
+    _shapes_as_arrays()
     _register_makers()
 
     from pytensor.link.jax.linker import JAXLinker
@@ -182,10 +203,23 @@ def _jax_mode():
 
             return super().jit_compile(traced)
 
-    # The first one makes u + previous(u) an update in place, from which XLA on a CPU computes a running sum.
-    # The second one is XLA's own work; in PyTensor it takes time, and warns where it fails.
-    exclude = ["local_add_of_sparse_write", "fusion"]
-    return Mode(Linker(), RewriteDatabaseQuery(include=["fast_run", "jax"], exclude=exclude))
+    # XLA simplifies and fuses by itself. PyTensor would take several times as long, and from one of its
+    # updates in place, of u + previous(u), XLA computes a running sum on a CPU.
+    return Mode(Linker(), RewriteDatabaseQuery(include=["minimum_compile", "jax"]))
+
+
+def _keep_memory():
+    """Have the C library (glibc) keep memory that is freed, as the next call needs as much again.
+
+    It would be given back to the system, which clears it page by page when it is needed again: of a training
+    step, that is a quarter of the time.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return
+    trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # of mallopt(3)
+    library = ctypes.CDLL(None)
+    for option, size in ((trim_threshold, 2**31 - 1), (top_pad, 2**26), (mmap_threshold, 2**25)):
+        library.mallopt(option, size)
 
 
 def _chain_arithmetic():
@@ -198,6 +232,13 @@ def _chain_arithmetic():
             return lambda *arrays: reduce(function, arrays)
 
         jax_funcify.register(scalar_op, chained)
+
+
+def _shapes_as_arrays():
+    """Have a shape as an array, of which another shape can be taken, not as a tuple."""
+    from pytensor.link.jax.dispatch import jax_funcify
+
+    jax_funcify.register(Shape, lambda op, **_: lambda x: np.array(np.shape(x)))
 
 
 def _register_makers():

@@ -8,7 +8,7 @@ from breze_like.backends import (
     accelerator,
     available,
     compile_function,
-    jax_precision,
+    jax_context,
     resolve,
     traceable,
 )
@@ -162,7 +162,7 @@ def test_traceable_functions_can_be_transformed(precision):
     jax = pytest.importorskip("jax")
     with pytensor.config.change_flags(floatX=precision):
         inputs, _, outputs = recurrent_loss()
-        one, context = traceable(inputs, outputs), jax_precision()
+        one, context = traceable(inputs, outputs), jax_context()
     cases = [draw(n_steps) for n_steps in (5, 5, 5)]
     cases = [(k * x, w / k) for k, (x, w) in enumerate(cases, 1)]
     with context():

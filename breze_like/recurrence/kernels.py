@@ -14,10 +14,12 @@ from numba.extending import overload
 
 from breze_like.moments import WangManningSigmoid
 
-# Python never calls these functions.
-CALLED = {"cache": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+# Python never calls these functions. What calls them is what is kept in the cache.
+CALLED = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 # Not "ninf" and "nnan": numbers that are not finite must come out as such.
-MATH = {"fastmath": {"contract", "nsz", "arcp", "afn", "reassoc"}, "error_model": "numpy", **CALLED}
+MATH = {"fastmath": {"contract", "nsz", "arcp", "afn", "reassoc"}, "error_model": "numpy"}
+# Of the products that form the gradient of the recurrent weights.
+ROWS_TOGETHER = 128
 SLOPE, SHIFT = WangManningSigmoid.SLOPE, WangManningSigmoid.SHIFT
 FLATTEN = np.pi / 8, np.pi / 8 * SLOPE**2
 
@@ -49,7 +51,7 @@ def _exp(x):
     return single
 
 
-@njit(**MATH)
+@njit(**MATH, **CALLED)
 def dropout(mean, variance, p_keep, kept_mean, kept_variance):
     """Moments after dropout (`moments.dropout`), (n_sequences, n)."""
     q = p_keep * (mean.dtype.type(1) - p_keep)
@@ -60,7 +62,7 @@ def dropout(mean, variance, p_keep, kept_mean, kept_variance):
             kept_variance[n, i] = q * m * m + p_keep * variance[n, i]
 
 
-@njit(**MATH)
+@njit(**MATH, **CALLED)
 def copy(x, y):
     """y = x."""
     for n in range(x.shape[0]):
@@ -68,7 +70,7 @@ def copy(x, y):
             y[n, i] = x[n, i]
 
 
-@njit(**MATH)
+@njit(**MATH, **CALLED)
 def add(x, y, total):
     """total = x + y."""
     for n in range(x.shape[0]):
@@ -76,7 +78,7 @@ def add(x, y, total):
             total[n, i] = x[n, i] + y[n, i]
 
 
-@njit(**MATH)
+@njit(**MATH, **CALLED)
 def transfer(scale, b_mean, b_variance, f_mean, f_variance):
     """Moments of the states from those of the preactivations, (n_sequences, n)."""
     t = b_mean.dtype.type
@@ -90,7 +92,7 @@ def transfer(scale, b_mean, b_variance, f_mean, f_variance):
             f_variance[n, i] = scale * scale * max(second - mean * mean, t(0))
 
 
-@njit(**MATH)
+@njit(**MATH, **CALLED)
 def transfer_gradient(scale, b_mean, b_variance, g_mean, g_variance, by_mean, by_variance):
     """Gradients of the preactivations' moments from `g_mean`, `g_variance`, those of the states'."""
     t = b_mean.dtype.type
@@ -111,7 +113,7 @@ def transfer_gradient(scale, b_mean, b_variance, g_mean, g_variance, by_mean, by
             by_variance[n, i] = t(-0.5) * scale * scale * by_v
 
 
-@njit(**MATH)
+@njit(**MATH, **CALLED)
 def back(p_keep, h_mean, h_variance, kept_mean, kept_variance, g_mean, g_variance):
     """Gradients of the state before from those of its moments after dropout; returns that of p_keep."""
     t = h_mean.dtype.type
@@ -125,7 +127,7 @@ def back(p_keep, h_mean, h_variance, kept_mean, kept_variance, g_mean, g_varianc
     return by_p_keep
 
 
-@njit(**MATH)
+@njit(**MATH, **CALLED)
 def hold(real, before, now):
     """What was before stays for the sequences whose step is not real."""
     for n in range(now.shape[0]):
@@ -134,7 +136,7 @@ def hold(real, before, now):
                 now[n, i] = before[n, i]
 
 
-@njit(**MATH)
+@njit(**MATH, **CALLED)
 def copy_real(real, x, y):
     """Zeros in x for the sequences whose step is not real; then y = x."""
     for n in range(x.shape[0]):
@@ -143,7 +145,7 @@ def copy_real(real, x, y):
             y[n, i] = x[n, i]
 
 
-@njit(**MATH)
+@njit(**MATH, **CALLED)
 def add_totals(is_first, by_recurrent, by_p_keep, total_recurrent, total_p_keep):
     """Add up gradients over blocks of sequences."""
     t = by_recurrent.dtype.type
@@ -154,7 +156,7 @@ def add_totals(is_first, by_recurrent, by_p_keep, total_recurrent, total_p_keep)
             total_recurrent[n, i] = old + by_recurrent[n, i]
 
 
-@njit(**MATH)
+@njit(**MATH, **CALLED)
 def add_gradient_of_square(x, by_square, by_x):
     """Add the gradient through x^2, element by element."""
     for n in range(x.shape[0]):
@@ -162,7 +164,7 @@ def add_gradient_of_square(x, by_square, by_x):
             by_x[n, i] += 2 * x[n, i] * by_square[n, i]
 
 
-@njit(**MATH)
+@njit(**MATH, **CALLED)
 def square(x, squared):
     """squared = x^2, element by element."""
     for n in range(x.shape[0]):
@@ -170,7 +172,7 @@ def square(x, squared):
             squared[n, i] = x[n, i] * x[n, i]
 
 
-@njit(**MATH)
+@njit(**MATH, **CALLED)
 def transpose(x, transposed):
     """transposed = x'."""
     for n in range(x.shape[0]):
@@ -247,15 +249,20 @@ def gradient(block, real, arguments, kept, cotangents, reverse, scale, results, 
     g_mean, g_variance = np.empty((size, n), recurrent.dtype), np.empty((size, n), recurrent.dtype)
     d_mean, d_variance = np.empty_like(g_mean), np.empty_like(g_mean)
     carried_mean, carried_variance = results[3][first:last], results[4][first:last]
-    # Of all steps, for one product: what came out of the dropout, and the gradient of what it went into.
-    shape = n_steps * size, n
+    # Of several steps, for one product: what came out of the dropout, and the gradient of what it went into.
+    # Those of all steps would not stay in the core's cache.
+    n_together = max(1, ROWS_TOGETHER // size)
+    shape = n_together * size, n
     dropped_mean, dropped_variance = np.empty(shape, recurrent.dtype), np.empty(shape, recurrent.dtype)
     by_mean, by_variance = np.empty(shape, recurrent.dtype), np.empty(shape, recurrent.dtype)
+    product, by_squared = np.empty_like(recurrent), np.zeros_like(recurrent)
+    copy(by_squared, by_recurrent)
     by_p_keep = 0.0
     before_mean, before_variance = initial_mean[first:last], initial_variance[first:last]
     for i in range(n_steps):
         t = i if reverse else n_steps - 1 - i
-        is_real, start, end = real[t][first:last], t * size, (t + 1) * size
+        is_real, start = real[t][first:last], i % n_together * size
+        end = start + size
         if i == 0:
             copy(cotangents[0][t][first:last], g_mean)
             copy(cotangents[1][t][first:last], g_variance)
@@ -281,8 +288,10 @@ def gradient(block, real, arguments, kept, cotangents, reverse, scale, results, 
         hold(is_real, g_mean, carried_mean)
         hold(is_real, g_variance, carried_variance)
         dropout(before_mean, before_variance, p_keep[0], dropped_mean[start:end], dropped_variance[start:end])
-    by_squared = np.empty_like(recurrent)
-    np.dot(dropped_mean.T, by_mean, by_recurrent)
-    np.dot(dropped_variance.T, by_variance, by_squared)
+        if end == len(by_mean) or i == n_steps - 1:
+            np.dot(dropped_mean[:end].T, by_mean[:end], product)
+            add(by_recurrent, product, by_recurrent)
+            np.dot(dropped_variance[:end].T, by_variance[:end], product)
+            add(by_squared, product, by_squared)
     add_gradient_of_square(recurrent, by_squared, by_recurrent)
     return by_p_keep

@@ -8,8 +8,10 @@ whether it is reversed; the second one is `real`; those of all chains follow.
 """
 
 import ctypes
+import hashlib
 import os
 import re
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -17,12 +19,13 @@ import llvmlite.binding
 import numpy as np
 from numba import carray, cfunc, njit, prange, types
 
-from breze_like.recurrence import call_frame
+from breze_like.recurrence import call_frame, kernels
 from breze_like.recurrence.call_frame import pointer, words
 from breze_like.recurrence.kernels import CALLED, MATH, add_totals, forward, gradient
 
 N_ARGUMENTS, N_KEPT, N_STATES = 6, 4, 2  # of each chain
-SMALLEST_BLOCK = 16  # of sequences: with less of them, matrix products are slow
+# Numbers of sequences: with less, matrix products are slow; with more, a step leaves the core's cache.
+SMALLEST_BLOCK, USUAL_BLOCK = 16, 32
 # Addresses of tasks: forward, gradient, totals in single precision, the same in double precision.
 TASKS = np.zeros(6, np.int64)
 
@@ -43,7 +46,9 @@ def _sizes(buffers):
     for i in range(len(lengths) - 3):
         n_members *= lengths[i]
     n_cores = _settings(buffers)[0]
-    n_blocks = max(1, min(n_cores // (n_chains * n_members), lengths[-2] // SMALLEST_BLOCK))
+    n_sequences = lengths[-2]
+    for_cores = min(n_cores // (n_chains * n_members), n_sequences // SMALLEST_BLOCK)
+    n_blocks = max(1, for_cores, n_sequences // USUAL_BLOCK)
     return n_chains, n_members, n_blocks, (lengths[-3], lengths[-2], lengths[-1])
 
 
@@ -102,10 +107,11 @@ def _task(buffers, task):
     return chain, member, block, settings[2 + chain] == 1, settings[1]
 
 
-def forward_task(scalar):
+def forward_task(sources, scalar):
     """The task of `forward`, in the precision of a scalar type."""
 
     def task(frame, number, scratch):
+        sources  # noqa: B018
         like = np.empty(0, scalar)
         buffers = call_frame.arguments(frame)
         n_chains, _, _, shape = _sizes(buffers)
@@ -123,10 +129,11 @@ def forward_task(scalar):
     return task
 
 
-def gradient_task(scalar):
+def gradient_task(sources, scalar):
     """The task of `gradient`, whose totals of a block of sequences stay in scratch."""
 
     def task(frame, number, scratch):
+        sources  # noqa: B018
         like = np.empty(0, scalar)
         buffers = call_frame.arguments(frame)
         n_chains, _, _, shape = _sizes(buffers)
@@ -153,10 +160,11 @@ def gradient_task(scalar):
     return task
 
 
-def totals_task(scalar):
+def totals_task(sources, scalar):
     """The task that adds up what the blocks of sequences of a chain have in scratch."""
 
     def task(frame, number, scratch):
+        sources  # noqa: B018
         like = np.empty(0, scalar)
         n_chains, _, n_blocks, shape = _sizes(call_frame.arguments(frame))
         chain, member = number % n_chains, number // n_chains
@@ -169,8 +177,9 @@ def totals_task(scalar):
     return task
 
 
-@njit(parallel=True, **CALLED)
+@njit(parallel=True, cache=True, **CALLED)
 def _run(address, frame, n_tasks, scratch):
+    """Run the tasks whose code lies at an address."""
     for number in prange(n_tasks):
         call_frame.call(address, frame, np.int64(number), scratch)
 
@@ -182,22 +191,34 @@ def _address(buffers, kind):
     return words(call_frame.table(), 6)[kind]
 
 
-def _handle_forward(frame):
-    if not call_frame.is_query(frame):
-        buffers = call_frame.arguments(frame)
-        n_chains, n_members, n_blocks, _ = _sizes(buffers)
-        _run(_address(buffers, 0), frame, n_chains * n_members * n_blocks, 0)
-    return 0
+def forward_handler(sources):
+    """The handler that XLA calls for `forward`."""
+
+    def handle(frame):
+        sources  # noqa: B018
+        if not call_frame.is_query(frame):
+            buffers = call_frame.arguments(frame)
+            n_chains, n_members, n_blocks, _ = _sizes(buffers)
+            _run(_address(buffers, 0), frame, n_chains * n_members * n_blocks, 0)
+        return 0
+
+    return handle
 
 
-def _handle_gradient(frame):
-    if not call_frame.is_query(frame):
-        buffers = call_frame.arguments(frame)
-        n_chains, n_members, n_blocks, (_, _, n) = _sizes(buffers)
-        scratch = np.empty(n_chains * n_members * n_blocks * (n * n + 1), np.float64)
-        _run(_address(buffers, 1), frame, n_chains * n_members * n_blocks, scratch.ctypes.data)
-        _run(_address(buffers, 2), frame, n_chains * n_members, scratch.ctypes.data)
-    return 0
+def gradient_handler(sources):
+    """The handler that XLA calls for `gradient`."""
+
+    def handle(frame):
+        sources  # noqa: B018
+        if not call_frame.is_query(frame):
+            buffers = call_frame.arguments(frame)
+            n_chains, n_members, n_blocks, (_, _, n) = _sizes(buffers)
+            scratch = np.empty(n_chains * n_members * n_blocks * (n * n + 1), np.float64)
+            _run(_address(buffers, 1), frame, n_chains * n_members * n_blocks, scratch.ctypes.data)
+            _run(_address(buffers, 2), frame, n_chains * n_members, scratch.ctypes.data)
+        return 0
+
+    return handle
 
 
 @cache
@@ -211,10 +232,21 @@ def supported():
 
 
 @cache
-def _compile(function, n_words, *types_of_closure):
+def _sources():
+    """What tells versions of all this code apart.
+
+    Numba's cache looks at the file of a function only, not at those of the functions that it calls, but also
+    at the variables of its closure: so each function that is kept there has this as one of them.
+    """
+    modules = (call_frame, kernels, sys.modules[__name__])
+    return hashlib.sha256(b"".join(Path(m.__file__).read_bytes() for m in modules)).hexdigest()
+
+
+@cache
+def _compile(factory, n_words, *details):
     """The machine code of a function of so many words; from Numba's cache if it was compiled before."""
-    function = function(*types_of_closure) if types_of_closure else function
-    return cfunc(types.int64(*[types.int64] * n_words), **MATH)(function)
+    signature = types.int64(*[types.int64] * n_words)
+    return cfunc(signature, cache=True, **MATH)(factory(_sources(), *details))
 
 
 @cache
@@ -224,7 +256,7 @@ def _register(kind):
 
     llvmlite.binding.add_symbol(call_frame.TABLE, TASKS.ctypes.data)
     _run.compile((types.int64,) * 4)  # loaded first, it starts the threads; from within a handler it does not
-    handler = _compile(_handle_forward if kind == "forward" else _handle_gradient, 1)
+    handler = _compile(forward_handler if kind == "forward" else gradient_handler, 1)
     capsule = ctypes.pythonapi.PyCapsule_New
     capsule.restype, capsule.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
     name = f"breze_like_{kind}"

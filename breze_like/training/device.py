@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from breze_like.backends import jax_precision, traceable
+from breze_like.backends import jax_context, traceable
 from breze_like.training.optimization import GuardedRmsProp, Outcome
 
 # The part of the state that are arrays; the rest is `n_iter`.
@@ -86,7 +86,7 @@ class DeviceRmsProp:
         import jax
 
         self._dtype = parameters.dtype
-        self._precision = jax_precision()
+        self._context = jax_context()
         self._settings = (decay, momentum, max_gradient_norm)
         self._update = jax.jit(guarded_update(loss_and_gradient))
         self._as_array = jax.numpy.asarray
@@ -107,10 +107,10 @@ class DeviceRmsProp:
             If it was skipped, the state is as it was before.
         """
         scalars = np.array([step_rate, *self._settings], self._dtype)
-        with self._precision():
+        with self._context():
             inputs = [self._as_array(array, self._dtype) for array in inputs]
             arrays, met = self._update(self._arrays, inputs, *scalars)
-        outcome = _outcome(*np.asarray(met).tolist())
+            outcome = _outcome(*np.asarray(met).tolist())
         self._arrays, self._n_iter = arrays, self._n_iter + (not outcome.skipped)
         return outcome
 
@@ -120,7 +120,7 @@ class DeviceRmsProp:
 
     def restore(self, state):
         """Go back to what `state` returned, or any arrays like it."""
-        with self._precision():
+        with self._context():
             self._arrays = tuple(self._as_array(np.array(state[name])) for name in ARRAYS)
         self._n_iter = state["n_iter"]
 
@@ -153,9 +153,9 @@ class PopulationRmsProp:
         choices = [(s.decay, s.momentum, s.max_gradient_norm) for s in settings]
         self._settings = np.array(choices, self._dtype).T
         self._update = jax.jit(update)
-        self._precision = jax_precision()
+        self._context = jax_context()
         self._as_array = jnp.asarray
-        with self._precision():
+        with self._context():
             self._arrays = tuple(map(jnp.asarray, arrays))
 
     def step(self, inputs, step_rates, active):
@@ -175,10 +175,10 @@ class PopulationRmsProp:
             Those of the others mean nothing.
         """
         rates = np.asarray(step_rates, self._dtype)
-        with self._precision():
+        with self._context():
             inputs = [self._as_array(array, self._dtype) for array in inputs]
             self._arrays, met = self._update(self._arrays, np.asarray(active), inputs, rates, *self._settings)
-        outcomes = [_outcome(loss, norm) for loss, norm in np.asarray(met).tolist()]
+            outcomes = [_outcome(loss, norm) for loss, norm in np.asarray(met).tolist()]
         for i, outcome in enumerate(outcomes):
             self._n_iter[i] += bool(active[i] and not outcome.skipped)
         return outcomes
