@@ -119,7 +119,7 @@ def impute_draws(model, sequences, known, rng, n_rounds=50, n_draws=20):
 
     References
     ----------
-    Rezende et al. (2014), Stochastic backpropagation, appendix F.
+    Rezende et al. (2014), Stochastic backpropagation: the imputation of missing data.
     """
     check_positive_integers(n_rounds=n_rounds, n_draws=n_draws)
     has_latents = "noise" in model.inputs
