@@ -105,7 +105,7 @@ def jax_context():
     """A function of nothing, which gives a context for calls of JAX, and for waiting for their results.
 
     JAX has the precision there that floatX has now: PyTensor switches JAX once, when it is loaded; switching
-    around each call lets models of both precisions live in one process. And the BLAS has one thread, since the
+    around each call lets both precisions live in one process. And the BLAS has one thread, since the
     machine code of the recurrences calls it from as many as there are cores.
     """
     import jax
@@ -203,9 +203,13 @@ def _jax_mode():
 
             return super().jit_compile(traced)
 
-    # XLA simplifies and fuses by itself. PyTensor would take several times as long, and from one of its
-    # updates in place, of u + previous(u), XLA computes a running sum on a CPU.
-    return Mode(Linker(), RewriteDatabaseQuery(include=["minimum_compile", "jax"]))
+    # XLA simplifies and fuses by itself; PyTensor would take several times as long, and from one of its
+    # updates in place, of u + previous(u), XLA computes a running sum on a CPU. What XLA does not do is keep
+    # log(sigmoid(x)) and the like finite. The rewrite that is left out would take most of the time.
+    query = RewriteDatabaseQuery(
+        include=["minimum_compile", "stabilize", "jax"], exclude=["local_second_to_alloc"]
+    )
+    return Mode(Linker(), query)
 
 
 def _keep_memory():

@@ -122,6 +122,15 @@ def test_both_precisions_in_one_process():
         np.testing.assert_allclose(results[0], numpy_loss(x, w), rtol=tolerance)
 
 
+def test_logarithms_of_probabilities_stay_finite():
+    x = pt.vector("x")
+    outputs = [pt.log(pt.sigmoid(x)), pt.log(1 - pt.sigmoid(x)), pt.log(pt.exp(x).sum())]
+    low, high, total = compile_function([x], outputs, "jax")(np.array([-800.0, 0.0, 800.0]))
+    np.testing.assert_allclose(low, [-800, -np.log(2), 0])
+    np.testing.assert_allclose(high, [0, -np.log(2), -800])
+    np.testing.assert_allclose(total, 800)
+
+
 def test_returns_what_was_asked_for():
     x = pt.vector("x")
     single = compile_function([x], x + 1, "jax")(np.ones(2))
