@@ -104,8 +104,9 @@ class ParameterSet:
         return [int(np.prod(shape, dtype=int)) for shape in self.shapes.values()]
 
     def _split(self):
-        parts = pt.split(self.flat, self._sizes(), n_splits=len(self.shapes))
-        parts = parts if len(self.shapes) > 1 else [parts]  # PyTensor returns a single output as it is
+        parts = [self.flat]  # a single one is not for `split`
+        if len(self.shapes) > 1:
+            parts = pt.split(self.flat, self._sizes(), n_splits=len(self.shapes))
         views = {n: part.reshape(self.shapes[n]) for n, part in zip(self.shapes, parts, strict=True)}
         for name, view in views.items():
             view.name = name
