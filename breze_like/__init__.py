@@ -13,13 +13,14 @@ from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE
 from breze_like.parameters import ParameterSet
 from breze_like.runs import Run
 from breze_like.tasks import denoise, impute, impute_draws, outlier_scores, sample
-from breze_like.training import TrainingSettings, fit
+from breze_like.training import Member, TrainingSettings, fit, fit_population
 
 __all__ = [
     "DOTSRNN",
     "DTSRNN",
     "FDRNN",
     "Initialization",
+    "Member",
     "ParameterSet",
     "RNN",
     "Run",
@@ -28,6 +29,7 @@ __all__ = [
     "VRAE",
     "denoise",
     "fit",
+    "fit_population",
     "importance_sampled_nll",
     "impute",
     "impute_draws",

@@ -17,9 +17,9 @@ transfer                         mean       variance
 `Tanh(WangManningSigmoid())`     0.0330     0.1082
 ===============================  =========  =============
 
-The default of the models' hidden units is nevertheless Wang & Manning's tanh. A VRAE makes a training step in
-less than half the time with it, so that for the same time it ends with a lower bound, although for the same
-number of steps the scale mixture's is a little lower: `experiments/results/transfers.md` has the numbers.
+The default of the models' hidden units is nevertheless Wang & Manning's tanh. A training step takes less time
+with it, so that for the same time a VRAE ends with a lower bound, although for the same number of steps the
+scale mixture's is a little lower: `experiments/results/transfers.md` has the numbers.
 A mean alone costs next to nothing, so the Bernoulli emission takes the accurate one.
 
 References
