@@ -3,13 +3,12 @@
 A handler divides its work into tasks, which run on all cores. Handlers and tasks are compiled apart, since
 otherwise Numba would optimise all of it anew at each level of calls; they meet in a table of addresses.
 
-The first argument of a call says how many cores there are, which transfer function it is, and of each chain
-whether it is reversed; the second one is `real`; those of all chains follow.
+The first argument of a call says which transfer function it is, and of each chain whether it is reversed; the
+second one is `real`; those of all chains follow.
 """
 
 import ctypes
 import hashlib
-import os
 import re
 import sys
 from functools import cache
@@ -24,8 +23,7 @@ from breze_like.recurrence.call_frame import pointer, words
 from breze_like.recurrence.kernels import CALLED, MATH, add_totals, forward, gradient
 
 N_ARGUMENTS, N_KEPT, N_STATES = 6, 4, 2  # of each chain
-# Numbers of sequences: with less, matrix products are slow; with more, a step leaves the core's cache.
-SMALLEST_BLOCK, USUAL_BLOCK = 16, 32
+BLOCK = 16  # sequences: with less, matrix products are slow; with more, a step leaves the core's cache
 # Addresses of tasks: forward, gradient, totals in single precision, the same in double precision.
 TASKS = np.zeros(6, np.int64)
 
@@ -42,13 +40,10 @@ def _sizes(buffers):
     Members are what `jax.vmap` adds to all arguments as first axes.
     """
     lengths = call_frame.shape(buffers, 2)
-    n_chains, n_members = call_frame.shape(buffers, 0)[-1] - 2, 1
+    n_chains, n_members = call_frame.shape(buffers, 0)[-1] - 1, 1
     for i in range(len(lengths) - 3):
         n_members *= lengths[i]
-    n_cores = _settings(buffers)[0]
-    n_sequences = lengths[-2]
-    for_cores = min(n_cores // (n_chains * n_members), n_sequences // SMALLEST_BLOCK)
-    n_blocks = max(1, for_cores, n_sequences // USUAL_BLOCK)
+    n_blocks = max(1, lengths[-2] // BLOCK)
     return n_chains, n_members, n_blocks, (lengths[-3], lengths[-2], lengths[-1])
 
 
@@ -104,7 +99,7 @@ def _task(buffers, task):
     chain, member = rest % n_chains, rest // n_chains
     settings = _settings(buffers)
     block = i * n_sequences // n_blocks, (i + 1) * n_sequences // n_blocks
-    return chain, member, block, settings[2 + chain] == 1, settings[1]
+    return chain, member, block, settings[1 + chain] == 1, settings[0]
 
 
 def forward_task(sources, scalar):
@@ -277,7 +272,7 @@ def custom_call(kind, scale, reverses):
     """
     import jax
 
-    settings = np.array([os.cpu_count(), scale, *reverses], np.int32)  # JAX may have no others
+    settings = np.array([scale, *reverses], np.int32)  # JAX may have no others
     tasks = (forward_task,) if kind == "forward" else (gradient_task, totals_task)
 
     def call(real, *arrays):
