@@ -205,9 +205,11 @@ def _jax_mode():
 
     # XLA simplifies and fuses by itself; PyTensor would take several times as long, and from one of its
     # updates in place, of u + previous(u), XLA computes a running sum on a CPU. What XLA does not do is keep
-    # log(sigmoid(x)) and the like finite. The rewrite that is left out would take most of the time.
+    # log(sigmoid(x)) and the like finite. The rewrites that are left out take most of the time: one finds
+    # shapes, the others look for products with matrices that are known to be diagonal and the like.
+    slow = ["local_second_to_alloc", "dot_diag_to_elemwise", "selection_dot_to_indexing"]
     query = RewriteDatabaseQuery(
-        include=["minimum_compile", "stabilize", "jax"], exclude=["local_second_to_alloc"]
+        include=["minimum_compile", "stabilize", "jax"], exclude=[*slow, "useless_symmetric_transpose"]
     )
     return Mode(Linker(), query)
 
