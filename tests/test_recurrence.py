@@ -129,6 +129,19 @@ def test_fast_dropout_recurrence_and_its_gradient_are_those_of_a_plain_scan(tran
         assert_all_close(results[: len(results) // 2], results[len(results) // 2 :])
 
 
+def test_gradients_that_come_in_as_constants(rng):
+    inputs, weights = fast_dropout_inputs(), [pt.tensor3(), pt.tensor3()]
+    (outputs,) = fast_dropout_recurrence(inputs["real"], TRANSFERS["tanh_wang_manning"], direction(inputs))
+    differentiable = [v for name, v in inputs.items() if name != "real"]
+    constants = values_and_gradients(outputs, [1.0, 2.0], differentiable)
+    variables = values_and_gradients(outputs, weights, differentiable)
+    function = backends.compile_function([*inputs.values(), *weights], constants + variables)
+    values = fast_dropout_values(rng, MASK)
+    ones = np.ones_like(values["mean"])
+    results = function(*values.values(), ones, 2 * ones)
+    assert_all_close(results[: len(constants)], results[len(constants) :])
+
+
 @pytest.mark.parametrize("n_hidden", [3, 40])
 def test_single_precision_differs_from_double_precision_by_rounding_only(n_hidden, rng):
     values = fast_dropout_values(rng, np.tile(MASK, 9), n_hidden)

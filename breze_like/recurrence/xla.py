@@ -275,9 +275,20 @@ def custom_call(kind, scale, reverses):
     settings = np.array([scale, *reverses], np.int32)  # JAX may have no others
     tasks = (forward_task,) if kind == "forward" else (gradient_task, totals_task)
 
-    def call(real, *arrays):
-        arrays = [jax.numpy.asarray(a) for a in arrays]  # PyTensor's constants are numbers here
-        double = arrays[0].dtype == np.float64
+    def call(real, mean, *others):
+        # A constant may come in another dtype than the graph says, and the kernels just read at an address.
+        dtype = jax.numpy.result_type(mean, *others)
+        shape, (n_steps, n_sequences, n) = mean.shape, mean.shape
+        of_chain = [shape, shape, (n, n), (n_sequences, n), (n_sequences, n), ()]
+        shapes = of_chain * len(reverses)
+        if kind == "gradient":
+            shapes += [shape] * ((N_KEPT + N_STATES) * len(reverses))
+        real = jax.numpy.broadcast_to(jax.numpy.asarray(real, bool), (n_steps, n_sequences, 1))
+        arrays = [
+            jax.numpy.broadcast_to(jax.numpy.asarray(a, dtype), s)
+            for a, s in zip((mean, *others), shapes, strict=True)
+        ]
+        double = dtype == np.float64
         for i, task in enumerate(tasks, start=3 * double + (kind == "gradient")):
             TASKS[i] = _compile(task, 3, np.float64 if double else np.float32).address
         like = arrays[:1] * (N_KEPT * len(reverses))
