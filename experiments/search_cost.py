@@ -1,0 +1,192 @@
+"""What the random search of Table 1 costs, estimated from measured throughput.
+
+    python -m experiments.search_cost
+    python -m experiments.search_cost --epochs 300 --results experiments/results
+    python -m experiments.search_cost --benchmarks experiments/results/benchmark.json gpu.json
+
+A file of the benchmark that was measured on a CPU gives core-hours, one that was measured on a GPU
+gives GPU-hours. Sizes that were not measured are scaled from those that were, and the table says which.
+"""
+
+import argparse
+import math
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from breze_like.files import replacing
+from breze_like.training import TrainingSettings
+from experiments import command_line
+from experiments.benchmark_parts import LIBRARY
+from experiments.benchmark_report import table
+from experiments.peers.problem import MODELS
+from experiments.systems import PAPER_DATASETS
+from experiments.throughput import compile_time, is_gpu, n_cores, read, step_time
+
+MEASURED = Path(__file__).parent / "results" / "benchmark.json"
+
+CHUNK_LENGTH = TrainingSettings().chunk_length
+
+# Chunks of so many steps at most: of the training and the validation set.
+CHUNKS = {
+    "chorales": (200, 68),
+    "jsb_chorales": (243, 83),
+    "nottingham": (1994, 513),
+    "piano_midi": (802, 90),
+    "musedata": (2719, 894),
+}
+
+# A gradient takes two products for each product of the loss, so a validation, without, a third of the time.
+VALIDATION = 1 / 3
+
+# Sequences of a minibatch that keep one core busy; measured: 1.0 cores with 16 of them, 1.8 of 2 with 64.
+SEQUENCES_A_CORE = 16
+
+NOTES = (
+    "A trial is a compilation from a fresh cache, since hyper-parameters are constants of what is compiled; "
+    f"updates, each of a whole minibatch of {CHUNK_LENGTH} steps; and after each epoch a validation, which "
+    "takes a third of an update's time for as many sequences. Nothing is taken off for pruned and diverged "
+    f"trials. An update keeps one core busy for each {SEQUENCES_A_CORE} sequences of its minibatch.",
+    'What was not measured has a "~": the nearest time that was, times the ratio of the matrix products; on '
+    "a GPU, no time is made shorter by that.",
+)
+
+
+class Cost(NamedTuple):
+    """Of all trials of a model on a data set, and of the average one."""
+
+    dataset: str
+    model: str
+    n_updates: int
+    trial_seconds: float
+    hours: float
+
+
+def trial_time(dataset, step, compilation, options):
+    """Seconds of a trial whose update takes `step` and whose compilation takes `compilation` seconds."""
+    n_valid = CHUNKS[dataset][1] / options.batch_size
+    updates = n_updates(dataset, options) * step
+    return compilation + updates + options.epochs * n_valid * VALIDATION * step
+
+
+def n_updates(dataset, options):
+    """Of a trial."""
+    return options.epochs * math.ceil(CHUNKS[dataset][0] / options.batch_size)
+
+
+def estimates(results, options):
+    """For each model, an `Estimate` of its compilation, and of an update by number of hidden units."""
+    sizes = {"batch_size": options.batch_size, "n_steps": CHUNK_LENGTH}
+    for model in options.models:
+        steps = {n: step_time(results, {"model": model, "n_hidden": n, **sizes}) for n in options.n_hiddens}
+        yield model, compile_time(results, model), steps
+
+
+def costs(results, options):
+    """A list of `Cost`; all numbers of hidden units are equally likely."""
+    found = []
+    for dataset, (model, compilation, steps) in product(options.datasets, estimates(results, options)):
+        mean = np.mean([trial_time(dataset, s.seconds, compilation.seconds, options) for s in steps.values()])
+        hours = options.trials * mean / 3600
+        found.append(Cost(dataset, model, n_updates(dataset, options), mean, hours))
+    return found
+
+
+def n_busy(results, options):
+    """How many cores, of those that were measured with, an update keeps busy; a GPU is always one."""
+    if is_gpu(results):
+        return 1
+    return min(n_cores(results), math.ceil(options.batch_size / SEQUENCES_A_CORE))
+
+
+def as_markdown(results, options):
+    """The table of one file of the benchmark, and how its times were found."""
+    rows, factor = costs(results, options), n_busy(results, options)
+    unit = "GPU-hours" if is_gpu(results) else "core-hours"
+    total = sum(row.hours for row in rows)
+    columns = [
+        ("data set", lambda row: row.dataset),
+        ("model", lambda row: row.model),
+        ("updates of a trial", lambda row: str(row.n_updates)),
+        ("minutes of a trial", lambda row: f"{row.trial_seconds / 60:.1f}"),
+        (f"hours of {options.trials} trials", lambda row: f"{row.hours:.1f}"),
+        (unit, lambda row: f"{factor * row.hours:.1f}"),
+    ]
+    about = results["about"][LIBRARY]
+    known = [f"{name} {about[name]}" for name in ("commit", "jax", "device") if about.get(name)]
+    return "\n".join(
+        [
+            f"## {unit[0].upper()}{unit[1:]}",
+            "",
+            f"Measured {', '.join([results['machine'], *known])}.",
+            "",
+            *table(rows, columns),
+            "",
+            f"In all: {factor * total:.0f} {unit}.",
+            "",
+            *basis(results, options),
+            "",
+        ]
+    )
+
+
+def basis(results, options):
+    """A line for each model: the times that its rows rest on, and where these come from."""
+    for model, compilation, steps in estimates(results, options):
+        said = [f"{n} hidden units {step} s{_source(step)}" for n, step in steps.items()]
+        compiled = f"compilation {compilation} s{_source(compilation)}"
+        yield f"- {model}, minibatches of {options.batch_size}: an update of {', of '.join(said)}; {compiled}"
+
+
+def _source(estimate):
+    if not estimate.scaled_from:
+        return ""
+    words = {"n_hidden": "{} hidden", "batch_size": "batch {}", "n_steps": "{} steps"}
+    said = [words.get(name, "{}").format(value) for name, value in estimate.scaled_from.items()]
+    return f" (from {', '.join(said)})"
+
+
+def document(measured, options):
+    """All tables, and a word on GPUs where none has been measured."""
+    about = f"# The cost of {options.trials} trials for each data set and model, {options.epochs} epochs each"
+    tables = [as_markdown(results, options) for results in measured]
+    if not any(map(is_gpu, measured)):
+        tables.append("## GPU-hours\n\nNone are given: no throughput has been measured on a GPU.\n")
+    return "\n".join([about, "", *(f"{note}\n" for note in NOTES), *tables])
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    add = parser.add_argument
+    add("--datasets", nargs="+", choices=list(CHUNKS), default=list(PAPER_DATASETS), help="which data sets")
+    add("--models", nargs="+", choices=MODELS, default=list(MODELS), help="which models")
+    add("--trials", type=int, default=64, help="of each data set and model")
+    add("--epochs", type=int, default=TrainingSettings().n_epochs, help="of each trial")
+    add("--batch-size", type=int, default=TrainingSettings().batch_size, help="chunks in a minibatch")
+    add("--n-hiddens", type=int, nargs="+", default=[200, 400, 600], help="hidden units, equally likely")
+    add("--benchmarks", nargs="+", default=[str(MEASURED)], help="JSON files of experiments.benchmark")
+    add("--results", help="folder in which to write search_cost.md")
+    return parser
+
+
+def main(arguments=None):
+    options = make_parser().parse_args(arguments)
+    for name in ("trials", "epochs", "batch_size", "n_hiddens"):
+        if np.min(getattr(options, name)) < 1:
+            raise ValueError(f"--{name.replace('_', '-')} must be positive, got {getattr(options, name)}")
+    text = document([read(path) for path in options.benchmarks], options)
+    print(text, end="")
+    if options.results:
+        folder = Path(options.results)
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(folder / "search_cost.md") as stream:
+            stream.write(text.encode())
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main, "nothing is lost")

@@ -1,0 +1,117 @@
+"""How long an update and a compilation take, from results of the benchmark; of any size, measured or not."""
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from experiments.benchmark_parts import LIBRARY
+from experiments.peers.problem import N_VISIBLE, Problem
+
+
+class Estimate(NamedTuple):
+    """Seconds, and what they were measured on, None if it was this itself."""
+
+    seconds: float
+    scaled_from: dict | None = None
+
+    def __str__(self):
+        return f"{'~' if self.scaled_from else ''}{self.seconds:.3g}"
+
+
+def read(path):
+    """The results in a file of the benchmark.
+
+    Raises
+    ------
+    ValueError
+        If it is no such file.
+    """
+    text = Path(path).read_text()
+    try:
+        results = json.loads(text)
+        n_cores(results), is_gpu(results), results["parts"].items()
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise ValueError(f"--benchmarks must be files of experiments.benchmark, got {path}") from None
+    return results
+
+
+def n_cores(results):
+    """Of the machine that was measured."""
+    return int(re.search(r"(\d+) cores", results["machine"])[1])
+
+
+def is_gpu(results):
+    """Whether the library was measured on a GPU."""
+    return results["about"][LIBRARY]["device"] != "cpu"
+
+
+def n_products(model, n_hidden, batch_size, n_steps):
+    """Multiplications and additions of the matrix products of an update.
+
+    Each weight has a part in one product for each of two moments, with three of a kind: forwards, and of the
+    gradients of weights and inputs. The gradient of the observations is not needed.
+    """
+    shapes = Problem(model, n_hidden, batch_size, n_steps).shapes.values()
+    n_weights = sum(math.prod(shape) for shape in shapes if len(shape) == 2)
+    return 2 * 2 * n_steps * batch_size * (3 * n_weights - N_VISIBLE * n_hidden)
+
+
+def sizes_of(row):
+    """Those of a row of the benchmark that determine how long an update takes."""
+    return {name: row[name] for name in ("model", "n_hidden", "batch_size", "n_steps")}
+
+
+def step_time(results, sizes):
+    """`Estimate` of an update: measured, or scaled from the nearest one.
+
+    That is of the same batch size and the same model if there is any. On a GPU, where the steps of a
+    recurrence wait for each other however small they are, no time is scaled down.
+
+    Parameters
+    ----------
+    results : dict
+        Of the benchmark.
+    sizes : dict
+        As of `sizes_of`.
+
+    Raises
+    ------
+    ValueError
+        If there is no time of a training step.
+    """
+    rows = results["parts"].get("step", [])
+    measured = [row for row in rows if "seconds" in row["systems"].get(LIBRARY, {})]
+    if not measured:
+        raise ValueError("--benchmarks must hold times of training steps, got none")
+
+    def ratio(row):
+        return n_products(**sizes) / n_products(**sizes_of(row))
+
+    def distance(row):
+        others = [row[name] != sizes[name] for name in ("batch_size", "model")]
+        return *others, abs(math.log(ratio(row)))
+
+    nearest = min(measured, key=distance)
+    seconds, found = nearest["systems"][LIBRARY]["seconds"], sizes_of(nearest)
+    if found == sizes:
+        return Estimate(seconds)
+    return Estimate(seconds * max(ratio(nearest), 1.0 if is_gpu(results) else 0.0), found)
+
+
+def compile_time(results, model):
+    """`Estimate` of starting a process and compiling a model in it; of another one if it was not measured.
+
+    Raises
+    ------
+    ValueError
+        If there is no time of a compilation.
+    """
+    rows = results["parts"].get("compile", [])
+    measured = [row for row in rows if "seconds" in row["cold"]]
+    if not measured:
+        raise ValueError("--benchmarks must hold times of compilation, got none")
+    row = min(measured, key=lambda row: row["model"] != model)
+    seconds = row["cold"]["start_seconds"] + row["cold"]["seconds"]
+    return Estimate(seconds, None if row["model"] == model else {"model": row["model"]})

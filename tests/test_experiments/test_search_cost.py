@@ -1,0 +1,119 @@
+"""The cost of the search, against numbers made by hand."""
+
+import json
+
+import pytest
+
+from breze_like import data
+from breze_like.data import chunk
+from experiments import search_cost
+
+# 13 updates an epoch on the chorales, of 0.5 s each, and a compilation of 10 s.
+SIZES = {"model": "vrae", "n_hidden": 100, "batch_size": 16, "n_steps": 100}
+MEASURED = {
+    "machine": "2026-01-01: 8 cores, a processor",
+    "about": {"library": {"device": "cpu", "commit": "abc"}},
+    "parts": {
+        "step": [{**SIZES, "systems": {"library": {"seconds": 0.5}}}],
+        "compile": [{"model": "vrae", "cold": {"seconds": 9.0, "start_seconds": 1.0}}],
+    },
+}
+WORDS = ["--datasets", "chorales", "--models", "vrae", "--epochs", "2", "--trials", "3", "--n-hiddens", "100"]
+TRIAL = 10 + 2 * 13 * 0.5 + 2 * (68 / 16) * 0.5 / 3
+
+
+def costs(*words, results=MEASURED):
+    return search_cost.costs(results, search_cost.make_parser().parse_args([*WORDS, *words]))
+
+
+def test_one_size():
+    (cost,) = costs()
+    assert cost[:3] == ("chorales", "vrae", 26)
+    assert cost.trial_seconds == pytest.approx(TRIAL)
+    assert cost.hours == pytest.approx(3 * TRIAL / 3600)
+
+
+def test_sizes_are_equally_likely():
+    (cost,) = costs("--n-hiddens", "100", "200")
+    larger = 10 + (TRIAL - 10) * 628_000 / 194_000
+    assert cost.trial_seconds == pytest.approx((TRIAL + larger) / 2)
+
+
+def test_all_data_sets_and_models():
+    names = [
+        (cost.dataset, cost.model)
+        for cost in costs("--datasets", "nottingham", "musedata", "--models", "vosp", "vrae")
+    ]
+    assert names == [(d, m) for d in ("nottingham", "musedata") for m in ("vosp", "vrae")]
+
+
+@pytest.mark.parametrize(("batch_size", "n_busy"), [(1, 1), (16, 1), (17, 2), (64, 4), (500, 8)])
+def test_cores(batch_size, n_busy):
+    options = search_cost.make_parser().parse_args(["--batch-size", str(batch_size)])
+    assert search_cost.n_busy(MEASURED, options) == n_busy
+    assert search_cost.n_busy({**MEASURED, "about": {"library": {"device": "a GPU"}}}, options) == 1
+
+
+def test_number_of_chunks(standard_data):
+    for name, expected in search_cost.CHUNKS.items():
+        dataset = data.load(name, standard_data)
+        found = (len(chunk(split, search_cost.CHUNK_LENGTH)) for split in (dataset.train, dataset.valid))
+        assert tuple(found) == expected
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Results of a CPU and of a GPU."""
+    about = {"library": {"device": "a GPU"}}
+    for name, results in {"cpu": MEASURED, "gpu": {**MEASURED, "about": about}}.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(results))
+    return tmp_path
+
+
+def test_the_table(files, capsys):
+    words = [*WORDS, "--trials", "360", "--benchmarks", str(files / "cpu.json")]
+    assert search_cost.main([*words, "--results", str(files / "new")]) == 0
+    text = capsys.readouterr().out
+    assert (files / "new" / "search_cost.md").read_text() == text
+    # 24.4 seconds a trial
+    assert (
+        "| chorales |  vrae |                 26 |                0.4 |                 2.4 |        2.4 |"
+        in text
+    )
+    assert "Measured 2026-01-01: 8 cores, a processor, commit abc, device cpu." in text
+    assert "In all: 2 core-hours." in text
+    assert "- vrae, minibatches of 16: an update of 100 hidden units 0.5 s; compilation 10 s\n" in text
+    assert "None are given: no throughput has been measured on a GPU." in text
+
+
+def test_what_was_not_measured_is_said(files, capsys):
+    words = ["--models", "vosp", "--benchmarks", str(files / "cpu.json")]
+    assert search_cost.main([*WORDS, *words]) == 0
+    text = capsys.readouterr().out
+    assert "s (from vrae, 100 hidden, batch 16, 100 steps); compilation ~10 s (from vrae)" in text
+
+
+def test_on_a_gpu(files, capsys):
+    both = [str(files / "cpu.json"), str(files / "gpu.json")]
+    assert search_cost.main([*WORDS, "--trials", "3600", "--batch-size", "32", "--benchmarks", *both]) == 0
+    text = capsys.readouterr().out
+    on_cpu, on_gpu = text[text.index("## Core-hours") :].split("## GPU-hours")
+    # Twice as long an update, but 7 of them an epoch; on two cores.
+    assert f"In all: {2 * (10 + 2 * 7 * 1.0 + 2 * 68 / 32 / 3):.0f} core-hours." in on_cpu
+    assert f"In all: {10 + 2 * 7 * 1.0 + 2 * 68 / 32 / 3:.0f} GPU-hours." in on_gpu
+    assert "no throughput" not in text
+
+
+def test_results_of_the_project(capsys):
+    assert search_cost.main([]) == 0
+    assert "core-hours" in capsys.readouterr().out
+
+
+def test_bad_input(complaint, tmp_path):
+    (tmp_path / "other.json").write_text("{}")
+    assert complaint(search_cost, ["--epochs", "0"]) == "--epochs must be positive, got 0"
+    assert "--n-hiddens must be positive" in complaint(search_cost, ["--n-hiddens", "100", "-1"])
+    assert "No such file" in complaint(search_cost, ["--benchmarks", tmp_path / "none.json"])
+    assert "--benchmarks must be files of" in complaint(
+        search_cost, ["--benchmarks", tmp_path / "other.json"]
+    )
