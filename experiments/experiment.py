@@ -35,7 +35,7 @@ def describe(dataset, given):
     return known if given in data.DIGESTS else {**known, "file": str(Path(given).resolve())}
 
 
-def train(config, dataset, folder, resume=False, progress=True):
+def train(config, dataset, folder, resume=False, progress=True, watch=None):
     """Train a model, or go on training it.
 
     Parameters
@@ -51,6 +51,9 @@ def train(config, dataset, folder, resume=False, progress=True):
         Whether to go on with a run of the same configuration, if there is one.
     progress : bool
         Whether to show a progress bar.
+    watch : callable, optional
+        Takes the score of each validation, before it is logged; what it raises ends training, which can be
+        resumed.
 
     Returns
     -------
@@ -73,7 +76,10 @@ def train(config, dataset, folder, resume=False, progress=True):
     model.initialize(rng, Initialization(**config["initialization"]))
 
     def validate(sequences):
-        return training_objective(model, sequences, np.random.default_rng(NOISE_SEED)).per_step
+        score = training_objective(model, sequences, np.random.default_rng(NOISE_SEED)).per_step
+        if watch:
+            watch(score)
+        return score
 
     fit(model, dataset.train, dataset.valid, settings, rng, validate, run, progress)
     return run, model

@@ -1,0 +1,179 @@
+"""Where a search keeps what it knows: a SQLite file, a journal, or any database that Optuna takes.
+
+===========================  =================================================================================
+``sqlite:///PATH``           a file, for one machine; by default ``study.db`` in the study's folder
+``journal:PATH``             Optuna's journal, a file, for one machine, or for several with a common folder
+``postgresql://...``         a server, for any number of machines; needs the extra ``postgres``
+any other URL                of a database that SQLAlchemy has a driver for
+===========================  =================================================================================
+
+What must not be done twice is safe with all of them: taking a trial from the queue, and ending it.
+"""
+
+import re
+import time
+import warnings
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+
+import sqlalchemy
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.storages.journal import JournalFileBackend
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+
+from experiments.file_lock import FileLock
+
+# Seconds to wait: for another process that writes to the same file; for a server to answer at all; and for
+# one that did answer, and is restarted.
+FILE_SECONDS, CONNECT_SECONDS, RESTART_SECONDS = 60, 10, 300
+
+
+def default_place(folder):
+    """Where the study of a folder is kept, if nobody says otherwise."""
+    return f"sqlite:///{Path(folder) / 'study.db'}"
+
+
+def shown(place):
+    """A place to be printed or saved, without a password."""
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", place)
+
+
+def file_of(place):
+    """Path of the file that a storage is, None for a server."""
+    scheme, _, rest = place.partition(":")
+    if scheme == "journal":
+        return Path(rest)
+    if scheme.startswith("sqlite"):
+        return Path(sqlalchemy.make_url(place).database or "")
+    return None
+
+
+def open_storage(place, heartbeat=None):
+    """The storage at a place.
+
+    Parameters
+    ----------
+    place : str
+        See the table above.
+    heartbeat : int, optional
+        Seconds between signs of life of who works on a trial; after twice as long without one, the trial is
+        taken up again. Journals do without. None: to look at the study only.
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind of storage, or no driver for it.
+    OSError
+        If it does not answer.
+    """
+    with explained(place):
+        path = file_of(place)
+        if place.startswith("journal:"):
+            return JournalStorage(
+                JournalFileBackend(str(path.resolve()), lock_obj=JournalLock(path.resolve()))
+            )
+        arguments = {"engine_kwargs": {"poolclass": sqlalchemy.NullPool}}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            if heartbeat is not None:
+                arguments |= {"heartbeat_interval": heartbeat, "grace_period": 2 * heartbeat}
+                # What it is taken up with are its hyper-parameters, and the scores that pruners look at.
+                arguments["heartbeat_stale_trial_callback"] = RetryHeartbeatStaleTrialCallback(
+                    inherit_intermediate_values=True
+                )
+            return _open_file(place, arguments) if path else _open_server(place, arguments)
+
+
+def _open_file(place, arguments):
+    arguments["engine_kwargs"]["connect_args"] = {"timeout": FILE_SECONDS}
+    storage = RDBStorage(place, **arguments)
+    if storage.heartbeat_interval is not None:
+        # Without that, SQLite begins with the first change, and two processes can take the same trial.
+        listen = sqlalchemy.event.listen
+        listen(storage.engine, "connect", lambda connection, _: setattr(connection, "isolation_level", None))
+        listen(storage.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    return storage
+
+
+def _open_server(place, arguments):
+    url = sqlalchemy.make_url(place)
+    if url.drivername in ("postgresql", "postgresql+psycopg"):
+        url = url.set(drivername="postgresql+psycopg")  # older versions of SQLAlchemy take psycopg2
+        arguments["engine_kwargs"]["connect_args"] = {"connect_timeout": CONNECT_SECONDS}
+    url = url.render_as_string(hide_password=False)
+    try:
+        return PatientStorage(url, **arguments)
+    except (sqlalchemy.exc.ProgrammingError, sqlalchemy.exc.IntegrityError):
+        return PatientStorage(url, **arguments)  # another process has made the same tables in the meantime
+
+
+@contextmanager
+def explained(place):
+    """Raise what goes wrong with a storage as an OSError, or a ValueError, that says so in one line."""
+    try:
+        yield
+    except (sqlalchemy.exc.ArgumentError, ImportError) as error:
+        raise ValueError(f"--storage must be a URL with a driver, got {shown(place)}: {error}") from error
+    except (StorageInternalError, SQLAlchemyError) as error:
+        raise OSError(f"storage {shown(place)} failed: {_reason(error)}") from error
+
+
+def _reason(error):
+    """What the driver says."""
+    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+    lines = str(getattr(cause, "orig", None) or cause or error).strip().splitlines()
+    return lines[0] if lines else type(cause).__name__
+
+
+class JournalLock(FileLock):
+    """The lock of a journal. It drops what a full disk left of a line: the next one would go on there."""
+
+    def __init__(self, journal):
+        super().__init__(f"{journal}.lock")
+        self._journal = Path(journal)
+
+    def acquire(self, wait=True):
+        """Take the lock."""
+        if not super().acquire(wait):
+            return False
+        content = self._journal.read_bytes()
+        if not content.endswith(b"\n"):
+            with open(self._journal, "r+b") as stream:
+                stream.truncate(content.rfind(b"\n") + 1)
+        return True
+
+
+class PatientStorage(RDBStorage):
+    """A server whose restart is waited for.
+
+    Each operation is a transaction, so it is tried again as a whole. If it happened after all, and only the
+    answer was lost, then nothing is wrong either: see `search` for trials that are in the queue twice, or
+    belong to nobody.
+    """
+
+
+def _patient(operation):
+    @wraps(operation)
+    def tried_again(storage, *arguments, **named):
+        until = time.monotonic() + RESTART_SECONDS
+        while True:
+            try:
+                return operation(storage, *arguments, **named)
+            except (StorageInternalError, OperationalError, InterfaceError) as error:
+                cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+                if not isinstance(cause, OperationalError | InterfaceError) or time.monotonic() > until:
+                    raise
+                time.sleep(1)
+
+    return tried_again
+
+
+# All that studies do with a storage; the last ones are Optuna's own.
+for _name in (
+    *BaseStorage.__abstractmethods__,
+    *("record_heartbeat", "_get_stale_trial_ids"),
+    *("_create_new_trial", "_get_trials", "_set_trial_param", "_get_best_trial_id"),
+):
+    setattr(PatientStorage, _name, _patient(getattr(RDBStorage, _name)))
