@@ -10,6 +10,7 @@ scores.json      results of the evaluation
 A file is replaced completely or not at all, whenever the process is killed.
 """
 
+import io
 import json
 import platform
 import subprocess
@@ -124,13 +125,15 @@ class Run:
         attributes : dict
             What JSON can hold, at most 60 kB of it.
         """
+        image = io.BytesIO()  # not the file itself: where a disk is full, HDF5 crashes
+        # The latest version of the format, and the arrays' fletcher32, are checksums: damage is noticed.
+        with h5py.File(image, "w", libver="latest") as file:
+            texts = {"attributes": _json(attributes), "shapes": _json(list(parameters.shapes.items()))}
+            file.attrs.update(format=FORMAT, **texts)
+            for name, array in arrays.items():
+                file.create_dataset(name, data=array, fletcher32=True)
         with replacing(self._path("checkpoint.h5")) as stream:
-            # The latest version of the format, and the arrays' fletcher32, are checksums: damage is noticed.
-            with h5py.File(stream, "w", libver="latest") as file:
-                texts = {"attributes": _json(attributes), "shapes": _json(list(parameters.shapes.items()))}
-                file.attrs.update(format=FORMAT, **texts)
-                for name, array in arrays.items():
-                    file.create_dataset(name, data=array, fletcher32=True)
+            stream.write(image.getbuffer())
 
     def read_checkpoint(self, parameters=None):
         """Read the checkpoint of a model.

@@ -216,17 +216,20 @@ def replenish(study, folder, n_trials, params_of):
                 enqueue_again(study, max(there[number], key=lambda a: (len(a.intermediate_values), a.number)))
 
 
-def claim(study, folder):
+def claim(study, folder, n_trials):
     """Take an attempt from the queue: it and the lock of its run's folder, or None if there is none to take.
 
-    Attempts that don't count are closed instead.
+    It is one at a configuration below `n_trials`. Attempts that don't count are closed instead.
     """
-    storage = study._storage
-    counting = {that_counts(tries).number for tries in attempts(study).values()}
-    for waiting in study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+    storage, found = study._storage, attempts(study)
+    counting = {that_counts(tries).number for tries in found.values()}
+    waiting_ones = [a for tries in found.values() for a in tries if a.state == TrialState.WAITING]
+    for waiting in sorted(waiting_ones, key=lambda a: a.number):
         if waiting.number not in counting:
             with suppress(UpdateFinishedTrialError):
                 storage.set_trial_state_values(waiting._trial_id, TrialState.FAIL)
+            continue
+        if waiting.user_attrs["configuration"] >= n_trials:
             continue
         lock = run_lock(folder, waiting)
         if lock.acquire(wait=False):

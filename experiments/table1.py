@@ -6,7 +6,7 @@
 Without arguments it trains every system on Bach's chorales, which come with the project, and needs about
 eight minutes on two cores. It can be stopped at any time; the same command goes on with what is missing. A
 run that is found where one would be made, in OUT/DATASET/SYSTEM, takes its place, whatever its settings: a
-longer one can be put there with experiments.train.
+longer one can be put there with experiments.train. With --search, the best run of a random search does.
 """
 
 import argparse
@@ -86,6 +86,22 @@ def find_run(folder, system, dataset):
     return run
 
 
+def best_run(folder, system):
+    """Of the runs of a search, the folder of the one with the best validation score; None if there is none.
+
+    It is one that has come to its end, and was trained on the system's divergence: others don't compare.
+    """
+    scores = {}
+    for path in sorted(Path(folder).glob("trial_*/config.json")):
+        run = Run(path.parent)
+        kl = run.config.get("arguments", {}).get("kl", "exact")
+        if kl == system.arguments.get("kl", "exact") and is_finished(run):
+            values = [e["valid_score"] for e in run.read_log() if e["valid_score"] is not None]
+            if values:
+                scores[run.folder] = min(values)
+    return min(scores, key=scores.get, default=None)
+
+
 def is_done(run):
     """Whether a run is finished, and its test scores are those of its end."""
     if not is_finished(run):
@@ -119,6 +135,8 @@ def make_table(dataset, given, names, options):
             rows.append(floor_row(dataset))
         else:
             folder = Path(options.out) / dataset.name / name
+            if options.search:
+                folder = best_run(Path(options.search) / dataset.name / name, SYSTEMS[name]) or folder
             results[name] = finish(folder, SYSTEMS[name], dataset, given, options)
             rows += system_rows(dataset, name, results[name])
         print(as_text(rows), flush=True)
@@ -179,6 +197,7 @@ def parse(arguments):
     add("--budget", type=float, default=1.0, help="factor of the number of updates")
     add("--seed", type=int, default=1, help="of all random numbers")
     add("--out", default="runs/table1", help="folder for runs, tables and pictures")
+    add("--search", help="folder of searches, such as runs/search: their best runs stand in the table")
     add("--results", help="another folder for tables and pictures")
     add("--backend", default="auto", help="auto, jax, cvm or numba")
     options = parser.parse_args(arguments)

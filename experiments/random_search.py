@@ -1,0 +1,129 @@
+"""Search for the hyper-parameters of a system: many draws from Table 2, each trained, the best one kept.
+
+    python -m experiments.random_search --dataset chorales --model vrae --trials 64 --jobs 2
+
+It can be stopped and killed at any time; the same command goes on with what is missing. The same command
+started on several machines, with a common --storage and, best, a common --out, shares the work.
+
+A trial's folder, OUT/trial_0007, is an ordinary run. `experiments.search_report` writes a page about the
+search, and `experiments.table1 --search` takes its best run.
+"""
+
+import argparse
+import math
+from pathlib import Path
+
+import optuna
+
+from breze_like import data
+from breze_like.backends import resolve
+from experiments import command_line, search
+from experiments.search_processes import supervise
+from experiments.search_space import ADDITIONS, check_space, make_space, read_choices
+from experiments.search_storage import explained, file_of
+from experiments.search_table import best_of, showing, summary
+from experiments.search_worker import PRUNERS, SAMPLERS, Plan
+from experiments.systems import SYSTEMS
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    add = parser.add_argument
+    add("--model", required=True, choices=list(SYSTEMS), help="which system, a row of Table 1")
+    add("--dataset", default="chorales", help="name of a piano-roll data set, or a file")
+    add("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
+    add("--trials", type=int, default=64, help="how many configurations, those that are there included")
+    add("--budget", type=float, default=1.0, help="factor of the system's number of updates")
+    add("--seed", type=int, default=1, help="of the search: it decides on all configurations")
+    add("--backend", default="auto", help="auto, jax, cvm or numba")
+
+    group = parser.add_argument_group("where")
+    add = group.add_argument
+    add("--out", help="folder of the search; by default runs/search/DATASET/MODEL")
+    add("--storage", help="URL of a database, or journal:PATH; by default the file study.db in --out")
+    add("--study", help="its name in the storage; by default DATASET/MODEL")
+    add("--jobs", type=int, default=1, help="processes that train, on this machine")
+    add("--threads", type=int, default=1, help="of each; with another number, last digits differ")
+    add("--heartbeat", type=int, default=60, help="seconds between signs of life of a trial")
+
+    group = parser.add_argument_group("what the paper does not do")
+    add = group.add_argument
+    add("--also", nargs="+", default=[], metavar="NAME", help=f"search also {', '.join(ADDITIONS)}")
+    add("--space", metavar="FILE", help="JSON with other choices, a list for each name")
+    add("--sampler", default="random", choices=SAMPLERS, help="tpe: proposals learn from what has ended")
+    add("--pruner", default="none", choices=PRUNERS, help="ends trials early that look hopeless")
+    return parser
+
+
+def parse(arguments):
+    options = make_parser().parse_args(arguments)
+    for name in ("trials", "jobs", "threads", "heartbeat"):
+        if getattr(options, name) < 1:
+            raise ValueError(f"--{name} must be positive, got {getattr(options, name)}")
+    if not 0 < options.budget < math.inf:
+        raise ValueError(f"--budget must be positive, got {options.budget}")
+    if options.seed < 0:
+        raise ValueError(f"--seed must not be negative, got {options.seed}")
+    if "kl" in options.also and options.pruner != "none":
+        raise ValueError(
+            "--pruner must be none with --also kl: objectives of different divergences don't compare"
+        )
+    return options
+
+
+def make_plan(options, dataset):
+    """The `Plan` of a command line."""
+    if not dataset.binary:
+        raise ValueError(f"--dataset must be binary, as piano rolls are, {dataset.name} is real-valued")
+    system = SYSTEMS[options.model]
+    own = read_choices(options.space) if options.space else None
+    folder = Path(options.out or Path("runs", "search", dataset.name, options.model))
+    if options.storage and options.storage.startswith("journal:"):
+        if file_of(options.storage).resolve().parent != folder.resolve():
+            raise ValueError(
+                f"--storage must be a journal in the folder --out, {folder}, got {options.storage}"
+            )
+    plan = Plan(
+        given=options.dataset,
+        data_dir=options.data_dir,
+        system=options.model,
+        space=make_space(system, options.also, own),
+        seed=options.seed,
+        budget=options.budget,
+        backend=resolve(options.backend),
+        sampler=options.sampler,
+        pruner=options.pruner,
+        n_trials=options.trials,
+        folder=folder,
+        storage=options.storage,
+        study=options.study or f"{dataset.name}/{options.model}",
+        heartbeat=options.heartbeat,
+    )
+    check_space(plan.space, plan.config(dataset))
+    return plan
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    dataset = data.load(options.dataset, options.data_dir)
+    plan = make_plan(options, dataset)
+    with explained(plan.place):
+        study = plan.open(dataset)
+        plan.replenish(study)
+        if not plan.is_done(study):
+            with showing(study, plan.n_trials) as look:
+                supervise(plan, options.jobs, options.threads, look)
+        outcomes = search.outcomes(study)
+    best = best_of(outcomes)
+    print(summary(outcomes, plan.n_trials))
+    if best:
+        print(f"best run: {plan.folder / best.run}")
+    print(f"next: python -m experiments.search_report {plan.folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main, "the same command goes on")

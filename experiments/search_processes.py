@@ -1,0 +1,197 @@
+"""The processes that work on a search: how they are started, watched, and stopped."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+import warnings
+
+import optuna
+import pytensor
+
+from experiments.search_storage import shown
+from experiments.search_worker import work
+
+# What the last digits of scores depend on is the number of threads that XLA and the BLAS divide work among.
+# Workers share a GPU's memory.
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+THREADS = ("NPROC", "NUMBA_NUM_THREADS")
+
+# Seconds between looks at the study.
+LOOK_SECONDS = 1
+
+# So many workers that are killed at once, one after the other, have more in common than bad luck.
+MOST_DEATHS, SUDDEN_SECONDS = 5, 5
+
+# Statuses of a worker that was stopped, and of one that met an error.
+STOPPED, FAILED = 130, 2
+
+
+class Worker:
+    """A process that works on a plan.
+
+    Parameters
+    ----------
+    plan : Plan
+    n_threads : int
+    """
+
+    def __init__(self, plan, n_threads):
+        context = multiprocessing.get_context("spawn")
+        self._line, sending = context.Pipe(duplex=False)
+        arguments = plan, pytensor.config.floatX, sending
+        self._process = context.Process(target=_work, args=arguments, daemon=False)
+        self.started = time.monotonic()
+        variables = ENVIRONMENT | dict.fromkeys(THREADS, str(n_threads))
+        with _environment(variables), _without_signals():
+            self._process.start()
+        sending.close()
+
+    @property
+    def pid(self):
+        """Of the process."""
+        return self._process.pid
+
+    @property
+    def status(self):
+        """Of the process that has ended, negative if it was killed by that signal; else None."""
+        return self._process.exitcode
+
+    @property
+    def error(self):
+        """What it said was wrong; to be asked once."""
+        with contextlib.suppress(EOFError):
+            return self._line.recv()
+        return f"a worker ended with status {self.status}"
+
+    def stop(self):
+        """Have it save what it has, and stop."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGINT)
+
+    def join(self):
+        """Wait for its end."""
+        self._process.join()
+
+    def kill(self):
+        """End it."""
+        self._process.kill()
+
+
+def supervise(plan, n_workers, n_threads, look):
+    """Have workers work on a plan until it is done.
+
+    A worker that is killed is replaced; after an error of one of them, the others are stopped.
+
+    Parameters
+    ----------
+    plan : Plan
+    n_workers, n_threads : int
+    look : callable
+        Is called every second, with a line of news, or None.
+
+    Raises
+    ------
+    OSError
+        The error of a worker.
+    """
+    workers, n_deaths = [], 0
+    # A batch system's way to say Ctrl-C.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        while len(workers) < n_workers:
+            workers.append(Worker(plan, n_threads))
+        while workers:
+            news = None
+            for worker in [w for w in workers if w.status is not None]:
+                workers.remove(worker)
+                if worker.status == 0:
+                    continue
+                sudden = time.monotonic() - worker.started < SUDDEN_SECONDS
+                n_deaths = n_deaths + 1 if sudden else 0
+                if worker.status > 0 or n_deaths == MOST_DEATHS:
+                    raise OSError(worker.error)
+                news = f"a worker was killed by signal {-worker.status}, another one takes its place"
+                workers.append(Worker(plan, n_threads))
+            look(news)
+            time.sleep(LOOK_SECONDS)
+    except BaseException:
+        _stop(workers)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop(workers):
+    """Let workers save what they have; a second Ctrl-C ends them at once."""
+    try:
+        for worker in workers:
+            worker.stop()
+        for worker in workers:
+            worker.join()
+    except KeyboardInterrupt:
+        for worker in workers:
+            worker.kill()
+        raise
+
+
+@contextlib.contextmanager
+def _environment(variables):
+    """The environment that processes started here have."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextlib.contextmanager
+def _without_signals():
+    """Let Ctrl-C wait; a process that is started here goes on waiting until it can stop properly."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _work(plan, float_type, line):
+    """What a worker's process does; errors are told on the `line`."""
+    os.setsid()  # Ctrl-C reaches the process that supervises, which has this one stop, once
+    signal.signal(signal.SIGINT, _interrupted)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    threading.Thread(target=_stop_with_parent, daemon=True).start()
+    # A heartbeat that can't be recorded: the worker meets the same error.
+    threading.excepthook = lambda _: None
+    warnings.simplefilter("ignore")
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    pytensor.config.floatX = float_type
+    # Runs keep the command line.
+    sys.argv = [shown(word) for word in sys.argv]
+    try:
+        work(plan)
+    except KeyboardInterrupt:
+        sys.exit(STOPPED)
+    except (ValueError, OSError) as error:
+        line.send(" ".join(str(error).split()))
+        sys.exit(FAILED)
+    except Exception as error:
+        traceback.print_exc()
+        line.send(f"a worker failed, {type(error).__name__}: {' '.join(str(error).split())}")
+        sys.exit(FAILED)
+
+
+def _interrupted(*_):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # saving is not interrupted
+    raise KeyboardInterrupt
+
+
+def _stop_with_parent():
+    multiprocessing.parent_process().join()
+    os.kill(os.getpid(), signal.SIGINT)
