@@ -144,6 +144,42 @@ class TestFoundRuns:
         ]
 
 
+class TestBestRun:
+    """The one of a search that stands in the table."""
+
+    @pytest.fixture
+    def folder(self, untrained_run, small_data, tmp_path):
+        """Three runs whose scores are 3, 2 and 1, the last one of which did not come to its end."""
+        for number, score in enumerate([3.0, 2.0, 1.0]):
+            run = Run(untrained_run("rnn", small_data))
+            for value in (score, None, score + 5):
+                run.append_log({"update": 1, "epoch": 1, "valid_score": value, "seconds": 1.0})
+            run.write_checkpoint(ParameterSet(), {"any": np.ones(1)}, {"state": {"finished": number < 2}})
+            (tmp_path / "small" / "rnn").mkdir(parents=True, exist_ok=True)
+            run.folder.rename(tmp_path / "small" / "rnn" / f"trial_{number:04d}")
+        (tmp_path / "small" / "rnn" / "trial_0003").mkdir()
+        return tmp_path / "small" / "rnn"
+
+    def test_has_the_best_validation_score(self, folder):
+        assert table1.best_run(folder, SYSTEMS["rnn"]) == folder / "trial_0001"
+
+    def test_other_divergences_do_not_compare(self, folder):
+        assert table1.best_run(folder, SYSTEMS["vrae_published"]) is None
+
+    def test_there_may_be_none(self, tmp_path):
+        assert table1.best_run(tmp_path / "nothing", SYSTEMS["rnn"]) is None
+
+    def test_stands_in_the_table(self, folder, small_data, tmp_path, monkeypatch):
+        taken = []
+        monkeypatch.setattr(table1, "finish", lambda place, *_: taken.append(place) or {})
+        monkeypatch.setattr(table1, "system_rows", lambda *_: [])
+        monkeypatch.setattr(table1, "as_text", lambda rows: "")
+        monkeypatch.setattr(table1, "save", lambda *_: None)
+        command = ["--datasets", str(small_data), "--models", "rnn", "fdrnn", "--search", str(tmp_path)]
+        table1.main([*command, "--out", str(tmp_path / "out")])
+        assert taken == [folder / "trial_0001", tmp_path / "out" / "small" / "fdrnn"]
+
+
 def test_real_values_are_refused(tmp_path):
     sequences = [np.ones((3, 2), np.float32) / 2]
     data.write_hdf5(tmp_path / "real.h5", data.Dataset("real", sequences, sequences, sequences))
