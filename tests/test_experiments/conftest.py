@@ -1,5 +1,6 @@
 """A small data set, and a run on it."""
 
+import json
 from functools import cache
 
 import numpy as np
@@ -32,6 +33,15 @@ def real_data(tmp_path_factory):
     splits = ([rng.normal(size=(length, 3)) for length in rng.integers(3, 9, n)] for n in (4, 2, 2))
     path = tmp_path_factory.mktemp("data") / "real.h5"
     write_hdf5(path, Dataset("real", *splits))
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_space(tmp_path_factory):
+    """File with choices for a random search: models of one small shape, told apart by step rates."""
+    path = tmp_path_factory.mktemp("space") / "space.json"
+    choices = {"n_hiddens": [4], "momentum": [0.0, 0.9], "step_rate": [0.01, 0.005, 0.001]}
+    path.write_text(json.dumps(choices))
     return path
 
 

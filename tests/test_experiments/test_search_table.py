@@ -1,0 +1,68 @@
+"""What a search says while it goes on."""
+
+import os
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from experiments import search, search_table
+
+COMPLETE, FAIL, PRUNED = TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED
+
+
+class TestTable:
+    @pytest.fixture
+    def outcomes(self):
+        params = {"momentum": 0.9}
+        return [
+            search.Outcome(0, params, COMPLETE, 8.5, "trial_0000", 100.0, None),
+            search.Outcome(1, params, COMPLETE, 8.25, "trial_0001", 300.0, None),
+            search.Outcome(2, params, FAIL, None, "trial_0002", 20.0, "loss [or gradient] was not finite"),
+            search.Outcome(3, params, PRUNED, 9.0, "trial_0003", 60.0, None),
+            search.Outcome(4, params, TrialState.RUNNING, None, "trial_0004", None, None),
+            search.Outcome(5, params, TrialState.RUNNING, None, "trial_0005", None, None),
+            search.Outcome(6, params, TrialState.WAITING, None, "trial_0006", None, None),
+        ]
+
+    def test_shows_all_there_is_to_know(self, outcomes):
+        console = search_table.Console(width=120, record=True, file=open(os.devnull, "w"))
+        console.print(search_table.table("small/rnn", outcomes, {4: {1: 9.5, 2: 9.125}}, 10))
+        console.file.close()
+        lines = console.export_text().splitlines()
+        (caption,) = [" ".join(line.split()) for line in lines if "of 10 done" in line]
+        ended = "4 of 10 done, 2 running, 1 failed, 1 pruned, best 8.250 (trial 1)"
+        assert caption.startswith(f"{ended}, about 5 min")
+        rows = {line.split()[0]: line for line in lines if line.strip() and "done" not in line}
+        assert "running, 2 validations" in rows["4"]
+        assert "9.125" in rows["4"]
+        assert "8.250" in rows["1"] and "5 min" in rows["1"] and "momentum=0.9" in rows["1"]
+        assert "loss [or gradient] was not finite" in rows["2"]
+        assert "pruned" in rows["3"]
+        assert "6" not in rows
+        (caption,) = [" ".join(line.split()) for line in lines if "of 10 done" in line]
+        assert caption.startswith(
+            "4 of 10 done, 2 running, 1 failed, 1 pruned, best 8.250 (trial 1), about 5 min"
+        )
+
+    def test_time_left(self, outcomes):
+        # 10 - 4 that have ended - 2 / 2, each of 120 s, on two processes.
+        assert search_table.seconds_left(outcomes, 10) == 5 * 120 / 2
+        assert search_table.seconds_left([], 10) is None
+        assert [search_table.duration(s) for s in (3, 600, 10_000)] == ["3 s", "10 min", "2.8 h"]
+
+    def test_lines_where_there_is_no_terminal(self, tmp_path, capsys):
+        study = optuna.create_study()
+        known = {"configuration": 0, "run": "trial_0000", "seconds": 3.0}
+        waiting = optuna.create_trial(state=TrialState.WAITING, user_attrs=known)
+        study.add_trial(waiting)
+        console = search_table.Console(force_terminal=False)
+        with search_table.showing(study, 2, console) as look:
+            look("a worker was killed")
+            study.tell(study.ask(), 7.5)
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == "a worker was killed"
+        assert lines[1].startswith(
+            "trial 0: 7.500 nats per time step, in 3 s; 1 of 2 done, best 7.500 (trial 0)"
+        )
+        assert len(lines) == 2
