@@ -1,4 +1,4 @@
-"""HTML pages that need nothing else: pictures and sounds are in the page itself.
+"""HTML pages that need nothing else: pictures, sounds and scripts are in the page itself.
 
 >>> from experiments.pages import element
 >>> element("p", "1 < 2, ", element("b", "always"), id="truth")
@@ -7,12 +7,14 @@
 
 import base64
 import io
+from hashlib import sha256
 from html import escape
 
 VOID = {"img", "link", "meta"}
 
-# Nothing is loaded but what is in the page, and nothing in it runs.
-POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
+# Nothing is loaded but what is in the page, and nothing in it runs but the scripts that are meant to.
+POLICY = "default-src 'none'; img-src data: blob:; media-src data:; "
+POLICY += "style-src 'unsafe-inline'; form-action 'none'"
 
 STYLE = """
 :root { color-scheme: light; --line: #d4d4d8; --soft: #52525b; --link: #1d4ed8; }
@@ -102,18 +104,21 @@ def player(wav, label):
     )
 
 
-def page(title, *content):
-    """A whole document."""
+def page(title, *content, scripts=()):
+    """A whole document; `scripts` are texts in JavaScript, which run one after the other at its end."""
+    allowed = [f"'sha256-{base64.b64encode(sha256(s.encode()).digest()).decode()}'" for s in scripts]
+    policy = "; ".join([POLICY, *([f"script-src {' '.join(allowed)}"] if allowed else [])])
     head = element(
         "head",
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        element("meta", http_equiv="Content-Security-Policy", content=policy),
         element("link", rel="icon", href="data:,"),
         element("title", title),
         element("style", Markup(STYLE)),
     )
-    body = element("body", element("main", element("h1", title), *content))
+    run = [element("script", Markup(script)) for script in scripts]
+    body = element("body", element("main", element("h1", title), *content), *run)
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 
 

@@ -1,6 +1,8 @@
-"""A small data set, and a run on it."""
+"""A small data set, a run on it, and a browser for pages."""
 
 import json
+import shutil
+import tempfile
 from functools import cache
 
 import numpy as np
@@ -11,6 +13,45 @@ from breze_like import Run, data
 from breze_like.data import Dataset, write_hdf5
 from experiments import command_line, task_options, train
 from experiments.experiment import load, load_model, make_model
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+# Waits until all sounds can be played, or failed, and all plots are drawn. Links are those within the page.
+# Of each plot, the number of lines, points and bars, and the beginning of the picture that it is saved as.
+LOOK = """
+const done = arguments[arguments.length - 1], sounds = [...document.querySelectorAll("audio")];
+const plots = [...document.querySelectorAll("div.plot")];
+const marks = plot => plot.querySelectorAll(".js-line, .point").length;
+const drawn = plot => new Promise(go => {
+  const wait = () => marks(plot) ? go() : setTimeout(wait, 20);
+  wait();
+});
+const ready = sounds.map(a => new Promise(go => {
+  if (a.readyState > 0 || a.error) go();
+  a.addEventListener("loadedmetadata", go); a.addEventListener("error", go);
+}));
+const saved = plots.map(plot => drawn(plot).then(() => Plotly.toImage(plot)).then(url => url.slice(0, 14)));
+Promise.all([Promise.all(ready), Promise.all(saved)]).then(([_, pictures]) => done({
+  plots: plots.map(marks), pictures,
+  durations: sounds.map(a => a.duration),
+  widths: [...document.images].map(i => i.naturalWidth),
+  alts: [...document.images].map(i => i.alt),
+  links: [...document.links].map(a => a.getAttribute("href")).filter(href => href.startsWith("#"))
+    .map(href => document.querySelector(href) !== null),
+  focusable: [...document.querySelectorAll("audio, summary, a, [tabindex]")].every(e => e.tabIndex === 0),
+  overflow: document.documentElement.scrollWidth - innerWidth,
+}));
+"""
 
 
 @pytest.fixture(scope="session")
@@ -104,3 +145,37 @@ def complaint(capsys):
         return line.removeprefix("error: ")
 
     return complaint
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """Open a page in Chromium: ``browser(path)`` gives what it says of it, and what it asked for."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="no selenium: pip install -e '.[test]'")
+    paths = [shutil.which(name) for name in CHROMIUM]
+    chromium, driver = next(filter(None, paths), None), shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("no browser: chromium and chromedriver must be on the path")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*FLAGS, f"--user-data-dir={tempfile.mkdtemp(dir=tmp_path_factory.mktemp('browser'))}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    service = webdriver.ChromeService(executable_path=driver)
+    chrome = webdriver.Chrome(options=options, service=service)
+    chrome.set_script_timeout(30)
+
+    def look(path):
+        chrome.get(path.resolve().as_uri())
+        seen = chrome.execute_async_script(LOOK)
+        messages = [json.loads(line["message"])["message"] for line in chrome.get_log("performance")]
+        sent = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+        own = [s for s in sent if s["documentURL"] == path.resolve().as_uri()]  # not those of the empty tab
+        seen["requests"] = [s["request"]["url"] for s in own]
+        identities = {s["requestId"] for s in own}
+        failed = [m["params"] for m in messages if m["method"] == "Network.loadingFailed"]
+        seen["failed"] = [f for f in failed if f["requestId"] in identities]
+        seen["console"] = [line["message"] for line in chrome.get_log("browser")]
+        return seen
+
+    yield look
+    chrome.quit()

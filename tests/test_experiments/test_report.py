@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import tempfile
 from html import unescape
 
 import numpy as np
@@ -13,73 +12,9 @@ from breze_like.runs import Run
 from experiments import report
 from experiments.report_sections import Songs
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
 # Pictures and players of a report on rolls: the original, its reconstruction, a noisy and a denoised one, an
 # incomplete and a completed one, and two samples.
 N_SONGS = 8
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory):
-    """Open a page in Chromium: ``browser(path)`` gives what it says of it, and what it asked for."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="no selenium: pip install -e '.[test]'")
-    paths = [shutil.which(name) for name in CHROMIUM]
-    chromium, driver = next(filter(None, paths), None), shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("no browser: chromium and chromedriver must be on the path")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={tempfile.mkdtemp(dir=tmp_path_factory.mktemp('browser'))}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = webdriver.ChromeService(executable_path=driver)
-    chrome = webdriver.Chrome(options=options, service=service)
-    chrome.set_script_timeout(30)
-
-    def look(path):
-        chrome.get(path.resolve().as_uri())
-        seen = chrome.execute_async_script(LOOK)
-        messages = [json.loads(line["message"])["message"] for line in chrome.get_log("performance")]
-        sent = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-        own = [s for s in sent if s["documentURL"] == path.resolve().as_uri()]  # not those of the empty tab
-        seen["requests"] = [s["request"]["url"] for s in own]
-        identities = {s["requestId"] for s in own}
-        failed = [m["params"] for m in messages if m["method"] == "Network.loadingFailed"]
-        seen["failed"] = [f for f in failed if f["requestId"] in identities]
-        seen["console"] = [line["message"] for line in chrome.get_log("browser")]
-        return seen
-
-    yield look
-    chrome.quit()
-
-
-# Waits until all sounds can be played, or failed.
-LOOK = """
-const done = arguments[arguments.length - 1], sounds = [...document.querySelectorAll("audio")];
-const ready = sounds.map(a => new Promise(go => {
-  if (a.readyState > 0 || a.error) go();
-  a.addEventListener("loadedmetadata", go); a.addEventListener("error", go);
-}));
-Promise.all(ready).then(() => done({
-  durations: sounds.map(a => a.duration),
-  widths: [...document.images].map(i => i.naturalWidth),
-  alts: [...document.images].map(i => i.alt),
-  links: [...document.links].map(a => document.querySelector(a.getAttribute("href")) !== null),
-  focusable: [...document.querySelectorAll("audio, summary, a, [tabindex]")].every(e => e.tabIndex === 0),
-  overflow: document.documentElement.scrollWidth - innerWidth,
-}));
-"""
 
 
 def check(seen, n_players):

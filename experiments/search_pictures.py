@@ -1,0 +1,78 @@
+"""The sections of a report on a search that have plots."""
+
+import numpy as np
+
+from experiments import search_plots
+from experiments.pages import wide
+from experiments.search_importance import ENOUGH_TRIALS, GOOD, LEAST_TRIALS, importances
+from experiments.search_sections import section
+
+
+def pictures(outcomes, distributions, space, plots):
+    """All of these sections, as far as there are scores.
+
+    Parameters
+    ----------
+    outcomes : list of Outcome
+    distributions : dict of str to BaseDistribution
+        Of the hyper-parameters.
+    space : dict
+        Of the study.
+    plots : Plots
+        To which the figures are added.
+    """
+    scores = search_plots.complete_scores(outcomes)
+    if not scores:
+        return []
+    highest = search_plots.highest_drawn(scores)
+    n_higher = sum(score > highest for score in scores.values())
+    drawn = {number: min(score, highest) for number, score in scores.items()}
+    study = search_plots.as_study(outcomes, distributions, drawn)
+    note = f" Scores above {highest:.2f}, {n_higher} of {len(scores)}, are drawn there." if n_higher else ""
+
+    def shown(title, words, figure, alt):
+        return section(title, f"{words}{note}", wide(plots.add(figure, alt), alt))
+
+    return [
+        shown(
+            "History",
+            "Scores of the complete trials.",
+            search_plots.history(study),
+            "Scores of the trials, and the best so far",
+        ),
+        importance(outcomes, distributions, plots),
+        shown(
+            "Each hyper-parameter",
+            "A point for each complete trial.",
+            search_plots.slices(study, space),
+            "Scores against each hyper-parameter",
+        ),
+        shown(
+            "Parallel coordinates",
+            "A line for each complete trial; the darker and lower, the better.",
+            search_plots.parallel(study, space),
+            "A line for each trial through its hyper-parameters",
+        ),
+    ]
+
+
+def importance(outcomes, distributions, plots):
+    """The section on the importance of hyper-parameters, and on what it rests."""
+    title, ranks = "Importance", search_plots.ranked_scores(outcomes)
+    found = importances(search_plots.as_study(outcomes, distributions, ranks), np.random.default_rng(0))
+    if not found:
+        words = (
+            f"It takes {LEAST_TRIALS} trials that ended, with different hyper-parameters; got {len(ranks)}."
+        )
+        return section(title, words)
+    words = (
+        f"How differently a hyper-parameter is distributed in the best {GOOD:.0%} of the {len(ranks)} trials "
+        "that ended, as a share of the sum: PED-ANOVA, in which pruned and failed trials are worse than all "
+        "others. One that does not matter stays below its mark 19 times in 20."
+    )
+    if len(ranks) < ENOUGH_TRIALS:
+        words += f" With less than {ENOUGH_TRIALS} trials, this is rough."
+    same = sorted(set(distributions) - set(found))
+    if same:
+        words += f" It is not known of {', '.join(same)}, the same in all trials."
+    return section(title, words, wide(plots.add(search_plots.bars(found), title), title))

@@ -1,0 +1,89 @@
+"""Write one HTML page about a search: its history, its best trials, and which hyper-parameters mattered.
+
+    python -m experiments.search_report runs/search/chorales/vrae
+    python -m experiments.search_report runs/search/chorales/vrae --storage URL --out search.html
+
+The page needs no other file and no network. It can be written at any time while the search goes on.
+"""
+
+import argparse
+from pathlib import Path
+
+import optuna
+
+from breze_like.files import replacing
+from experiments import command_line
+from experiments.interactive import Plots
+from experiments.pages import page
+from experiments.search import FIXED, load_study, outcomes
+from experiments.search_pictures import pictures
+from experiments.search_sections import best, failed, searched, summary
+from experiments.search_storage import default_place, explained
+
+# How a file begins that may be replaced.
+PAGE = b"<!doctype html>"
+
+
+def check_target(path):
+    """Raise a ValueError if there is something in the place of the page that is none."""
+    if path.is_dir():
+        raise ValueError(f"--out must be a file, got the folder {path}")
+    if path.exists():
+        with open(path, "rb") as stream:
+            if stream.read(len(PAGE)) != PAGE:
+                raise ValueError(f"--out must not be there yet, or be a page, got {path}")
+
+
+def distributions_of(study):
+    """Those of all hyper-parameters, by name."""
+    return {
+        name: distribution
+        for trial in study.get_trials(deepcopy=False)
+        for name, distribution in trial.distributions.items()
+    }
+
+
+def document(study, folder, beside):
+    """The page of a study; for the folders, see `best`."""
+    known, found, plots = study.user_attrs, outcomes(study), Plots()
+    if not known.keys() >= set(FIXED):
+        raise ValueError(f"study {study.study_name} must be one of experiments.random_search, it is another")
+    space = known["space"]
+    content = [
+        summary(found, known["model"], space),
+        searched(study, found),
+        best(found, space, folder, beside),
+        *pictures(found, distributions_of(study), space, plots),
+        failed(found, folder, beside),
+    ]
+    return page(f"Search {study.study_name}", *content, scripts=plots.scripts)
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("folder", metavar="STUDY", help="folder of the search")
+    add("--storage", help="as for experiments.random_search; by default the file study.db in STUDY")
+    add("--study", help="its name, if there are several in the storage")
+    add("--out", help="the page; by default report.html in STUDY")
+    return parser
+
+
+def main(arguments=None):
+    options = make_parser().parse_args(arguments)
+    folder = Path(options.folder)
+    target = Path(options.out) if options.out else folder / "report.html"
+    check_target(target)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = load_study(folder, options.storage, options.study)
+    with explained(options.storage or default_place(folder)):
+        content = document(study, folder, target.parent).encode()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(target) as stream:
+        stream.write(content)
+    print(f"{target}, {len(content) / 1e6:.1f} MB: open it in a browser")
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main, "no page is written")
