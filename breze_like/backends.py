@@ -16,7 +16,6 @@ import operator
 import os
 import platform
 import warnings
-from contextlib import contextmanager
 from functools import cache, partial, reduce
 from pathlib import Path
 
@@ -105,44 +104,32 @@ def jax_context():
     """A function of nothing, which gives a context for calls of JAX, and for waiting for their results.
 
     JAX has the precision there that floatX has now: PyTensor switches JAX once, when it is loaded; switching
-    around each call lets both precisions live in one process. And the BLAS has one thread, since the
-    machine code of the recurrences calls it from as many as there are cores.
+    around each call lets both precisions live in one process.
     """
-    import jax
-
-    x64 = pytensor.config.floatX == "float64"
-
-    @contextmanager
-    def context():
-        with jax.enable_x64(x64), _blas().limit(limits=1, user_api="blas"):
-            yield
-
-    return context
-
-
-@cache
-def _blas():
-    import scipy.linalg  # noqa: F401 - its BLAS is known when it is loaded
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
+    return partial(_jax().enable_x64, pytensor.config.floatX == "float64")
 
 
 def accelerator():
     """The GPU, or the like, that JAX computes on by default; None if that is a CPU, or there is no JAX."""
     if "jax" not in available():
         return None
+    (device,) = _jax().numpy.zeros(()).devices()
+    return None if device.platform == "cpu" else device
+
+
+@cache
+def _jax():
+    """JAX, loaded with what must be settled before it starts its threads."""
+    _keep_memory()
     import jax
 
-    (device,) = jax.numpy.zeros(()).devices()
-    return None if device.platform == "cpu" else device
+    return jax
 
 
 def in_jax(op_class):
     """Decorate what makes the JAX function of an op of that class.
 
-    It is called with the op, and with what is usual for the class that the op's is derived from as `usual`,
-    which takes the op and all other arguments. JAX is loaded when a function is compiled for it, not before.
+    It is called with the op. JAX is loaded when a function is compiled for it, not before.
     """
 
     def register(make):
@@ -171,9 +158,7 @@ class _JaxFunction:
 
 def _jax_function(inputs, outputs):
     """PyTensor's function from JAX arrays to JAX arrays; JAX traces and compiles it when it is called."""
-    import jax
-
-    _use_compilation_cache(jax)
+    _use_compilation_cache(_jax())
     with jax_context()(), warnings.catch_warnings():
         # PyTensor's checks of broadcasting are left out; JAX has its own.
         warnings.filterwarnings("ignore", "Skipping Assert", UserWarning)
@@ -182,7 +167,6 @@ def _jax_function(inputs, outputs):
 
 @cache
 def _jax_mode():
-    _keep_memory()
     _chain_arithmetic()
     _shapes_as_arrays()
     _register_makers()
@@ -193,7 +177,7 @@ def _jax_mode():
         """Computes shapes while tracing, so that the number of steps may differ from call to call."""
 
         def jit_compile(self, fn):
-            import jax
+            jax = _jax()
 
             def traced(*arrays):  # runs once for each combination of shapes
                 with jax.ensure_compile_time_eval(), warnings.catch_warnings():
@@ -206,11 +190,16 @@ def _jax_mode():
     # XLA simplifies and fuses by itself; PyTensor would take several times as long, and from one of its
     # updates in place, of u + previous(u), XLA computes a running sum on a CPU. What XLA does not do is keep
     # log(sigmoid(x)) and the like finite. The rewrites that are left out take most of the time: one finds
-    # shapes, the others look for products with matrices that are known to be diagonal and the like.
-    slow = ["local_second_to_alloc", "dot_diag_to_elemwise", "selection_dot_to_indexing"]
-    query = RewriteDatabaseQuery(
-        include=["minimum_compile", "stabilize", "jax"], exclude=[*slow, "useless_symmetric_transpose"]
-    )
+    # shapes, one multiplies out, the others look for products with matrices that are known to be diagonal
+    # and the like. And of log(x / 4) one makes log(x) - log(4), the latter in single precision.
+    left_out = ["local_second_to_alloc", "local_greedy_distributor", "dot_diag_to_elemwise"]
+    left_out += [
+        "orthogonal_dot_transpose_to_eye",
+        "selection_dot_to_indexing",
+        "useless_symmetric_transpose",
+    ]
+    left_out += ["local_log_div"]
+    query = RewriteDatabaseQuery(include=["minimum_compile", "stabilize", "jax"], exclude=left_out)
     return Mode(Linker(), query)
 
 
@@ -218,13 +207,13 @@ def _keep_memory():
     """Have the C library (glibc) keep memory that is freed, as the next call needs as much again.
 
     It would be given back to the system, which clears it page by page when it is needed again: of a training
-    step, that is a quarter of the time.
+    step, that is a third of the time.
     """
     if platform.libc_ver()[0] != "glibc":
         return
-    trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # of mallopt(3)
+    trim_threshold, top_pad, mmap_max, arena_max = -1, -2, -4, -8  # of mallopt(3)
     library = ctypes.CDLL(None)
-    for option, size in ((trim_threshold, 2**31 - 1), (top_pad, 2**26), (mmap_threshold, 2**25)):
+    for option, size in ((trim_threshold, 2**31 - 1), (top_pad, 2**26), (mmap_max, 0), (arena_max, 1)):
         library.mallopt(option, size)
 
 
@@ -251,7 +240,7 @@ def _register_makers():
     from pytensor.link.jax.dispatch import jax_funcify
 
     for op_class, make in _MAKERS.items():
-        jax_funcify.register(op_class)(partial(make, usual=jax_funcify.dispatch(op_class.__base__)))
+        jax_funcify.register(op_class)(make)
 
 
 def _use_compilation_cache(jax):

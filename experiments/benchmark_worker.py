@@ -113,7 +113,11 @@ class System:
         return {"seconds": time.perf_counter() - started}
 
     def time(self):
-        """The time that one more run takes."""
+        """The time that a run takes right after another one, as in training.
+
+        Before that, the systems whose turn it was have filled the caches, and this one's threads have slept.
+        """
+        self._run()
         started = time.perf_counter()
         self._run()
         return {"seconds": time.perf_counter() - started}

@@ -93,9 +93,10 @@ def _name_of_state(variable, weights):
     """
     if not _is_loop(variable):
         return None
-    loop, inputs = variable.owner.op, variable.owner.inputs
-    inside = set(ancestors([loop.inner_outputs[variable.index]]))
-    used = [weights.get(i, "") for i, inner in zip(inputs, loop.inner_inputs, strict=True) if inner in inside]
+    graph, inputs = variable.owner.op.graph, variable.owner.inputs
+    inside = set(ancestors([graph.inner_outputs[variable.index]]))
+    pairs = zip(inputs, graph.inner_inputs, strict=True)
+    used = [weights.get(i, "") for i, inner in pairs if inner in inside]
     recurrent = [name.removesuffix("/recurrent") for name in used if name.endswith("/recurrent")]
     return recurrent[0] if recurrent else None
 

@@ -72,9 +72,8 @@ class NADE(Distribution):
     def _key_by_key(self, choose, *given):
         """The values of all keys when `choose` takes each from its distribution and from what is given."""
         arguments = [*self._arguments(), *map(_keys_first, given)]
-        inputs = [a.type() for a in arguments]
-        _, values = _pass_keys(choose, *inputs)
-        return _keys_last(Loop(inputs, [values], [2])(*arguments), self.visible_bias)
+        values = Loop(lambda *inputs: _pass_keys(choose, *inputs)[1:], arguments, [2])
+        return _keys_last(values(*arguments), self.visible_bias)
 
     def _arguments(self):
         hidden_bias = self.hidden_bias.reshape((-1, self.hidden_bias.shape[-1]))
@@ -112,19 +111,19 @@ def _logits(*arguments):
     Their gradient goes through the keys once more, where that of the scan would keep the hidden units of all
     keys.
     """
-    inputs = [a.type() for a in arguments]
-    logits, _ = _pass_keys(lambda key, value: value, *inputs)
+
+    def build(*inputs):
+        return _pass_keys(lambda key, value: value, *inputs)[:1]
 
     @cache
     def backward():
-        cotangent = logits.type()
-        return Loop([*inputs, cotangent], _logits_gradient(*inputs, cotangent), [0, 1, 3, 4])
+        return Loop(_logits_gradient, [*arguments, arguments[2]], [0, 1, 3, 4])
 
     def pullback(inputs, outputs, cotangents):
         by_in, by_out, by_hidden, by_values = backward()(*inputs, *cotangents)
         return [by_in, by_out, cotangents[0], by_hidden, by_values]
 
-    return Loop(inputs, [logits], [2], pullback)(*arguments)
+    return Loop(build, arguments, [2], pullback)(*arguments)
 
 
 def _logits_gradient(weights_in, weights_out, visible_bias, hidden_bias, values, cotangent):

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 import pytensor.tensor as pt
 
 from breze_like.distributions.normal import LOG_2_PI, DiagonalNormal, normal_log_density
+from breze_like.recurrence.loop import count_steps
 
 
 class Process(ABC):
@@ -119,14 +120,14 @@ class GaussianProcess(Process):
         )
         # The place of each step in its own sequence: L of a shorter sequence is the corner of that of a
         # longer one.
-        steps = _count(mask, "int64")[:, None] - 1 - pt.argmax(mask, axis=0)[None, :]
+        steps = count_steps(mask, "int64")[:, None] - 1 - pt.argmax(mask, axis=0)[None, :]
         place = pt.maximum(steps, 0).T
         real = mask.T
         rows = inverse[place[:, :, None], place[:, None, :]] * real[:, :, None] * real[:, None, :]
         return rows, (pt.log(pt.diagonal(cholesky))[place] * real).T
 
     def _cholesky(self, like):
-        times = _count(like, like.dtype)
+        times = count_steps(like, like.dtype)
         return pt.linalg.cholesky(self.kernel(times[:, None], times[None, :]))
 
 
@@ -145,8 +146,3 @@ def previous(u, mask):
 def apply_over_time(matrices, u):
     """One matrix (n_steps, n_steps) for each sequence, applied to u of shape (n_steps, n_sequences, n)."""
     return (matrices @ u.transpose(1, 0, 2)).transpose(1, 0, 2)
-
-
-def _count(like, dtype):
-    """1, 2, ..., n_steps; as a sum, since JAX takes no arange of a varying length."""
-    return pt.cumsum(pt.ones(like.shape[:1], dtype=dtype))

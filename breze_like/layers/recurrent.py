@@ -38,7 +38,7 @@ class Chain(Layer):
 
     def initial(self, mask):
         """What `__call__` takes as h_0, for each sequence: a tuple of variables (n_sequences, n_hidden)."""
-        return (pt.zeros((mask.shape[1], 1), dtype=mask.dtype) + self["initial_mean"],)
+        return (pt.zeros_like(mask[0])[:, None] + self["initial_mean"],)
 
     def initialize(self, rng, initialization):
         recurrent = self.view("recurrent")

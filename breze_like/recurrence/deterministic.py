@@ -24,7 +24,7 @@ def recurrence(preactivation, real, recurrent, initial, transfer, reverse=False)
     TensorVariable, shape (n_steps, n_sequences, n)
     """
     arguments = [real, preactivation, recurrent, initial]
-    (h,) = chain(_forward, _gradient, arguments, 1, transfer=transfer, reverse=reverse)
+    (h,) = chain(_forward, _gradient, arguments, 1, 1, transfer=transfer, reverse=reverse)
     return h
 
 
@@ -71,7 +71,7 @@ def deep_transition_recurrence(
     TensorVariable, shape (n_steps, n_sequences, n)
     """
     arguments = [real, preactivation, recurrent, intermediate, shortcut, bias, initial]
-    (h,) = chain(_deep_forward, _deep_gradient, arguments, 1, transfer=transfer, reverse=reverse)
+    (h,) = chain(_deep_forward, _deep_gradient, arguments, 1, 2, transfer=transfer, reverse=reverse)
     return h
 
 

@@ -58,7 +58,8 @@ def fast_dropout_recurrence(real, transfer, *directions):
     arguments = [real, *(a for d in directions for a in d[:-1])]
     n_states = 2 * len(directions)
     native = _native(transfer, reverses)
-    moments = chain(_forward, _gradient, arguments, n_states, native, transfer=transfer, reverses=reverses)
+    settings = {"transfer": transfer, "reverses": reverses}
+    moments = chain(_forward, _gradient, arguments, n_states, n_states, native, **settings)
     return list(zip(moments[::2], moments[1::2], strict=True))
 
 

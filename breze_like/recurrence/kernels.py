@@ -1,7 +1,6 @@
 """The fast-dropout recurrence and its gradient as machine code, compiled by Numba and kept in its cache.
 
-All of it is loops over arrays that are there already, plus matrix products by the BLAS that SciPy brings. A
-*task* is one chain of one block of sequences: tasks share nothing that they write, so that they run on all
+A *task* is one chain of one block of sequences: tasks share nothing that they write, so that they run on all
 cores. Of transfer functions there is Wang & Manning's sigmoid f, as `scale` f(`scale` x) - (`scale` - 1): the
 sigmoid itself with 1, tanh with 2.
 """
@@ -13,9 +12,8 @@ from numba import float32, njit
 from numba.extending import overload
 
 from breze_like.moments import WangManningSigmoid
+from breze_like.recurrence.products import CALLED, ROWS, add_outer, multiply, padded, panels
 
-# Python never calls these functions. What calls them is what is kept in the cache.
-CALLED = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 # Not "ninf" and "nnan": numbers that are not finite must come out as such.
 MATH = {"fastmath": {"contract", "nsz", "arcp", "afn", "reassoc"}, "error_model": "numpy"}
 # Of the products that form the gradient of the recurrent weights.
@@ -139,8 +137,8 @@ def hold(real, before, now):
 @njit(**MATH, **CALLED)
 def copy_real(real, x, y):
     """Zeros in x for the sequences whose step is not real; then y = x."""
-    for n in range(x.shape[0]):
-        for i in range(x.shape[1]):
+    for n in range(y.shape[0]):
+        for i in range(y.shape[1]):
             x[n, i] = x[n, i] if real[n] else 0
             y[n, i] = x[n, i]
 
@@ -157,27 +155,17 @@ def add_totals(is_first, by_recurrent, by_p_keep, total_recurrent, total_p_keep)
 
 
 @njit(**MATH, **CALLED)
-def add_gradient_of_square(x, by_square, by_x):
-    """Add the gradient through x^2, element by element."""
-    for n in range(x.shape[0]):
-        for i in range(x.shape[1]):
-            by_x[n, i] += 2 * x[n, i] * by_square[n, i]
+def gradient_of_weights(weights, by_weights, by_squared, total):
+    """Gradient of the weights from those of the two products that they are in, squared in the second one."""
+    for n in range(weights.shape[0]):
+        for i in range(weights.shape[1]):
+            total[n, i] = by_weights[n, i] + 2 * weights[n, i] * by_squared[n, i]
 
 
-@njit(**MATH, **CALLED)
-def square(x, squared):
-    """squared = x^2, element by element."""
-    for n in range(x.shape[0]):
-        for i in range(x.shape[1]):
-            squared[n, i] = x[n, i] * x[n, i]
-
-
-@njit(**MATH, **CALLED)
-def transpose(x, transposed):
-    """transposed = x'."""
-    for n in range(x.shape[0]):
-        for i in range(x.shape[1]):
-            transposed[i, n] = x[n, i]
+@njit(**CALLED)
+def rows(x, t, first, last):
+    """Of a block of sequences, at step t."""
+    return x[t, first:last]
 
 
 @njit(inline="always")
@@ -199,26 +187,23 @@ def forward(block, real, arguments, reverse, scale, results):
     mean, variance, recurrent, initial_mean, initial_variance, p_keep = arguments
     h_mean, h_variance, b_mean, b_variance = results
     n_steps, _, n = mean.shape
-    kept_mean = np.empty((last - first, n), mean.dtype)
-    kept_variance, product, squared = (
-        np.empty_like(kept_mean),
-        np.empty_like(kept_mean),
-        np.empty_like(recurrent),
-    )
-    square(recurrent, squared)
+    size = last - first
+    weights, squared = panels(recurrent, False)
+    kept_mean, kept_variance = padded(size, n, mean), padded(size, n, mean)
+    product = padded(size, n, mean)
     before_mean, before_variance = initial_mean[first:last], initial_variance[first:last]
     for i in range(n_steps):
         t = n_steps - 1 - i if reverse else i
         dropout(before_mean, before_variance, p_keep[0], kept_mean, kept_variance)
-        a_mean, a_variance = b_mean[t][first:last], b_variance[t][first:last]
-        np.dot(kept_mean, recurrent, product)
-        add(mean[t][first:last], product, a_mean)
-        np.dot(kept_variance, squared, product)
-        add(variance[t][first:last], product, a_variance)
-        now_mean, now_variance = h_mean[t][first:last], h_variance[t][first:last]
+        a_mean, a_variance = rows(b_mean, t, first, last), rows(b_variance, t, first, last)
+        multiply(kept_mean, weights, product)
+        add(rows(mean, t, first, last), product, a_mean)
+        multiply(kept_variance, squared, product)
+        add(rows(variance, t, first, last), product, a_variance)
+        now_mean, now_variance = rows(h_mean, t, first, last), rows(h_variance, t, first, last)
         transfer(scale, a_mean, a_variance, now_mean, now_variance)
-        hold(real[t][first:last], before_mean, now_mean)
-        hold(real[t][first:last], before_variance, now_variance)
+        hold(rows(real, t, first, last), before_mean, now_mean)
+        hold(rows(real, t, first, last), before_variance, now_variance)
         before_mean, before_variance = now_mean, now_variance
 
 
@@ -243,43 +228,49 @@ def gradient(block, real, arguments, kept, cotangents, reverse, scale, results, 
     h_mean, h_variance, b_mean, b_variance = kept
     n_steps, _, n = h_mean.shape
     size = last - first
-    transposed, squared = np.empty_like(recurrent), np.empty_like(recurrent)
-    transpose(recurrent, transposed)  # BLAS is slow with a transposed factor
-    square(transposed, squared)
+    transposed, squared = panels(recurrent, True)
     g_mean, g_variance = np.empty((size, n), recurrent.dtype), np.empty((size, n), recurrent.dtype)
-    d_mean, d_variance = np.empty_like(g_mean), np.empty_like(g_mean)
+    d_mean, d_variance = padded(size, n, recurrent), padded(size, n, recurrent)
     carried_mean, carried_variance = results[3][first:last], results[4][first:last]
     # Of several steps, for one product: what came out of the dropout, and the gradient of what it went into.
-    # Those of all steps would not stay in the core's cache.
+    # Those of all steps would not stay in the cache. Tiles that begin in the last rows end behind them.
     n_together = max(1, ROWS_TOGETHER // size)
-    shape = n_together * size, n
-    dropped_mean, dropped_variance = np.empty(shape, recurrent.dtype), np.empty(shape, recurrent.dtype)
-    by_mean, by_variance = np.empty(shape, recurrent.dtype), np.empty(shape, recurrent.dtype)
-    product, by_squared = np.empty_like(recurrent), np.zeros_like(recurrent)
-    copy(by_squared, by_recurrent)
+    n_rows = n_together * size + ROWS
+    dropped_mean, dropped_variance = padded(n_rows, n, recurrent), padded(n_rows, n, recurrent)
+    by_mean, by_variance = padded(n_rows, n, recurrent), padded(n_rows, n, recurrent)
+    by_weights, by_squared = padded(n, n, recurrent), padded(n, n, recurrent)
     by_p_keep = 0.0
     before_mean, before_variance = initial_mean[first:last], initial_variance[first:last]
     for i in range(n_steps):
         t = i if reverse else n_steps - 1 - i
-        is_real, start = real[t][first:last], i % n_together * size
+        is_real, start = rows(real, t, first, last), i % n_together * size
         end = start + size
         if i == 0:
-            copy(cotangents[0][t][first:last], g_mean)
-            copy(cotangents[1][t][first:last], g_variance)
+            copy(rows(cotangents[0], t, first, last), g_mean)
+            copy(rows(cotangents[1], t, first, last), g_variance)
         else:
-            add(cotangents[0][t][first:last], carried_mean, g_mean)
-            add(cotangents[1][t][first:last], carried_variance, g_variance)
+            add(rows(cotangents[0], t, first, last), carried_mean, g_mean)
+            add(rows(cotangents[1], t, first, last), carried_variance, g_variance)
         a_mean, a_variance = by_mean[start:end], by_variance[start:end]
         transfer_gradient(
-            scale, b_mean[t][first:last], b_variance[t][first:last], g_mean, g_variance, a_mean, a_variance
+            scale,
+            rows(b_mean, t, first, last),
+            rows(b_variance, t, first, last),
+            g_mean,
+            g_variance,
+            a_mean,
+            a_variance,
         )
-        copy_real(is_real, a_mean, results[0][t][first:last])
-        copy_real(is_real, a_variance, results[1][t][first:last])
-        np.dot(a_mean, transposed, d_mean)
-        np.dot(a_variance, squared, d_variance)
+        copy_real(is_real, a_mean, rows(results[0], t, first, last))
+        copy_real(is_real, a_variance, rows(results[1], t, first, last))
+        multiply(a_mean, transposed, d_mean)
+        multiply(a_variance, squared, d_variance)
         if i < n_steps - 1:
             earlier = t + 1 if reverse else t - 1
-            before_mean, before_variance = h_mean[earlier][first:last], h_variance[earlier][first:last]
+            before_mean, before_variance = (
+                rows(h_mean, earlier, first, last),
+                rows(h_variance, earlier, first, last),
+            )
         else:
             before_mean, before_variance = initial_mean[first:last], initial_variance[first:last]
         by_p_keep += back(
@@ -288,10 +279,8 @@ def gradient(block, real, arguments, kept, cotangents, reverse, scale, results, 
         hold(is_real, g_mean, carried_mean)
         hold(is_real, g_variance, carried_variance)
         dropout(before_mean, before_variance, p_keep[0], dropped_mean[start:end], dropped_variance[start:end])
-        if end == len(by_mean) or i == n_steps - 1:
-            np.dot(dropped_mean[:end].T, by_mean[:end], product)
-            add(by_recurrent, product, by_recurrent)
-            np.dot(dropped_variance[:end].T, by_variance[:end], product)
-            add(by_squared, product, by_squared)
-    add_gradient_of_square(recurrent, by_squared, by_recurrent)
+        if end == n_together * size or i == n_steps - 1:
+            add_outer(dropped_mean, by_mean, end, by_weights)
+            add_outer(dropped_variance, by_variance, end, by_squared)
+    gradient_of_weights(recurrent, by_weights, by_squared, by_recurrent)
     return by_p_keep

@@ -30,6 +30,7 @@ def _linear_loop(coefficient, u, reverse):
         by_u = _linear_loop(before(coefficient, zero, not reverse), g, not reverse)
         return [by_u * before(y, zero, reverse), by_u]
 
-    inputs = [coefficient.type(), u.type()]
-    output = scan(lambda a, u, y: a * y + u, inputs, [pt.zeros_like(inputs[1][0])], [], reverse)
-    return Loop(inputs, [output], [1], pullback)(coefficient, u)
+    def build(coefficient, u):
+        return [scan(lambda a, u, y: a * y + u, [coefficient, u], [pt.zeros_like(u[0])], [], reverse)]
+
+    return Loop(build, [coefficient, u], [1], pullback)(coefficient, u)

@@ -1,57 +1,110 @@
 """Loops over time as single nodes of a graph, with a gradient that is given."""
 
-from functools import cache
+from functools import cache, cached_property, partial
 
 import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.builders import OpFromGraph
+from pytensor.compile.mode import optdb
 from pytensor.gradient import DisconnectedType, disconnected_type
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 
 from breze_like import backends
 
 
-class Loop(OpFromGraph):
-    """A graph around a scan, with a gradient that is given, and outputs that have the shapes of inputs.
+class Loop(Op):
+    """A graph around a scan, with a gradient that is given, and outputs that are like inputs.
 
-    PyTensor would find the shapes out by itself, from the graphs inside, but that takes it minutes.
+    The graph is built when it is needed for the first time: where JAX has a native function it never is.
 
     Parameters
     ----------
-    inputs, outputs : list of TensorVariable
-    shaped_like : list of int
-        For each output, the index of the input that has its shape.
+    build : callable
+        Maps the inputs to a list of outputs.
+    inputs : list of TensorVariable
+        What it will be applied to, or variables of the same types.
+    like : list of int
+        For each output, the index of the input that has its type and its shape.
     pullback : callable, optional
+        Maps inputs, outputs and gradients of the outputs to gradients of the inputs; by default, the graph
+        is differentiated.
     disconnected : list of int
         Indices of the inputs that no gradient goes to.
     native : callable, optional
         Of nothing; makes a function of JAX arrays that computes the same on a CPU, or None if it can't here.
     """
 
-    def __init__(self, inputs, outputs, shaped_like, pullback=None, disconnected=(), native=None):
-        pattern = [[i not in disconnected] * len(outputs) for i in range(len(inputs))]
-        super().__init__(inputs, outputs, connection_pattern=pattern, on_unused_input="ignore")
-        self._shaped_like = shaped_like
+    def __init__(self, build, inputs, like, pullback=None, disconnected=(), native=None):
+        self.types = [i.type for i in inputs]
+        self.like = like
+        self._build = build
         self._given_pullback = pullback
-        self.native = native
+        self._connected = [[i not in disconnected] * len(like) for i in range(len(inputs))]
+        self._native = native
+
+    @cached_property
+    def graph(self):
+        """The same as an op that has the graph inside."""
+        inputs = [t() for t in self.types]
+        return _Graph(inputs, list(self._build(*inputs)), self.like, self._connected)
+
+    @cached_property
+    def native(self):
+        """The function of JAX arrays, None if there is none, or if it would not run on a CPU."""
+        return self._native() if self._native and backends.accelerator() is None else None
+
+    def make_node(self, *inputs):
+        inputs = [t.filter_variable(i) for t, i in zip(self.types, inputs, strict=True)]
+        return Apply(self, inputs, [self.types[i]() for i in self.like])
+
+    def perform(self, node, inputs, outputs):
+        self.graph.perform(node, inputs, outputs)
 
     def infer_shape(self, *arguments):
         shapes = arguments[-1]  # before them comes the node, and in some versions the graph
-        return [shapes[i] for i in self._shaped_like]
+        return [shapes[i] for i in self.like]
+
+    def connection_pattern(self, node):
+        return self._connected
 
     def pullback(self, inputs, outputs, cotangents):
-        if self._given_pullback is None:
-            return super().pullback(inputs, outputs, cotangents)
-        return self._given_pullback(inputs, outputs, cotangents)
+        pull = self._given_pullback or self.graph.pullback
+        return pull(inputs, outputs, cotangents)
+
+
+class _Graph(OpFromGraph):
+    """PyTensor would find the shapes out by itself, from the graph inside, but that takes it minutes."""
+
+    def __init__(self, inputs, outputs, like, connected):
+        super().__init__(inputs, outputs, connection_pattern=connected, on_unused_input="ignore")
+        self.like = like
+
+    infer_shape = Loop.infer_shape
+
+
+@node_rewriter([Loop])
+def _open(fgraph, node):
+    return node.op.graph(*node.inputs, return_list=True)
+
+
+@node_rewriter([Loop])
+def _open_without_native(fgraph, node):
+    return None if node.op.native else node.op.graph(*node.inputs, return_list=True)
+
+
+# Before all other rewrites: these see graphs, not loops, except for those that JAX has native functions for.
+optdb.register("open_loops", dfs_rewriter(_open), "fast_run", "fast_compile", position=0)
+optdb.register("open_loops_without_native", dfs_rewriter(_open_without_native), "jax", position=0)
 
 
 @backends.in_jax(Loop)
-def _loop_in_jax(op, usual, **others):
-    """The native function on a CPU, if there is one; only else is the graph inside rewritten."""
-    native = op.native() if op.native and backends.accelerator() is None else None
-    return native or usual(op, **others)
+def _native_in_jax(op, **_):
+    return op.native
 
 
-def chain(forward, gradient, arguments, n_states, native=None, **settings):
+def chain(forward, gradient, arguments, n_states, n_kept, native=None, **settings):
     """The states of a chain along time, from a loop whose gradient is another loop.
 
     Parameters
@@ -62,9 +115,9 @@ def chain(forward, gradient, arguments, n_states, native=None, **settings):
         Maps three lists, the arguments, the sequences and the gradients of the states, to the gradients of
         all arguments but the first.
     arguments : list of TensorVariable
-        The first says which steps are real, the second has the shape of the states.
-    n_states : int
-        How many of the sequences are states.
+        The first says which steps are real, the second has the type and the shape of all sequences.
+    n_states, n_kept : int
+        How many of the sequences are states, and how many the way back needs besides.
     native : dict of str to callable, optional
         For ``"forward"`` and ``"gradient"``, what `Loop` takes as `native`.
     **settings
@@ -75,24 +128,26 @@ def chain(forward, gradient, arguments, n_states, native=None, **settings):
     list of TensorVariable
     """
     native = native or {}
-    inputs = [a.type() for a in arguments]
-    outputs = forward(*inputs, **settings)
+    n_sequences = n_states + n_kept
+    sequences = [arguments[1]] * n_sequences
 
     @cache
     def backward():
-        kept = [o.type() for o in outputs]
-        cotangents = [o.type() for o in outputs[:n_states]]
-        gradients = gradient(inputs, kept, cotangents, **settings)
-        known, shaped_like = [*inputs, *kept, *cotangents], list(range(1, len(inputs)))
-        return Loop(known, gradients, shaped_like, native=native.get("gradient"))
+        def build(*known):
+            inputs, rest = list(known[: len(arguments)]), list(known[len(arguments) :])
+            return gradient(inputs, rest[:n_sequences], rest[n_sequences:], **settings)
+
+        known = [*arguments, *sequences, *sequences[:n_states]]
+        return Loop(build, known, list(range(1, len(arguments))), native=native.get("gradient"))
 
     def pullback(inputs, outputs, cotangents):
         # What is no state is an output for the sake of the way back only: no gradient comes in through it.
         known = [*inputs, *outputs, *(_or_zeros(g, outputs[0]) for g in cotangents[:n_states])]
         return [disconnected_type(), *backward()(*known)]
 
-    shaped_like = [1] * len(outputs)
-    loop = Loop(inputs, outputs, shaped_like, pullback, disconnected=[0], native=native.get("forward"))
+    loop = Loop(
+        partial(forward, **settings), arguments, [1] * n_sequences, pullback, [0], native.get("forward")
+    )
     return loop(*arguments)[:n_states]
 
 
@@ -123,13 +178,15 @@ def outer(x, y):
     return x.reshape((-1, x.shape[2])).T @ y.reshape((-1, y.shape[2]))
 
 
+def count_steps(x, dtype="int64"):
+    """1, 2, ..., n_steps, as a sum, since JAX takes no arange of a varying length."""
+    # Ones of x.shape would rewrite all of x, just to find constants in its shape: that takes minutes.
+    return pt.cumsum(pt.ones_like(x[(slice(None), *[0] * (x.ndim - 1))], dtype=dtype))
+
+
 def _flip(x):
     """x in reverse order of time; by indices, since XLA fails on some programs with x[::-1]."""
-    # JAX takes no arange of a varying length. And ones of x.shape would rewrite all of x, just to find
-    # constants in its shape: that takes minutes.
-    one_each_step = pt.ones_like(x[(slice(None), *[0] * (x.ndim - 1))], dtype="int64")
-    counted = pt.cumsum(one_each_step)
-    return x[x.shape[0] - counted]
+    return x[x.shape[0] - count_steps(x)]
 
 
 def _or_zeros(cotangent, like):

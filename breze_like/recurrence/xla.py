@@ -18,12 +18,12 @@ import llvmlite.binding
 import numpy as np
 from numba import carray, cfunc, njit, prange, types
 
-from breze_like.recurrence import call_frame, kernels
+from breze_like.recurrence import call_frame, kernels, products
 from breze_like.recurrence.call_frame import pointer, words
 from breze_like.recurrence.kernels import CALLED, MATH, add_totals, forward, gradient
 
 N_ARGUMENTS, N_KEPT, N_STATES = 6, 4, 2  # of each chain
-BLOCK = 16  # sequences: with less, matrix products are slow; with more, a step leaves the core's cache
+BLOCK = 8  # sequences: with less, matrix products are slow; with more, a step leaves the core's cache
 # Addresses of tasks: forward, gradient, totals in single precision, the same in double precision.
 TASKS = np.zeros(6, np.int64)
 
@@ -233,7 +233,7 @@ def _sources():
     Numba's cache looks at the file of a function only, not at those of the functions that it calls, but also
     at the variables of its closure: so each function that is kept there has this as one of them.
     """
-    modules = (call_frame, kernels, sys.modules[__name__])
+    modules = (call_frame, kernels, products, sys.modules[__name__])
     return hashlib.sha256(b"".join(Path(m.__file__).read_bytes() for m in modules)).hexdigest()
 
 

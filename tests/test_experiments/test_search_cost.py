@@ -6,7 +6,8 @@ import pytest
 
 from breze_like import data
 from breze_like.data import chunk
-from experiments import search_cost
+from experiments import search_cost, table1
+from experiments.systems import SYSTEMS
 
 # 13 updates an epoch on the chorales, of 0.5 s each, and a compilation of 10 s.
 SIZES = {"model": "vrae", "n_hidden": 100, "batch_size": 16, "n_steps": 100}
@@ -19,31 +20,52 @@ MEASURED = {
     },
 }
 WORDS = ["--datasets", "chorales", "--models", "vrae", "--epochs", "2", "--trials", "3", "--n-hiddens", "100"]
-TRIAL = 10 + 2 * 13 * 0.5 + 2 * (68 / 16) * 0.5 / 3
+
+# Two epochs, and a validation after the last one only, of 68 chunks.
+TRIAL = 10 + 2 * 13 * 0.5 + (68 / 16) * 0.5 / 3
 
 
 def costs(*words, results=MEASURED):
-    return search_cost.costs(results, search_cost.make_parser().parse_args([*WORDS, *words]))
+    return list(search_cost.costs(results, search_cost.make_parser().parse_args([*WORDS, *words])))
+
+
+def cost_of_epochs(*words):
+    ((_, _, found),) = costs(*words)
+    return found["2 epochs"]
 
 
 def test_one_size():
-    (cost,) = costs()
-    assert cost[:3] == ("chorales", "vrae", 26)
+    cost = cost_of_epochs()
+    assert cost.n_updates == 26
     assert cost.trial_seconds == pytest.approx(TRIAL)
     assert cost.hours == pytest.approx(3 * TRIAL / 3600)
 
 
 def test_sizes_are_equally_likely():
-    (cost,) = costs("--n-hiddens", "100", "200")
     larger = 10 + (TRIAL - 10) * 628_000 / 194_000
-    assert cost.trial_seconds == pytest.approx((TRIAL + larger) / 2)
+    assert cost_of_epochs("--n-hiddens", "100", "200").trial_seconds == pytest.approx((TRIAL + larger) / 2)
+
+
+def test_there_is_a_validation_every_five_epochs():
+    # Of twelve: after the fifth, the tenth, and the last one.
+    ((_, _, found),) = costs("--epochs", "12")
+    expected = 10 + (12 * 13 + 3 * (68 / 16) / 3) * 0.5
+    assert found["12 epochs"].trial_seconds == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("budget", ["1", "0.01", "2.5"])
+@pytest.mark.parametrize("model", ["vrae", "vosp"])
+def test_a_budget_is_what_the_search_makes_of_it(model, budget):
+    dataset = data.load("chorales")
+    options = table1.parse(["--budget", budget])
+    training = table1.make_config(SYSTEMS[model], dataset, "chorales", options)["training"]
+    ((_, _, found),) = costs("--models", model, "--budget", budget)
+    assert found[f"budget {budget}"].n_updates == 13 * training["n_epochs"]
 
 
 def test_all_data_sets_and_models():
-    names = [
-        (cost.dataset, cost.model)
-        for cost in costs("--datasets", "nottingham", "musedata", "--models", "vosp", "vrae")
-    ]
+    rows = costs("--datasets", "nottingham", "musedata", "--models", "vosp", "vrae")
+    names = [(dataset, model) for dataset, model, _ in rows]
     assert names == [(d, m) for d in ("nottingham", "musedata") for m in ("vosp", "vrae")]
 
 
@@ -75,13 +97,13 @@ def test_the_table(files, capsys):
     assert search_cost.main([*words, "--results", str(files / "new")]) == 0
     text = capsys.readouterr().out
     assert (files / "new" / "search_cost.md").read_text() == text
-    # 24.4 seconds a trial
-    assert (
-        "| chorales |  vrae |                 26 |                0.4 |                 2.4 |        2.4 |"
-        in text
-    )
+    # A trial of 700 updates is 54 epochs, of 13 updates, with 11 validations; one of 2 epochs takes 23.7 s.
+    assert 10 + (54 * 13 + 11 * (68 / 16) / 3) * 0.5 == pytest.approx(6.15 * 60, rel=1e-3)
+    cells = ["chorales", "vrae", "702", "6.1", "36.9", "26", "0.4", "2.4"]
+    (line,) = [line for line in text.splitlines() if "chorales |" in line]
+    assert [cell.strip() for cell in line.strip("|").split("|")] == cells
     assert "Measured 2026-01-01: 8 cores, a processor, commit abc, device cpu." in text
-    assert "In all: 2 core-hours." in text
+    assert "In all: 37 core-hours with budget 1, 2 core-hours with 2 epochs." in text
     assert "- vrae, minibatches of 16: an update of 100 hidden units 0.5 s; compilation 10 s\n" in text
     assert "None are given: no throughput has been measured on a GPU." in text
 
@@ -99,8 +121,9 @@ def test_on_a_gpu(files, capsys):
     text = capsys.readouterr().out
     on_cpu, on_gpu = text[text.index("## Core-hours") :].split("## GPU-hours")
     # Twice as long an update, but 7 of them an epoch; on two cores.
-    assert f"In all: {2 * (10 + 2 * 7 * 1.0 + 2 * 68 / 32 / 3):.0f} core-hours." in on_cpu
-    assert f"In all: {10 + 2 * 7 * 1.0 + 2 * 68 / 32 / 3:.0f} GPU-hours." in on_gpu
+    hours = 10 + 2 * 7 * 1.0 + 68 / 32 / 3
+    assert f"{2 * hours:.0f} core-hours with 2 epochs." in on_cpu
+    assert f"{hours:.0f} GPU-hours with 2 epochs." in on_gpu
     assert "no throughput" not in text
 
 
@@ -112,6 +135,7 @@ def test_results_of_the_project(capsys):
 def test_bad_input(complaint, tmp_path):
     (tmp_path / "other.json").write_text("{}")
     assert complaint(search_cost, ["--epochs", "0"]) == "--epochs must be positive, got 0"
+    assert "--budget must be positive" in complaint(search_cost, ["--budget", "inf"])
     assert "--n-hiddens must be positive" in complaint(search_cost, ["--n-hiddens", "100", "-1"])
     assert "No such file" in complaint(search_cost, ["--benchmarks", tmp_path / "none.json"])
     assert "--benchmarks must be files of" in complaint(
