@@ -1,7 +1,7 @@
 """What the random search of Table 1 costs, estimated from measured throughput.
 
-    python -m experiments.search_cost
-    python -m experiments.search_cost --epochs 300 --results experiments/results
+    python -m experiments.search_cost --results experiments/results
+    python -m experiments.search_cost --budget 4 --epochs 300
     python -m experiments.search_cost --benchmarks experiments/results/benchmark.json gpu.json
 
 A file of the benchmark that was measured on a CPU gives core-hours, one that was measured on a GPU
@@ -11,6 +11,7 @@ gives GPU-hours. Sizes that were not measured are scaled from those that were, a
 import argparse
 import math
 from itertools import product
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,9 @@ from experiments import command_line
 from experiments.benchmark_parts import LIBRARY
 from experiments.benchmark_report import table
 from experiments.peers.problem import MODELS
-from experiments.systems import PAPER_DATASETS
+from experiments.search_space import TABLE_2
+from experiments.systems import PAPER_DATASETS, SYSTEMS
+from experiments.table1 import VALIDATE_EVERY
 from experiments.throughput import compile_time, is_gpu, n_cores, read, step_time
 
 MEASURED = Path(__file__).parent / "results" / "benchmark.json"
@@ -45,35 +48,42 @@ VALIDATION = 1 / 3
 SEQUENCES_A_CORE = 16
 
 NOTES = (
-    "A trial is a compilation from a fresh cache, since hyper-parameters are constants of what is compiled; "
-    f"updates, each of a whole minibatch of {CHUNK_LENGTH} steps; and after each epoch a validation, which "
-    "takes a third of an update's time for as many sequences. Nothing is taken off for pruned and diverged "
-    f"trials. An update keeps one core busy for each {SEQUENCES_A_CORE} sequences of its minibatch.",
-    'What was not measured has a "~": the nearest time that was, times the ratio of the matrix products; on '
-    "a GPU, no time is made shorter by that.",
+    "Trials are as long as experiments.random_search makes them with that budget, or so many epochs. Each is "
+    "a compilation from a fresh cache, since hyper-parameters are constants of what is compiled; updates, "
+    f"each of a whole minibatch of {CHUNK_LENGTH} steps; and validations, which take a third of an update's "
+    "time for as many sequences. Nothing is taken off for pruned and diverged trials. An update keeps one "
+    f"core busy for each {SEQUENCES_A_CORE} sequences of its minibatch.",
+    'What was not measured has a "~": the nearest time that was, times the ratio of the matrix products. '
+    "That is too little where larger matrices leave a core's cache. On a GPU, it makes no time shorter.",
 )
 
 
 class Cost(NamedTuple):
-    """Of all trials of a model on a data set, and of the average one."""
+    """Of all trials of a model on a data set: updates and seconds of the average trial, hours of all."""
 
-    dataset: str
-    model: str
     n_updates: int
     trial_seconds: float
     hours: float
 
 
-def trial_time(dataset, step, compilation, options):
+def lengths(dataset, model, options):
+    """Epochs of a trial, by what determines them: the budget, as in `table1.make_config`, or their number."""
+    n_updates = options.budget * SYSTEMS[model].n_updates
+    in_budget = max(1, round(n_updates / n_batches(dataset, options)))
+    return {f"budget {options.budget:g}": in_budget, f"{options.epochs} epochs": options.epochs}
+
+
+def n_batches(dataset, options):
+    """Minibatches of an epoch."""
+    return math.ceil(CHUNKS[dataset][0] / options.batch_size)
+
+
+def trial_time(dataset, n_epochs, step, compilation, options):
     """Seconds of a trial whose update takes `step` and whose compilation takes `compilation` seconds."""
-    n_valid = CHUNKS[dataset][1] / options.batch_size
-    updates = n_updates(dataset, options) * step
-    return compilation + updates + options.epochs * n_valid * VALIDATION * step
-
-
-def n_updates(dataset, options):
-    """Of a trial."""
-    return options.epochs * math.ceil(CHUNKS[dataset][0] / options.batch_size)
+    n = n_batches(dataset, options)
+    settings = TrainingSettings(n_epochs=n_epochs, validate_every=max(1, round(VALIDATE_EVERY / n)))
+    n_validated = settings.n_validations(n_epochs) * CHUNKS[dataset][1] / options.batch_size
+    return compilation + (n_epochs * n + VALIDATION * n_validated) * step
 
 
 def estimates(results, options):
@@ -85,13 +95,17 @@ def estimates(results, options):
 
 
 def costs(results, options):
-    """A list of `Cost`; all numbers of hidden units are equally likely."""
-    found = []
+    """For each data set and model, a `Cost` by length; all numbers of hidden units are equally likely."""
     for dataset, (model, compilation, steps) in product(options.datasets, estimates(results, options)):
-        mean = np.mean([trial_time(dataset, s.seconds, compilation.seconds, options) for s in steps.values()])
-        hours = options.trials * mean / 3600
-        found.append(Cost(dataset, model, n_updates(dataset, options), mean, hours))
-    return found
+        found = {}
+        for title, n_epochs in lengths(dataset, model, options).items():
+            times = [
+                trial_time(dataset, n_epochs, step.seconds, compilation.seconds, options)
+                for step in steps.values()
+            ]
+            n_updates, mean = n_epochs * n_batches(dataset, options), sum(times) / len(times)
+            found[title] = Cost(n_updates, mean, options.trials * mean / 3600)
+        yield dataset, model, found
 
 
 def n_busy(results, options):
@@ -103,17 +117,18 @@ def n_busy(results, options):
 
 def as_markdown(results, options):
     """The table of one file of the benchmark, and how its times were found."""
-    rows, factor = costs(results, options), n_busy(results, options)
+    rows, factor = list(costs(results, options)), n_busy(results, options)
     unit = "GPU-hours" if is_gpu(results) else "core-hours"
-    total = sum(row.hours for row in rows)
-    columns = [
-        ("data set", lambda row: row.dataset),
-        ("model", lambda row: row.model),
-        ("updates of a trial", lambda row: str(row.n_updates)),
-        ("minutes of a trial", lambda row: f"{row.trial_seconds / 60:.1f}"),
-        (f"hours of {options.trials} trials", lambda row: f"{row.hours:.1f}"),
-        (unit, lambda row: f"{factor * row.hours:.1f}"),
-    ]
+    columns = [("data set", itemgetter(0)), ("model", itemgetter(1))]
+    totals = []
+    for title in rows[0][2]:
+        columns += [
+            (f"{title}: updates", lambda row, title=title: str(row[2][title].n_updates)),
+            ("minutes of a trial", lambda row, title=title: f"{row[2][title].trial_seconds / 60:.1f}"),
+            (f"{unit} of {options.trials}", lambda row, title=title: f"{factor * row[2][title].hours:.1f}"),
+        ]
+        total = factor * sum(found[title].hours for _, _, found in rows)
+        totals.append(f"{total:.0f} {unit} with {title}")
     about = results["about"][LIBRARY]
     known = [f"{name} {about[name]}" for name in ("commit", "jax", "device") if about.get(name)]
     return "\n".join(
@@ -124,7 +139,7 @@ def as_markdown(results, options):
             "",
             *table(rows, columns),
             "",
-            f"In all: {factor * total:.0f} {unit}.",
+            f"In all: {', '.join(totals)}.",
             "",
             *basis(results, options),
             "",
@@ -150,7 +165,7 @@ def _source(estimate):
 
 def document(measured, options):
     """All tables, and a word on GPUs where none has been measured."""
-    about = f"# The cost of {options.trials} trials for each data set and model, {options.epochs} epochs each"
+    about = f"# The cost of {options.trials} trials for each data set and model"
     tables = [as_markdown(results, options) for results in measured]
     if not any(map(is_gpu, measured)):
         tables.append("## GPU-hours\n\nNone are given: no throughput has been measured on a GPU.\n")
@@ -165,9 +180,16 @@ def make_parser():
     add("--datasets", nargs="+", choices=list(CHUNKS), default=list(PAPER_DATASETS), help="which data sets")
     add("--models", nargs="+", choices=MODELS, default=list(MODELS), help="which models")
     add("--trials", type=int, default=64, help="of each data set and model")
-    add("--epochs", type=int, default=TrainingSettings().n_epochs, help="of each trial")
+    add("--budget", type=float, default=1.0, help="of experiments.random_search")
+    add("--epochs", type=int, default=TrainingSettings().n_epochs, help="of each trial, instead of a budget")
     add("--batch-size", type=int, default=TrainingSettings().batch_size, help="chunks in a minibatch")
-    add("--n-hiddens", type=int, nargs="+", default=[200, 400, 600], help="hidden units, equally likely")
+    add(
+        "--n-hiddens",
+        type=int,
+        nargs="+",
+        default=list(TABLE_2["n_hiddens"]),
+        help="hidden units, equally likely",
+    )
     add("--benchmarks", nargs="+", default=[str(MEASURED)], help="JSON files of experiments.benchmark")
     add("--results", help="folder in which to write search_cost.md")
     return parser
@@ -175,8 +197,8 @@ def make_parser():
 
 def main(arguments=None):
     options = make_parser().parse_args(arguments)
-    for name in ("trials", "epochs", "batch_size", "n_hiddens"):
-        if np.min(getattr(options, name)) < 1:
+    for name in ("trials", "budget", "epochs", "batch_size", "n_hiddens"):
+        if not 0 < np.min(getattr(options, name)) < np.inf:
             raise ValueError(f"--{name.replace('_', '-')} must be positive, got {getattr(options, name)}")
     text = document([read(path) for path in options.benchmarks], options)
     print(text, end="")
