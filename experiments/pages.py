@@ -13,8 +13,9 @@ from html import escape
 VOID = {"img", "link", "meta"}
 
 # Nothing is loaded but what is in the page, and nothing in it runs but the scripts that are meant to.
-POLICY = "default-src 'none'; img-src data: blob:; media-src data:; "
-POLICY += "style-src 'unsafe-inline'; form-action 'none'"
+POLICY = (
+    "default-src 'none'; img-src data: blob:; media-src data:; style-src 'unsafe-inline'; form-action 'none'"
+)
 
 STYLE = """
 :root { color-scheme: light; --line: #d4d4d8; --soft: #52525b; --link: #1d4ed8; }

@@ -49,10 +49,10 @@ SEQUENCES_A_CORE = 16
 
 NOTES = (
     "Trials are as long as experiments.random_search makes them with that budget, or so many epochs. Each is "
-    "a compilation from a fresh cache, since hyper-parameters are constants of what is compiled; updates, "
-    f"each of a whole minibatch of {CHUNK_LENGTH} steps; and validations, which take a third of an update's "
-    "time for as many sequences. Nothing is taken off for pruned and diverged trials. An update keeps one "
-    f"core busy for each {SEQUENCES_A_CORE} sequences of its minibatch.",
+    "a compilation from a fresh cache, since probabilities of dropout are constants of what is compiled; "
+    f"updates, each of a whole minibatch of {CHUNK_LENGTH} steps; and validations, which take a third of an "
+    "update's time for as many sequences. Nothing is taken off for pruned and diverged trials. An update "
+    f"keeps one core busy for each {SEQUENCES_A_CORE} sequences of its minibatch.",
     'What was not measured has a "~": the nearest time that was, times the ratio of the matrix products. '
     "That is too little where larger matrices leave a core's cache. On a GPU, it makes no time shorter.",
 )

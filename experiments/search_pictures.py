@@ -8,7 +8,7 @@ from experiments.search_importance import ENOUGH_TRIALS, GOOD, LEAST_TRIALS, imp
 from experiments.search_sections import section
 
 
-def pictures(outcomes, distributions, space, plots):
+def pictures(outcomes, distributions, known, plots):
     """All of these sections, as far as there are scores.
 
     Parameters
@@ -16,12 +16,12 @@ def pictures(outcomes, distributions, space, plots):
     outcomes : list of Outcome
     distributions : dict of str to BaseDistribution
         Of the hyper-parameters.
-    space : dict
-        Of the study.
+    known : dict
+        What the study says of itself.
     plots : Plots
         To which the figures are added.
     """
-    scores = search_plots.complete_scores(outcomes)
+    scores, space = search_plots.complete_scores(outcomes), known["space"]
     if not scores:
         return []
     highest = search_plots.highest_drawn(scores)
@@ -40,7 +40,7 @@ def pictures(outcomes, distributions, space, plots):
             search_plots.history(study),
             "Scores of the trials, and the best so far",
         ),
-        importance(outcomes, distributions, plots),
+        importance(outcomes, distributions, known["sampler"], plots),
         shown(
             "Each hyper-parameter",
             "A point for each complete trial.",
@@ -56,7 +56,7 @@ def pictures(outcomes, distributions, space, plots):
     ]
 
 
-def importance(outcomes, distributions, plots):
+def importance(outcomes, distributions, sampler, plots):
     """The section on the importance of hyper-parameters, and on what it rests."""
     title, ranks = "Importance", search_plots.ranked_scores(outcomes)
     found = importances(search_plots.as_study(outcomes, distributions, ranks), np.random.default_rng(0))
@@ -72,6 +72,8 @@ def importance(outcomes, distributions, plots):
     )
     if len(ranks) < ENOUGH_TRIALS:
         words += f" With less than {ENOUGH_TRIALS} trials, this is rough."
+    if sampler != "random":
+        words += " The sampler prefers what was good before, so marks are too low."
     same = sorted(set(distributions) - set(found))
     if same:
         words += f" It is not known of {', '.join(same)}, the same in all trials."

@@ -53,7 +53,7 @@ def document(study, folder, beside):
         summary(found, known["model"], space),
         searched(study, found),
         best(found, space, folder, beside),
-        *pictures(found, distributions_of(study), space, plots),
+        *pictures(found, distributions_of(study), known, plots),
         failed(found, folder, beside),
     ]
     return page(f"Search {study.study_name}", *content, scripts=plots.scripts)

@@ -159,10 +159,13 @@ def test_of_few_trials(tmp_path, browser):
 
 def test_what_is_rough_and_what_is_not_known(tmp_path):
     space = SPACE | {"decay": [0.9]}
-    folder = make(tmp_path / "search", [complete(i, 9.0 - i) for i in range(LEAST_TRIALS)], space=space)
+    folder = make(
+        tmp_path / "search", [complete(i, 9.0 - i) for i in range(LEAST_TRIALS)], space=space, sampler="tpe"
+    )
     assert search_report.main([str(folder)]) == 0
     text = words(folder / "report.html")
     assert "With less than 20 trials, this is rough." in text
+    assert "The sampler prefers what was good before, so marks are too low." in text
     assert "It is not known of decay, the same in all trials." in text
 
 
