@@ -73,7 +73,7 @@ class Searching:
     """The script in a process of its own, with workers."""
 
     def __init__(self, space, out, *more, limit=None):
-        words = ["--model", "rnn", "--space", space, "--budget", "0.4", "--out", out, "--heartbeat", "5"]
+        words = ["--model", "rnn", "--space", space, "--budget", "0.2", "--out", out, "--heartbeat", "5"]
         command = [sys.executable, "-m", "experiments.random_search", *words, *more]
         self._process = subprocess.Popen(
             list(map(str, command)),
@@ -209,7 +209,7 @@ def test_twenty_kills(small_space, undisturbed, tmp_path):
         if searching.has_ended:  # too fast: some more
             n_trials += 4
             searching = Searching(small_space, tmp_path, "--trials", n_trials, "--jobs", 2)
-        time.sleep(rng.uniform(0, 7))
+        time.sleep(rng.uniform(0, 5))
         if n_kills < 20 and searching.workers:
             n_kills += 1
             if rng.random() < 0.5:
@@ -303,13 +303,13 @@ def test_diverging_trials_do_not_stop_the_search(tmp_path):
 @pytest.fixture
 def small_disk(tmp_path):
     """A folder that is full soon, what a process needs for that, and a function that makes room."""
-    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", tmp_path]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", tmp_path]
     mounted = subprocess.run(mount, capture_output=True)
     if mounted.returncode == 0:
         yield tmp_path, None, lambda: subprocess.run(["mount", "-o", "remount,size=9m", tmp_path], check=True)
         subprocess.run(["umount", "-l", tmp_path], check=True)
     else:  # files that can't grow are the next best thing
-        yield tmp_path, partial(resource.setrlimit, resource.RLIMIT_FSIZE, 2 * (150_000,)), lambda: None
+        yield tmp_path, partial(resource.setrlimit, resource.RLIMIT_FSIZE, 2 * (30_000,)), lambda: None
 
 
 @pytest.mark.slow
@@ -333,8 +333,8 @@ def test_full_disk(small_space, undisturbed, small_disk, kind):
     assert any(words in line for words in ("No space", "full", "too large", "disk I/O"))
     make_room()
     before = [outcome for outcome in outcomes_of(folder, storage) if outcome.state.is_finished()]
-    assert len(before) < N_TRIALS
+    assert len(before) < 6
     assert Searching(*command).end()[0] == 0
-    assert scores_of(folder, storage) == undisturbed
+    assert scores_of(folder, storage) == undisturbed[:6]
     assert set(map(str, before)) <= set(map(str, outcomes_of(folder, storage)))
     check_all_whole(folder, storage)
