@@ -1,26 +1,19 @@
-"""The kernels as custom calls of XLA's on CPUs: handlers, compiled by Numba, so no C compiler is needed.
+"""The work of a call of XLA's, which a handler divides into tasks that run on all cores.
 
-A handler divides its work into tasks, which run on all cores. Handlers and tasks are compiled apart, since
-otherwise Numba would optimise all of it anew at each level of calls; they meet in a table of addresses.
+Handlers and tasks are compiled apart, since otherwise Numba would optimise all of it anew at each level of
+calls; they meet in a table of addresses.
 
 The first argument of a call says which transfer function it is, and of each chain whether it is reversed; the
 second one is `real`; those of all chains follow.
 """
 
-import ctypes
-import hashlib
-import re
-import sys
-from functools import cache
-from pathlib import Path
-
-import llvmlite.binding
 import numpy as np
-from numba import carray, cfunc, njit, prange, types
+from numba import carray, njit, prange
 
-from breze_like.recurrence import call_frame, kernels, products
-from breze_like.recurrence.call_frame import pointer, words
-from breze_like.recurrence.kernels import CALLED, MATH, add_totals, forward, gradient
+from breze_like.recurrence.native import call_frame
+from breze_like.recurrence.native.call_frame import pointer, words
+from breze_like.recurrence.native.kernels import add_totals, forward, gradient
+from breze_like.recurrence.native.products import CALLED
 
 N_ARGUMENTS, N_KEPT, N_STATES = 6, 4, 2  # of each chain
 BLOCK = 8  # sequences: with less, matrix products are slow; with more, a step leaves the core's cache
@@ -173,7 +166,7 @@ def totals_task(sources, scalar):
 
 
 @njit(parallel=True, cache=True, **CALLED)
-def _run(address, frame, n_tasks, scratch):
+def run(address, frame, n_tasks, scratch):
     """Run the tasks whose code lies at an address."""
     for number in prange(n_tasks):
         call_frame.call(address, frame, np.int64(number), scratch)
@@ -194,7 +187,7 @@ def forward_handler(sources):
         if not call_frame.is_query(frame):
             buffers = call_frame.arguments(frame)
             n_chains, n_members, n_blocks, _ = _sizes(buffers)
-            _run(_address(buffers, 0), frame, n_chains * n_members * n_blocks, 0)
+            run(_address(buffers, 0), frame, n_chains * n_members * n_blocks, 0)
         return 0
 
     return handle
@@ -209,94 +202,8 @@ def gradient_handler(sources):
             buffers = call_frame.arguments(frame)
             n_chains, n_members, n_blocks, (_, _, n) = _sizes(buffers)
             scratch = np.empty(n_chains * n_members * n_blocks * (n * n + 1), np.float64)
-            _run(_address(buffers, 1), frame, n_chains * n_members * n_blocks, scratch.ctypes.data)
-            _run(_address(buffers, 2), frame, n_chains * n_members, scratch.ctypes.data)
+            run(_address(buffers, 1), frame, n_chains * n_members * n_blocks, scratch.ctypes.data)
+            run(_address(buffers, 2), frame, n_chains * n_members, scratch.ctypes.data)
         return 0
 
     return handle
-
-
-@cache
-def supported():
-    """Whether the XLA that is installed calls handlers in the way that these know."""
-    import jax
-
-    header = Path(jax.ffi.include_dir()) / "xla" / "ffi" / "api" / "c_api.h"
-    version = re.search(r"define XLA_FFI_API_MAJOR (\d+)", header.read_text()) if header.exists() else None
-    return version is not None and int(version[1]) == call_frame.MAJOR
-
-
-@cache
-def _sources():
-    """What tells versions of all this code apart.
-
-    Numba's cache looks at the file of a function only, not at those of the functions that it calls, but also
-    at the variables of its closure: so each function that is kept there has this as one of them.
-    """
-    modules = (call_frame, kernels, products, sys.modules[__name__])
-    return hashlib.sha256(b"".join(Path(m.__file__).read_bytes() for m in modules)).hexdigest()
-
-
-@cache
-def _compile(factory, n_words, *details):
-    """The machine code of a function of so many words; from Numba's cache if it was compiled before."""
-    signature = types.int64(*[types.int64] * n_words)
-    return cfunc(signature, cache=True, **MATH)(factory(_sources(), *details))
-
-
-@cache
-def _register(kind):
-    """Make a handler known to XLA; returns its name."""
-    import jax
-
-    llvmlite.binding.add_symbol(call_frame.TABLE, TASKS.ctypes.data)
-    _run.compile((types.int64,) * 4)  # loaded first, it starts the threads; from within a handler it does not
-    handler = _compile(forward_handler if kind == "forward" else gradient_handler, 1)
-    capsule = ctypes.pythonapi.PyCapsule_New
-    capsule.restype, capsule.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
-    name = f"breze_like_{kind}"
-    jax.ffi.register_ffi_target(name, capsule(handler.address, None, None), platform="cpu")
-    return name
-
-
-def custom_call(kind, scale, reverses):
-    """A function of JAX arrays that calls one of the kernels.
-
-    Parameters
-    ----------
-    kind : "forward" or "gradient"
-    scale : int
-        Of the transfer function; see `kernels`.
-    reverses : sequence of bool
-        Of each chain.
-    """
-    import jax
-
-    settings = np.array([scale, *reverses], np.int32)  # JAX may have no others
-    tasks = (forward_task,) if kind == "forward" else (gradient_task, totals_task)
-
-    def call(real, mean, *others):
-        # A constant may come in another dtype than the graph says, and the kernels just read at an address.
-        dtype = jax.numpy.result_type(mean, *others)
-        shape, (n_steps, n_sequences, n) = mean.shape, mean.shape
-        of_chain = [shape, shape, (n, n), (n_sequences, n), (n_sequences, n), ()]
-        shapes = of_chain * len(reverses)
-        if kind == "gradient":
-            shapes += [shape] * ((N_KEPT + N_STATES) * len(reverses))
-        real = jax.numpy.broadcast_to(jax.numpy.asarray(real, bool), (n_steps, n_sequences, 1))
-        arrays = [
-            jax.numpy.broadcast_to(jax.numpy.asarray(a, dtype), s)
-            for a, s in zip((mean, *others), shapes, strict=True)
-        ]
-        double = dtype == np.float64
-        for i, task in enumerate(tasks, start=3 * double + (kind == "gradient")):
-            TASKS[i] = _compile(task, 3, np.float64 if double else np.float32).address
-        like = arrays[:1] * (N_KEPT * len(reverses))
-        if kind == "gradient":
-            like = arrays[: N_ARGUMENTS * len(reverses)]
-        results = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in like]
-        return jax.ffi.ffi_call(_register(kind), results, vmap_method="broadcast_all")(
-            settings, real, *arrays
-        )
-
-    return call

@@ -1,0 +1,1 @@
+"""The fast-dropout recurrence as machine code that XLA calls on CPUs."""
