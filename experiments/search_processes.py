@@ -16,16 +16,20 @@ import pytensor
 from experiments.search_storage import shown
 from experiments.search_worker import work
 
-# What the last digits of scores depend on is the number of threads that XLA and the BLAS divide work among.
-# Workers share a GPU's memory.
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+# Where XLA and Numba look for the number of their threads. Last digits of scores depend on it.
 THREADS = ("NPROC", "NUMBA_NUM_THREADS")
 
+# The BLAS has one thread anyway; and workers share a GPU's memory.
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+
 # Seconds between looks at the study.
-LOOK_SECONDS = 1
+LOOK_SECONDS = 2
 
 # So many workers that are killed at once, one after the other, have more in common than bad luck.
 MOST_DEATHS, SUDDEN_SECONDS = 5, 5
+
+# Ctrl-C, and how batch systems say it.
+STOPPING = signal.SIGINT, signal.SIGTERM
 
 # Statuses of a worker that was stopped, and of one that met an error.
 STOPPED, FAILED = 130, 2
@@ -92,7 +96,7 @@ def supervise(plan, n_workers, n_threads, look):
     plan : Plan
     n_workers, n_threads : int
     look : callable
-        Is called every second, with a line of news, or None.
+        Is called again and again, with a line of news, or None.
 
     Raises
     ------
@@ -100,7 +104,6 @@ def supervise(plan, n_workers, n_threads, look):
         The error of a worker.
     """
     workers, n_deaths = [], 0
-    # A batch system's way to say Ctrl-C.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         while len(workers) < n_workers:
@@ -113,9 +116,10 @@ def supervise(plan, n_workers, n_threads, look):
                     continue
                 sudden = time.monotonic() - worker.started < SUDDEN_SECONDS
                 n_deaths = n_deaths + 1 if sudden else 0
-                if worker.status > 0 or n_deaths == MOST_DEATHS:
+                killed = worker.status < 0 or worker.status == STOPPED
+                if not killed or n_deaths == MOST_DEATHS:
                     raise OSError(worker.error)
-                news = f"a worker was killed by signal {-worker.status}, another one takes its place"
+                news = f"a worker was killed, its status is {worker.status}; another one takes its place"
                 workers.append(Worker(plan, n_threads))
             look(news)
             time.sleep(LOOK_SECONDS)
@@ -164,7 +168,8 @@ def _without_signals():
 def _work(plan, float_type, line):
     """What a worker's process does; errors are told on the `line`."""
     os.setsid()  # Ctrl-C reaches the process that supervises, which has this one stop, once
-    signal.signal(signal.SIGINT, _interrupted)
+    for number in STOPPING:
+        signal.signal(number, _interrupted)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     # A heartbeat that can't be recorded: the worker meets the same error.
@@ -188,7 +193,8 @@ def _work(plan, float_type, line):
 
 
 def _interrupted(*_):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # saving is not interrupted
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)  # saving is not interrupted
     raise KeyboardInterrupt
 
 

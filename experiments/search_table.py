@@ -86,7 +86,8 @@ def table(title, outcomes, progress, n_trials):
         Of each configuration that is running, its scores so far, by the number of the validation.
     n_trials : int
     """
-    made = Table(title=title, caption=summary(outcomes, n_trials), box=box.SIMPLE, expand=True)
+    # How far it is stands on top: a terminal that is not high enough leaves out the last rows.
+    made = Table(title=f"{title}: {summary(outcomes, n_trials)}", box=box.SIMPLE, expand=True)
     for name, justify in (("trial", "right"), ("state", "left"), ("score", "right"), ("time", "right")):
         made.add_column(name, justify=justify, no_wrap=True)
     made.add_column("hyper-parameters, or reason", overflow="fold")

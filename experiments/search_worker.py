@@ -190,9 +190,12 @@ def attempt(plan, dataset, study, trial):
         except (RuntimeError, MemoryError) as error:  # too large for a GPU, for instance; maybe not next time
             reason = f"{type(error).__name__}: {error}"
             ended = {"reason" if "error" in known else "error": reason}
-        except BaseException:
+        except BaseException as error:
             with suppress(Exception):
                 study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+            if isinstance(error, OSError | ValueError):
+                kind = OSError if isinstance(error, OSError) else ValueError
+                raise kind(f"{plan.folder / known['run']}: {error}") from error
             raise
         with suppress(UpdateFinishedTrialError):
             log = _log(plan, trial)

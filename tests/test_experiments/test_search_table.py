@@ -30,20 +30,15 @@ class TestTable:
         console.print(search_table.table("small/rnn", outcomes, {4: {1: 9.5, 2: 9.125}}, 10))
         console.file.close()
         lines = console.export_text().splitlines()
-        (caption,) = [" ".join(line.split()) for line in lines if "of 10 done" in line]
-        ended = "4 of 10 done, 2 running, 1 failed, 1 pruned, best 8.250 (trial 1)"
-        assert caption.startswith(f"{ended}, about 5 min")
-        rows = {line.split()[0]: line for line in lines if line.strip() and "done" not in line}
+        title = "small/rnn: 4 of 10 done, 2 running, 1 failed, 1 pruned, best 8.250 (trial 1), about 5 min"
+        assert lines[0].strip().startswith(title)
+        rows = {line.split()[0]: line for line in lines if line.strip()}
         assert "running, 2 validations" in rows["4"]
         assert "9.125" in rows["4"]
         assert "8.250" in rows["1"] and "5 min" in rows["1"] and "momentum=0.9" in rows["1"]
         assert "loss [or gradient] was not finite" in rows["2"]
         assert "pruned" in rows["3"]
         assert "6" not in rows
-        (caption,) = [" ".join(line.split()) for line in lines if "of 10 done" in line]
-        assert caption.startswith(
-            "4 of 10 done, 2 running, 1 failed, 1 pruned, best 8.250 (trial 1), about 5 min"
-        )
 
     def test_time_left(self, outcomes):
         # 10 - 4 that have ended - 2 / 2, each of 120 s, on two processes.

@@ -108,7 +108,7 @@ class TestWork:
             raise error
 
         stub(scores_of)
-        with pytest.raises(type(error)):
+        with pytest.raises(type(error), match="trial_0000: "):
             search_worker.work(plan())
         assert states(search.load_study(tmp_path / "out")) == 2 * [TrialState.WAITING]
 
