@@ -38,7 +38,7 @@ def test_one_size():
     cost = cost_of_epochs()
     assert cost.n_updates == 26
     assert cost.trial_seconds == pytest.approx(TRIAL)
-    assert cost.hours == pytest.approx(3 * TRIAL / 3600)
+    assert cost.hours == pytest.approx(2 * 3 * TRIAL / 3600)  # of two cores
 
 
 def test_sizes_are_equally_likely():
@@ -72,8 +72,9 @@ def test_all_data_sets_and_models():
 @pytest.mark.parametrize(("batch_size", "n_busy"), [(1, 1), (16, 1), (17, 2), (64, 4), (500, 8)])
 def test_cores(batch_size, n_busy):
     options = search_cost.make_parser().parse_args(["--batch-size", str(batch_size)])
-    assert search_cost.n_busy(MEASURED, options) == n_busy
-    assert search_cost.n_busy({**MEASURED, "about": {"library": {"device": "a GPU"}}}, options) == 1
+    assert search_cost.n_busy(MEASURED, "vosp", options) == n_busy
+    assert search_cost.n_busy(MEASURED, "vrae", options) == min(8, 2 * n_busy)
+    assert search_cost.n_busy({**MEASURED, "about": {"library": {"device": "a GPU"}}}, "vrae", options) == 1
 
 
 def test_number_of_chunks(standard_data):
@@ -99,11 +100,11 @@ def test_the_table(files, capsys):
     assert (files / "new" / "search_cost.md").read_text() == text
     # A trial of 700 updates is 54 epochs, of 13 updates, with 11 validations; one of 2 epochs takes 23.7 s.
     assert 10 + (54 * 13 + 11 * (68 / 16) / 3) * 0.5 == pytest.approx(6.15 * 60, rel=1e-3)
-    cells = ["chorales", "vrae", "702", "6.1", "36.9", "26", "0.4", "2.4"]
+    cells = ["chorales", "vrae", "702", "6.1", "73.8", "26", "0.4", "4.7"]
     (line,) = [line for line in text.splitlines() if "chorales |" in line]
     assert [cell.strip() for cell in line.strip("|").split("|")] == cells
     assert "Measured 2026-01-01: 8 cores, a processor, commit abc, device cpu." in text
-    assert "In all: 37 core-hours with budget 1, 2 core-hours with 2 epochs." in text
+    assert "In all: 74 core-hours with budget 1, 5 core-hours with 2 epochs." in text
     assert "- vrae, minibatches of 16: an update of 100 hidden units 0.5 s; compilation 10 s\n" in text
     assert "None are given: no throughput has been measured on a GPU." in text
 
@@ -120,9 +121,9 @@ def test_on_a_gpu(files, capsys):
     assert search_cost.main([*WORDS, "--trials", "3600", "--batch-size", "32", "--benchmarks", *both]) == 0
     text = capsys.readouterr().out
     on_cpu, on_gpu = text[text.index("## Core-hours") :].split("## GPU-hours")
-    # Twice as long an update, but 7 of them an epoch; on two cores.
+    # Twice as long an update, but 7 of them an epoch; on four cores.
     hours = 10 + 2 * 7 * 1.0 + 68 / 32 / 3
-    assert f"{2 * hours:.0f} core-hours with 2 epochs." in on_cpu
+    assert f"{4 * hours:.0f} core-hours with 2 epochs." in on_cpu
     assert f"{hours:.0f} GPU-hours with 2 epochs." in on_gpu
     assert "no throughput" not in text
 
