@@ -61,7 +61,7 @@ class Outcome(NamedTuple):
     reason: str | None
 
 
-def open_study(folder, storage, name, about, heartbeat, sampler, pruner):
+def open_study(folder, storage, name, about, heartbeat, sampler, pruner, patient=False):
     """A study to work on, new or not.
 
     Parameters
@@ -75,9 +75,10 @@ def open_study(folder, storage, name, about, heartbeat, sampler, pruner):
     about : dict
         What the study says of itself, ``user_attrs``.
     heartbeat : int
-        See `open_storage`.
     sampler : optuna.samplers.BaseSampler
     pruner : optuna.pruners.BasePruner
+    patient : bool
+        As heartbeat, for `open_storage`.
 
     Raises
     ------
@@ -89,7 +90,7 @@ def open_study(folder, storage, name, about, heartbeat, sampler, pruner):
     folder.mkdir(parents=True, exist_ok=True)
     place = storage or default_place(folder)
     with explained(place), folder_lock(folder):
-        opened = open_storage(place, heartbeat)
+        opened = open_storage(place, heartbeat, patient)
         study = optuna.create_study(
             storage=opened, study_name=name, load_if_exists=True, sampler=sampler, pruner=pruner
         )

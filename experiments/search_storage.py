@@ -10,10 +10,11 @@ any other URL                of a database that SQLAlchemy has a driver for
 What must not be done twice is safe with all of them: taking a trial from the queue, and ending it.
 """
 
+import random
 import re
 import time
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 
@@ -21,13 +22,26 @@ import sqlalchemy
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.storages.journal import JournalFileBackend
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    PendingRollbackError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 
 from experiments.file_lock import FileLock
 
 # Seconds to wait: for another process that writes to the same file; for a server to answer at all; and for
 # one that did answer, and is restarted.
 FILE_SECONDS, CONNECT_SECONDS, RESTART_SECONDS = 60, 10, 300
+
+# What goes wrong while a server is restarted: there is no connection, or it ends within a transaction.
+PASSING = OperationalError, InterfaceError, PendingRollbackError
+
+# As often as this, another process may have been faster in making one of the tables of a new database.
+MOST_TABLES = 20
 
 
 def default_place(folder):
@@ -50,7 +64,7 @@ def file_of(place):
     return None
 
 
-def open_storage(place, heartbeat=None):
+def open_storage(place, heartbeat=None, patient=False):
     """The storage at a place.
 
     Parameters
@@ -60,6 +74,8 @@ def open_storage(place, heartbeat=None):
     heartbeat : int, optional
         Seconds between signs of life of who works on a trial; after twice as long without one, the trial is
         taken up again. Journals do without. None: to look at the study only.
+    patient : bool
+        Whether to wait for a server that does not answer yet; later on, it is waited for in any case.
 
     Raises
     ------
@@ -83,7 +99,7 @@ def open_storage(place, heartbeat=None):
                 arguments["heartbeat_stale_trial_callback"] = RetryHeartbeatStaleTrialCallback(
                     inherit_intermediate_values=True
                 )
-            return _open_file(place, arguments) if path else _open_server(place, arguments)
+            return _open_file(place, arguments) if path else _open_server(place, arguments, patient)
 
 
 def _open_file(place, arguments):
@@ -97,16 +113,18 @@ def _open_file(place, arguments):
     return storage
 
 
-def _open_server(place, arguments):
+def _open_server(place, arguments, patient):
     url = sqlalchemy.make_url(place)
     if url.drivername in ("postgresql", "postgresql+psycopg"):
         url = url.set(drivername="postgresql+psycopg")  # older versions of SQLAlchemy take psycopg2
         arguments["engine_kwargs"]["connect_args"] = {"connect_timeout": CONNECT_SECONDS}
     url = url.render_as_string(hide_password=False)
-    try:
-        return PatientStorage(url, **arguments)
-    except (sqlalchemy.exc.ProgrammingError, sqlalchemy.exc.IntegrityError):
-        return PatientStorage(url, **arguments)  # another process has made the same tables in the meantime
+    connect = _patient(PatientStorage) if patient else PatientStorage
+    for _ in range(MOST_TABLES):
+        with suppress(ProgrammingError, IntegrityError):  # others make the same tables at the same time
+            return connect(url, **arguments)
+        time.sleep(random.random())
+    return connect(url, **arguments)
 
 
 @contextmanager
@@ -156,14 +174,14 @@ class PatientStorage(RDBStorage):
 
 def _patient(operation):
     @wraps(operation)
-    def tried_again(storage, *arguments, **named):
+    def tried_again(*arguments, **named):
         until = time.monotonic() + RESTART_SECONDS
         while True:
             try:
-                return operation(storage, *arguments, **named)
-            except (StorageInternalError, OperationalError, InterfaceError) as error:
+                return operation(*arguments, **named)
+            except (StorageInternalError, *PASSING) as error:
                 cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-                if not isinstance(cause, OperationalError | InterfaceError) or time.monotonic() > until:
+                if not isinstance(cause, PASSING) or time.monotonic() > until:
                     raise
                 time.sleep(1)
 

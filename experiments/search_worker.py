@@ -94,7 +94,7 @@ class Plan:
         """The system's configuration, before hyper-parameters are drawn."""
         return table1.make_config(SYSTEMS[self.system], dataset, self.given, self)
 
-    def open(self, dataset):
+    def open(self, dataset, patient=False):
         """The study; see `search.open_study`."""
         about = {
             "dataset": dataset.name,
@@ -109,7 +109,7 @@ class Plan:
         }
         sampler, pruner = make_sampler(self, 0), make_pruner(self.pruner, self.config(dataset))
         return search.open_study(
-            self.folder, self.storage, self.study, about, self.heartbeat, sampler, pruner
+            self.folder, self.storage, self.study, about, self.heartbeat, sampler, pruner, patient
         )
 
     def replenish(self, study):
@@ -155,7 +155,8 @@ def work(plan):
     """Take configurations of a plan until all of them have ended, whoever ended them."""
     dataset = plan.load_data()
     with explained(plan.place):
-        study = plan.open(dataset)
+        # Who started this process has found the storage.
+        study = plan.open(dataset, patient=True)
         while True:
             plan.replenish(study)
             if plan.is_done(study):

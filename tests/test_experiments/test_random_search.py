@@ -252,7 +252,7 @@ def postgres():
         control("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
 
     def restart():
-        control("pg_ctl", "-m", "fast", "stop")
+        control("pg_ctl", "-m", "immediate", "stop")
         time.sleep(3)
         start()
 
