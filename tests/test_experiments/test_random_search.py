@@ -209,7 +209,7 @@ def test_twenty_kills(small_space, undisturbed, tmp_path):
         if searching.has_ended:  # too fast: some more
             n_trials += 4
             searching = Searching(small_space, tmp_path, "--trials", n_trials, "--jobs", 2)
-        time.sleep(rng.uniform(0, 5))
+        time.sleep(rng.uniform(0, 4))
         if n_kills < 20 and searching.workers:
             n_kills += 1
             if rng.random() < 0.5:
