@@ -317,15 +317,8 @@ def small_disk(tmp_path):
 def test_full_disk(small_space, undisturbed, small_disk, kind):
     folder, limit, make_room = small_disk
     storage = f"journal:{folder / 'study.journal'}" if kind == "journal" else None
-    command = (
-        small_space,
-        folder,
-        "--trials",
-        N_TRIALS,
-        "--jobs",
-        2,
-        *(["--storage", storage] if storage else []),
-    )
+    where = ["--storage", storage] if storage else []
+    command = small_space, folder, "--trials", 6, "--jobs", 2, *where
     status, _, err = Searching(*command, limit=limit).end()
     assert status == 2
     (line,) = err.splitlines()
