@@ -309,7 +309,7 @@ def small_disk(tmp_path):
         yield tmp_path, None, lambda: subprocess.run(["mount", "-o", "remount,size=9m", tmp_path], check=True)
         subprocess.run(["umount", "-l", tmp_path], check=True)
     else:  # files that can't grow are the next best thing
-        yield tmp_path, partial(resource.setrlimit, resource.RLIMIT_FSIZE, 2 * (30_000,)), lambda: None
+        yield tmp_path, partial(resource.setrlimit, resource.RLIMIT_FSIZE, 2 * (19_000,)), lambda: None
 
 
 @pytest.mark.slow
