@@ -23,7 +23,8 @@ import numpy as np
 import pytensor
 from pytensor.compile.mode import Mode
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
-from pytensor.scalar import Add, Mul
+from pytensor.scalar import Add, Cast, Mul
+from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.shape import Shape
 
 BACKENDS = ("jax", "cvm", "numba")
@@ -168,7 +169,7 @@ def _jax_function(inputs, outputs):
 @cache
 def _jax_mode():
     _chain_arithmetic()
-    _shapes_as_arrays()
+    _compute_shapes_by_numpy()
     _register_makers()
 
     from pytensor.link.jax.linker import JAXLinker
@@ -229,11 +230,27 @@ def _chain_arithmetic():
         jax_funcify.register(scalar_op, chained)
 
 
-def _shapes_as_arrays():
-    """Have a shape as an array, of which another shape can be taken, not as a tuple."""
+def _compute_shapes_by_numpy():
+    """Have shapes, and most of what is made of them, as NumPy arrays: JAX would compile each operation."""
     from pytensor.link.jax.dispatch import jax_funcify
 
+    def elementwise(op, node, **others):
+        compute = jax_funcify(op.scalar_op, node=node, **others)
+
+        def checked(*arrays):
+            shaped = tuple(a if hasattr(a, "shape") else np.asarray(a) for a in arrays)
+            Elemwise._check_runtime_broadcast(node, shaped)
+            return compute(*arrays)
+
+        return checked
+
+    def cast(op, **_):
+        dtype = op.o_type.dtype
+        return lambda x: (x if hasattr(x, "astype") else np.asarray(x)).astype(dtype)
+
     jax_funcify.register(Shape, lambda op, **_: lambda x: np.array(np.shape(x)))
+    jax_funcify.register(Elemwise, elementwise)
+    jax_funcify.register(Cast, cast)
 
 
 def _register_makers():
