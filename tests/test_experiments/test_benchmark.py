@@ -135,7 +135,7 @@ def test_small_sizes_without_the_library(tmp_path, capsys):
     assert report.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_small_sizes_with_all_systems(capsys):
     assert benchmark.main([*SMALL, "--lengths", "3", "--models", "vosp", "--json"]) == 0
     results = json.loads(capsys.readouterr().out)

@@ -199,7 +199,7 @@ def tiny_systems(monkeypatch):
         monkeypatch.setitem(SYSTEMS, name, tiny)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_main_job_is_stopped_and_goes_on(small_data, tmp_path, tiny_systems, monkeypatch, capsys):
     command = [
         "--datasets",
