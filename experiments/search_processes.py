@@ -170,7 +170,6 @@ def _work(plan, float_type, line):
     os.setsid()  # Ctrl-C reaches the process that supervises, which has this one stop, once
     for number in STOPPING:
         signal.signal(number, _interrupted)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     # A heartbeat that can't be recorded: the worker meets the same error.
     threading.excepthook = lambda _: None
@@ -180,9 +179,10 @@ def _work(plan, float_type, line):
     # Runs keep the command line.
     sys.argv = [shown(word) for word in sys.argv]
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         work(plan)
     except KeyboardInterrupt:
-        sys.exit(STOPPED)
+        os._exit(STOPPED)  # now: a thread that gives signs of life may not know yet
     except (ValueError, OSError) as error:
         line.send(" ".join(str(error).split()))
         sys.exit(FAILED)
