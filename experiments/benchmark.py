@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import re
+import shlex
 import sys
 from datetime import date
 from pathlib import Path
@@ -94,6 +95,15 @@ def complete(options, on_gpu):
     options.test_lengths = [len(sequence) for sequence in sequences]
 
 
+def command(arguments):
+    """What was typed, without the place of the report."""
+    words = ["python", "-m", "experiments.benchmark", *(sys.argv[1:] if arguments is None else arguments)]
+    if "--report" in words:
+        place = words.index("--report")
+        del words[place : place + 2]
+    return shlex.join(words)
+
+
 def machine():
     """What the numbers depend on, in words."""
     cpuinfo = Path("/proc/cpuinfo")
@@ -126,7 +136,8 @@ def main(arguments=None):
     if not options.systems:
         raise ValueError(f"--systems must be installed, got {about}")
     complete(options, on_gpu)
-    results = {"machine": machine(), "about": about, "options": vars(options), "parts": {}}
+    known = {"command": command(arguments), "machine": machine(), "about": about, "options": vars(options)}
+    results = {**known, "parts": {}}
     for part in options.parts:
         results["parts"][part] = []
         for row in PARTS[part](options):

@@ -28,7 +28,8 @@ SIZES = {
 
 def as_markdown(results):
     """What was measured with, and a table of each part."""
-    lines = ["# Benchmark", "", f"{results['machine']}; medians of alternating rounds.", ""]
+    lines = ["# Benchmark", "", f"`{results['command']}`", ""]
+    lines += [f"{results['machine']}; medians of alternating rounds.", ""]
     for system, about in results["about"].items():
         known = [f"{name} {value}" for name, value in about.items()]
         said = f"not measured: {about['failed']}" if "failed" in about else ", ".join(known)

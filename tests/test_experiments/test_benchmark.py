@@ -88,6 +88,7 @@ class TestReport:
 
         sizes = {"model": "vrae", "n_hidden": 5, "batch_size": 2, "n_steps": 4}
         return {
+            "command": "python -m experiments.benchmark --quick",
             "machine": "a machine",
             "about": {"library": {"jax": "1.0", "device": "cpu"}, "pytorch": {"failed": "not there"}},
             "parts": {
