@@ -26,9 +26,10 @@ from experiments.peers.problem import MODELS
 from experiments.search_space import TABLE_2
 from experiments.systems import PAPER_DATASETS, SYSTEMS
 from experiments.table1 import VALIDATE_EVERY
-from experiments.throughput import compile_time, is_gpu, n_cores, read, step_time
+from experiments.throughput import compile_time, is_gpu, joined, n_cores, read, step_time
 
-MEASURED = Path(__file__).parent / "results" / "benchmark.json"
+RESULTS = Path(__file__).parent / "results"
+MEASURED = [str(RESULTS / name) for name in ("benchmark.json", "benchmark_sizes.json")]
 
 CHUNK_LENGTH = TrainingSettings().chunk_length
 
@@ -195,7 +196,7 @@ def make_parser():
         default=list(TABLE_2["n_hiddens"]),
         help="hidden units, equally likely",
     )
-    add("--benchmarks", nargs="+", default=[str(MEASURED)], help="JSON files of experiments.benchmark")
+    add("--benchmarks", nargs="+", default=MEASURED, help="JSON files of experiments.benchmark")
     add("--results", help="folder in which to write search_cost.md")
     return parser
 
@@ -205,7 +206,7 @@ def main(arguments=None):
     for name in ("trials", "budget", "epochs", "batch_size", "n_hiddens"):
         if not 0 < np.min(getattr(options, name)) < np.inf:
             raise ValueError(f"--{name.replace('_', '-')} must be positive, got {getattr(options, name)}")
-    text = document([read(path) for path in options.benchmarks], options)
+    text = document(joined(map(read, options.benchmarks)), options)
     print(text, end="")
     if options.results:
         folder = Path(options.results)

@@ -37,6 +37,16 @@ def read(path):
     return results
 
 
+def joined(results):
+    """One of each device, with the parts of all that were measured on it."""
+    by_device = {}
+    for result in results:
+        one = by_device.setdefault(result["about"][LIBRARY]["device"], {**result, "parts": {}})
+        for part, rows in result["parts"].items():
+            one["parts"][part] = one["parts"].get(part, []) + rows
+    return list(by_device.values())
+
+
 def n_cores(results):
     """Of the machine that was measured."""
     return int(re.search(r"(\d+) cores", results["machine"])[1])

@@ -173,7 +173,7 @@ def undisturbed(small_space, tmp_path_factory):
     return scores_of(folder)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_workers_and_ctrl_c_and_more_trials(small_space, undisturbed, tmp_path):
     command = small_space, tmp_path, "--trials", N_TRIALS, "--jobs", 2
     searching = Searching(*command)
@@ -202,7 +202,7 @@ def test_two_workers_and_ctrl_c_and_more_trials(small_space, undisturbed, tmp_pa
     assert scores_of(tmp_path) == undisturbed
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_twenty_kills(small_space, undisturbed, tmp_path):
     rng, n_kills, n_trials = random.Random(0), 0, N_TRIALS
     searching = Searching(small_space, tmp_path, "--trials", n_trials, "--jobs", 2)
@@ -266,7 +266,7 @@ def postgres():
         shutil.rmtree(folder)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_machines_and_a_database_that_is_restarted(small_space, undisturbed, tmp_path, postgres):
     url, restart = postgres
     command = small_space, tmp_path, "--trials", N_TRIALS, "--storage", url
@@ -313,7 +313,7 @@ def small_disk(tmp_path):
         yield tmp_path, partial(resource.setrlimit, resource.RLIMIT_FSIZE, 2 * (19_000,)), lambda: None
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])
 def test_full_disk(small_space, undisturbed, small_disk, kind):
     folder, limit, make_room = small_disk
