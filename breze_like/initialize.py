@@ -55,21 +55,26 @@ class Initialization:
         Of each recurrent weight matrix (the paper's rho). A small one starts close to a feed-forward
         network: what a step says reaches its latents at once, before the divergence can drive them to the
         prior.
+    learned_p_keep : float
+        Where probabilities to keep a unit start that are learned, strictly between 0.025 and 0.975.
 
     Raises
     ------
     ValueError
-        If one of them is not positive.
+        If one of them is not positive, or a probability out of its range.
     """
 
     weight_scale: float = 1.0
     n_incoming: int = 25
     spectral_radius: float = 0.1
+    learned_p_keep: float = 0.9
 
     def __post_init__(self):
         for name, value in vars(self).items():
             if not value > 0:
                 raise ValueError(f"{name} must be positive, got {value!r}")
+        if not 0.025 < self.learned_p_keep < 0.975:
+            raise ValueError(f"learned_p_keep must be between 0.025 and 0.975, got {self.learned_p_keep!r}")
 
     def weights(self, rng, shape):
         """Weights from one layer to the next, shape (n_in, n_out)."""

@@ -53,7 +53,8 @@ ADDITIONS = {
     "kl": ("exact", "independent_increments"),
     # Factor of the updates over which the system's weight of the divergence rises.
     "annealing": (0.0, 0.5, 1.0, 1.5),
-    "recognition_p_keep": ("learned", 0.95, 0.9, 0.8, 0.5),
+    # Where the recognition network's, which is learned, starts.
+    "learned_p_keep": (0.95, 0.9, 0.8, 0.5),
 }
 
 # In which part of a configuration a hyper-parameter stands, and what it is called there.
@@ -73,7 +74,7 @@ PLACES = {
     "posterior": ("arguments", "posterior"),
     "kl": ("arguments", "kl"),
     "annealing": ("training", "annealing_updates"),
-    "recognition_p_keep": ("arguments", "recognition_p_keep"),
+    "learned_p_keep": ("initialization", "learned_p_keep"),
 }
 
 

@@ -73,6 +73,7 @@ def make_parser():
             "weight_scale": "standard deviation of a weight times the root of its number of inputs",
             "n_incoming": "most recurrent connections into a unit",
             "spectral_radius": "of the recurrent weights",
+            "learned_p_keep": "where probabilities to keep a unit start that are learned",
         },
     )
     group = parser.add_argument_group("training")

@@ -81,6 +81,11 @@ class TestInitialization:
         np.testing.assert_array_equal(draw(3), draw(3))
         assert not np.array_equal(draw(3), draw(4))
 
+    @pytest.mark.parametrize("value", [0.025, 0.975, 1.5])
+    def test_rejects_where_no_learned_probability_gets(self, value):
+        with pytest.raises(ValueError, match=f"learned_p_keep must be between 0.025 and 0.975, got {value}"):
+            Initialization(learned_p_keep=value)
+
     @pytest.mark.parametrize("name", ["weight_scale", "n_incoming", "spectral_radius"])
     @pytest.mark.parametrize("value", [0, -1, float("nan")])
     def test_rejects(self, name, value):

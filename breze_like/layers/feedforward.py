@@ -33,7 +33,7 @@ class FixedKeep:
 class LearnedKeep(Layer):
     """A probability to keep a unit that is learned: 0.025 + 0.95 sigmoid(theta), so it stays off 0 and 1."""
 
-    INITIAL = 0.9
+    LOWEST, HIGHEST = 0.025, 0.975
     keeps_all = False
 
     def __init__(self, parameters, name):
@@ -41,10 +41,10 @@ class LearnedKeep(Layer):
         self.declare("logit", (1,))
 
     def __call__(self):
-        return 0.025 + 0.95 * pt.sigmoid(self["logit"][0])
+        return self.LOWEST + (self.HIGHEST - self.LOWEST) * pt.sigmoid(self["logit"][0])
 
     def initialize(self, rng, initialization):
-        share = (self.INITIAL - 0.025) / 0.95
+        share = (initialization.learned_p_keep - self.LOWEST) / (self.HIGHEST - self.LOWEST)
         self.view("logit")[...] = np.log(share / (1 - share))
 
 

@@ -141,10 +141,11 @@ class TestConfigure:
 
     def test_additions(self, config_of):
         usual = config_of("vosp")
-        params = {"n_latent": 80, "posterior": "increments", "annealing": 1.5, "recognition_p_keep": 0.9}
+        params = {"n_latent": 80, "posterior": "increments", "annealing": 1.5, "learned_p_keep": 0.8}
         made = configure(usual, {**params, "kl": "exact"}, 1, 0)
-        expected = {"n_latent": 80, "posterior": "increments", "recognition_p_keep": 0.9, "prior": "white"}
+        expected = {"n_latent": 80, "posterior": "increments", "prior": "white"}
         assert expected.items() <= made["arguments"].items()
+        assert made["initialization"]["learned_p_keep"] == 0.8
         assert made["training"]["annealing_updates"] == 1.5 * usual["training"]["annealing_updates"]
 
     def test_published_divergence_brings_its_posterior_and_prior(self, config_of):

@@ -44,11 +44,14 @@ def test_a_learned_keep_probability_stays_off_zero_and_one(logit):
     assert 0.025 <= p <= 0.975
 
 
-def test_a_learned_keep_probability_starts_at_nine_tenths(rng):
+@pytest.mark.parametrize(
+    ("initialization", "start"), [(Initialization(), 0.9), (Initialization(learned_p_keep=0.3), 0.3)]
+)
+def test_a_learned_keep_probability_starts_where_it_is_told_to(initialization, start, rng):
     parameters = ParameterSet()
     keep = keep_probability(parameters, "keep", "learned")
-    keep.initialize(rng, Initialization())
-    assert evaluate(parameters, [], keep()) == pytest.approx(0.9)
+    keep.initialize(rng, initialization)
+    assert evaluate(parameters, [], keep()) == pytest.approx(start)
 
 
 def test_a_fixed_keep_probability_has_no_parameters():
