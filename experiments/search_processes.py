@@ -12,6 +12,7 @@ import warnings
 
 import optuna
 import pytensor
+from tqdm import tqdm
 
 from experiments.search_storage import shown
 from experiments.search_worker import work
@@ -176,6 +177,8 @@ def _work(plan, float_type, line):
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     pytensor.config.floatX = float_type
+    # Its usual lock for several processes would be left behind by one that ends at once.
+    tqdm.set_lock(threading.RLock())
     # Runs keep the command line.
     sys.argv = [shown(word) for word in sys.argv]
     try:
