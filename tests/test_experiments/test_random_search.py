@@ -208,6 +208,7 @@ def test_twenty_kills(small_space, undisturbed, tmp_path):
     searching = Searching(small_space, tmp_path, "--trials", n_trials, "--jobs", 2)
     while not searching.has_ended or n_kills < 20:
         if searching.has_ended:  # too fast: some more
+            assert searching.end()[0] == 0
             n_trials += 4
             searching = Searching(small_space, tmp_path, "--trials", n_trials, "--jobs", 2)
         time.sleep(rng.uniform(0, 4))
