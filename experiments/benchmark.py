@@ -136,7 +136,8 @@ def main(arguments=None):
     if not options.systems:
         raise ValueError(f"--systems must be installed, got {about}")
     complete(options, on_gpu)
-    known = {"command": command(arguments), "machine": machine(), "about": about, "options": vars(options)}
+    sizes = {name: value for name, value in vars(options).items() if name not in ("json", "report")}
+    known = {"command": command(arguments), "machine": machine(), "about": about, "options": sizes}
     results = {**known, "parts": {}}
     for part in options.parts:
         results["parts"][part] = []

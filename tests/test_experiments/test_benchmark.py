@@ -128,6 +128,10 @@ def test_small_sizes_without_the_library(tmp_path, capsys):
     printed = capsys.readouterr()
     results = json.loads(printed.out)
     assert results == json.loads(report.with_suffix(".json").read_text())
+    assert (
+        results["options"].keys().isdisjoint({"json", "report"})
+    )  # where it was written is nobody's business
+    assert "--report" not in results["command"]
     assert len(printed.err.splitlines()) == sum(map(len, results["parts"].values())) == 2 * (1 + 1 + 2 + 1)
     for part in parts[:3]:
         for row in results["parts"][part]:
