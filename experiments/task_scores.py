@@ -1,6 +1,6 @@
 """Score how well trained models denoise and impute piano rolls, beside baselines.
 
-    python -m experiments.task_scores runs/vrae runs/vosp runs/fdrnn [--split test] [--seeds 5]
+    python -m experiments.task_scores runs/vrae runs/vosp runs/fdrnn [--split test] [--seeds 3]
     python -m experiments.task_scores runs/* --report experiments/results/tasks.md
 
 Noise switches on each note with probability 0.05; of each sequence, eight frames in a row are taken out,
@@ -28,7 +28,7 @@ from experiments.task_measures import DENOISING, IMPUTATION, best_threshold, sco
 
 # Rounds and chains of an imputation by draws, with and without latents: without, it takes as many rounds as
 # there are missing frames. Rounds of an imputation by modes.
-ROUNDS_AND_DRAWS = {True: (50, 20), False: (N_REMOVED, 100)}
+ROUNDS_AND_DRAWS = {True: (40, 10), False: (N_REMOVED, 50)}
 N_MODE_ROUNDS = 20
 
 # The corruption of the validation set, on which the thresholds of the F1 are chosen.
@@ -188,7 +188,7 @@ def parse(arguments):
     add = parser.add_argument
     add("runs", nargs="+", help="folders of runs on the same data set")
     add("--split", default="test", choices=("train", "valid", "test"))
-    add("--seeds", type=int, default=5, help="number of corruptions")
+    add("--seeds", type=int, default=3, help="number of corruptions")
     add("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
     add("--report", help="write the tables to this Markdown file")
     options = parser.parse_args(arguments)
