@@ -13,7 +13,6 @@ import json
 import os
 import platform
 import re
-import shlex
 import sys
 from datetime import date
 from pathlib import Path
@@ -22,6 +21,7 @@ from breze_like import data
 from breze_like.files import replacing
 from experiments import benchmark_report, command_line, figures
 from experiments.benchmark_parts import LIBRARY, PARTS, SYSTEMS, describe
+from experiments.evaluate import portable
 from experiments.peers.problem import MODELS
 
 # Sizes on a CPU, on a GPU, and to see quickly whether everything works. Test sequences are counted.
@@ -95,15 +95,6 @@ def complete(options, on_gpu):
     options.test_lengths = [len(sequence) for sequence in sequences]
 
 
-def command(arguments):
-    """What was typed, without the place of the report."""
-    words = ["python", "-m", "experiments.benchmark", *(sys.argv[1:] if arguments is None else arguments)]
-    if "--report" in words:
-        place = words.index("--report")
-        del words[place : place + 2]
-    return shlex.join(words)
-
-
 def machine():
     """What the numbers depend on, in words."""
     cpuinfo = Path("/proc/cpuinfo")
@@ -136,8 +127,9 @@ def main(arguments=None):
     if not options.systems:
         raise ValueError(f"--systems must be installed, got {about}")
     complete(options, on_gpu)
+    words = sys.argv if arguments is None else [__file__, *arguments]
     sizes = {name: value for name, value in vars(options).items() if name not in ("json", "report")}
-    known = {"command": command(arguments), "machine": machine(), "about": about, "options": sizes}
+    known = {"command": portable(words), "machine": machine(), "about": about, "options": sizes}
     results = {**known, "parts": {}}
     for part in options.parts:
         results["parts"][part] = []

@@ -103,11 +103,12 @@ def as_markdown(result):
 
 
 def portable(command):
-    """A script's `sys.argv` as one would type it elsewhere: without the data's folder, runs in ``runs``."""
+    """A script's `sys.argv` as one would type it elsewhere: no places of data and reports, runs in ``runs``."""
     words = ["python", "-m", f"experiments.{Path(command[0]).stem}", *command[1:]]
-    if "--data-dir" in words:
-        place = words.index("--data-dir")
-        del words[place : place + 2]
+    for name in ("--data-dir", "--report"):
+        if name in words:
+            place = words.index(name)
+            del words[place : place + 2]
     if "--out" in words:
         place = words.index("--out") + 1
         words[place] = f"runs/{Path(words[place]).name}"

@@ -46,4 +46,5 @@ def test_bounds_are_marked(result):
 
 def test_commands_are_those_of_the_script_that_made_the_run():
     command = ["/somewhere/experiments/table1.py", "--data-dir", "/private", "--seed", "2", "--out", "/tmp/a"]
+    command += ["--report", "/tmp/report.md"]
     assert portable(command) == "python -m experiments.table1 --seed 2 --out runs/a"
