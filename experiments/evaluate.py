@@ -103,7 +103,7 @@ def as_markdown(result):
 
 
 def portable(command):
-    """A script's `sys.argv` as one would type it elsewhere: no places of data and reports, runs in ``runs``."""
+    """A script's `sys.argv` as one would type it elsewhere: without data and report, and runs in ``runs``."""
     words = ["python", "-m", f"experiments.{Path(command[0]).stem}", *command[1:]]
     for name in ("--data-dir", "--report"):
         if name in words:
