@@ -19,6 +19,7 @@ ROWS = (
         "parameters",
         "runs",
     ),
+    ("native",),
     ("recurrence",),
     ("distributions",),
     ("layers",),

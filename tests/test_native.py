@@ -4,9 +4,7 @@ import llvmlite.binding
 import numpy as np
 import pytest
 
-products = pytest.importorskip(
-    "breze_like.recurrence.native.products", reason="needs Numba", exc_type=ImportError
-)
+products = pytest.importorskip("breze_like.native.products", reason="needs Numba", exc_type=ImportError)
 
 CPUS = {"this": None, "avx2": {"avx2": True, "fma": True}, "least": {}}
 

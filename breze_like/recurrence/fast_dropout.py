@@ -70,7 +70,7 @@ def _native(transfer, reverses):
         return {}
 
     def make(kind):
-        from breze_like.recurrence.native.xla import custom_call, supported  # Numba takes a second to load
+        from breze_like.native.xla import custom_call, supported  # Numba takes a second to load
 
         return custom_call(kind, scale, reverses) if supported() else None
 

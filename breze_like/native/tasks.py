@@ -10,10 +10,10 @@ second one is `real`; those of all chains follow.
 import numpy as np
 from numba import carray, njit, prange
 
-from breze_like.recurrence.native import call_frame
-from breze_like.recurrence.native.call_frame import pointer, words
-from breze_like.recurrence.native.kernels import add_totals, forward, gradient
-from breze_like.recurrence.native.products import CALLED
+from breze_like.native import call_frame
+from breze_like.native.call_frame import pointer, words
+from breze_like.native.kernels import add_totals, forward, gradient
+from breze_like.native.products import CALLED
 
 N_ARGUMENTS, N_KEPT, N_STATES = 6, 4, 2  # of each chain
 BLOCK = 8  # sequences: with less, matrix products are slow; with more, a step leaves the core's cache

@@ -12,7 +12,7 @@ from numba import float32, njit
 from numba.extending import overload
 
 from breze_like.moments import WangManningSigmoid
-from breze_like.recurrence.native.products import CALLED, ROWS, add_outer, multiply, padded, panels
+from breze_like.native.products import CALLED, ROWS, add_outer, multiply, padded, panels
 
 # Not "ninf" and "nnan": numbers that are not finite must come out as such.
 MATH = {"fastmath": {"contract", "nsz", "arcp", "afn", "reassoc"}, "error_model": "numpy"}

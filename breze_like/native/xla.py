@@ -10,9 +10,9 @@ import llvmlite.binding
 import numpy as np
 from numba import cfunc, types
 
-from breze_like.recurrence.native import call_frame, kernels, products, tasks
-from breze_like.recurrence.native.kernels import MATH
-from breze_like.recurrence.native.tasks import N_ARGUMENTS, N_KEPT, N_STATES, TASKS
+from breze_like.native import call_frame, kernels, products, tasks
+from breze_like.native.kernels import MATH
+from breze_like.native.tasks import N_ARGUMENTS, N_KEPT, N_STATES, TASKS
 
 
 @cache

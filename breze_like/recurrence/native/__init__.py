@@ -1,1 +1,0 @@
-"""The fast-dropout recurrence as machine code that XLA calls on CPUs."""
