@@ -1,30 +1,33 @@
 """A run is a folder, which holds all that is needed to repeat it, to go on with it, and to judge it.
 
 ===============  =========================================================================================
-config.json      what was asked for, and the versions that it was computed with; written once
+config.json      what was asked for, when, and the versions that it was computed with; written once
 log.jsonl        one JSON object for each evaluation
 checkpoint.h5    arrays and counters, from which training goes on as if it had never stopped
+weights.h5       in place of a checkpoint: the best parameters alone, of a trained model that is handed on
 scores.json      results of the evaluation
 ===============  =========================================================================================
 
 A file is replaced completely or not at all, whenever the process is killed.
 """
 
-import io
 import json
 import platform
 import subprocess
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from breze_like import __version__
+from breze_like.checkpoints import read_checkpoint, read_weights, write_checkpoint, write_weights
 from breze_like.files import replacing, sync
 
-FILES = ("config.json", "log.jsonl", "checkpoint.h5", "scores.json")
-FORMAT = "breze_like checkpoint 1"
+FILES = ("config.json", "log.jsonl", "checkpoint.h5", "weights.h5", "scores.json")
+# Version of what is in the files, as ``"format"`` of the configuration. Folders without one are of version 0,
+# which has neither weights nor ``"created"``.
+FORMAT = 1
 
 
 class Run:
@@ -38,12 +41,13 @@ class Run:
     ----------
     folder : Path
     config : dict
-        What the run was created with, and ``"versions"``.
+        What the run was created with, ``"versions"``, the ``"format"`` of the folder, and when it was
+        ``"created"``, in universal time.
 
     Raises
     ------
     ValueError
-        If the folder does not hold a run.
+        If the folder does not hold a run, or one of a later format.
     """
 
     def __init__(self, folder):
@@ -51,9 +55,15 @@ class Run:
         if not self._path("config.json").is_file():
             raise ValueError(f"folder must hold a run, with a config.json, got {self.folder}")
         self.config = self._read_json("config.json")
+        version = self.config.get("format", 0)
+        if version not in range(FORMAT + 1):
+            raise ValueError(
+                f"{self.folder} is of format {version}, and this version of breze_like reads formats up to "
+                f"{FORMAT}: install a later one"
+            )
 
     @classmethod
-    def create(cls, folder, config):
+    def create(cls, folder, config, **about):
         """Begin a new run.
 
         Parameters
@@ -62,6 +72,8 @@ class Run:
             Made if it is not there.
         config : dict
             Everything needed to repeat the run, as far as it can be written as JSON.
+        **about
+            ``versions`` and ``created``, of a run that was computed elsewhere.
 
         Raises
         ------
@@ -74,7 +86,9 @@ class Run:
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"folder must be a folder, got the file {folder}")
         folder.mkdir(parents=True, exist_ok=True)
-        _write_json(folder / "config.json", {**config, "versions": versions()})
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        about = {"created": created, "versions": versions(), **about}
+        _write_json(folder / "config.json", {**config, **about, "format": FORMAT})
         return cls(folder)
 
     def append_log(self, entry):
@@ -125,15 +139,7 @@ class Run:
         attributes : dict
             What JSON can hold, at most 60 kB of it.
         """
-        image = io.BytesIO()  # not the file itself: where a disk is full, HDF5 crashes
-        # The latest version of the format, and the arrays' fletcher32, are checksums: damage is noticed.
-        with h5py.File(image, "w", libver="latest") as file:
-            texts = {"attributes": _json(attributes), "shapes": _json(list(parameters.shapes.items()))}
-            file.attrs.update(format=FORMAT, **texts)
-            for name, array in arrays.items():
-                file.create_dataset(name, data=array, fletcher32=True)
-        with replacing(self._path("checkpoint.h5")) as stream:
-            stream.write(image.getbuffer())
+        write_checkpoint(self._path("checkpoint.h5"), parameters, arrays, _json(attributes))
 
     def read_checkpoint(self, parameters=None):
         """Read the checkpoint of a model.
@@ -153,21 +159,22 @@ class Run:
         ValueError
             If there is none, it is damaged or none of ours, or belongs to another model.
         """
-        path = self._path("checkpoint.h5")
         if not self.has_checkpoint:
-            raise ValueError(f"folder must hold a checkpoint, got {self.folder} without {path.name}")
-        try:
-            with h5py.File(path) as file:
-                if file.attrs["format"] != FORMAT:
-                    raise ValueError(f"its format is {file.attrs['format']!r}, not {FORMAT!r}")
-                shapes, attributes = (json.loads(file.attrs[name]) for name in ("shapes", "attributes"))
-                arrays = {name: dataset[()] for name, dataset in file.items()}
-        except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-            reason = " ".join(str(error).split())
-            raise ValueError(f"{path} must be a checkpoint, but it is none: {reason}") from None
-        if parameters is not None:
-            _check_shapes(path, {name: tuple(shape) for name, shape in shapes}, parameters.shapes)
-        return arrays, attributes
+            raise ValueError(f"folder must hold a checkpoint, got {self.folder} without checkpoint.h5")
+        return read_checkpoint(self._path("checkpoint.h5"), parameters)
+
+    @property
+    def has_weights(self):
+        """Whether these are what is left of training."""
+        return self._path("weights.h5").is_file()
+
+    def write_weights(self, parameters, values):
+        """Write the parameters of a trained model; see `checkpoints.write_weights`."""
+        return write_weights(self._path("weights.h5"), parameters, values)
+
+    def read_weights(self, parameters):
+        """Read the parameters of a trained model; see `checkpoints.read_weights`."""
+        return read_weights(self._path("weights.h5"), parameters)
 
     def write_scores(self, scores):
         """Replace the results of the evaluation, a dict."""
@@ -230,16 +237,6 @@ def _commit():
         return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
-
-
-def _check_shapes(path, found, expected):
-    if list(found.items()) == list(expected.items()):
-        return
-    for name in [*expected, *found]:
-        if found.get(name) != expected.get(name):
-            there, here = (shapes.get(name, "nothing") for shapes in (found, expected))
-            raise ValueError(f"{path} is of another model: {name!r} is {there} there and {here} here")
-    raise ValueError(f"{path} is of another model: the same parameters are in another order there")
 
 
 def _json(value):

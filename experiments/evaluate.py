@@ -11,11 +11,13 @@ import argparse
 import json
 import shlex
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from breze_like.files import replacing
+from breze_like.trained import bounds_nothing, load
 from experiments import command_line
-from experiments.experiment import bounds_nothing, load, score
+from experiments.experiment import score
 
 MEANINGS = {
     "nll": "negative log-likelihood, exact",
@@ -35,6 +37,7 @@ def evaluate(run, model, dataset, split, n_samples):
     # The update says whether the run has been trained further since.
     about = {"n_samples": n_samples, "update": run.read_log()[-1]["update"]}
     about["seconds"] = round(time.monotonic() - started, 2)
+    about["scored"] = datetime.now(UTC).isoformat(timespec="seconds")
     run.write_scores({**run.read_scores(), split: {**scores, **about}})
     return describe_run(run, split)
 

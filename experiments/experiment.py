@@ -1,4 +1,4 @@
-"""From a configuration to a trained model, and back from a run's folder to the model and its scores."""
+"""From a configuration to a trained model and its scores."""
 
 import sys
 from pathlib import Path
@@ -14,25 +14,12 @@ from breze_like.estimators import (
     variational_bound,
 )
 from breze_like.initialize import Initialization
-from breze_like.models import MODELS
 from breze_like.runs import Run
-from breze_like.training import TrainingSettings, fit, load_parameters
+from breze_like.trained import make_model
+from breze_like.training import TrainingSettings, fit
 
 # All validations of all runs see the same noise, so that their differences are those of the parameters.
 NOISE_SEED = 1234
-
-
-def make_model(config):
-    """The untrained model of a run's configuration."""
-    if config.get("model") not in MODELS:
-        raise ValueError(f"model must be one of {sorted(MODELS)}, got {config.get('model')!r}")
-    return MODELS[config["model"]](**config["arguments"], backend=config["backend"])
-
-
-def describe(dataset, given):
-    """What a run's configuration says of its data; `given` is the name or path that it was loaded by."""
-    known = {"name": dataset.name, "digests": dataset.digests, "verified": dataset.verified}
-    return known if given in data.DIGESTS else {**known, "file": str(Path(given).resolve())}
 
 
 def train(config, dataset, folder, resume=False, progress=True, watch=None):
@@ -41,9 +28,7 @@ def train(config, dataset, folder, resume=False, progress=True, watch=None):
     Parameters
     ----------
     config : dict
-        ``"model"``, a name in `MODELS`; ``"arguments"`` of its class; ``"initialization"`` and
-        ``"training"``, arguments of `Initialization` and `TrainingSettings`; ``"seed"``; ``"backend"``;
-        ``"data"``.
+        Of a run; see `breze_like.trained`.
     dataset : Dataset
     folder : str or path-like
         Of the run.
@@ -85,36 +70,6 @@ def train(config, dataset, folder, resume=False, progress=True, watch=None):
     return run, model
 
 
-def load_model(folder):
-    """A trained run without its data: `Run` and model.
-
-    Raises
-    ------
-    ValueError
-        If one of them is missing or damaged.
-    """
-    run = Run(folder)
-    model = make_model(run.config)
-    load_parameters(run, model)
-    return run, model
-
-
-def load(folder, data_dir=None):
-    """A trained run: `Run`, model and `Dataset`.
-
-    Raises
-    ------
-    ValueError
-        If one of them is missing or damaged, or the data are not those that the run was trained on.
-    """
-    run, model = load_model(folder)
-    known = run.config["data"]
-    dataset = data.load(known.get("file", known["name"]), data_dir)
-    if dataset.digests != known["digests"]:
-        raise ValueError(f"data set {dataset.name} must be the one that {folder} was trained on, it differs")
-    return run, model, dataset
-
-
 def score(model, sequences, n_samples=50, seed=NOISE_SEED):
     """All scores of a model on sequences that are not cut, in nats per time step.
 
@@ -149,11 +104,6 @@ def score(model, sequences, n_samples=50, seed=NOISE_SEED):
     return {name: averages(s) for name, s in scores.items()}
 
 
-def bounds_nothing(config):
-    """Whether the training objective of a run is the published one, which bounds nothing."""
-    return config["arguments"].get("kl") == "independent_increments"
-
-
 def reconstruct(model, sequence):
     """The emission's mean at the mode of the approximate posterior, of the shape of the sequence."""
     function = model.function(["observations", "mask"], "reconstruction")
@@ -178,10 +128,9 @@ def _check_emission(emission, dataset):
 
 
 def _open(folder, config):
-    try:
-        run = Run(folder)
-    except ValueError:
+    if not (Path(folder) / "config.json").exists():
         return Run.create(folder, config)
+    run = Run(folder)
     fixed = ("model", "arguments", "initialization", "training", "seed", "backend", "data")
     for name in fixed:
         # Through JSON, the configuration's tuples have become lists.

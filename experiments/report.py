@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from breze_like.files import replacing
+from breze_like.trained import bounds_nothing, load
 from experiments import command_line, figures
 from experiments.evaluate import BOUNDS, describe_run
-from experiments.experiment import bounds_nothing, load, score
+from experiments.experiment import score
 from experiments.pages import element, page, picture, table, wide
 from experiments.report_sections import section
 

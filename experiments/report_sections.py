@@ -7,10 +7,10 @@ from breze_like.data.rolls import N_KEYS
 from breze_like.estimators import check_observations
 from breze_like.models import VOSP, VRAE
 from breze_like.tasks import denoise, impute, sample
+from breze_like.trained import bounds_nothing
 from experiments import figures, report_pictures
 from experiments.corruption import NOISE_SHARE, P_ON, add_usual_noise, remove_frames
 from experiments.evaluate import portable, published, rows
-from experiments.experiment import bounds_nothing
 from experiments.pages import element, picture, player, table, wide
 
 N_SAMPLES = 2

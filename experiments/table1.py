@@ -20,10 +20,11 @@ from breze_like.data import chunk
 from breze_like.files import replacing
 from breze_like.initialize import Initialization
 from breze_like.runs import Run
+from breze_like.trained import bounds_nothing, describe, make_model
 from breze_like.training import TrainingDiverged, TrainingSettings, is_finished, load_parameters
 from experiments import command_line, figures
 from experiments.evaluate import describe_run, evaluate
-from experiments.experiment import bounds_nothing, describe, make_model, reconstruct, train
+from experiments.experiment import reconstruct, train
 from experiments.rows import FORMATS, as_text, floor_row, system_rows
 from experiments.systems import FLOOR, SYSTEMS, TITLES
 

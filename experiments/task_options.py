@@ -8,8 +8,8 @@ import numpy as np
 from breze_like.data import SPLITS
 from breze_like.data.batches import check_sequence
 from breze_like.data.rolls import N_KEYS
+from breze_like.trained import load, load_model
 from experiments import sequence_files
-from experiments.experiment import load, load_model
 
 # Steps in a quarter note of the data sets whose grid is not that of eighth notes.
 GRIDS = {"chorales": 1, "jsb_chorales": 1}

@@ -19,11 +19,11 @@ from breze_like import denoise, impute, impute_draws
 from breze_like.files import replacing
 from breze_like.models.variational import VariationalModel
 from breze_like.runs import versions
+from breze_like.trained import load
 from experiments import command_line
 from experiments.baselines import LastKnown, Marginals
 from experiments.corruption import N_REMOVED, P_ON, add_usual_noise
 from experiments.evaluate import portable
-from experiments.experiment import load
 from experiments.task_measures import DENOISING, IMPUTATION, best_threshold, score_denoising, score_imputation
 
 # Rounds and chains of an imputation by draws, with and without latents: without, it takes as many rounds as

@@ -17,9 +17,10 @@ from breze_like.models.emissions import EMISSIONS
 from breze_like.models.objectives import OBJECTIVES
 from breze_like.models.variational import KLS, POSTERIORS, PRIORS, VARIANCES, VariationalModel
 from breze_like.moments import TRANSFERS
+from breze_like.trained import describe
 from breze_like.training import TrainingSettings
 from experiments import command_line
-from experiments.experiment import describe, score, train, validation_chunks
+from experiments.experiment import score, train, validation_chunks
 
 
 def p_keep(text):

@@ -12,13 +12,14 @@ ROWS = (
     ("files",),
     (
         "backends",
+        "checkpoints",
         "climin_import",
         "data",
         "initialize",
         "moments",
         "parameters",
-        "runs",
     ),
+    ("runs",),
     ("native",),
     ("recurrence",),
     ("distributions",),
@@ -26,6 +27,7 @@ ROWS = (
     ("models",),
     ("estimators",),
     ("training", "tasks"),
+    ("trained",),
     ("__init__",),  # what `import breze_like` offers
     ("experiments",),
 )

@@ -1,8 +1,11 @@
+import hashlib
 import json
 import os
 import platform
 import stat
+import struct
 import subprocess
+from datetime import UTC, datetime, timedelta
 
 import h5py
 import numpy as np
@@ -36,8 +39,9 @@ class TestConfig:
         created = Run.create(tmp_path / "run", config)
         opened = Run(str(tmp_path / "run"))
         assert opened.config == created.config
-        versions = opened.config.pop("versions")
-        assert opened.config == {"seed": 3, "rate": 0.5, "sizes": [1, 2]}
+        versions, now = opened.config.pop("versions"), datetime.now(UTC)
+        assert abs(datetime.fromisoformat(opened.config.pop("created")) - now) < timedelta(minutes=1)
+        assert opened.config == {"seed": 3, "rate": 0.5, "sizes": [1, 2], "format": 1}
         assert versions["numpy"] == np.__version__
         assert versions["python"] == platform.python_version()
         names = {"breze_like", "commit", "python", "platform", "pytensor", "jax", "numpy", "climin"}
@@ -237,6 +241,53 @@ class TestCheckpoint:
         run.write_checkpoint(PARAMETERS, ARRAYS, ATTRIBUTES)
         with pytest.raises(ValueError, match=f"checkpoint.h5 is of another model: {message}"):
             run.read_checkpoint(declared(**shapes))
+
+
+class TestWeights:
+    VALUES = np.linspace(-1, 1, 9) ** 3
+
+    def test_are_the_parameters_in_single_precision(self, run):
+        assert not run.has_weights
+        digest = run.write_weights(PARAMETERS, self.VALUES)
+        assert run.has_weights and not run.has_checkpoint
+        read = run.read_weights(PARAMETERS)
+        assert read.dtype == np.float32
+        np.testing.assert_array_equal(read, self.VALUES.astype(np.float32))
+        assert digest == hashlib.sha256(struct.pack("<9f", *self.VALUES)).hexdigest()
+
+    def test_of_another_model(self, run):
+        run.write_weights(PARAMETERS, self.VALUES)
+        with pytest.raises(ValueError, match=r"weights.h5 is of another model: 'weights' is \(2, 3\) there"):
+            run.read_weights(declared(weights=(3, 2), bias=(3,)))
+
+    def test_a_changed_number_is_noticed(self, run):
+        run.write_weights(PARAMETERS, self.VALUES)
+        with h5py.File(run.folder / "weights.h5", "r+") as file:
+            file["weights"][4] = 7
+        with pytest.raises(ValueError, match="its content is not that of its digest"):
+            run.read_weights(PARAMETERS)
+
+    def test_more_numbers_than_parameters_are_not_read(self, run):
+        run.write_weights(PARAMETERS, self.VALUES)
+        with h5py.File(run.folder / "weights.h5", "r+") as file:
+            del file["weights"]
+            file.create_dataset("weights", (10**12,), "<f4", chunks=(10**6,))
+        with pytest.raises(ValueError, match=r"its weights are float32 \(1000000000000,\), not 9 float32"):
+            run.read_weights(PARAMETERS)
+
+    def test_a_checkpoint_is_no_file_of_weights(self, run):
+        run.write_checkpoint(PARAMETERS, ARRAYS, ATTRIBUTES)
+        os.rename(run.folder / "checkpoint.h5", run.folder / "weights.h5")
+        with pytest.raises(ValueError, match="weights.h5 must be a file of weights, but it is none"):
+            run.read_weights(PARAMETERS)
+
+
+class TestFormat:
+    def test_a_later_one(self, run):
+        path = run.folder / "config.json"
+        path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
+        with pytest.raises(ValueError, match="is of format 2, .* reads formats up to 1: install a later one"):
+            Run(run.folder)
 
 
 class TestScores:

@@ -93,6 +93,11 @@ class Course:
         self.n_updates = settings.n_epochs * self._n_batches
 
         self._setup = _setup(settings, self._chunks, parameters.dtype)
+        if run and run.has_weights and not run.has_checkpoint:
+            raise ValueError(
+                f"{run.folder} has the weights of a trained model, but not what training needs to go on: "
+                "choose another folder"
+            )
         if run and run.has_checkpoint:
             self.state = State.read(run, model.parameters, self._setup)
             rng.bit_generator.state = self.state.rng

@@ -92,7 +92,7 @@ def is_finished(run):
         If the checkpoint is damaged.
     """
     if not run.has_checkpoint:
-        return False
+        return run.has_weights
     _, attributes = run.read_checkpoint()
     return bool(attributes.get("state", {}).get("finished"))
 
@@ -109,8 +109,12 @@ def load_parameters(run, model):
     Raises
     ------
     ValueError
-        If the checkpoint is missing, damaged or of another model, or has no validated parameters yet.
+        If there is neither a checkpoint nor weights, or they are damaged or of another model, or nothing has
+        been validated yet.
     """
+    if run.has_weights and not run.has_checkpoint:
+        model.parameters.data[...] = run.read_weights(model.parameters)
+        return
     arrays, _ = run.read_checkpoint(model.parameters)
     if "best_parameters" not in arrays:
         raise ValueError(f"run must have been validated, got {run.folder} from before that")

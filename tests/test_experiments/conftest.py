@@ -11,8 +11,8 @@ import pytest
 
 from breze_like import Run, data
 from breze_like.data import Dataset, write_hdf5
+from breze_like.trained import load, load_model, make_model
 from experiments import command_line, task_options, train
-from experiments.experiment import load, load_model, make_model
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (

@@ -7,6 +7,7 @@ import pytest
 
 from breze_like.data import Dataset, load
 from breze_like.models import MODELS, RNN
+from breze_like.trained import describe
 from experiments import evaluate, experiment, train
 
 KINDS = ("binary", "real")
@@ -84,15 +85,15 @@ class TestDescribe:
     def test_a_folder_is_found_again_from_anywhere(self, kind, folders, tmp_path, monkeypatch):
         monkeypatch.chdir(folders[kind].parent)
         dataset = load(kind)
-        known = json.loads(json.dumps(experiment.describe(dataset, kind)))
+        known = json.loads(json.dumps(describe(dataset, kind)))
         monkeypatch.chdir(tmp_path)
         assert known["name"] == kind and known["verified"] is None
         assert load(known["file"]).digests == known["digests"] == dataset.digests
 
     def test_a_file(self, small_data):
-        assert experiment.describe(load(small_data), small_data)["file"] == str(small_data)
+        assert describe(load(small_data), small_data)["file"] == str(small_data)
 
     def test_a_name_is_a_name_even_beside_a_folder_of_that_name(self, tmp_path, monkeypatch):
         (tmp_path / "chorales").mkdir()
         monkeypatch.chdir(tmp_path)
-        assert "file" not in experiment.describe(load("chorales"), "chorales")
+        assert "file" not in describe(load("chorales"), "chorales")

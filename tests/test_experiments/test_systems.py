@@ -3,8 +3,8 @@
 import pytest
 
 from breze_like.data import DIGESTS
+from breze_like.trained import bounds_nothing, make_model
 from breze_like.training import TrainingSettings
-from experiments.experiment import bounds_nothing, make_model
 from experiments.systems import PAPER_DATASETS, PAPER_EXACT, PAPER_PUBLISHED, SYSTEMS
 
 

@@ -1,0 +1,139 @@
+"""Parameters of a model on disk: checkpoints, from which training goes on, and weights, which are handed on.
+
+Both are HDF5 files that say of which model they are, by the names and shapes of its parameters, and in which
+damage is noticed. They are written whole or not at all.
+"""
+
+import hashlib
+import io
+import json
+
+import h5py
+import numpy as np
+
+from breze_like.files import replacing
+
+CHECKPOINT = "breze_like checkpoint 1"
+WEIGHTS = "breze_like weights 1"
+
+
+def write_checkpoint(path, parameters, arrays, attributes):
+    """Write arrays and attributes, in the precision that they have.
+
+    Parameters
+    ----------
+    path : Path
+    parameters : ParameterSet
+        Of the model; only its shapes are used.
+    arrays : dict of str to ndarray
+        None of them empty, or without a dimension.
+    attributes : str
+        JSON, at most 60 kB of it.
+    """
+    # The arrays' fletcher32 is a checksum.
+    datasets = {name: {"data": array, "fletcher32": True} for name, array in arrays.items()}
+    _write(path, CHECKPOINT, parameters, datasets, attributes=attributes)
+
+
+def read_checkpoint(path, parameters=None):
+    """What `write_checkpoint` has written: arrays and attributes, both dicts.
+
+    Parameters
+    ----------
+    path : Path
+    parameters : ParameterSet, optional
+        Of the model that it must belong to; only its shapes are used.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged or no checkpoint, or belongs to another model.
+    """
+
+    def read(file):
+        return {name: dataset[()] for name, dataset in file.items()}, json.loads(file.attrs["attributes"])
+
+    return _read(path, CHECKPOINT, "a checkpoint", parameters, read)
+
+
+def write_weights(path, parameters, values):
+    """Write a model's parameters in single precision, compressed.
+
+    Parameters
+    ----------
+    path : Path
+    parameters : ParameterSet
+        Of the model; only its shapes are used.
+    values : ndarray, shape (n_parameters,)
+
+    Returns
+    -------
+    str
+        The content's digest: sha256 of the numbers as little-endian float32.
+    """
+    values = np.asarray(values, "<f4")
+    compression = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
+    digest = _digest(values)
+    _write(path, WEIGHTS, parameters, {"weights": {"data": values, **compression}}, digest=digest)
+    return digest
+
+
+def read_weights(path, parameters):
+    """The parameters that `write_weights` has written, float32, shape (n_parameters,).
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or holds no weights, or those of another model.
+    """
+    n_parameters = sum(int(np.prod(shape)) for shape in parameters.shapes.values())
+
+    def read(file):
+        dataset = file["weights"]
+        if dataset.shape != (n_parameters,) or dataset.dtype != "<f4":  # before memory is taken for it
+            raise ValueError(f"its weights are {dataset.dtype} {dataset.shape}, not {n_parameters} float32")
+        values = dataset[()]
+        if _digest(values) != file.attrs["digest"]:
+            raise ValueError("its content is not that of its digest")
+        return values
+
+    return _read(path, WEIGHTS, "a file of weights", parameters, read)
+
+
+def _digest(values):
+    return hashlib.sha256(values.tobytes()).hexdigest()
+
+
+def _write(path, kind, parameters, datasets, **attributes):
+    image = io.BytesIO()  # not the file itself: where a disk is full, HDF5 crashes
+    # The latest version of the format is one with checksums of its own.
+    with h5py.File(image, "w", libver="latest") as file:
+        file.attrs.update(format=kind, shapes=json.dumps(list(parameters.shapes.items())), **attributes)
+        for name, settings in datasets.items():
+            file.create_dataset(name, **settings)
+    with replacing(path) as stream:
+        stream.write(image.getbuffer())
+
+
+def _read(path, kind, description, parameters, read):
+    """What `read` makes of a file of that kind, once the file is known to be of the model."""
+    try:
+        with h5py.File(path) as file:
+            if file.attrs["format"] != kind:
+                raise ValueError(f"its format is {file.attrs['format']!r}, not {kind!r}")
+            shapes = {name: tuple(shape) for name, shape in json.loads(file.attrs["shapes"])}
+            if parameters is None or list(shapes.items()) == list(parameters.shapes.items()):
+                return read(file)
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path} must be {description}, but it is none: {reason}") from None
+    raise ValueError(f"{path} is of another model: {_difference(shapes, parameters.shapes)}")
+
+
+def _difference(found, expected):
+    """The first one of two dicts of shapes, in words."""
+    for name in [*expected, *found]:
+        if found.get(name) != expected.get(name):
+            there, here = (shapes.get(name, "nothing") for shapes in (found, expected))
+            return f"{name!r} is {there} there and {here} here"
+    return "the same parameters are in another order there"

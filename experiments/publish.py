@@ -1,0 +1,119 @@
+"""Put finished runs among the trained models that come with the project.
+
+    python -m experiments.publish runs/table1/jsb_chorales/vosp
+    python -m experiments.publish runs/best --name jsb_chorales/vosp --force
+
+A model keeps its configuration, log and scores, and its best parameters in single precision; what only
+training needs is left out. Other scripts take its name, DATASET/SYSTEM, in place of a run's folder.
+"""
+
+import argparse
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+from breze_like.runs import Run
+from breze_like.trained import find_run, load_model, models_folder
+from breze_like.training import is_finished
+from experiments import command_line
+from experiments.evaluate import portable
+
+# All trained models together are not to be larger: they are part of every copy of the project.
+MAX_BYTES = 40_000_000
+
+
+def publish(folder, name=None, replace=False):
+    """Make a trained model of a finished run.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Of the run.
+    name : str, optional
+        DATASET/SYSTEM; by default the names of the data set and of the folder.
+    replace : bool
+        Whether to replace a model that has the name.
+
+    Returns
+    -------
+    place : Path
+        The model's folder.
+    digest : str
+        Of its weights.
+
+    Raises
+    ------
+    ValueError
+        If the run is not finished, or not scored on the test set, or the name is taken or none, or there is
+        no room for it.
+    """
+    run = find_run(folder)
+    name = name or f"{run.config['data']['name']}/{run.folder.resolve().name}"
+    if not re.fullmatch(r"\w+/\w+", name):
+        raise ValueError(f"--name must be DATASET/SYSTEM, in letters, digits and underscores, got {name}")
+    if not is_finished(run):
+        raise ValueError(f"{folder} is not finished: train it to its end")
+    if "test" not in run.read_scores():
+        raise ValueError(f"{folder} has no scores yet: python -m experiments.evaluate {folder}")
+    place = models_folder() / name
+    if place.exists() and not replace:
+        raise ValueError(f"there is a model in {place} already: replace it with --force")
+    run, model = load_model(folder)
+    partial = place.with_name(f".{place.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    digest = write(run, model, partial)
+    try:
+        check_room(models_folder(), size(partial) + size(models_folder(), besides=(place, partial)))
+        shutil.rmtree(place, ignore_errors=True)
+        partial.rename(place)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return place, digest
+
+
+def write(run, model, folder):
+    """Write the files of a trained model; returns the digest of its weights."""
+    config = dict(run.config)
+    versions, created = config.pop("versions"), config.pop("created", None)
+    _, _, module, *words = shlex.split(portable(config.pop("command")))
+    config["command"] = [f"{module.replace('.', '/')}.py", *words]
+    # What the run was computed with and when, not what it is written with.
+    published = Run.create(folder, config, versions=versions, created=created)
+    for entry in run.read_log():
+        published.append_log(entry)
+    published.write_scores(run.read_scores())
+    return published.write_weights(model.parameters, model.parameters.data)
+
+
+def size(folder, besides=()):
+    """Bytes of all files in a folder, but for those in some folders."""
+    files = (path for path in Path(folder).rglob("*") if path.is_file())
+    return sum(path.stat().st_size for path in files if not any(b in path.parents for b in besides))
+
+
+def check_room(folder, n_bytes):
+    if n_bytes > MAX_BYTES:
+        raise ValueError(
+            f"{folder} would have {n_bytes / 1e6:.1f} MB, more than {MAX_BYTES / 1e6:.0f}: publish a smaller "
+            "model, or remove another one"
+        )
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", nargs="+", help="folders of runs")
+    parser.add_argument("--name", help="DATASET/SYSTEM of a single run, if its folder is called otherwise")
+    parser.add_argument("--force", action="store_true", help="replace models that are there")
+    options = parser.parse_args(arguments)
+    if options.name and len(options.runs) > 1:
+        raise ValueError(f"--name is for a single run, got {len(options.runs)} runs")
+    for folder in options.runs:
+        place, digest = publish(folder, options.name, options.force)
+        print(f"{folder} is in {place}, {size(place) / 1e6:.2f} MB, digest {digest}")
+    print(f"all models together: {size(models_folder()) / 1e6:.1f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,120 @@
+"""The list of all that was trained: one line for each run, whatever became of it.
+
+    python -m experiments.trials runs/* --list experiments/results/trials.csv
+
+Runs that are listed already are brought up to date; lines of runs that are no longer there stay. The list is
+in the order in which the runs began, and says when each was scored on the test set, if it was.
+"""
+
+import argparse
+import csv
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+
+from breze_like.files import replacing
+from breze_like.runs import Run
+from breze_like.training import is_finished
+from experiments import command_line
+from experiments.evaluate import portable
+
+COLUMNS = (
+    "dataset",
+    "run",
+    "model",
+    "divergence",
+    "started",
+    "minutes",
+    "updates",
+    "finished",
+    "best_valid_score",
+    "scored_on_test",
+    "seed",
+    "commit",
+    "command",
+)
+# What a run is told from others by.
+KEY = ("dataset", "run", "started")
+
+
+def line(folder):
+    """A run's line: a dict of str."""
+    run = Run(folder)
+    config, log = run.config, run.read_log()
+    last = log[-1] if log else {"seconds": 0.0, "update": 0}
+    valid = [entry["valid_score"] for entry in log if entry["valid_score"] is not None]
+    scores = run.folder / "scores.json"
+    tested = run.read_scores().get("test", {})
+    values = {
+        "dataset": config["data"]["name"],
+        "run": run.folder.resolve().name,
+        "model": config["model"],
+        "divergence": config["arguments"].get("kl", ""),
+        "started": config.get("created") or modified(run.folder / "config.json"),
+        "minutes": f"{last['seconds'] / 60:.1f}",
+        "updates": last["update"],
+        "finished": "yes" if is_finished(run) else "no",
+        "best_valid_score": f"{min(valid):.4f}" if valid else "",
+        "scored_on_test": (tested.get("scored") or modified(scores)) if tested else "",
+        "seed": config["seed"],
+        "commit": config["versions"]["commit"],
+        "command": portable(config["command"]),
+    }
+    return {name: str(value) for name, value in values.items()}
+
+
+def modified(path):
+    """When a file was written, in universal time."""
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
+
+
+def read(path):
+    """The lines of a list, by what tells them apart.
+
+    Raises
+    ------
+    ValueError
+        If the file is no such list.
+    """
+    if not path.exists():
+        return {}
+    with open(path, newline="") as stream:
+        reader = csv.DictReader(stream)
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise ValueError(f"{path} is no list of trials, its columns are {reader.fieldnames}")
+        return {key(line): line for line in reader}
+
+
+def key(line):
+    return tuple(line[name] for name in KEY)
+
+
+def write(lines, path):
+    """Write the list, whole or not at all."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(sorted(lines, key=lambda line: (line["started"], line["run"])))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as stream:
+        stream.write(text.getvalue().encode())
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", nargs="+", help="folders of runs")
+    parser.add_argument("--list", default="experiments/results/trials.csv", help="file of the list")
+    options = parser.parse_args(arguments)
+    path = Path(options.list)
+    lines = read(path)
+    for folder in options.runs:
+        found = line(folder)
+        lines[key(found)] = found
+    write(lines.values(), path)
+    hours = sum(float(line["minutes"]) for line in lines.values()) / 60
+    print(f"{path}: {len(lines)} runs, {hours:.1f} hours of training")
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)
