@@ -68,7 +68,7 @@ def test_bad_input(run_of_rolls, real_data, few_songs, tmp_path, monkeypatch):
     bad = [
         (["--seed", "-1"], "--seed must not be negative, got -1"),
         (["--run", str(run_of_rolls), "--dataset", "chorales"], "--dataset must be left out"),
-        (["--run", "nowhere"], "must hold a run"),
+        (["--run", "nowhere"], "there is no run in nowhere"),
         (["--dataset", str(real_data)], "must be binary, .*, real is real-valued"),
         (["--dataset", str(few_songs)], "at least 3 test sequences, few has 1"),
     ]

@@ -184,6 +184,6 @@ def test_a_page_is_written_whole_or_not_at_all(run_of_rolls, tmp_path, monkeypat
 
 
 def test_bad_input(run_of_rolls, tmp_path, complaint):
-    assert "must hold a run" in complaint(report, [tmp_path / "nowhere", "--out", tmp_path / "a.html"])
+    assert "there is no run in" in complaint(report, [tmp_path / "nowhere", "--out", tmp_path / "a.html"])
     assert "--out must be a file" in complaint(report, [run_of_rolls, "--out", tmp_path])
     assert "--seed must not be negative" in complaint(report, [run_of_rolls, "--seed", "-1"])

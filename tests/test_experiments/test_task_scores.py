@@ -53,7 +53,7 @@ def test_bad_input(run_of_rolls, run_of_reals, tmp_path, complaint):
     assert "in folders of different names, got rnn twice" in complaint(
         task_scores, [run_of_rolls, run_of_rolls]
     )
-    assert "folder must hold a run" in complaint(task_scores, [tmp_path])
+    assert "there is no run in" in complaint(task_scores, [tmp_path])
 
 
 def test_runs_of_different_data(run_of_rolls, untrained_run, tmp_path, complaint):
