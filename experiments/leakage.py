@@ -1,0 +1,96 @@
+"""What test sets share with training sets, and other facts about piano rolls that scores depend on.
+
+    python -m experiments.leakage --datasets jsb_chorales nottingham piano_midi musedata
+
+Of each data set: pieces of the validation and the test set that are pieces of the training set, note for
+note; the share of the test set's frames, and of its windows of 32 frames, that the training set has, too;
+notes of the test set on keys that are never on in the training set; and the share of pieces whose last lowest
+note is a C.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from breze_like import data
+from breze_like.data.rolls import LOWEST_NOTE
+from breze_like.files import replacing
+from experiments import command_line
+
+WINDOW = 32  # steps
+DATASETS = ("jsb_chorales", "nottingham", "piano_midi", "musedata")
+
+
+def windows(roll, n_steps):
+    """The roll's windows of so many steps, each as bytes."""
+    packed = np.packbits(np.asarray(roll, bool), axis=1)
+    return (packed[t : t + n_steps].tobytes() for t in range(len(packed) - n_steps + 1))
+
+
+def share_known(train, test, n_steps):
+    """Share of the test set's windows that occur in the training set."""
+    known = {window for roll in train for window in windows(roll, n_steps)}
+    found = [window in known for roll in test for window in windows(roll, n_steps)]
+    return float(np.mean(found)) if found else 0.0
+
+
+def n_copies(train, others):
+    """Number of pieces that are in the training set."""
+    known = {next(windows(roll, len(roll))) for roll in train}
+    return sum(next(windows(roll, len(roll))) in known for roll in others)
+
+
+def n_new_notes(train, test):
+    """How often a key is on in the test set that is never on in the training set."""
+    known = np.any([np.any(roll, axis=0) for roll in train], axis=0)
+    return sum(int(np.sum(roll[:, ~known])) for roll in test)
+
+
+def share_ending_on_c(rolls):
+    """Share of the pieces whose last sounding frame has a C as its lowest note."""
+    ends = [roll[np.any(roll, axis=1)][-1] for roll in rolls if np.any(roll)]
+    return float(np.mean([(LOWEST_NOTE + np.argmax(frame)) % 12 == 0 for frame in ends]))
+
+
+def facts(dataset):
+    """What is found of a data set: a dict of columns to text."""
+    train, valid, test = dataset.train, dataset.valid, dataset.test
+    return {
+        "data set": dataset.name,
+        "copies in valid": str(n_copies(train, valid)),
+        "copies in test": str(n_copies(train, test)),
+        "known frames": f"{share_known(train, test, 1):.1%}",
+        f"known windows of {WINDOW}": f"{share_known(train, test, WINDOW):.1%}",
+        "notes of new keys": str(n_new_notes(train, test)),
+        "pieces that end on C": f"{share_ending_on_c([*train, *valid, *test]):.0%}",
+    }
+
+
+def as_markdown(found):
+    head = list(found[0])
+    rule = ["---", *["--:"] * (len(head) - 1)]
+    lines = [head, rule, *([row[column] for column in head] for row in found)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--datasets", nargs="+", default=list(DATASETS), help="names of data sets, or files")
+    parser.add_argument("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
+    parser.add_argument("--report", help="write the table to this Markdown file, too")
+    options = parser.parse_args(arguments)
+    datasets = [data.load(name, options.data_dir) for name in options.datasets]
+    for dataset in datasets:
+        if not dataset.binary:
+            raise ValueError(f"--datasets must be binary, as piano rolls are, {dataset.name} is real-valued")
+    table = as_markdown([facts(dataset) for dataset in datasets])
+    print(table, end="")
+    if options.report:
+        with replacing(Path(options.report)) as stream:
+            stream.write(table.encode())
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)
