@@ -1,1 +1,40 @@
-"""Machine code that XLA calls on CPUs: matrix products, the fast-dropout recurrence."""
+"""Machine code that XLA calls on CPUs, compiled by Numba and kept in its cache: no C compiler is needed.
+
+    pt.grad ───> a `Loop` in the graph      which has made its `native` by `kernel(name, *settings)`
+                    │ JAX traces it
+                    v
+    xla.py ····· custom_call                arrays as the kernel's plan has them; how many tasks there are
+                    │ XLA runs it
+                    v
+    dispatch.py  handle ───> tasks          on all cores, since they share nothing that they write: those of
+                    │                       one stage, then those of the next, which may add up their results
+                    v
+    NAME_tasks.py                           which part of which array is whose, read by call_frame.py
+    NAME.py ···· arithmetic                 of a part, with functions.py and products.py
+
+A new kernel is the last two of these files, and a line in `xla.KERNELS`.
+"""
+
+
+def kernel(name, *settings):
+    """What makes the function of JAX arrays that calls a kernel; it makes None where XLA can't call any.
+
+    Parameters
+    ----------
+    name : str
+        One of `xla.KERNELS`.
+    *settings : int
+        What the kernel's plan and its tasks know besides the arrays.
+
+    Returns
+    -------
+    callable
+        Of nothing; see `Loop`.
+    """
+
+    def make():
+        from breze_like.native import xla  # Numba takes a second to load
+
+        return xla.custom_call(name, settings) if xla.supported() else None
+
+    return make

@@ -2,6 +2,11 @@
 
 The structs of that interface consist of 64-bit words; they are described in ``xla/ffi/api/c_api.h``, which
 comes with JAX. Addresses are integers.
+
+The first argument of a call are numbers that `xla.custom_call` writes: where the kernel's tasks are in the
+table of addresses, how much scratch they need, how many tasks each stage has, then the kernel's own settings.
+Its other arguments are the arrays. `jax.vmap` adds an axis in front to all of them, for its *members*; so the
+numbers tell how many members there are, and each has tasks of its own.
 """
 
 import numpy as np
@@ -15,8 +20,11 @@ from breze_like.native.products import CALLED
 # Version of the interface that this was written for; its later ones have the same layout.
 MAJOR, MINOR = 0, 1
 METADATA = 1  # the extension by which XLA asks a handler for its version
-FLOAT32 = 11  # XLA's number of the type
-TABLE = "breze_like_recurrence_tasks"
+TABLE = "breze_like_tasks"
+N_STAGES = 2
+# Places in the first argument.
+ADDRESS, SCRATCH, N_TASKS = 0, 1, 2
+OWN = N_TASKS + N_STAGES
 
 
 @intrinsic
@@ -73,9 +81,9 @@ def is_query(frame):
 
 @njit(**CALLED)
 def arguments(frame):
-    """Addresses of the structs that describe the arguments."""
+    """Addresses of the structs that describe the kernel's arguments."""
     known = words(frame, 15)
-    return words(known[9], known[7])
+    return words(known[9], known[7])[1:]
 
 
 @njit(**CALLED)
@@ -86,19 +94,63 @@ def results(frame):
 
 
 @njit(**CALLED)
-def is_float32(buffers, i):
-    """Whether the numbers of a buffer are in single precision."""
-    return words(buffers[i], 6)[2] & 0xFFFFFFFF == FLOAT32
-
-
-@njit(**CALLED)
-def address(buffers, i):
-    """Where the numbers of a buffer lie."""
-    return words(buffers[i], 6)[3]
-
-
-@njit(**CALLED)
 def shape(buffers, i):
     """Lengths of the axes of a buffer."""
     known = words(buffers[i], 6)
     return words(known[5], known[4])
+
+
+@njit(**CALLED)
+def array(buffers, i, member, shape, like):
+    """A member's array, of that shape and with the dtype of `like`."""
+    return part(words(buffers[i], 6)[3], member, shape, like)
+
+
+@njit(**CALLED)
+def part(address, i, shape, like):
+    """The i-th of the arrays of that shape that lie one after another from an address on."""
+    size = like.itemsize
+    for length in shape:
+        size *= length
+    return carray(pointer(address + i * size), shape, like.dtype)
+
+
+@njit(**CALLED)
+def _numbers(frame):
+    """The first argument's, of one member: they are the same for all."""
+    buffer = words(words(frame, 15)[9], 1)
+    return carray(pointer(words(buffer[0], 6)[3]), shape(buffer, 0)[-1], np.int32)
+
+
+@njit(**CALLED)
+def settings(frame):
+    """The kernel's own."""
+    return _numbers(frame)[OWN:]
+
+
+@njit(**CALLED)
+def n_members(frame):
+    """How many calls this is at once."""
+    n = 1
+    for length in shape(words(words(frame, 15)[9], 1), 0)[:-1]:
+        n *= length
+    return n
+
+
+@njit(**CALLED)
+def n_scratch(frame):
+    """Numbers of 8 bytes of each member's scratch."""
+    return np.int64(_numbers(frame)[SCRATCH])
+
+
+@njit(**CALLED)
+def n_tasks(frame, stage):
+    """Of each member."""
+    return np.int64(_numbers(frame)[N_TASKS + stage])
+
+
+@njit(**CALLED)
+def task(frame, stage):
+    """The address of a stage's code."""
+    i = _numbers(frame)[ADDRESS] + stage
+    return words(table(), i + 1)[i]

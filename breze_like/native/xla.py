@@ -1,18 +1,20 @@
-"""The kernels as custom calls of XLA's on CPUs, compiled by Numba, so no C compiler is needed."""
+"""Kernels as custom calls of XLA's on CPUs."""
 
 import ctypes
-import hashlib
 import re
 from functools import cache
 from pathlib import Path
 
 import llvmlite.binding
 import numpy as np
-from numba import cfunc, types
 
-from breze_like.native import call_frame, kernels, products, tasks
-from breze_like.native.kernels import MATH
-from breze_like.native.tasks import N_ARGUMENTS, N_KEPT, N_STATES, TASKS
+from breze_like.native import call_frame, dispatch, recurrence_tasks
+from breze_like.native.call_frame import N_STAGES
+
+# By name. That of a kernel's is its place in the table of addresses.
+KERNELS = {**recurrence_tasks.KERNELS}
+PRECISIONS = (np.float32, np.float64)
+ADDRESSES = np.zeros((len(KERNELS), len(PRECISIONS), N_STAGES), np.int64)
 
 
 @cache
@@ -26,83 +28,46 @@ def supported():
 
 
 @cache
-def _sources():
-    """What tells versions of all this code apart.
-
-    Numba's cache looks at the file of a function only, not at those of the functions that it calls, but also
-    at the variables of its closure: so each function that is kept there has this as one of them.
-    """
-    modules = (call_frame, kernels, products, tasks)
-    return hashlib.sha256(b"".join(Path(m.__file__).read_bytes() for m in modules)).hexdigest()
-
-
-@cache
-def _compile(factory, n_words, *details):
-    """The machine code of a function of so many words; from Numba's cache if it was compiled before."""
-    signature = types.int64(*[types.int64] * n_words)
-    return cfunc(signature, cache=True, **MATH)(factory(_sources(), *details))
-
-
-@cache
-def _register(kind):
-    """Make a handler known to XLA; returns its name."""
+def _registered():
+    """Make the handler known to XLA; its name."""
     import jax
 
-    llvmlite.binding.add_symbol(call_frame.TABLE, TASKS.ctypes.data)
-    # Loaded first, it starts the threads; from within a handler it does not.
-    tasks.run.compile((types.int64,) * 4)
-    handler = _compile(tasks.forward_handler if kind == "forward" else tasks.gradient_handler, 1)
+    llvmlite.binding.add_symbol(call_frame.TABLE, ADDRESSES.ctypes.data)
+    handler = dispatch.compile_handler()
     capsule = ctypes.pythonapi.PyCapsule_New
     capsule.restype, capsule.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
-    name = f"breze_like_{kind}"
-    jax.ffi.register_ffi_target(name, capsule(handler.address, None, None), platform="cpu")
-    return name
+    jax.ffi.register_ffi_target("breze_like", capsule(handler.address, None, None), platform="cpu")
+    return "breze_like"
 
 
-def custom_call(kind, scale, reverses):
-    """A function of JAX arrays that calls one of the kernels.
+def _first_address(name, dtype):
+    """Compile a kernel's tasks in a precision; where the table has their addresses."""
+    place = list(KERNELS).index(name), PRECISIONS.index(dtype.type)
+    for stage, factory in enumerate(KERNELS[name].tasks):
+        ADDRESSES[*place, stage] = dispatch.compile_task(factory, dtype.type).address
+    return np.ravel_multi_index((*place, 0), ADDRESSES.shape)
 
-    Parameters
-    ----------
-    kind : "forward" or "gradient"
-    scale : int
-        Of the transfer function; see `kernels`.
-    reverses : sequence of bool
-        Of each chain.
-    """
+
+def custom_call(name, settings):
+    """A function of JAX arrays that calls a kernel; see `breze_like.native.kernel`."""
     import jax
 
-    settings = np.array([scale, *reverses], np.int32)  # JAX may have no others
-    needed = (tasks.forward_task,) if kind == "forward" else (tasks.gradient_task, tasks.totals_task)
+    kernel, jnp = KERNELS[name], jax.numpy
 
-    def call(real, *arrays):
-        # A constant may come in another dtype than the graph says, and the kernels just read at an address.
-        dtype = jax.numpy.result_type(*arrays)
-        real, *arrays = (
-            jax.numpy.broadcast_to(jax.numpy.asarray(a, d), shape)
-            for a, d, shape in zip(
-                (real, *arrays),
-                (bool, *[dtype] * len(arrays)),
-                _shapes(arrays[0].shape, len(reverses), kind),
-                strict=True,
-            )
-        )
-        double = dtype == np.float64
-        for i, task in enumerate(needed, start=3 * double + (kind == "gradient")):
-            TASKS[i] = _compile(task, 3, np.float64 if double else np.float32).address
-        like = arrays[:1] * (N_KEPT * len(reverses))
-        if kind == "gradient":
-            like = arrays[: N_ARGUMENTS * len(reverses)]
-        results = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in like]
-        custom = jax.ffi.ffi_call(_register(kind), results, vmap_method="broadcast_all")
-        return custom(settings, real, *arrays)
+    def call(*arrays):
+        # A constant may come in another dtype or shape than the graph says, and kernels just read at an
+        # address.
+        plan = kernel.plan(settings, [jnp.shape(a) for a in arrays])
+        dtype = jnp.result_type(*arrays[kernel.n_flags :])
+        dtypes = [bool] * kernel.n_flags + [dtype] * (len(arrays) - kernel.n_flags)
+        arrays = [
+            jnp.broadcast_to(jnp.asarray(a, d), shape)
+            for a, d, shape in zip(arrays, dtypes, plan.arguments, strict=True)
+        ]
+        n_tasks = [*plan.n_tasks, *[0] * (N_STAGES - len(plan.n_tasks))]
+        numbers = [_first_address(name, dtype), plan.scratch, *n_tasks, *settings]
+        results = [jax.ShapeDtypeStruct(shape, dtype) for shape in plan.results]
+        custom = jax.ffi.ffi_call(_registered(), results, vmap_method="broadcast_all")
+        return custom(np.array(numbers, np.int32), *arrays)  # JAX may have no longer integers
 
     return call
-
-
-def _shapes(shape, n_chains, kind):
-    """Of all arguments but the first, if sequences have that shape."""
-    n_steps, n_sequences, n = shape
-    of_chain = [shape, shape, (n, n), (n_sequences, n), (n_sequences, n), ()]
-    kept = [shape] * (N_KEPT + N_STATES) if kind == "gradient" else []
-    return [(n_steps, n_sequences, 1), *of_chain * n_chains, *kept * n_chains]

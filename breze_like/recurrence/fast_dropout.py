@@ -1,11 +1,11 @@
 """Recurrences of moments."""
 
-from functools import partial
 from typing import NamedTuple
 
 import pytensor.tensor as pt
 
 from breze_like.moments import Tanh, WangManningSigmoid, dropout
+from breze_like.native import kernel
 from breze_like.recurrence.loop import before, chain, outer, scan
 
 
@@ -57,28 +57,15 @@ def fast_dropout_recurrence(real, transfer, *directions):
     reverses = [d.reverse for d in directions]
     arguments = [real, *(a for d in directions for a in d[:-1])]
     n_states = 2 * len(directions)
-    native = _native(transfer, reverses)
+    scale = _scale(transfer)
+    native = [kernel(f"recurrence{end}", scale, *reverses) for end in ("", "_gradient")] if scale else []
     settings = {"transfer": transfer, "reverses": reverses}
     moments = chain(_forward, _gradient, arguments, n_states, n_states, native, **settings)
     return list(zip(moments[::2], moments[1::2], strict=True))
 
 
-def _native(transfer, reverses):
-    """What `chain` takes as such: the kernels, for the transfer functions that they know."""
-    scale = _scale(transfer)
-    if scale is None:
-        return {}
-
-    def make(kind):
-        from breze_like.native.xla import custom_call, supported  # Numba takes a second to load
-
-        return custom_call(kind, scale, reverses) if supported() else None
-
-    return {kind: partial(make, kind) for kind in ("forward", "gradient")}
-
-
 def _scale(transfer):
-    """Of Wang & Manning's sigmoid in the transfer function, as `kernels` has it; None: it is another one."""
+    """Of Wang & Manning's sigmoid in the transfer function, for the kernel; None: it knows no such one."""
     if type(transfer) is WangManningSigmoid:
         return 1
     return 2 if type(transfer) is Tanh and type(transfer.sigmoid) is WangManningSigmoid else None

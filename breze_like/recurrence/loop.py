@@ -118,8 +118,8 @@ def chain(forward, gradient, arguments, n_states, n_kept, native=None, **setting
         The first says which steps are real, the second has the type and the shape of all sequences.
     n_states, n_kept : int
         How many of the sequences are states, and how many the way back needs besides.
-    native : dict of str to callable, optional
-        For ``"forward"`` and ``"gradient"``, what `Loop` takes as `native`.
+    native : pair of callable, optional
+        What `Loop` takes as `native`, for the loop and for that of the gradient.
     **settings
         Passed to both callables.
 
@@ -127,7 +127,7 @@ def chain(forward, gradient, arguments, n_states, n_kept, native=None, **setting
     -------
     list of TensorVariable
     """
-    native = native or {}
+    native_forward, native_gradient = native or (None, None)
     n_sequences = n_states + n_kept
     sequences = [arguments[1]] * n_sequences
 
@@ -138,16 +138,14 @@ def chain(forward, gradient, arguments, n_states, n_kept, native=None, **setting
             return gradient(inputs, rest[:n_sequences], rest[n_sequences:], **settings)
 
         known = [*arguments, *sequences, *sequences[:n_states]]
-        return Loop(build, known, list(range(1, len(arguments))), native=native.get("gradient"))
+        return Loop(build, known, list(range(1, len(arguments))), native=native_gradient)
 
     def pullback(inputs, outputs, cotangents):
         # What is no state is an output for the sake of the way back only: no gradient comes in through it.
         known = [*inputs, *outputs, *(_or_zeros(g, outputs[0]) for g in cotangents[:n_states])]
         return [disconnected_type(), *backward()(*known)]
 
-    loop = Loop(
-        partial(forward, **settings), arguments, [1] * n_sequences, pullback, [0], native.get("forward")
-    )
+    loop = Loop(partial(forward, **settings), arguments, [1] * n_sequences, pullback, [0], native_forward)
     return loop(*arguments)[:n_states]
 
 

@@ -1,52 +1,22 @@
-"""The fast-dropout recurrence and its gradient as machine code, compiled by Numba and kept in its cache.
+"""The arithmetic of the fast-dropout recurrence and of its gradient, for a block of sequences.
 
-A *task* is one chain of one block of sequences: tasks share nothing that they write, so that they run on all
-cores. Of transfer functions there is Wang & Manning's sigmoid f, as `scale` f(`scale` x) - (`scale` - 1): the
+Of transfer functions there is Wang & Manning's sigmoid f, as `scale` f(`scale` x) - (`scale` - 1): the
 sigmoid itself with 1, tanh with 2.
 """
 
 import math
 
 import numpy as np
-from numba import float32, njit
-from numba.extending import overload
+from numba import njit
 
 from breze_like.moments import WangManningSigmoid
+from breze_like.native.functions import MATH, exp
 from breze_like.native.products import CALLED, ROWS, add_outer, multiply, padded, panels
 
-# Not "ninf" and "nnan": numbers that are not finite must come out as such.
-MATH = {"fastmath": {"contract", "nsz", "arcp", "afn", "reassoc"}, "error_model": "numpy"}
 # Of the products that form the gradient of the recurrent weights.
 ROWS_TOGETHER = 128
 SLOPE, SHIFT = WangManningSigmoid.SLOPE, WangManningSigmoid.SHIFT
 FLATTEN = np.pi / 8, np.pi / 8 * SLOPE**2
-
-
-def exp(x):
-    """exp(x), in single precision as arithmetic that is computed for many x at once."""
-
-
-@overload(exp, jit_options=MATH)
-def _exp(x):
-    if x != float32:
-        return lambda x: math.exp(x)
-
-    def single(x):
-        # Cody & Waite: exp(n log 2 + r) = 2^n exp(r), log 2 as a sum; a polynomial (Cephes), |r| < 0.35.
-        x = min(max(x, np.float32(-87.0)), np.float32(88.0))
-        n = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
-        r = x - n * np.float32(0.693359375) - n * np.float32(-2.12194440e-4)
-        p = np.float32(1.9875691500e-4)
-        p = p * r + np.float32(1.3981999507e-3)
-        p = p * r + np.float32(8.3334519073e-3)
-        p = p * r + np.float32(4.1665795894e-2)
-        p = p * r + np.float32(1.6666665459e-1)
-        p = p * r + np.float32(5.0000001201e-1)
-        p = p * r * r + r + np.float32(1.0)
-        power = np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
-        return p * power
-
-    return single
 
 
 @njit(**MATH, **CALLED)

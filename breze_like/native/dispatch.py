@@ -1,0 +1,112 @@
+"""The work of a call of XLA's, divided into tasks that run on all cores.
+
+The handler and the tasks are compiled apart, since otherwise Numba would optimise all of it anew at each
+level of calls; they meet in a table of addresses.
+"""
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numba import cfunc, njit, prange, types
+
+from breze_like.native import call_frame
+from breze_like.native.call_frame import N_STAGES
+from breze_like.native.functions import MATH
+from breze_like.native.products import CALLED
+
+
+class Plan(NamedTuple):
+    """How a kernel does a call.
+
+    Attributes
+    ----------
+    arguments, results : list of tuple of int
+        Shapes.
+    n_tasks : tuple of int
+        Of each stage.
+    scratch : int
+        Numbers of 8 bytes that the tasks of both stages have to themselves.
+    """
+
+    arguments: list
+    results: list
+    n_tasks: tuple
+    scratch: int = 0
+
+
+class Kernel(NamedTuple):
+    """A computation in one or two stages: the second one begins when all tasks of the first have ended.
+
+    Attributes
+    ----------
+    plan : callable
+        From the settings and the shapes of the arguments, as they come in, to the `Plan`.
+    tasks : tuple of callable
+        For each stage, what makes the task: from `sources`, which the task must refer to, and a NumPy scalar
+        type, to a function of three integers, which returns 0. These are the call's frame, the number of the
+        task and the address of the scratch.
+    n_flags : int
+        So many arguments, the first ones, are boolean.
+    """
+
+    plan: Callable
+    tasks: tuple
+    n_flags: int = 0
+
+
+@cache
+def _sources():
+    """What tells versions of all this code apart.
+
+    Numba's cache looks at the file of a function only, not at those of the functions that it calls, but also
+    at the variables of its closure: so each function that is kept there has this as one of them.
+    """
+    paths = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+
+
+@cache
+def compile_task(factory, scalar):
+    """The machine code of a task; from Numba's cache if it was compiled before."""
+    return _compile(factory, 3, scalar)
+
+
+@cache
+def compile_handler():
+    """The machine code of the handler; it starts Numba's threads."""
+    # Loaded first, it starts them; from within the handler it does not.
+    _run.compile((types.int64,) * 4)
+    return _compile(_handler, 1)
+
+
+def _compile(factory, n_words, *details):
+    signature = types.int64(*[types.int64] * n_words)
+    return cfunc(signature, cache=True, **MATH)(factory(_sources(), *details))
+
+
+@njit(parallel=True, cache=True, **CALLED)
+def _run(address, frame, n_tasks, scratch):
+    """Run the tasks whose code lies at an address."""
+    for number in prange(n_tasks):
+        call_frame.call(address, frame, np.int64(number), scratch)
+
+
+def _handler(sources):
+    """The handler that XLA calls."""
+
+    def handle(frame):
+        sources  # noqa: B018
+        if not call_frame.is_query(frame):
+            n_members = call_frame.n_members(frame)
+            scratch = np.empty(n_members * call_frame.n_scratch(frame), np.float64)
+            for stage in range(N_STAGES):
+                n_tasks = n_members * call_frame.n_tasks(frame, stage)
+                if n_tasks > 0:
+                    _run(call_frame.task(frame, stage), frame, n_tasks, scratch.ctypes.data)
+        return 0
+
+    return handle

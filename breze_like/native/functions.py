@@ -1,0 +1,37 @@
+"""Elementary functions as machine code."""
+
+import math
+
+import numpy as np
+from numba import float32
+from numba.extending import overload
+
+# Not "ninf" and "nnan": numbers that are not finite must come out as such.
+MATH = {"fastmath": {"contract", "nsz", "arcp", "afn", "reassoc"}, "error_model": "numpy"}
+
+
+def exp(x):
+    """exp(x), in single precision as arithmetic that is computed for many x at once."""
+
+
+@overload(exp, jit_options=MATH)
+def _exp(x):
+    if x != float32:
+        return lambda x: math.exp(x)
+
+    def single(x):
+        # Cody & Waite: exp(n log 2 + r) = 2^n exp(r), log 2 as a sum; a polynomial (Cephes), |r| < 0.35.
+        x = min(max(x, np.float32(-87.0)), np.float32(88.0))
+        n = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
+        r = x - n * np.float32(0.693359375) - n * np.float32(-2.12194440e-4)
+        p = np.float32(1.9875691500e-4)
+        p = p * r + np.float32(1.3981999507e-3)
+        p = p * r + np.float32(8.3334519073e-3)
+        p = p * r + np.float32(4.1665795894e-2)
+        p = p * r + np.float32(1.6666665459e-1)
+        p = p * r + np.float32(5.0000001201e-1)
+        p = p * r * r + r + np.float32(1.0)
+        power = np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
+        return p * power
+
+    return single
