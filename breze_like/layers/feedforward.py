@@ -48,31 +48,6 @@ class LearnedKeep(Layer):
         self.view("logit")[...] = np.log(share / (1 - share))
 
 
-class JoinedKeep:
-    """Probabilities to keep the units of several layers that are joined to one.
-
-    Parameters
-    ----------
-    keeps : list of FixedKeep or LearnedKeep
-    sizes : list of int
-        Numbers of units.
-    """
-
-    def __init__(self, keeps, sizes):
-        self.keeps = keeps
-        self.sizes = sizes
-        self.keeps_all = all(keep.keeps_all for keep in keeps)
-
-    def __call__(self):
-        """Shape (n_units,)."""
-        parts = [pt.zeros(size) + keep() for keep, size in zip(self.keeps, self.sizes, strict=True)]
-        return pt.concatenate(parts)
-
-    def initialize(self, rng, initialization):
-        for keep in self.keeps:
-            keep.initialize(rng, initialization)
-
-
 def keep_probability(parameters, name, p_keep):
     """A `LearnedKeep` for ``"learned"``, a `FixedKeep` for a number; an object is taken as it is."""
     if p_keep == "learned":
@@ -151,3 +126,52 @@ class FastDropoutHidden(FastDropoutAffine):
         if is_certain(variance):
             return self.transfer(mean), 0.0
         return self.transfer.moments(mean, variance)
+
+
+class FastDropoutJoint(Layer):
+    """Moments of f(z V + (d h) U + b): of a signal z that is kept as it is, and of a state h with dropout d.
+
+    What comes of the state is computed on its own, by `from_state`: where many signals meet the same state,
+    that is done once.
+
+    Parameters
+    ----------
+    parameters : ParameterSet
+    name : str
+    n_signal, n_state, n_out : int
+        The weights are one matrix (n_signal + n_state, n_out): V, and U below it.
+    p_keep : float or "learned"
+        Probability to keep a unit of the state. With 1, the state is its mean.
+    transfer : object with `moments`
+        f.
+    """
+
+    def __init__(self, parameters, name, n_signal, n_state, n_out, p_keep, transfer):
+        super().__init__(parameters, name)
+        self.p_keep = keep_probability(parameters, f"{name}/p_keep", p_keep)
+        self.declare("weights", (n_signal + n_state, n_out))
+        self.declare("bias", (n_out,))
+        self.n_signal = n_signal
+        self.transfer = transfer
+
+    def from_state(self, mean, variance):
+        """What moments of h (..., n_state) add to the preactivations: moments, or a value if all is kept."""
+        weights = self["weights"][self.n_signal :]
+        if self.p_keep.keeps_all:
+            return (product(mean, weights),)
+        return affine(mean, variance, weights, p_keep=self.p_keep())
+
+    def __call__(self, mean, variance, state_mean, state_variance=0.0):
+        """Moments of z (..., n_signal), and what `from_state` gives, to moments (..., n_out)."""
+        weights = self["weights"][: self.n_signal]
+        mean = product(mean, weights) + state_mean + self["bias"]
+        if not is_certain(variance):
+            state_variance = product(variance, weights**2) + state_variance
+        if is_certain(state_variance):
+            return self.transfer(mean), 0.0
+        return self.transfer.moments(mean, state_variance)
+
+    def initialize(self, rng, initialization):
+        weights = self.view("weights")
+        weights[...] = initialization.weights(rng, weights.shape)
+        self.p_keep.initialize(rng, initialization)

@@ -1,22 +1,16 @@
 """The variational one-step predictor."""
 
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import pytensor.tensor as pt
 
 from breze_like.distributions.processes import MarkovProcess, previous
-from breze_like.layers import (
-    FastDropoutHidden,
-    FastDropoutRecurrent,
-    FixedKeep,
-    JoinedKeep,
-    keep_probability,
-)
+from breze_like.layers import FastDropoutHidden, FastDropoutJoint, FastDropoutRecurrent
 from breze_like.models.base import check_positive_integers, check_prefix, check_temperature
 from breze_like.models.variational import Recognised, VariationalModel
-from breze_like.moments import is_certain
 
 
 class Step(NamedTuple):
@@ -136,29 +130,33 @@ class VOSP(VariationalModel):
 
     def _make_networks(self, n_hiddens, recognition_p_keep, generative_p_keep):
         self._make_recognition(FastDropoutRecurrent, n_hiddens, recognition_p_keep)
-        keep = keep_probability(self.parameters, "generative/hidden_0/p_keep", generative_p_keep)
-        self._certain = keep.keeps_all
-        p_keep = JoinedKeep([FixedKeep(1), keep], [self.n_latent, n_hiddens[-1]])
-        n_in, self.generative = self.n_latent + n_hiddens[-1], []
-        for i, n_hidden in enumerate(self.n_emission_hiddens):
+        sizes, transfer = self.n_emission_hiddens, self.transfer
+        joint = FastDropoutJoint(
+            self.parameters,
+            "generative/hidden_0",
+            self.n_latent,
+            n_hiddens[-1],
+            sizes[0],
+            generative_p_keep,
+            transfer,
+        )
+        self.generative = [joint]
+        for i, (n_in, n_out) in enumerate(pairwise(sizes), 1):
             name = f"generative/hidden_{i}"
-            layer = FastDropoutHidden(self.parameters, name, n_in, n_hidden, p_keep, self.transfer)
+            layer = FastDropoutHidden(self.parameters, name, n_in, n_out, generative_p_keep, transfer)
             self.generative.append(layer)
-            n_in, p_keep = n_hidden, generative_p_keep
         self.layers += self.generative
-        self._make_emission(n_in, generative_p_keep)
+        self._make_emission(sizes[-1], generative_p_keep)
 
     def _context(self, mean, variance):
-        """What the emission sees of h: both moments, or the mean for the value."""
-        return (mean,) if self._certain else (mean, variance)
+        """What the emission sees of moments of h: what these add to the preactivations of its first layer."""
+        return tuple(self.generative[0].from_state(mean, variance))
 
-    def _emit(self, mean, variance, past_mean, past_variance=0.0):
-        """The emission, from moments of z_t and of h_{t-1}; a variance may be the number 0."""
-        if not (is_certain(variance) and is_certain(past_variance)):
-            both = (variance, mean), (past_variance, past_mean)
-            variance = pt.concatenate([v + pt.zeros_like(like) for v, like in both], axis=2)
-        mean = pt.concatenate([mean, past_mean], axis=2)
-        for layer in self.generative:
+    def _emit(self, mean, variance, *past):
+        """The emission, from moments of z_t, the variance may be the number 0, and from `_context`."""
+        first, *others = self.generative
+        mean, variance = first(mean, variance, *past)
+        for layer in others:
             mean, variance = layer(mean, variance)
         return self.emission(mean, variance)
 
@@ -168,12 +166,8 @@ class VOSP(VariationalModel):
     def _start(self, n_sequences):
         initial = self._initial(np.ones((1, n_sequences)))
         latents = np.zeros((1, n_sequences, self.n_latent))
-        return [
-            latents,
-            latents,
-            *(np.zeros_like(initial[-1])[None] for _ in self.recognised.context),
-            *initial,
-        ]
+        past = np.zeros((1, n_sequences, self.n_emission_hiddens[0]))
+        return [latents, latents, *[past] * len(self.recognised.context), *initial]
 
     @cached_property
     def _initial(self):

@@ -4,7 +4,15 @@ import pytest
 
 from breze_like import backends
 from breze_like.initialize import Initialization
-from breze_like.layers import Affine, FastDropoutAffine, FixedKeep, LearnedKeep, keep_probability
+from breze_like.layers import (
+    Affine,
+    FastDropoutAffine,
+    FastDropoutJoint,
+    FixedKeep,
+    LearnedKeep,
+    keep_probability,
+)
+from breze_like.moments import Identity, Tanh
 from breze_like.parameters import ParameterSet
 
 
@@ -32,6 +40,39 @@ def test_fast_dropout_affine_reproduces_the_reference(p_drop, goldens):
     mean, variance = evaluate(parameters, moments, list(layer(*moments)), g["fwd_in_mean"], g["fwd_in_var"])
     np.testing.assert_allclose(mean, g[f"fwd_p{p_drop}_identity_in_mean"], rtol=1e-10)
     np.testing.assert_allclose(variance, g[f"fwd_p{p_drop}_identity_in_var"], rtol=1e-10)
+
+
+@pytest.mark.parametrize("p_keep", [0.7, 1.0])
+@pytest.mark.parametrize("is_certain", [False, True])
+def test_joint_signal_and_state(p_keep, is_certain, rng):
+    """As one affine map of both side by side, with dropout on the state alone."""
+    parameters, variables = ParameterSet(), [pt.matrix() for _ in range(4)]
+    layer = FastDropoutJoint(parameters, "layer", 2, 3, 4, p_keep, Identity())
+    parameters.data[...] = rng.standard_normal(parameters.size)
+    mean, variance, h_mean, h_variance = arrays = [rng.random((5, n)) for n in (2, 2, 3, 3)]
+    z_mean, z_variance, *h = variables
+    outputs = list(layer(z_mean, 0.0 if is_certain else z_variance, *layer.from_state(*h)))
+    if is_certain and p_keep == 1:
+        assert outputs.pop() == 0
+    results = evaluate(parameters, variables, outputs, *arrays)
+
+    weights = layer.view("weights")
+    dropped = p_keep * (1 - p_keep) * h_mean**2 + (p_keep * h_variance if p_keep < 1 else 0)
+    both = np.hstack([mean, p_keep * h_mean]), np.hstack([0 * variance if is_certain else variance, dropped])
+    expected = [both[0] @ weights + layer.view("bias"), both[1] @ weights**2]
+    for result, value in zip(results, expected, strict=False):
+        np.testing.assert_allclose(result, value, rtol=1e-10)
+
+
+def test_joint_values_pass_the_transfer_function(rng):
+    parameters, variables = ParameterSet(), [pt.matrix() for _ in range(3)]
+    layer = FastDropoutJoint(parameters, "layer", 2, 3, 4, 1.0, Tanh())
+    parameters.data[...] = rng.standard_normal(parameters.size)
+    z, h, unused = (rng.random((5, n)) for n in (2, 3, 3))
+    value, variance = layer(variables[0], 0.0, *layer.from_state(*variables[1:]))
+    assert variance == 0
+    expected = np.tanh(np.hstack([z, h]) @ layer.view("weights") + layer.view("bias"))
+    np.testing.assert_allclose(evaluate(parameters, variables, value, z, h, unused), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("logit", [-50.0, -1.0, 0.0, 2.0, 50.0])

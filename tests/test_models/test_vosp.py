@@ -239,7 +239,8 @@ def test_the_original_code_is_reproduced(goldens, monkeypatch):
     mean, variance = q.mean - previous(q.mean, mask), q.variance + previous(q.variance, mask)
     kl = pt.log(1 / pt.sqrt(variance) + 1e-4) + (variance + mean**2) / (2 + 1e-4) - 0.5
     loss = (kl.sum(axis=-1) - log_prob).mean()
-    outputs = [q.mean, q.variance, *q.context, z, y, kl, loss, model.parameters.gradient(loss)]
+    shortcut = previous(model.recognition(x, 0.0, mask=mask)[0], mask)
+    outputs = [q.mean, q.variance, shortcut, z, y, kl, loss, model.parameters.gradient(loss)]
     *values, gradient = model.function([x, mask, noise], outputs)(
         g["inpt"], np.ones((6, 3)), g["noise"].reshape(6, 3, 4)
     )
