@@ -1,25 +1,36 @@
-import importlib.util
+import importlib
+import sys
 
-import llvmlite.binding
 import numpy as np
 import pytest
 
-products = pytest.importorskip("breze_like.native.products", reason="needs Numba", exc_type=ImportError)
+from breze_like import native
+
+pytest.importorskip("breze_like.native.xla", reason="needs Numba", exc_type=ImportError)
 
 CPUS = {"this": None, "avx2": {"avx2": True, "fma": True}, "least": {}}
 
 
 @pytest.fixture(scope="module", params=CPUS)
-def compiled(request):
-    """Functions that Python can call, with tiles as for a CPU."""
-    from numba import njit
+def load(request):
+    """Load a module of machine code anew, with all that it imports of it, for the vectors of a CPU."""
+    import llvmlite.binding
 
     with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in sys.modules if name.startswith("breze_like.native.")]:
+            patch.delattr(native, name.split(".")[-1])  # both come back
+            patch.delitem(sys.modules, name)
         if CPUS[request.param] is not None:
             patch.setattr(llvmlite.binding, "get_host_cpu_features", lambda: CPUS[request.param])
-        spec = importlib.util.spec_from_file_location(f"products_{request.param}", products.__file__)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        yield lambda name: importlib.import_module(f"breze_like.native.{name}")
+
+
+@pytest.fixture(scope="module")
+def compiled(load):
+    """Functions that Python can call."""
+    from numba import njit
+
+    module = load("products")
     padded, panels, multiply, add_outer = (
         module.padded,
         module.panels,

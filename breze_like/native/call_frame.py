@@ -15,7 +15,7 @@ from numba import carray, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from breze_like.native.products import CALLED
+from breze_like.native.functions import CALLED
 
 # Version of the interface that this was written for; its later ones have the same layout.
 MAJOR, MINOR = 0, 1

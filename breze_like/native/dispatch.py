@@ -15,8 +15,7 @@ from numba import cfunc, njit, prange, types
 
 from breze_like.native import call_frame
 from breze_like.native.call_frame import N_STAGES
-from breze_like.native.functions import MATH
-from breze_like.native.products import CALLED
+from breze_like.native.functions import CALLED, MATH
 
 
 class Plan(NamedTuple):

@@ -1,4 +1,4 @@
-"""Elementary functions as machine code."""
+"""Elementary functions as machine code, and the options by which Numba makes all of it."""
 
 import math
 
@@ -6,6 +6,8 @@ import numpy as np
 from numba import float32
 from numba.extending import overload
 
+# Python never calls these functions. What calls them is what is kept in the cache.
+CALLED = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 # Not "ninf" and "nnan": numbers that are not finite must come out as such.
 MATH = {"fastmath": {"contract", "nsz", "arcp", "afn", "reassoc"}, "error_model": "numpy"}
 

@@ -10,8 +10,8 @@ import numpy as np
 from numba import njit
 
 from breze_like.moments import WangManningSigmoid
-from breze_like.native.functions import MATH, exp
-from breze_like.native.products import CALLED, ROWS, add_outer, multiply, padded, panels
+from breze_like.native.functions import CALLED, MATH, exp
+from breze_like.native.products import ROWS, add_outer, multiply, padded, panels
 
 # Of the products that form the gradient of the recurrent weights.
 ROWS_TOGETHER = 128

@@ -10,7 +10,7 @@ from numba import njit
 from breze_like.native import call_frame
 from breze_like.native.call_frame import array, part
 from breze_like.native.dispatch import Kernel, Plan
-from breze_like.native.products import CALLED
+from breze_like.native.functions import CALLED
 from breze_like.native.recurrence import add_totals, forward, gradient
 
 N_ARGUMENTS, N_KEPT, N_STATES = 6, 4, 2  # of each chain
