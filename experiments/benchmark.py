@@ -1,4 +1,4 @@
-"""Time and memory of the library, beside the same models in JAX and PyTorch and the matrix products alone.
+"""Time and memory of the library, beside the same models in JAX and PyTorch, and as a fraction of the limit.
 
     python -m experiments.benchmark --report runs/benchmark/report.md
     python -m experiments.benchmark --quick --parts step compile
@@ -6,6 +6,9 @@
 All systems that are installed are measured in one run, in turns, each in a process of its own. The report is
 Markdown; a chart and the results as JSON are written beside it. A GPU is used if JAX sees one, with
 default sizes of its own.
+
+The limit is the time that the arithmetic of the models' matrix products would take at the best rate of
+all cores.
 """
 
 import argparse
@@ -122,7 +125,7 @@ def main(arguments=None):
     about = describe(options.systems or SYSTEMS)
     on_gpu = about.get(LIBRARY, {}).get("device", "cpu") != "cpu"
     if on_gpu and not options.systems:
-        del about["products"]  # the limit of a core of the CPU
+        del about["limit"]  # that of the CPU
     options.systems = [system for system in about if "failed" not in about[system]]
     if not options.systems:
         raise ValueError(f"--systems must be installed, got {about}")

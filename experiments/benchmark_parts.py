@@ -8,9 +8,12 @@ from contextlib import ExitStack, contextmanager
 from itertools import product
 
 from experiments.benchmark_worker import Worker, WorkerFailed
+from experiments.peers.arithmetic import n_operations, n_operations_of
+from experiments.peers.problem import Problem
 
 LIBRARY = "library"
-SYSTEMS = (LIBRARY, "direct_jax", "pytorch", "products")
+LIMIT = "limit"
+SYSTEMS = (LIBRARY, "direct_jax", "pytorch", LIMIT)
 
 # Medians are of so many rounds at least, however long these take.
 LEAST_ROUNDS = 3
@@ -32,7 +35,8 @@ def step(options):
     """Loss and gradient of a minibatch."""
     with workers({system: (system, "step") for system in options.systems}) as team:
         for sizes in all_sizes(options):
-            yield compare(team, sizes, options, sizes["n_steps"] * sizes["batch_size"])
+            row = compare(team, sizes, options, sizes["n_steps"] * sizes["batch_size"])
+            yield row | {"n_operations": n_operations(Problem(**sizes), gradient=True)}
 
 
 def evaluation(options):
@@ -40,7 +44,8 @@ def evaluation(options):
     with workers({system: (system, "evaluation") for system in options.systems}) as team:
         for model, n_hidden in product(options.models, options.n_hiddens):
             sizes = {"model": model, "n_hidden": n_hidden, "lengths": options.test_lengths}
-            yield compare(team, sizes, options, sum(options.test_lengths))
+            row = compare(team, sizes, options, sum(options.test_lengths))
+            yield row | {"n_operations": n_operations_of(**sizes)}
 
 
 def compile(options):
@@ -118,7 +123,7 @@ def compare_afresh(sizes, options, rounds):
     with workers({system: (system, "step") for system in options.systems}) as team:
         row = compare(team, sizes, options, sizes["n_steps"] * sizes["batch_size"], rounds)
         for system, result in row["systems"].items():
-            if "failed" not in result:
+            if "failed" not in result and system != LIMIT:
                 result |= team[system][0].ask("memory")
         return row
 
@@ -143,13 +148,13 @@ def compare(team, sizes, options, n_units, rounds=None):
     dict
         The sizes, and in ``"systems"`` for each name ``"prepare_seconds"`` with the first run, ``"times"``,
         their median ``"seconds"``, ``"throughput"``, and ``"ratio"``, the median over rounds of the time to
-        that of the first one; or why it ``"failed"``.
+        that of the first one, and the ``"way"`` that was the fastest of most rounds; or why it ``"failed"``.
     """
     results = {}
     for name, (worker, task) in team.items():
         try:
             seconds = worker.ask("prepare", task=task, **sizes)["seconds"]
-            results[name] = {"prepare_seconds": seconds, "times": []}
+            results[name] = {"prepare_seconds": seconds, "times": [], "ways": []}
         except WorkerFailed as error:
             results[name] = {"failed": str(error)}
     take_turns(team, results, options.rounds if rounds is None else rounds, options.seconds)
@@ -166,7 +171,9 @@ def take_turns(team, results, rounds, seconds):
         for name, result in results.items():
             if "failed" not in result:
                 try:
-                    result["times"].append(team[name][0].ask("time")["seconds"])
+                    answer = team[name][0].ask("time")
+                    result["times"].append(answer["seconds"])
+                    result["ways"].append(answer["way"])
                 except WorkerFailed as error:
                     results[name] = {"failed": str(error)}
 
@@ -177,6 +184,7 @@ def summarise(results, n_units):
     for result in results.values():
         if result.get("times"):
             result["seconds"] = statistics.median(result["times"])
+            result["way"] = statistics.mode(result.pop("ways"))
             result["throughput"] = n_units / result["seconds"]
             if reference:
                 pairs = zip(result["times"], reference, strict=True)

@@ -4,14 +4,13 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
-from experiments.benchmark_parts import LIBRARY
+from experiments.benchmark_parts import LIBRARY, LIMIT
 
-LIMIT = "products"
 TITLES = {
     LIBRARY: "breze_like",
     "direct_jax": "direct JAX",
     "pytorch": "PyTorch",
-    LIMIT: "products alone",
+    LIMIT: "limit",
     "together": "together",
     "one_after_another": "one after another",
 }
@@ -98,8 +97,17 @@ def _cell(row, path, factor=1.0, digits=1):
     return f"{row * factor:.{digits}f}" if isinstance(row, float) or factor != 1 else str(row)
 
 
+def _rate(row):
+    """What the limit is: how much arithmetic a second, and in which way."""
+    limit = row["systems"][LIMIT]
+    if "seconds" not in limit:
+        return "-"
+    return f"{row['n_operations'] / limit['seconds'] * 1e-9:.0f} ({limit['way']})"
+
+
 def _throughputs(names, rows):
-    return [*sizes(*names), *of_systems(rows, "throughput", 1e-3), *ratios(rows)]
+    limit = [("limit, GFLOP/s", _rate)] if any(LIMIT in row["systems"] for row in rows) else []
+    return [*sizes(*names), *of_systems(rows, "throughput", 1e-3), *ratios(rows), *limit]
 
 
 def _updates(rows):
@@ -173,8 +181,8 @@ def _throughput_panel(axes, rows, model):
         ]
         if points:
             style = {"marker": "_", "markersize": 24} if system == LIMIT else {"marker": MARKERS[system]}
-            label = f"{TITLES[system]}: the limit" if system == LIMIT else TITLES[system]
-            axes.plot(*zip(*points, strict=True), linestyle="", color=COLORS[system], label=label, **style)
+            label = {"label": TITLES[system]}
+            axes.plot(*zip(*points, strict=True), linestyle="", color=COLORS[system], **label, **style)
     axes.set_xticks(range(len(rows)), [f"{row['n_hidden']}\n{row['batch_size']}" for row in rows])
     axes.set(title=f"{model.upper()}, training step", xlabel="hidden units, batch size", yscale="log")
     axes.set_ylabel("time steps x sequences a second")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments.benchmark_parts import LIBRARY
-from experiments.peers.problem import N_VISIBLE, Problem
+from experiments.peers.arithmetic import n_operations
+from experiments.peers.problem import Problem
 
 
 class Estimate(NamedTuple):
@@ -57,17 +58,6 @@ def is_gpu(results):
     return results["about"][LIBRARY]["device"] != "cpu"
 
 
-def n_products(model, n_hidden, batch_size, n_steps):
-    """Multiplications and additions of the matrix products of an update.
-
-    Each weight has a part in one product for each of two moments, with three of a kind: forwards, and of the
-    gradients of weights and inputs. The gradient of the observations is not needed.
-    """
-    shapes = Problem(model, n_hidden, batch_size, n_steps).shapes.values()
-    n_weights = sum(math.prod(shape) for shape in shapes if len(shape) == 2)
-    return 2 * 2 * n_steps * batch_size * (3 * n_weights - N_VISIBLE * n_hidden)
-
-
 def sizes_of(row):
     """Those of a row of the benchmark that determine how long an update takes."""
     return {name: row[name] for name in ("model", "n_hidden", "batch_size", "n_steps")}
@@ -97,7 +87,8 @@ def step_time(results, sizes):
         raise ValueError("--benchmarks must hold times of training steps, got none")
 
     def ratio(row):
-        return n_products(**sizes) / n_products(**sizes_of(row))
+        ours, theirs = (n_operations(Problem(**which), gradient=True) for which in (sizes, sizes_of(row)))
+        return ours / theirs
 
     def distance(row):
         others = [row[name] != sizes[name] for name in ("batch_size", "model")]

@@ -8,8 +8,9 @@ probabilities are learned in the recognition network and 0.9 in the generative n
 `library`     breze_like itself, through its public interface
 `direct_jax`  written directly in JAX, with `jax.lax.scan`, one `jax.jit` around loss and gradient
 `pytorch`     written directly in PyTorch, eager
-`products`    nothing but the matrix products that loss and gradient need, in NumPy: the limit of one core
+`limit`       as much arithmetic as their matrix products take, at the best rate of all cores
 ============  ==============================================================================================
 
-Each module has the functions `about`, `device_memory`, `loss_and_gradient` and `evaluation`.
+Each module has the functions `about`, `device_memory`, `loss_and_gradient` and `evaluation`. The latter
+two give a function of nothing, or several by name, of which the fastest counts.
 """

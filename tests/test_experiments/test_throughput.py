@@ -4,9 +4,7 @@ import json
 
 import pytest
 
-from experiments.peers.problem import Problem
-from experiments.peers.products import products_of
-from experiments.throughput import Estimate, compile_time, n_products, read, step_time
+from experiments.throughput import Estimate, compile_time, read, step_time
 
 
 def sizes(model, n_hidden, batch_size=16, n_steps=100):
@@ -24,17 +22,6 @@ def results(*times, device="cpu", compilations=()):
         "about": {"library": {"device": device}},
         "parts": {"step": rows, "compile": list(compilations)},
     }
-
-
-@pytest.mark.parametrize("model", ["vrae", "vosp"])
-def test_products_are_those_of_the_limit(model):
-    expected = sum(p.n_operations for p in products_of(Problem(model, 7, 3, 5), gradient=True))
-    assert n_products(**sizes(model, 7, 3, 5)) == expected
-
-
-def test_products_by_hand():
-    # 276 n + 4 n^2 weights, of which 88 n are without a gradient of their inputs.
-    assert n_products(**sizes("vrae", 10)) == 4 * 1600 * (3 * 3160 - 880)
 
 
 class TestStepTime:
@@ -55,7 +42,7 @@ class TestStepTime:
         measured = results((sizes("vosp", 200, 64), 1.0), (sizes("vrae", 200), 2.0))
         found = step_time(measured, sizes("vosp", 200))
         assert found.scaled_from == sizes("vrae", 200)
-        assert found.seconds == pytest.approx(2.0 * (3 * 135_200 - 17_600) / 628_000)
+        assert found.seconds == pytest.approx(2.0 * (3 * 130_200 - 17_600) / 628_000)
 
     def test_a_gpu_is_not_faster_with_less(self):
         measured = results((sizes("vrae", 100, 256), 0.5), device="a GPU")
