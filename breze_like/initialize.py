@@ -49,6 +49,12 @@ class Initialization:
     weight_scale : float
         Standard deviation of the weights that are not recurrent, times the square root of their number
         of inputs: 1 keeps the scale of what passes through.
+    weight_variance : float, optional
+        Variance of these weights, however many inputs they have, in place of their scale. The paper gives it
+        for W_in, and nothing for the weights of outputs: they are taken to have it, too.
+    recurrent_variance : float
+        Of the recurrent weights as they are drawn; the paper has it, though it makes no difference, since
+        they are scaled to their spectral radius afterwards.
     n_incoming : int
         Recurrent connections into each unit, at most (the paper's nu).
     spectral_radius : float
@@ -62,25 +68,35 @@ class Initialization:
     ------
     ValueError
         If one of them is not positive, or a probability out of its range.
+
+    References
+    ----------
+    Bayer & Osendorfer (2014), Table 2.
     """
 
     weight_scale: float = 1.0
+    weight_variance: float | None = None
+    recurrent_variance: float = 1.0
     n_incoming: int = 25
     spectral_radius: float = 0.1
     learned_p_keep: float = 0.9
 
     def __post_init__(self):
         for name, value in vars(self).items():
-            if not value > 0:
+            if value is not None and not value > 0:
                 raise ValueError(f"{name} must be positive, got {value!r}")
         if not 0.025 < self.learned_p_keep < 0.975:
             raise ValueError(f"learned_p_keep must be between 0.025 and 0.975, got {self.learned_p_keep!r}")
 
     def weights(self, rng, shape):
         """Weights from one layer to the next, shape (n_in, n_out)."""
-        return normal(rng, shape, self.weight_scale / np.sqrt(shape[0]))
+        scale = self.weight_scale / np.sqrt(shape[0])
+        if self.weight_variance is not None:
+            scale = np.sqrt(self.weight_variance)
+        return normal(rng, shape, scale)
 
     def recurrent(self, rng, shape):
         """Weights from a layer to itself, shape (n_hidden, n_hidden)."""
-        drawn = limit_incoming(rng, normal(rng, shape, 1.0), self.n_incoming)
-        return scale_spectral_radius(drawn, self.spectral_radius)
+        drawn = normal(rng, shape, np.sqrt(self.recurrent_variance))
+        limited = limit_incoming(rng, drawn, self.n_incoming)
+        return scale_spectral_radius(limited, self.spectral_radius)

@@ -1,6 +1,7 @@
 """From a configuration to a trained model and its scores."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -132,11 +133,13 @@ def _open(folder, config):
         return Run.create(folder, config)
     run = Run(folder)
     fixed = ("model", "arguments", "initialization", "training", "seed", "backend", "data")
+    # What older runs don't say of their initialization is as it is by default.
+    known = {**run.config, "initialization": asdict(Initialization()) | run.config.get("initialization", {})}
     for name in fixed:
         # Through JSON, the configuration's tuples have become lists.
-        if run.config.get(name) != _as_json(config[name]):
+        if known.get(name) != _as_json(config[name]):
             raise ValueError(
-                f"{folder} must be a run of the same {name}: {run.config.get(name)}, got {config[name]}"
+                f"{folder} must be a run of the same {name}: {known.get(name)}, got {config[name]}"
             )
     return run
 

@@ -1,4 +1,4 @@
-"""Search for the hyper-parameters of a system: many draws from Table 2, each trained, the best one kept.
+"""Search for the hyper-parameters of a system: many draws from a space, each trained, the best one kept.
 
     python -m experiments.random_search --dataset chorales --model vrae --trials 64 --jobs 2
 
@@ -18,8 +18,9 @@ import optuna
 from breze_like import data
 from breze_like.backends import resolve
 from experiments import command_line, search
+from experiments.search_configuration import check_space
 from experiments.search_processes import supervise
-from experiments.search_space import ADDITIONS, check_space, make_space, read_choices
+from experiments.search_space import ADDITIONS, SPACES, make_space, read_space
 from experiments.search_storage import explained, file_of
 from experiments.search_table import best_of, showing, summary
 from experiments.search_worker import PRUNERS, SAMPLERS, Plan
@@ -34,6 +35,14 @@ def make_parser():
     add("--model", required=True, choices=list(SYSTEMS), help="which system, a row of Table 1")
     add("--dataset", default="chorales", help="name of a piano-roll data set, or a file")
     add("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
+    add(
+        "--space",
+        nargs="+",
+        default=[SPACES[0]],
+        metavar="NAME_OR_FILE",
+        help="ours; paper, its Table 2 and its procedure; or a JSON file with other choices, a list for each "
+        "name; or both",
+    )
     add("--trials", type=int, default=64, help="how many configurations, those that are there included")
     add("--budget", type=float, default=1.0, help="factor of the system's number of updates")
     add("--seed", type=int, default=1, help="of the search: it decides on all configurations")
@@ -51,7 +60,6 @@ def make_parser():
     group = parser.add_argument_group("what the paper does not do")
     add = group.add_argument
     add("--also", nargs="+", default=[], metavar="NAME", help=f"search also {', '.join(ADDITIONS)}")
-    add("--space", metavar="FILE", help="JSON with other choices, a list for each name")
     add("--sampler", default="random", choices=SAMPLERS, help="tpe: proposals learn from what has ended")
     add("--pruner", default="none", choices=PRUNERS, help="ends trials early that look hopeless")
     return parser
@@ -78,7 +86,7 @@ def make_plan(options, dataset):
     if not dataset.binary:
         raise ValueError(f"--dataset must be binary, as piano rolls are, {dataset.name} is real-valued")
     system = SYSTEMS[options.model]
-    own = read_choices(options.space) if options.space else None
+    base, own = read_space(options.space)
     folder = Path(options.out or Path("runs", "search", dataset.name, options.model))
     if options.storage and options.storage.startswith("journal:"):
         if file_of(options.storage).resolve().parent != folder.resolve():
@@ -89,7 +97,8 @@ def make_plan(options, dataset):
         given=options.dataset,
         data_dir=options.data_dir,
         system=options.model,
-        space=make_space(system, options.also, own),
+        base=base,
+        space=make_space(system, base, options.also, own),
         seed=options.seed,
         budget=options.budget,
         backend=resolve(options.backend),

@@ -29,7 +29,7 @@ from experiments.file_lock import FileLock
 from experiments.search_storage import default_place, explained, file_of, open_storage, shown
 
 # What must be as it was when more is added to a study.
-FIXED = ("dataset", "digests", "model", "space", "seed", "sampler", "pruner", "budget")
+FIXED = ("dataset", "digests", "model", "procedure", "space", "seed", "sampler", "pruner", "budget")
 
 
 class Outcome(NamedTuple):

@@ -46,7 +46,7 @@ def distributions_of(study):
 def document(study, folder, beside):
     """The page of a study; for the folders, see `best`."""
     known, found, plots = study.user_attrs, outcomes(study), Plots()
-    if not known.keys() >= set(FIXED):
+    if not known.keys() >= {*FIXED} - {"procedure"}:  # which older ones don't say
         raise ValueError(f"study {study.study_name} must be one of experiments.random_search, it is another")
     space = known["space"]
     content = [

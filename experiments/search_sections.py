@@ -67,6 +67,7 @@ def searched(study, outcomes):
             "training",
             duration(sum(outcome.seconds or 0 for outcome in outcomes)) + ", of all trials together",
         ),
+        *([("procedure", known["procedure"])] if "procedure" in known else []),
         ("budget", f"{known['budget']:g} times the updates of experiments.table1"),
         ("seed", known["seed"]),
         ("sampler", known["sampler"]),

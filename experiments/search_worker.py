@@ -19,7 +19,8 @@ from breze_like.runs import Run
 from breze_like.training import TrainingDiverged, TrainingSettings
 from experiments import search, table1
 from experiments.experiment import score, train, validation_chunks
-from experiments.search_space import configure, draw
+from experiments.search_configuration import configure, follow
+from experiments.search_space import draw
 from experiments.search_storage import default_place, explained
 from experiments.systems import SYSTEMS
 
@@ -48,6 +49,8 @@ class Plan:
     data_dir : str or None
     system : str
         A key of `SYSTEMS`.
+    base : str
+        The space whose procedure is followed, one of `SPACES`.
     space : dict
         See `make_space`.
     seed : int
@@ -69,6 +72,7 @@ class Plan:
     given: str
     data_dir: str | None
     system: str
+    base: str
     space: dict
     seed: int
     budget: float
@@ -92,7 +96,7 @@ class Plan:
 
     def config(self, dataset):
         """The system's configuration, before hyper-parameters are drawn."""
-        return table1.make_config(SYSTEMS[self.system], dataset, self.given, self)
+        return follow(self.base, table1.make_config(SYSTEMS[self.system], dataset, self.given, self))
 
     def open(self, dataset, patient=False):
         """The study; see `search.open_study`."""
@@ -100,6 +104,7 @@ class Plan:
             "dataset": dataset.name,
             "digests": dataset.digests,
             "model": self.system,
+            "procedure": self.base,
             "space": self.space,
             "seed": self.seed,
             "sampler": self.sampler,

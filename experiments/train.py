@@ -8,6 +8,7 @@ Ctrl-C saves and stops; the second command goes on, to the same numbers as if no
 
 import argparse
 from dataclasses import asdict
+from typing import get_args, get_type_hints
 
 from breze_like import data
 from breze_like.backends import resolve
@@ -72,6 +73,8 @@ def make_parser():
         Initialization(),
         {
             "weight_scale": "standard deviation of a weight times the root of its number of inputs",
+            "weight_variance": "of a weight, however many inputs there are, in place of its scale",
+            "recurrent_variance": "of recurrent weights, before they are scaled to their spectral radius",
             "n_incoming": "most recurrent connections into a unit",
             "spectral_radius": "of the recurrent weights",
             "learned_p_keep": "where probabilities to keep a unit start that are learned",
@@ -102,9 +105,10 @@ def make_parser():
 
 def add_settings(group, defaults, helps):
     """A flag for each field of a dataclass."""
-    for name, default in asdict(defaults).items():
-        kind = int if default is None else type(default)
-        group.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default, help=helps[name])
+    for name, hint in get_type_hints(type(defaults)).items():
+        kind = next(iter(get_args(hint)), hint)  # of what may also be None, the other one
+        flag, default = f"--{name.replace('_', '-')}", getattr(defaults, name)
+        group.add_argument(flag, type=kind, default=default, help=helps[name])
 
 
 def make_config(options, dataset):

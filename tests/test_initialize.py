@@ -3,6 +3,8 @@ import pytest
 
 from breze_like.initialize import Initialization, limit_incoming, normal, scale_spectral_radius
 
+NUMBERS = ["weight_scale", "weight_variance", "recurrent_variance", "n_incoming", "spectral_radius"]
+
 
 def spectral_radius(weights):
     return np.abs(np.linalg.eigvals(weights)).max()
@@ -68,6 +70,18 @@ class TestInitialization:
         drawn = Initialization(weight_scale=2.0).weights(rng, (100, 900))
         np.testing.assert_allclose(drawn.std(), 2 / np.sqrt(100), rtol=5 / np.sqrt(2 * drawn.size))
 
+    @pytest.mark.parametrize("shape", [(100, 900), (400, 225)])
+    def test_variance_of_its_own(self, rng, shape):
+        drawn = Initialization(weight_variance=0.01).weights(rng, shape)
+        np.testing.assert_allclose(drawn.var(), 0.01, rtol=5 * np.sqrt(2 / drawn.size))
+
+    def test_variance_of_recurrent_weights_is_lost_in_their_scale(self):
+        drawn = [
+            Initialization(recurrent_variance=variance).recurrent(np.random.default_rng(0), (40, 40))
+            for variance in (1.0, 1e-4)
+        ]
+        np.testing.assert_allclose(*drawn, rtol=1e-12)
+
     def test_recurrent(self, rng):
         drawn = Initialization(n_incoming=7, spectral_radius=1.1).recurrent(rng, (40, 40))
         assert np.all((drawn != 0).sum(axis=0) == 7)
@@ -86,7 +100,7 @@ class TestInitialization:
         with pytest.raises(ValueError, match=f"learned_p_keep must be between 0.025 and 0.975, got {value}"):
             Initialization(learned_p_keep=value)
 
-    @pytest.mark.parametrize("name", ["weight_scale", "n_incoming", "spectral_radius"])
+    @pytest.mark.parametrize("name", NUMBERS)
     @pytest.mark.parametrize("value", [0, -1, float("nan")])
     def test_rejects(self, name, value):
         with pytest.raises(ValueError, match=f"{name} must be positive, got {value}"):

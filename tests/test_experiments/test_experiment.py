@@ -7,6 +7,7 @@ import pytest
 
 from breze_like.data import Dataset, load
 from breze_like.models import MODELS, RNN
+from breze_like.runs import Run
 from breze_like.trained import describe
 from experiments import evaluate, experiment, train
 
@@ -78,6 +79,17 @@ def test_data_that_are_not_finite(tmp_path):
     with pytest.raises(ValueError, match=r"1\.npy must be finite, got nan at step 1, feature 1"):
         train.main(command("rnn", tmp_path, tmp_path / "run"))
     assert not (tmp_path / "run").exists()
+
+
+def test_older_runs_that_say_less_of_their_initialization_go_on(folders, tmp_path):
+    options = train.make_parser().parse_args(command("rnn", folders["binary"], tmp_path / "run"))
+    config = train.make_config(options, load(folders["binary"]))
+    older = {**config, "initialization": {"weight_scale": 1.0, "n_incoming": 25, "spectral_radius": 0.1}}
+    Run.create(tmp_path / "run", older)
+    assert experiment._open(tmp_path / "run", config).folder == tmp_path / "run"
+    other = {**config, "initialization": config["initialization"] | {"weight_variance": 0.1}}
+    with pytest.raises(ValueError, match="must be a run of the same initialization"):
+        experiment._open(tmp_path / "run", other)
 
 
 class TestDescribe:

@@ -19,6 +19,7 @@ ABOUT = {
     "dataset": "chorales",
     "digests": {},
     "model": "vrae",
+    "procedure": "ours",
     "space": SPACE,
     "seed": 17,
     "sampler": "random",
@@ -114,7 +115,7 @@ def test_what_was_searched(page):
     assert "|begun again|1 times" in text
     assert "|seed|17|" in text and "|pruner|median|" in text and "0.5 times the updates" in text
     assert "|step_rate|0.01, 0.005, 0.001, 0.0005, 0.0001, 1e-05|" in text
-    assert "|n_incoming|15, 25, 35, all|" in text
+    assert "|n_incoming|15, 25, 35, 50, all|" in text
     assert "best 25% of the 20 trials that ended" in text
     assert "1 of 18, are drawn there" in text
 
