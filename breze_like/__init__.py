@@ -5,6 +5,7 @@ __version__ = "0.1.0"
 from breze_like.estimators import (
     importance_sampled_nll,
     negative_log_likelihood,
+    sampled_scores,
     training_objective,
     variational_bound,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "negative_log_likelihood",
     "outlier_scores",
     "sample",
+    "sampled_scores",
     "training_objective",
     "variational_bound",
 ]

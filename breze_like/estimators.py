@@ -1,57 +1,36 @@
 """Scores of models on sequences, in nats; lower is better.
 
-Sequences are a list of arrays (n_steps, n_visible). Every score knows the two averages of the literature:
-`per_step`, all sequences' nats over all their steps, and `per_sequence`, the mean over sequences of each
-one's nats per step.
+Sequences are a list of arrays (n_steps, n_visible). `scores` says what a score knows.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from breze_like.data import batches_by_length, check_sequences
+from breze_like.latent_draws import over_draws
+from breze_like.scores import Bound, ImportanceSampled, LogMean, Mean, Score
 
 # Expressions (n_steps, n_sequences) that scores are made of.
 TERMS = ("kl", "emission/log_prob", "objective")
 
 
-@dataclass(frozen=True)
-class Score:
-    """Nats of each sequence.
+class Sampled(NamedTuple):
+    """What draws of the latents say of a model.
 
-    Parameters
+    Attributes
     ----------
-    nats : ndarray, shape (n_sequences,)
-        Summed over the steps of a sequence.
-    n_steps : ndarray of int, shape (n_sequences,)
+    bound : Bound
+        As of `variational_bound`.
+    objective : Score
+        The same with the divergence that the model is trained on: a bound only if that is the exact one.
+    importance_sampled : ImportanceSampled
+        As of `importance_sampled_nll`.
     """
 
-    nats: np.ndarray
-    n_steps: np.ndarray
-
-    @property
-    def per_step(self):
-        """Nats per time step, over all steps of all sequences."""
-        return float(self.nats.sum() / self.n_steps.sum())
-
-    @property
-    def per_sequence(self):
-        """Nats per time step, averaged over sequences of whatever length."""
-        return float((self.nats / self.n_steps).mean())
-
-
-@dataclass(frozen=True)
-class Bound(Score):
-    """A variational upper bound of the negative log-likelihood, and its two parts.
-
-    Parameters
-    ----------
-    kl, reconstruction : Score
-        The divergence from the approximate posterior to the prior, and the expectation of -log p(x | z).
-    """
-
-    kl: Score
-    reconstruction: Score
+    bound: Bound
+    objective: Score
+    importance_sampled: ImportanceSampled
 
 
 def negative_log_likelihood(model, sequences):
@@ -78,7 +57,7 @@ def training_objective(model, sequences, rng):
     return _score(sequences, _sums(model, sequences, rng)["objective"])
 
 
-def variational_bound(model, sequences, rng, n_draws=1):
+def variational_bound(model, sequences, rng, n_draws=1, progress=False):
     """Exact KL(q || p) plus a Monte Carlo estimate of E_q[-log p(x | z)].
 
     Parameters
@@ -87,8 +66,12 @@ def variational_bound(model, sequences, rng, n_draws=1):
         Whatever objective it was trained on, the divergence here is the exact one.
     sequences : list of ndarray, shape (n_steps, n_visible)
     rng : numpy.random.Generator
+        See `sampled_scores`.
     n_draws : int
-        Draws of the latents of each sequence. Any number gives an unbiased estimate of the bound.
+        Draws of the latents of each sequence. Any number gives an unbiased estimate of the bound; from two
+        on, it has a standard error.
+    progress : bool
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -103,30 +86,38 @@ def variational_bound(model, sequences, rng, n_draws=1):
     ----------
     Bayer & Osendorfer (2014), section 3.
     """
-    _check_draws(n_draws)
-    draws = [_sums(model, sequences, rng) for _ in range(n_draws)]
-    kl, log_prob = (np.mean([d[name] for d in draws], axis=0) for name in ("kl", "emission/log_prob"))
-    parts = _score(sequences, kl), _score(sequences, -log_prob)
-    return Bound(kl - log_prob, parts[0].n_steps, *parts)
+    log_prob = Mean(len(sequences))
+    draws = {"emission/log_prob": log_prob}
+    sums = _sums_over_draws(model, sequences, rng, n_draws, ["kl"], draws, progress)
+    return _bound(sequences, sums["kl"], log_prob)
 
 
-def importance_sampled_nll(model, sequences, rng, n_draws=50):
+def importance_sampled_nll(model, sequences, rng, n_draws=50, progress=False):
     """-log 1/S sum_s p(x, z_s) / q(z_s | x), for each sequence, with S draws z_s ~ q(z | x).
 
     An upper bound of the negative log-likelihood in expectation, that falls towards it as S grows: the
-    importance weighted bound, which can also be trained on (see `models.objectives`).
+    importance weighted bound, which can also be trained on (see `models.objectives`). Published scores are
+    often of 2000 draws.
+
+    The standard errors are those of the mean weight, relative to it (the delta method). They are right, and
+    the estimate is above the negative log-likelihood by half their square, where many draws have a part in
+    it. Where the effective sample size is small, a few draws with large weights are all that was seen of
+    weights that are larger still: then the estimate is too high by more than its standard error says.
 
     Parameters
     ----------
     model : VariationalModel
     sequences : list of ndarray, shape (n_steps, n_visible)
     rng : numpy.random.Generator
+        See `sampled_scores`.
     n_draws : int
-        S.
+        S. Memory does not depend on it, and from two on there is a standard error.
+    progress : bool
+        Whether to show a progress bar.
 
     Returns
     -------
-    Score
+    ImportanceSampled
 
     Raises
     ------
@@ -138,20 +129,67 @@ def importance_sampled_nll(model, sequences, rng, n_draws=50):
     Rezende et al. (2014), Stochastic backpropagation, appendix; Burda et al. (2016), Importance weighted
     autoencoders.
     """
-    _check_draws(n_draws)
-    recognised = model.recognised.variables
-    recognise = model.function(["observations", "mask"], recognised)
-    # The graph is cut there, so that the draws share one run of the recognition network.
-    weigh = model.function([*recognised, "observations", "mask", "noise"], "log_weight")
-    nats = np.empty(len(sequences))
-    for indices, observations, mask in batches_by_length(check_observations(model, sequences)):
-        known = (*recognise(observations, mask), observations, mask)
-        log_sum = np.full(mask.shape[1], -np.inf)
-        for _ in range(n_draws):
-            noise = model.draw_noise(rng, *mask.shape)
-            log_sum = np.logaddexp(log_sum, weigh(*known, noise).sum(axis=0, dtype=float))
-        nats[indices] = np.log(n_draws) - log_sum[: len(indices)]
-    return _score(sequences, nats)
+    weights = LogMean(len(sequences))
+    _sums_over_draws(model, sequences, rng, n_draws, [], {"log_weight": weights}, progress)
+    return _importance_sampled(sequences, weights)
+
+
+def sampled_scores(model, sequences, rng, n_draws=50, progress=False):
+    """All that the same draws of the latents say: both bounds above, and the training objective.
+
+    The same generator, data and backend give the same numbers. The draws of a sequence depend on the
+    generator and on its place in the list, not on the other sequences, and what comes of them not on how many
+    there are in a block, but for rounding.
+
+    Parameters
+    ----------
+    model, sequences, rng, n_draws, progress
+        As for `importance_sampled_nll`.
+
+    Returns
+    -------
+    Sampled
+
+    Raises
+    ------
+    ValueError
+        If `n_draws` is not positive.
+    """
+    log_prob, weights = Mean(len(sequences)), LogMean(len(sequences))
+    draws = {"emission/log_prob": log_prob, "log_weight": weights}
+    divergences = ["kl", "objective_kl"]
+    sums = _sums_over_draws(model, sequences, rng, n_draws, divergences, draws, progress)
+    objective = _score(sequences, sums["objective_kl"] - log_prob.mean, log_prob.standard_errors)
+    bound = _bound(sequences, sums["kl"], log_prob)
+    return Sampled(bound, objective, _importance_sampled(sequences, weights))
+
+
+def _sums_over_draws(model, sequences, rng, n_draws, of_sequences, of_draws, progress):
+    """Add sums over the steps to `of_draws`, a `Mean` or `LogMean` by name; returns those `of_sequences`."""
+    if n_draws < 1:
+        raise ValueError(f"n_draws must be at least 1, got {n_draws!r}")
+    checked = check_observations(model, sequences)
+    sums = {name: np.empty(len(checked)) for name in of_sequences}
+    names = [of_sequences, list(of_draws)]
+    for indices, terms, blocks in over_draws(model, checked, rng, n_draws, *names, progress):
+        for name, values in zip(of_sequences, terms, strict=True):
+            sums[name][indices] = values.sum(axis=0, dtype=float)
+        for block in blocks:
+            for estimate, values in zip(of_draws.values(), block, strict=True):
+                estimate.add(indices, values.sum(axis=1, dtype=float))
+    return sums
+
+
+def _bound(sequences, kl, log_prob):
+    nats, errors = -log_prob.mean, log_prob.standard_errors
+    parts = {"kl": _score(sequences, kl), "reconstruction": _score(sequences, nats, errors)}
+    return Bound(kl + nats, parts["kl"].n_steps, errors, **parts)
+
+
+def _importance_sampled(sequences, weights):
+    score = _score(sequences, -weights.log_mean, weights.standard_errors)
+    sizes = weights.effective_sample_sizes
+    return ImportanceSampled(score.nats, score.n_steps, score.standard_errors, effective_sample_sizes=sizes)
 
 
 def _sums(model, sequences, rng=None):
@@ -175,10 +213,5 @@ def check_observations(model, sequences, name="sequences"):
     return check_sequences(sequences, model.n_visible, model.emission.binary, name)
 
 
-def _score(sequences, nats):
-    return Score(nats, np.array([len(s) for s in sequences]))
-
-
-def _check_draws(n_draws):
-    if n_draws < 1:
-        raise ValueError(f"n_draws must be at least 1, got {n_draws!r}")
+def _score(sequences, nats, standard_errors=None):
+    return Score(nats, np.array([len(s) for s in sequences]), standard_errors)

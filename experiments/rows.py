@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 
-from breze_like.estimators import Score
 from breze_like.models import IndependentBernoulli
+from breze_like.scores import Score
 from breze_like.trained import bounds_nothing
 from experiments.evaluate import portable
 from experiments.systems import FLOOR, PAPER_DATASETS, PAPER_EXACT, PAPER_PUBLISHED, TITLES

@@ -11,11 +11,12 @@ from scipy.stats import multivariate_normal
 from breze_like.data import pad
 from breze_like.distributions import Diagonal, DiagonalNormal, GaussMarkov
 from breze_like.estimators import (
-    Score,
     importance_sampled_nll,
+    sampled_scores,
     training_objective,
     variational_bound,
 )
+from breze_like.latent_draws import streams
 from breze_like.models.variational import Recognised, VariationalModel
 
 LOADINGS = np.array([[1.2, -0.9]])  # x_t = z_t LOADINGS + noise
@@ -76,10 +77,6 @@ class LinearGaussian(VariationalModel):
     def generate(self, latents, mask):
         return DiagonalNormal(latents @ LOADINGS, NOISE_VARIANCE)
 
-    def draw_noise(self, rng, n_steps, n_columns):
-        # The same for all sequences of a batch, so that scores do not depend on what else is in it.
-        return np.repeat(rng.standard_normal((n_steps, 1, 1)), n_columns, axis=1)
-
 
 def exact_nll(sequence):
     times = np.arange(1, len(sequence) + 1)
@@ -98,6 +95,12 @@ def exact_bound(model, sequence):
     )
     squares = (sequence - mean @ LOADINGS) ** 2 + variance @ LOADINGS**2
     return kl.sum() + (np.log(2 * np.pi * NOISE_VARIANCE) + squares / NOISE_VARIANCE).sum() / 2
+
+
+def exact_kl(model, sequences, name):
+    """The sum over the steps of each sequence, on its own."""
+    function = model.function(["observations", "mask"], name)
+    return np.array([function(x[:, None], np.ones((len(x), 1))).sum() for x in sequences])
 
 
 @pytest.fixture(scope="module")
@@ -128,12 +131,6 @@ def diagonal():
 @pytest.fixture(scope="module")
 def published():
     return LinearGaussian(BestDiagonal, kl="independent_increments")
-
-
-def test_averages():
-    score = Score(np.array([6.0, 1.0]), np.array([3, 1]))
-    assert score.per_step == pytest.approx(7 / 4)
-    assert score.per_sequence == pytest.approx((2 + 1) / 2)
 
 
 def test_the_bound_of_the_exact_posterior_is_the_nll(exact, sequences, nll):
@@ -202,10 +199,74 @@ def test_the_bound_is_exact_whatever_the_objective(diagonal, published, sequence
 
 
 def test_importance_weights_are_those_of_one_sequence(diagonal, sequences):
-    pair = [sequences[0], sequences[2]]
-    together = importance_sampled_nll(diagonal, pair, np.random.default_rng(0), 5).nats
-    alone = [importance_sampled_nll(diagonal, [s], np.random.default_rng(0), 5).nats[0] for s in pair]
-    np.testing.assert_allclose(together, alone, rtol=1e-10)
+    """By the definition, from the draws of its own stream."""
+    score = importance_sampled_nll(diagonal, sequences, np.random.default_rng(0), 5)
+    weigh = diagonal.function(["observations", "mask", "noise"], "log_weight")
+    rngs = streams(np.random.default_rng(0), len(sequences))
+    for i, (x, rng) in enumerate(zip(sequences, rngs, strict=True)):
+        noise = rng.standard_normal((5, len(x), 1)).swapaxes(0, 1)
+        log_weights = weigh(x[:, None], np.ones((len(x), 1)), noise).sum(axis=0)
+        weights = np.exp(log_weights - log_weights.max())
+        assert score.nats[i] == pytest.approx(np.log(5) - logsumexp(log_weights), rel=1e-12)
+        error = weights.std(ddof=1) / np.sqrt(5) / weights.mean()
+        assert score.standard_errors[i] == pytest.approx(error, rel=1e-9)
+        size = weights.sum() ** 2 / (weights**2).sum()
+        assert score.effective_sample_sizes[i] == pytest.approx(size, rel=1e-9)
+
+
+def test_scores_of_the_same_draws_are_those_of_each_estimator(published, sequences):
+    def rng():
+        return np.random.default_rng(0)
+
+    sampled = sampled_scores(published, sequences, rng(), 7)
+    bound = variational_bound(published, sequences, rng(), 7)
+    weighted = importance_sampled_nll(published, sequences, rng(), 7)
+    objective = (
+        bound.nats - exact_kl(published, sequences, "kl") + exact_kl(published, sequences, "objective_kl")
+    )
+    for score, expected in ((sampled.bound, bound), (sampled.importance_sampled, weighted)):
+        np.testing.assert_allclose(score.nats, expected.nats, rtol=1e-12)
+        np.testing.assert_allclose(score.standard_errors, expected.standard_errors, rtol=1e-12)
+    np.testing.assert_allclose(sampled.objective.nats, objective, rtol=1e-12)
+    np.testing.assert_allclose(sampled.objective.standard_errors, bound.standard_errors, rtol=1e-12)
+    assert bound.kl.standard_errors is None
+    assert (bound.reconstruction.standard_errors == bound.standard_errors).all()
+
+
+@pytest.mark.parametrize(("estimator", "n_draws"), [(variational_bound, 20), (importance_sampled_nll, 500)])
+def test_standard_errors_are_the_spread_of_estimates(estimator, n_draws, diagonal, sequences, rng):
+    """Of many estimates for the same sequences, and of their averages."""
+    n_repeats = 300
+    together = estimator(diagonal, sequences[:2] * n_repeats, rng, n_draws)
+    spread, said = (values.reshape(n_repeats, 2) for values in (together.nats, together.standard_errors))
+    # Of so many estimates, the spread is known to 4 %.
+    np.testing.assert_allclose(np.sqrt((said**2).mean(axis=0)), spread.std(axis=0, ddof=1), rtol=0.15)
+    one = estimator(diagonal, sequences[:2], rng, n_draws)
+    per_step = spread.sum(axis=1) / 9
+    per_sequence = (spread / [6, 3]).mean(axis=1)
+    assert one.per_step_standard_error == pytest.approx(per_step.std(ddof=1), rel=0.3)
+    assert one.per_sequence_standard_error == pytest.approx(per_sequence.std(ddof=1), rel=0.3)
+
+
+def test_the_error_of_an_importance_sampled_score_covers_the_nll(diagonal, sequences, nll, rng):
+    score = importance_sampled_nll(diagonal, sequences[:3] * 200, rng, 1000)
+    off = (score.nats - np.tile(nll[:3], 200)) / score.standard_errors
+    assert abs(off.mean()) < 0.3
+    assert 0.85 < off.std() < 1.15
+    assert (score.effective_sample_sizes > 10).all()
+
+
+def test_equal_weights_have_no_error(exact, sequences, rng):
+    score = importance_sampled_nll(exact, sequences, rng, 30)
+    np.testing.assert_allclose(score.standard_errors, 0, atol=1e-6)
+    np.testing.assert_allclose(score.effective_sample_sizes, 30, rtol=1e-9)
+
+
+@pytest.mark.parametrize("estimator", [variational_bound, importance_sampled_nll])
+def test_one_draw_says_nothing_of_its_error(estimator, diagonal, sequences, rng):
+    score = estimator(diagonal, sequences, rng, 1)
+    assert score.standard_errors is None
+    assert score.per_step_standard_error is None and score.per_sequence_standard_error is None
 
 
 def test_more_draws_tighten_the_importance_weighted_bound(diagonal, sequences, nll, rng):
@@ -266,7 +327,8 @@ def test_free_bits(nats, sequences, rng):
 def test_the_expected_importance_weighted_objective_is_the_importance_sampled_score(weighted, sequences):
     """One function serves training, another one scores; the same draws give the same number."""
     x = sequences[0]
-    noise = np.stack([weighted.draw_noise(np.random.default_rng(0), len(x), 1)[:, 0]], axis=1)
+    (rng,) = streams(np.random.default_rng(0), 1)
+    noise = rng.standard_normal((len(x), 1, 1))
     loss = weighted.function(weighted.training_inputs, "loss")(x[:, None], np.ones((len(x), 1)), noise, 1.0)
     score = importance_sampled_nll(weighted, [x], np.random.default_rng(0), n_draws=1)
     assert loss == pytest.approx(score.per_step, rel=1e-10)

@@ -25,12 +25,19 @@ def over_batches(function, sequences, n_draws=1):
     list of list of ndarray
         For each output of the function, its columns: one array (n_steps, ...) for each sequence.
     """
-    columns = [None] * len(sequences)
+    columns = []
     for indices, observations, mask in batches_by_length(sequences, max(1, MAX_STEPS // n_draws)):
         outputs = function(indices, observations, mask)
-        for column, index in enumerate(indices):
-            columns[index] = [output[-len(sequences[index]) :, column] for output in outputs]
-    return [list(output) for output in zip(*columns, strict=True)]
+        columns = columns or [[None] * len(sequences) for _ in outputs]
+        for column, output in zip(columns, outputs, strict=True):
+            put_columns(column, indices, sequences, output)
+    return columns
+
+
+def put_columns(arrays, indices, sequences, batch):
+    """Put the first columns of a batch (n_steps, n_columns, ...), without padding, at indices of a list."""
+    for column, index in enumerate(indices):
+        arrays[index] = batch[-len(sequences[index]) :, column]
 
 
 def pad_columns(arrays, mask):
@@ -38,11 +45,6 @@ def pad_columns(arrays, mask):
     n_steps, n_columns = mask.shape
     dummy = np.zeros((0, arrays[0].shape[1]))
     return pad([*arrays, *[dummy] * (n_columns - len(arrays))], n_steps)[0]
-
-
-def streams(rng, n):
-    """Generators of n sequences' own random numbers: what one draws does not change the others."""
-    return [np.random.default_rng(seed) for seed in rng.integers(2**63, size=n)]
 
 
 class Noise:

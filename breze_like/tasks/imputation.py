@@ -6,8 +6,9 @@ from itertools import repeat
 import numpy as np
 
 from breze_like.estimators import check_observations
+from breze_like.latent_draws import streams
 from breze_like.models.base import check_positive_integers
-from breze_like.tasks.columns import Noise, over_batches, pad_columns, streams
+from breze_like.tasks.columns import Noise, over_batches, pad_columns
 
 
 @dataclass(frozen=True)

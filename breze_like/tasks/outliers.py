@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from breze_like.estimators import check_observations
+from breze_like.latent_draws import over_draws
 from breze_like.models.base import check_positive_integers, choose
-from breze_like.tasks.columns import Noise, over_batches, streams
+from breze_like.tasks.columns import over_batches, put_columns
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def outlier_scores(model, sequences, rng, n_draws=10, estimator="bound"):
     checked = check_observations(model, sequences)
     if "noise" not in model.inputs:
         return OutlierScores(_exact(model, checked))
-    return OutlierScores(estimate(model, checked, streams(rng, len(checked)), n_draws))
+    return OutlierScores(estimate(model, checked, rng, n_draws))
 
 
 def _exact(model, sequences):
@@ -75,31 +76,23 @@ def _exact(model, sequences):
     return over_batches(lambda _, x, mask: [objective(x, mask)], sequences)[0]
 
 
-def _bound(model, sequences, rngs, n_draws):
-    function = model.function(["observations", "mask", "noise"], ["kl", "emission/log_prob"])
-
-    def score(indices, x, mask):
-        kl, log_prob = function(x, mask, Noise([rngs[i] for i in indices], mask, n_draws).latents(model))
-        return [kl - _draws(log_prob, n_draws).mean(axis=0)]
-
-    return over_batches(score, sequences, n_draws)[0]
+def _bound(model, sequences, rng, n_draws):
+    steps = [None] * len(sequences)
+    for indices, (kl,), blocks in over_draws(model, sequences, rng, n_draws, ["kl"], ["emission/log_prob"]):
+        log_prob = sum(block.sum(axis=0, dtype=float) for (block,) in blocks) / n_draws
+        put_columns(steps, indices, sequences, kl - log_prob)
+    return steps
 
 
-def _importance_sampled(model, sequences, rngs, n_draws):
-    function = model.function(["observations", "mask", "noise"], "log_weight")
-
-    def score(indices, x, mask):
-        log_weight = function(x, mask, Noise([rngs[i] for i in indices], mask, n_draws).latents(model))
-        cumulated = np.cumsum(_draws(log_weight, n_draws), axis=1, dtype=float)
-        log_mean = np.logaddexp.reduce(cumulated, axis=0) - np.log(n_draws)
-        return [-np.diff(log_mean, axis=0, prepend=0.0)]
-
-    return over_batches(score, sequences, n_draws)[0]
-
-
-def _draws(terms, n_draws):
-    """(n_steps, n_draws * n_columns) as (n_draws, n_steps, n_columns)."""
-    return terms.reshape(len(terms), n_draws, -1).swapaxes(0, 1)
+def _importance_sampled(model, sequences, rng, n_draws):
+    steps = [None] * len(sequences)
+    for indices, _, blocks in over_draws(model, sequences, rng, n_draws, [], ["log_weight"]):
+        log_sum = -np.inf
+        for (block,) in blocks:
+            cumulated = np.cumsum(block, axis=1, dtype=float)
+            log_sum = np.logaddexp(log_sum, np.logaddexp.reduce(cumulated, axis=0))
+        put_columns(steps, indices, sequences, -np.diff(log_sum - np.log(n_draws), axis=0, prepend=0.0))
+    return steps
 
 
 ESTIMATORS = {"bound": _bound, "importance_sampled": _importance_sampled}

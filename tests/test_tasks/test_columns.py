@@ -1,6 +1,7 @@
 import numpy as np
 
-from breze_like.tasks.columns import Noise, over_batches, pad_columns, streams
+from breze_like.latent_draws import streams
+from breze_like.tasks.columns import Noise, over_batches, pad_columns
 
 
 def test_columns_come_back_in_order_and_without_padding(rng):

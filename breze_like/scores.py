@@ -1,0 +1,156 @@
+"""Scores in nats, lower is better, and how far Monte Carlo estimates of them may be off.
+
+Every score knows the two averages of the literature: `per_step`, all sequences' nats over all their steps,
+and `per_sequence`, the mean over sequences of each one's nats per step. An estimate knows the standard error
+of both. It is that of the draws alone: other sequences, or another training, would differ by more.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Score:
+    """Nats of each sequence.
+
+    Parameters
+    ----------
+    nats : ndarray, shape (n_sequences,)
+        Summed over the steps of a sequence.
+    n_steps : ndarray of int, shape (n_sequences,)
+    standard_errors : ndarray, shape (n_sequences,), optional
+        Of the nats; None if they are exact, or if one draw says nothing of its error. The errors of different
+        sequences are independent.
+    """
+
+    nats: np.ndarray
+    n_steps: np.ndarray
+    standard_errors: np.ndarray | None = None
+
+    @property
+    def per_step(self):
+        """Nats per time step, over all steps of all sequences."""
+        return float(self.nats.sum() / self.n_steps.sum())
+
+    @property
+    def per_sequence(self):
+        """Nats per time step, averaged over sequences of whatever length."""
+        return float((self.nats / self.n_steps).mean())
+
+    @property
+    def per_step_standard_error(self):
+        """Of `per_step`; None without standard errors."""
+        if self.standard_errors is None:
+            return None
+        return float(np.linalg.norm(self.standard_errors) / self.n_steps.sum())
+
+    @property
+    def per_sequence_standard_error(self):
+        """Of `per_sequence`; None without standard errors."""
+        if self.standard_errors is None:
+            return None
+        return float(np.linalg.norm(self.standard_errors / self.n_steps) / len(self.n_steps))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bound(Score):
+    """A variational upper bound of the negative log-likelihood, and its two parts.
+
+    Parameters
+    ----------
+    kl, reconstruction : Score
+        The divergence from the approximate posterior to the prior, which is exact, and the expectation of
+        -log p(x | z).
+    """
+
+    kl: Score
+    reconstruction: Score
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportanceSampled(Score):
+    """An upper bound, in expectation, of the negative log-likelihood, from weighted draws.
+
+    Parameters
+    ----------
+    effective_sample_sizes : ndarray, shape (n_sequences,)
+        (sum_s w_s)^2 / sum_s w_s^2 of each sequence's weights, from 1 to the number of draws. Where it is a
+        few draws that have nearly all of the weight, the score is far above what more draws would give, and
+        its standard error is too small.
+    """
+
+    effective_sample_sizes: np.ndarray
+
+
+class Mean:
+    """For each of n sequences, the mean of numbers that come in blocks, and its standard error.
+
+    Parameters
+    ----------
+    n : int
+
+    Attributes
+    ----------
+    mean : ndarray, shape (n,)
+    """
+
+    def __init__(self, n):
+        self.mean, self._squares, self._n_draws = np.zeros(n), np.zeros(n), np.zeros(n, int)
+
+    def add(self, indices, values):
+        """Take more numbers, of shape (n_draws, n_indices), for some of the sequences."""
+        self._n_draws[indices] += len(values)
+        off = values - self.mean[indices]
+        self.mean[indices] += off.sum(axis=0) / self._n_draws[indices]
+        self._squares[indices] += (off * (values - self.mean[indices])).sum(axis=0)
+
+    @property
+    def standard_errors(self):
+        """The root of the variance of the numbers over their number, shape (n,); None if that is 1."""
+        if self._n_draws.min() < 2:
+            return None
+        return np.sqrt(self._squares / (self._n_draws - 1) / self._n_draws)
+
+
+class LogMean:
+    """For each of n sequences, the logarithm of the mean of weights whose logarithms come in blocks.
+
+    Of S weights w_s, all that is asked for follows from sum_s w_s and sum_s w_s^2. Their logarithms are kept,
+    so that weights may be as small or as large as they are.
+
+    Parameters
+    ----------
+    n : int
+    """
+
+    def __init__(self, n):
+        self._log_sum, self._log_squares = np.full(n, -np.inf), np.full(n, -np.inf)
+        self._n_draws = np.zeros(n, int)
+
+    def add(self, indices, log_weights):
+        """Take more weights, of shape (n_draws, n_indices), for some of the sequences."""
+        self._n_draws[indices] += len(log_weights)
+        for total, logs in ((self._log_sum, log_weights), (self._log_squares, 2 * log_weights)):
+            total[indices] = np.logaddexp(total[indices], np.logaddexp.reduce(logs, axis=0))
+
+    @property
+    def log_mean(self):
+        """log 1/S sum_s w_s, shape (n,)."""
+        return self._log_sum - np.log(self._n_draws)
+
+    @property
+    def effective_sample_sizes(self):
+        """(sum_s w_s)^2 / sum_s w_s^2, shape (n,)."""
+        return np.exp(2 * self._log_sum - self._log_squares)
+
+    @property
+    def standard_errors(self):
+        """By the delta method, the standard error of the mean over the mean, shape (n,); None if S is 1.
+
+        With the effective sample size n, it is the root of (S / n - 1) / (S - 1).
+        """
+        if self._n_draws.min() < 2:
+            return None
+        excess = self._n_draws / self.effective_sample_sizes - 1  # not negative, but for rounding
+        return np.sqrt(np.maximum(excess, 0) / (self._n_draws - 1))

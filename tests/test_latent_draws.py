@@ -1,0 +1,129 @@
+"""Blocks of draws: what comes of them does not depend on how they are cut."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytensor.tensor as pt
+import pytest
+
+from breze_like import latent_draws
+from breze_like.distributions import DiagonalNormal
+from breze_like.estimators import sampled_scores
+from breze_like.models.variational import Recognised, VariationalModel
+
+
+class Small(VariationalModel):
+    """Has a context, and counts how often it recognises and how much it weighs at a time."""
+
+    def __init__(self):
+        self.recognised_sequences, self.sizes = 0, []
+        super().__init__(2, 3, prior="white", posterior="diagonal")
+
+    def _make_networks(self, *_):
+        self.emission = SimpleNamespace(binary=False)
+
+    def recognise(self, observations, mask):
+        mean = observations @ pt.as_tensor(np.array([[0.3, -0.5, 0.1], [0.2, 0.2, 0.7]]))
+        return Recognised(mean, 0.5 + pt.zeros_like(mean), (pt.tanh(observations),))
+
+    def generate(self, latents, mask, context):
+        return DiagonalNormal(latents[:, :, :2] * context + latents[:, :, 2:], 0.8)
+
+    def function(self, inputs, outputs):
+        function = super().function(inputs, outputs)
+
+        def counting(*arrays):
+            if "noise" in inputs:
+                self.sizes.append(arrays[-1].shape[:2])
+            else:
+                self.recognised_sequences += int((arrays[1].sum(axis=0) > 0).sum())
+            return function(*arrays)
+
+        return counting
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    return Small()
+
+
+@pytest.fixture
+def model(compiled):
+    compiled.recognised_sequences, compiled.sizes = 0, []
+    return compiled
+
+
+@pytest.fixture(scope="module")
+def sequences():
+    rng = np.random.default_rng(0)
+    return [rng.standard_normal((n, 2)) for n in (5, 30, 12, 5, 31)]
+
+
+def scores(model, sequences, n_draws=60, seed=3):
+    sampled = sampled_scores(model, sequences, np.random.default_rng(seed), n_draws)
+    weighted = sampled.importance_sampled
+    return np.array(
+        [sampled.bound.nats, sampled.bound.standard_errors, weighted.nats, weighted.standard_errors]
+    )
+
+
+@pytest.mark.parametrize("max_steps", [40, 300, 1000])
+def test_the_size_of_blocks_changes_nothing(max_steps, model, sequences, monkeypatch):
+    whole = scores(model, sequences)
+    monkeypatch.setattr(latent_draws, "MAX_STEPS", max_steps)
+    model.sizes.clear()
+    np.testing.assert_allclose(scores(model, sequences), whole, rtol=1e-9)
+    allowed = [max(max_steps, latent_draws.MIN_COLUMNS * n_steps) for n_steps, _ in model.sizes]
+    assert all(a * b <= most for (a, b), most in zip(model.sizes, allowed, strict=True))
+    # Whatever the number of blocks, they are of few shapes.
+    assert len(set(model.sizes)) <= 4
+
+
+def test_memory_is_bounded_whatever_the_number_of_draws(model, sequences, monkeypatch):
+    monkeypatch.setattr(latent_draws, "MAX_STEPS", 1000)
+    scores(model, sequences, n_draws=5000)
+    assert max(a * b for a, b in model.sizes) <= 1000
+
+
+def test_a_sequence_is_recognised_once(model, sequences):
+    scores(model, sequences, n_draws=3000)
+    assert model.recognised_sequences == len(sequences)
+    assert len(model.sizes) > len(sequences)
+
+
+def test_other_sequences_do_not_matter(model, sequences):
+    together = scores(model, sequences)
+    others = [sequences[0], np.ones((40, 2)), sequences[2]]
+    np.testing.assert_allclose(scores(model, others)[:, [0, 2]], together[:, [0, 2]], rtol=1e-9)
+
+
+def test_equal_sequences_have_draws_of_their_own(model, sequences):
+    same = scores(model, sequences[:1] * 2)
+    assert (same[:, 0] != same[:, 1]).all()
+
+
+def test_fewer_draws_are_the_first_ones(model, sequences):
+    """So that two scores can be told apart by their numbers of draws alone."""
+    weigh = VariationalModel.function(model, ["observations", "mask", "noise"], "log_weight")
+    drawn = {}
+    for n_draws in (7, 20):
+        checked, rng = [sequences[0]], np.random.default_rng(1)
+        ((_, _, blocks),) = (
+            (i, t, list(b))
+            for i, t, b in latent_draws.over_draws(model, checked, rng, n_draws, [], ["log_weight"])
+        )
+        drawn[n_draws] = np.concatenate([block for (block,) in blocks])
+        assert drawn[n_draws].shape == (n_draws, 5, 1)
+    np.testing.assert_allclose(drawn[7], drawn[20][:7], rtol=1e-12)
+    (rng,) = latent_draws.streams(np.random.default_rng(1), 1)
+    noise = rng.standard_normal((20, 5, 3)).swapaxes(0, 1)
+    expected = weigh(sequences[0][:, None], np.ones((5, 1)), noise)
+    np.testing.assert_allclose(drawn[20][:, :, 0].T, expected, rtol=1e-10)
+
+
+def test_progress_is_shown_if_it_is_asked_for(model, sequences, capsys):
+    sampled_scores(model, sequences, np.random.default_rng(0), 4)
+    assert capsys.readouterr().err == ""
+    sampled_scores(model, sequences, np.random.default_rng(0), 4, progress=True)
+    shown = capsys.readouterr().err
+    assert "/332 " in shown and "frame/s" in shown
