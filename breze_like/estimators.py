@@ -48,17 +48,21 @@ def negative_log_likelihood(model, sequences):
     return _score(sequences, _sums(model, sequences)["objective"])
 
 
-def training_objective(model, sequences, rng):
+def training_objective(model, sequences, rng, n_draws=1):
     """What the training minimises: the loss of each sequence, with KL weight 1.
 
     Is a bound only if the model's divergence is the exact one. Parameters and returned value are those of
-    `variational_bound` with one draw, the latter without its parts.
+    `variational_bound`, the latter without its parts.
     """
-    return _score(sequences, _sums(model, sequences, rng)["objective"])
+    nats, _ = _means(model, sequences, rng, n_draws, "objective")
+    return _score(sequences, nats.mean, nats.standard_errors)
 
 
-def variational_bound(model, sequences, rng, n_draws=1, progress=False):
+def variational_bound(model, sequences, rng, n_draws=1):
     """Exact KL(q || p) plus a Monte Carlo estimate of E_q[-log p(x | z)].
+
+    The whole model runs once for each draw, by the function that a validation runs, too. So this is for a few
+    draws; `sampled_scores` is for many.
 
     Parameters
     ----------
@@ -66,12 +70,9 @@ def variational_bound(model, sequences, rng, n_draws=1, progress=False):
         Whatever objective it was trained on, the divergence here is the exact one.
     sequences : list of ndarray, shape (n_steps, n_visible)
     rng : numpy.random.Generator
-        See `sampled_scores`.
     n_draws : int
         Draws of the latents of each sequence. Any number gives an unbiased estimate of the bound; from two
         on, it has a standard error.
-    progress : bool
-        Whether to show a progress bar.
 
     Returns
     -------
@@ -86,9 +87,7 @@ def variational_bound(model, sequences, rng, n_draws=1, progress=False):
     ----------
     Bayer & Osendorfer (2014), section 3.
     """
-    log_prob = Mean(len(sequences))
-    draws = {"emission/log_prob": log_prob}
-    sums = _sums_over_draws(model, sequences, rng, n_draws, ["kl"], draws, progress)
+    log_prob, sums = _means(model, sequences, rng, n_draws, "emission/log_prob")
     return _bound(sequences, sums["kl"], log_prob)
 
 
@@ -164,10 +163,19 @@ def sampled_scores(model, sequences, rng, n_draws=50, progress=False):
     return Sampled(bound, objective, _importance_sampled(sequences, weights))
 
 
+def _means(model, sequences, rng, n_draws, name):
+    """The `Mean` of a term over draws, and the `_sums` of the last one."""
+    _check_draws(n_draws)
+    mean = Mean(len(sequences))
+    for _ in range(n_draws):
+        sums = _sums(model, sequences, rng)
+        mean.add(np.arange(len(sequences)), sums[name][None])
+    return mean, sums
+
+
 def _sums_over_draws(model, sequences, rng, n_draws, of_sequences, of_draws, progress):
     """Add sums over the steps to `of_draws`, a `Mean` or `LogMean` by name; returns those `of_sequences`."""
-    if n_draws < 1:
-        raise ValueError(f"n_draws must be at least 1, got {n_draws!r}")
+    _check_draws(n_draws)
     checked = check_observations(model, sequences)
     sums = {name: np.empty(len(checked)) for name in of_sequences}
     names = [of_sequences, list(of_draws)]
@@ -211,6 +219,11 @@ def _sums(model, sequences, rng=None):
 def check_observations(model, sequences, name="sequences"):
     """`check_sequences` of what a model emits."""
     return check_sequences(sequences, model.n_visible, model.emission.binary, name)
+
+
+def _check_draws(n_draws):
+    if n_draws < 1:
+        raise ValueError(f"n_draws must be at least 1, got {n_draws!r}")
 
 
 def _score(sequences, nats, standard_errors=None):

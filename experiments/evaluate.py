@@ -1,10 +1,12 @@
 """Score trained runs on sequences that are not cut.
 
-    python -m experiments.evaluate runs/first [--split test] [--samples 50] [--json]
+    python -m experiments.evaluate runs/first [--split test] [--n-draws 2000] [--json]
     python -m experiments.evaluate runs/* --report experiments/results/jsb_chorales.md
 
 Scores are in nats per time step, lower is better. A score with "<" is an upper bound of the negative
-log-likelihood. The published objective is no score: it stands on a line of its own.
+log-likelihood, what follows "±" is the standard error that the draws of the latents make. The published
+objective is no score: it stands on a line of its own. Ctrl-C leaves the scores of a run as they were, until
+all its new ones are there.
 """
 
 import argparse
@@ -17,6 +19,7 @@ from pathlib import Path
 from breze_like.files import replacing
 from breze_like.trained import bounds_nothing, load
 from experiments import command_line
+from experiments.averages import aligned, average_text, effective_text
 from experiments.experiment import score
 
 MEANINGS = {
@@ -30,10 +33,10 @@ MEANINGS = {
 BOUNDS = ("bound", "objective", "importance_sampled")
 
 
-def evaluate(run, model, dataset, split, n_samples):
+def evaluate(run, model, dataset, split, n_samples, progress=True):
     """Score a trained model on a split, save that in its run's scores.json, and return `describe_run`."""
     started = time.monotonic()
-    scores = score(model, getattr(dataset, split), n_samples)
+    scores = score(model, getattr(dataset, split), n_samples, progress=progress)
     # The update says whether the run has been trained further since.
     about = {"n_samples": n_samples, "update": run.read_log()[-1]["update"]}
     about["seconds"] = round(time.monotonic() - started, 2)
@@ -53,31 +56,30 @@ def describe_run(run, split):
 def rows(result):
     """Name and both averages of each score of a result; the published objective is none."""
     meanings = MEANINGS | {"importance_sampled": f"importance sampled, {result['n_samples']} draws"}
-    for name, averages in result["scores"].items():
+    for name, kept in result["scores"].items():
         if name == "objective" and bounds_nothing(result["config"]):
             continue
         sign = "<" if name in BOUNDS else ""
-        yield meanings[name], f"{sign}{averages['per_step']:.3f}", f"{sign}{averages['per_sequence']:.3f}"
+        yield meanings[name], *(average_text(kept, a, 3, sign) for a in ("per_step", "per_sequence"))
 
 
-def published(result):
-    """The line about the published objective: a list, empty for a run that was trained on something else."""
-    if not bounds_nothing(result["config"]):
-        return []
-    averages = result["scores"]["objective"]
-    return [
-        f"published objective, not a bound: {averages['per_step']:.3f} per step, "
-        f"{averages['per_sequence']:.3f} per sequence"
-    ]
+def remarks(result):
+    """Lines below the table: the published objective, if it is that, and how many draws count."""
+    said = effective_text(result["scores"].get("importance_sampled", {}))
+    if bounds_nothing(result["config"]):
+        kept = result["scores"]["objective"]
+        both = (average_text(kept, name, 3) for name in ("per_step", "per_sequence"))
+        said.append("published objective, not a bound: {} per step, {} per sequence".format(*both))
+    return said
 
 
 def as_text(result):
-    lines = [
-        f"{result['run']}: {result['split']} set of {result['config']['data']['name']}",
-        f"{'':36s} {'per step':>10s} {'per sequence':>13s}",
-    ]
-    lines += [f"{name:36s} {a:>10s} {b:>13s}" for name, a, b in rows(result)]
-    return "\n".join(lines + published(result))
+    names, *numbers = zip(("", "per step", "per sequence"), *rows(result), strict=True)
+    width = max(map(len, names))
+    columns = [[f"{name:{width}}" for name in names], *map(aligned, numbers)]
+    table = ["  ".join(line).rstrip() for line in zip(*columns, strict=True)]
+    head = f"{result['run']}: {result['split']} set of {result['config']['data']['name']}"
+    return "\n".join([head, *table, *remarks(result)])
 
 
 def as_markdown(result):
@@ -92,7 +94,7 @@ def as_markdown(result):
             "|---|---|---|",
             *(f"| {name} | {a} | {b} |" for name, a, b in rows(result)),
             "",
-            *(f"{line[0].upper()}{line[1:]}.\n" for line in published(result)),
+            *(f"{line[0].upper()}{line[1:]}.\n" for line in remarks(result)),
             f"`{portable(config['command'])}`",
             "",
             f"Seed {config['seed']}; {last['epoch']} epochs, {last['update']} updates in "
@@ -123,18 +125,22 @@ def main(arguments=None):
     parser.add_argument("runs", nargs="+", help="folders of runs")
     parser.add_argument("--split", default="test", choices=("train", "valid", "test"))
     parser.add_argument(
-        "--samples", type=int, default=50, help="draws of the importance sampled estimate; 0: none"
+        "--n-draws",
+        "--samples",
+        type=int,
+        default=2000,
+        help="draws of the latents (2000); 0: no importance sampled estimate",
     )
     parser.add_argument("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
     parser.add_argument("--json", action="store_true", help="print JSON, one object for each run")
     parser.add_argument("--report", help="write a Markdown report of the runs to this file")
     options = parser.parse_args(arguments)
-    if options.samples < 0:
-        raise ValueError(f"--samples must not be negative, got {options.samples}")
+    if options.n_draws < 0:
+        raise ValueError(f"--n-draws must not be negative, got {options.n_draws}")
     results = []
     for folder in options.runs:
         run, model, dataset = load(folder, options.data_dir)
-        results.append(evaluate(run, model, dataset, options.split, options.samples))
+        results.append(evaluate(run, model, dataset, options.split, options.n_draws))
         print(json.dumps(results[-1]) if options.json else as_text(results[-1]), flush=True)
     if options.report:
         Path(options.report).parent.mkdir(parents=True, exist_ok=True)
@@ -144,4 +150,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, "the same command begins anew")

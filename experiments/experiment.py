@@ -9,8 +9,8 @@ import numpy as np
 from breze_like import data
 from breze_like.data import SPLITS, check_sequences, chunk
 from breze_like.estimators import (
-    importance_sampled_nll,
     negative_log_likelihood,
+    sampled_scores,
     training_objective,
     variational_bound,
 )
@@ -18,9 +18,13 @@ from breze_like.initialize import Initialization
 from breze_like.runs import Run
 from breze_like.trained import make_model
 from breze_like.training import TrainingSettings, fit
+from experiments.averages import averages
 
 # All validations of all runs see the same noise, so that their differences are those of the parameters.
 NOISE_SEED = 1234
+
+# Draws of the latents where it is to be quick.
+N_FEW = 5
 
 
 def train(config, dataset, folder, resume=False, progress=True, watch=None):
@@ -71,38 +75,47 @@ def train(config, dataset, folder, resume=False, progress=True, watch=None):
     return run, model
 
 
-def score(model, sequences, n_samples=50, seed=NOISE_SEED):
-    """All scores of a model on sequences that are not cut, in nats per time step.
+def score(model, sequences, n_samples=50, seed=NOISE_SEED, progress=False):
+    """All scores of a model on sequences, in nats per time step.
 
     Parameters
     ----------
     model : Model
     sequences : list of ndarray, shape (n_steps, n_visible)
     n_samples : int
-        Draws of the importance sampled estimate; 0: leave it out.
+        Draws of the latents, for all estimates. With 0, there are no importance sampled ones, and a few draws
+        for the others, by what a validation has compiled already.
     seed : int
         Of the draws.
+    progress : bool
+        Whether to show a bar.
 
     Returns
     -------
     dict
         ``"nll"`` of a model without latents; else ``"bound"``, exact, with ``"kl"`` and ``"reconstruction"``,
-        its parts, ``"objective"``, what was trained on, and ``"importance_sampled"``. Each is a dict of both
-        averages.
+        its parts, ``"objective"``, what was trained on, and ``"importance_sampled"``. Each is a dict as of
+        `averages`.
     """
-
-    def averages(score):
-        return {"per_step": score.per_step, "per_sequence": score.per_sequence}
-
     if "noise" not in model.inputs:
         return {"nll": averages(negative_log_likelihood(model, sequences))}
-    bound = variational_bound(model, sequences, np.random.default_rng(seed), n_draws=5)
-    scores = {"bound": bound, "kl": bound.kl, "reconstruction": bound.reconstruction}
-    scores["objective"] = training_objective(model, sequences, np.random.default_rng(seed))
+
+    def rng():
+        return np.random.default_rng(seed)
+
+    n_draws = n_samples or N_FEW
     if n_samples:
-        rng = np.random.default_rng(seed)
-        scores["importance_sampled"] = importance_sampled_nll(model, sequences, rng, n_samples)
-    return {name: averages(s) for name, s in scores.items()}
+        bound, objective, weighted = sampled_scores(model, sequences, rng(), n_draws, progress)
+        more = {"importance_sampled": weighted}
+    else:
+        bound = variational_bound(model, sequences, rng(), n_draws)
+        objective, more = training_objective(model, sequences, rng(), n_draws), {}
+    estimates = {"reconstruction": bound.reconstruction, "objective": objective, **more}
+    return {
+        "bound": averages(bound, n_draws),
+        "kl": averages(bound.kl),
+        **{name: averages(estimate, n_draws) for name, estimate in estimates.items()},
+    }
 
 
 def reconstruct(model, sequence):

@@ -15,6 +15,7 @@ import numpy as np
 from breze_like.files import replacing
 from breze_like.trained import bounds_nothing, load
 from experiments import command_line, figures
+from experiments.averages import average_text
 from experiments.evaluate import BOUNDS, describe_run
 from experiments.experiment import score
 from experiments.pages import element, page, picture, table, wide
@@ -74,9 +75,11 @@ def comparison(names, results):
 
 def _cells(result):
     is_published = bounds_nothing(result["config"])
-    scores = {name: result["scores"][name]["per_step"] for name in COMPARED if name in result["scores"]}
-    texts = [f"{'<' * (n in BOUNDS)}{scores[n]:.3f}" if n in scores else "" for n in COMPARED]
-    objective = f"{result['scores']['objective']['per_step']:.3f}" if is_published else ""
+    scores = result["scores"]
+    texts = [
+        average_text(scores[n], "per_step", 3, "<" * (n in BOUNDS)) if n in scores else "" for n in COMPARED
+    ]
+    objective = average_text(scores["objective"], "per_step", 3) if is_published else ""
     last = (result["log"] or [{"update": "", "seconds": np.nan}])[-1]
     minutes = "" if np.isnan(last["seconds"]) else f"{last['seconds'] / 60:.1f}"
     return [result["config"]["data"]["name"], *texts, objective, last["update"], minutes]

@@ -10,7 +10,7 @@ from breze_like.tasks import denoise, impute, sample
 from breze_like.trained import bounds_nothing
 from experiments import figures, report_pictures
 from experiments.corruption import NOISE_SHARE, P_ON, add_usual_noise, remove_frames
-from experiments.evaluate import portable, published, rows
+from experiments.evaluate import portable, remarks, rows
 from experiments.pages import element, picture, player, table, wide
 
 N_SAMPLES = 2
@@ -133,9 +133,11 @@ def _scores(result):
         "div",
         element("h3", "Scores"),
         table(head, rows(result), "Scores"),
-        *(element("p", f"{line[0].upper()}{line[1:]}.") for line in published(result)),
+        *(element("p", f"{line[0].upper()}{line[1:]}.") for line in remarks(result)),
         element(
-            "p", "Lower is better. “<” marks an upper bound of the negative log-likelihood.", class_="soft"
+            "p",
+            "Lower is better. “<” marks an upper bound of the negative log-likelihood, “±” a standard error.",
+            class_="soft",
         ),
     )
 

@@ -13,6 +13,7 @@ import numpy as np
 from breze_like.models import IndependentBernoulli
 from breze_like.scores import Score
 from breze_like.trained import bounds_nothing
+from experiments.averages import aligned, text
 from experiments.evaluate import portable
 from experiments.systems import FLOOR, PAPER_DATASETS, PAPER_EXACT, PAPER_PUBLISHED, TITLES
 
@@ -30,7 +31,13 @@ class Row:
     estimator : str
     per_step, per_sequence : float
         Both averages of the estimate, nats per time step of the test set.
-    published_objective : float
+    per_step_standard_error, per_sequence_standard_error : float
+        Of a Monte Carlo estimate.
+    n_draws : int
+        Of the latents, likewise.
+    effective_draws : dict
+        Of an importance sampled one, see `averages.averages`.
+    published_objective, published_objective_standard_error : float
         On the first row of a system that was trained on it, `per_step`.
     paper_exact, paper_published : float or str
         On the first row of a system, what the paper says: an exact score, or a published objective.
@@ -53,7 +60,12 @@ class Row:
     estimator: str
     per_step: float | None = None
     per_sequence: float | None = None
+    per_step_standard_error: float | None = None
+    per_sequence_standard_error: float | None = None
+    n_draws: int | None = None
+    effective_draws: dict | None = None
     published_objective: float | None = None
+    published_objective_standard_error: float | None = None
     paper_exact: float | str | None = None
     paper_published: float | str | None = None
     command: str | None = None
@@ -65,7 +77,7 @@ class Row:
     scoring_seconds: float | None = None
 
 
-ESTIMATORS = {"nll": "exact", "bound": "upper bound", "importance_sampled": "upper bound, {} samples"}
+ESTIMATORS = {"nll": "exact", "bound": "upper bound", "importance_sampled": "upper bound, importance sampled"}
 DIVERGED = "training diverged"
 
 # Titles of the columns, by the name of the field. The paper's are there for its own data sets only.
@@ -79,6 +91,10 @@ COLUMNS = {
 PAPER_COLUMNS = {"paper_exact": "paper, exact", "paper_published": "paper, published objective, not a bound"}
 NUMBERS = ("per_step", "per_sequence", "published_objective", "paper_exact", "paper_published")
 SCORES = ("per_step", "per_sequence")
+# Fields that CSV has no place for.
+NESTED = ("config", "versions", "effective_draws")
+# With fewer effective draws, in the median, a score is said to depend on a few draws.
+FEW_DRAWS = 10
 
 
 def floor_row(dataset):
@@ -110,19 +126,27 @@ def system_rows(dataset, name, result):
         about |= {"n_updates": result["log"][-1]["update"], "seconds": result["log"][-1]["seconds"]}
     row = Row(dataset.name, dataset.verified, name, TITLES[name], DIVERGED, **about)
     rows = [
-        replace(
-            row,
-            estimator=estimator.format(result["n_samples"]),
-            scoring_seconds=result["seconds"],
-            **scores[score],
-        )
-        for score, estimator in ESTIMATORS.items()
+        replace(row, estimator=estimator(score, result), scoring_seconds=result["seconds"], **scores[score])
+        for score in ESTIMATORS
         if score in scores
     ]
     first, *others = rows or [row]
     if bounds_nothing(config) and scores:
-        first = replace(first, published_objective=scores["objective"]["per_step"])
+        objective = scores["objective"]
+        first = replace(
+            first,
+            published_objective=objective["per_step"],
+            published_objective_standard_error=objective.get("per_step_standard_error"),
+        )
     return [replace(first, **paper(dataset, name)), *others]
+
+
+def estimator(score, result):
+    """What a score is, and of how many draws, as far as the result says so: older ones don't of bounds."""
+    n_draws = result["scores"][score].get("n_draws")
+    if score == "importance_sampled":
+        n_draws = n_draws or result["n_samples"]
+    return ESTIMATORS[score] + (f", {n_draws} draws" if n_draws else "")
 
 
 def paper(dataset, name):
@@ -142,12 +166,12 @@ def columns(rows):
 
 
 def cell(row, column):
-    """What stands in a row's cell; a bound has a "<"."""
+    """What stands in a row's cell; a bound has a "<", an estimate its standard error."""
     value = getattr(row, column)
     if value is None or isinstance(value, str):
         return value or ""
     sign = "<" if column in SCORES and row.estimator.startswith("upper bound") else ""
-    return f"{sign}{value:.2f}"
+    return text(value, getattr(row, f"{column}_standard_error", None), 2, sign)
 
 
 def cells(rows):
@@ -158,11 +182,15 @@ def cells(rows):
 
 
 def as_text(rows):
-    table = cells(rows)
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    align = [str.rjust if column in NUMBERS else str.ljust for column in columns(rows)]
-    lines = ([a(c, w) for a, c, w in zip(align, line, widths, strict=True)] for line in table)
-    return "".join("  ".join(line).rstrip() + "\n" for line in lines)
+    table = zip(*cells(rows), strict=True)
+    named = zip(columns(rows), table, strict=True)
+    texts = [aligned(c) if name in NUMBERS else left(c) for name, c in named]
+    return "".join("  ".join(line).rstrip() + "\n" for line in zip(*texts, strict=True))
+
+
+def left(cells):
+    """Texts of a column, all of one length, aligned on their left."""
+    return [cell.ljust(max(map(len, cells))) for cell in cells]
 
 
 def as_markdown(rows):
@@ -182,6 +210,10 @@ def notes(rows):
         minutes = sum((run.seconds or 0) + (run.scoring_seconds or 0) for run in runs) / 60
         said[0] += f" Training and scoring took {minutes:.1f} minutes in all."
 
+    if any(row.per_step_standard_error is not None for row in rows):
+        said.append('"±" is the standard error that the draws of the latents make.')
+    said += few_draws(rows)
+
     def made(run):
         versions = ", ".join(f"{name} {version}" for name, version in run.versions.items() if version)
         return f"`{run.command}`; seed {run.seed}; {versions}."
@@ -193,9 +225,21 @@ def notes(rows):
     return "\n\n".join(said)
 
 
+def few_draws(rows):
+    """A list of a sentence about scores that depend on few draws; of none if there are none."""
+    sizes = {row.title: row.effective_draws["median"] for row in rows if row.effective_draws}
+    few = ", ".join(f"{title} ({size:.1f})" for title, size in sizes.items() if size < FEW_DRAWS)
+    if not few:
+        return []
+    return [
+        "A few draws have nearly all of the weight in these importance sampled scores, which are too high by "
+        f"more than their standard errors say (in brackets a sequence's effective draws, the median): {few}."
+    ]
+
+
 def as_csv(rows):
     """All columns but the nested ones, in full precision."""
-    names = [field.name for field in fields(Row) if field.name not in ("config", "versions")]
+    names = [field.name for field in fields(Row) if field.name not in NESTED]
     stream = io.StringIO()
     writer = csv.DictWriter(stream, names, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from breze_like.models import MODELS
 from breze_like.models.variational import VariationalModel
 from breze_like.runs import Run
+from experiments.averages import average_text
 from experiments.evaluate import BOUNDS
 from experiments.pages import element, table
 from experiments.report import COMPARED
@@ -142,4 +143,4 @@ def run_link(outcome, folder, beside):
 def test_scores(folder):
     """Texts of a run's scores of the test set, by the names of `COMPARED`; empty if it was not evaluated."""
     known = Run(folder).read_scores().get("test", {}) if (folder / "config.json").is_file() else {}
-    return {n: f"{'<' * (n in BOUNDS)}{known[n]['per_step']:.3f}" for n in COMPARED if n in known}
+    return {n: average_text(known[n], "per_step", 3, "<" * (n in BOUNDS)) for n in COMPARED if n in known}

@@ -28,8 +28,8 @@ from experiments.experiment import reconstruct, train
 from experiments.rows import FORMATS, as_text, floor_row, system_rows
 from experiments.systems import FLOOR, SYSTEMS, TITLES
 
-# Draws of the importance sampled scores.
-N_SAMPLES = 20
+# Draws of the latents for the scores, by default.
+N_DRAWS = 500
 
 # About so many updates lie between two validations.
 VALIDATE_EVERY = 65
@@ -103,19 +103,20 @@ def best_run(folder, system):
     return min(scores, key=scores.get, default=None)
 
 
-def is_done(run):
-    """Whether a run is finished, and its test scores are those of its end."""
+def is_done(run, n_draws=None):
+    """Whether a run is finished, and has test scores of its end, from at least so many draws if they are."""
     if not is_finished(run):
         return False
     result = describe_run(run, "test")
-    scored = {"nll", "importance_sampled"} & set(result["scores"])
-    return bool(scored) and result.get("update") in [entry["update"] for entry in result["log"][-1:]]
+    enough = n_draws is None or result.get("n_samples", 0) >= n_draws
+    scored = "nll" in result["scores"] or ("importance_sampled" in result["scores"] and enough)
+    return scored and result.get("update") in [entry["update"] for entry in result["log"][-1:]]
 
 
 def finish(folder, system, dataset, given, options):
     """`describe_run` of a system's run, which is trained and scored as far as that is not done yet."""
     run = find_run(folder, system, dataset)
-    if run and is_done(run):
+    if run and is_done(run, options.n_draws):
         print(f"done already, in {folder}", flush=True)
         return describe_run(run, "test")
     config = run.config if run else make_config(system, dataset, given, options)
@@ -124,7 +125,7 @@ def finish(folder, system, dataset, given, options):
     except TrainingDiverged as error:
         print(f"diverged: {error}", flush=True)
         return {**describe_run(Run(folder), "test"), "scores": {}}
-    return evaluate(run, model, dataset, "test", N_SAMPLES)
+    return evaluate(run, model, dataset, "test", options.n_draws or N_DRAWS)
 
 
 def make_table(dataset, given, names, options):
@@ -171,7 +172,7 @@ def save(dataset, rows, results, options):
         for folder in folders:
             figures.save(figure, folder / f"{stem}.png")
     places = " and ".join(map(str, folders))
-    print(f'{stem} is in {places}. A score with "<" is an upper bound.', flush=True)
+    print(f'{stem} is in {places}. A score with "<" is an upper bound, "±" a standard error.', flush=True)
 
 
 def load_datasets(options):
@@ -197,6 +198,11 @@ def parse(arguments):
     add("--models", nargs="+", default=list(TITLES), help="which rows")
     add("--budget", type=float, default=1.0, help="factor of the number of updates")
     add("--seed", type=int, default=1, help="of all random numbers")
+    add(
+        "--n-draws",
+        type=int,
+        help=f"draws of the latents for the scores; runs with fewer are scored anew (new scores: {N_DRAWS})",
+    )
     add("--out", default="runs/table1", help="folder for runs, tables and pictures")
     add("--search", help="folder of searches, such as runs/search: their best runs stand in the table")
     add("--results", help="another folder for tables and pictures")
@@ -207,6 +213,8 @@ def parse(arguments):
         raise ValueError(f"--models must be among {', '.join(TITLES)}, got {', '.join(unknown)}")
     if not 0 < options.budget < math.inf:
         raise ValueError(f"--budget must be positive, got {options.budget}")
+    if options.n_draws is not None and options.n_draws < 1:
+        raise ValueError(f"--n-draws must be positive, got {options.n_draws}")
     if options.seed < 0:
         raise ValueError(f"--seed must not be negative, got {options.seed}")
     return options

@@ -21,6 +21,7 @@ from breze_like.moments import TRANSFERS
 from breze_like.trained import describe
 from breze_like.training import TrainingSettings
 from experiments import command_line
+from experiments.averages import aligned, average_text
 from experiments.experiment import score, train, validation_chunks
 
 
@@ -150,8 +151,9 @@ def main(arguments=None):
     config = make_config(options, dataset)
     run, model = train(config, dataset, options.out, options.resume, not options.quiet)
     scores = score(model, validation_chunks(dataset, config), n_samples=0)
-    for name, averages in scores.items():
-        print(f"{name:20s} {averages['per_step']:7.3f} nats per time step on the validation set")
+    texts = aligned([average_text(kept, "per_step", 3) for kept in scores.values()])
+    for name, text in zip(scores, texts, strict=True):
+        print(f"{name:20s} {text} nats per time step on the validation set")
     print(f"next: python -m experiments.evaluate {run.folder}")
     return 0
 

@@ -1,7 +1,16 @@
-"""Reports: what is valid stands in the table, what is not below it."""
+"""Reports: what is valid stands in the table, what is not below it. And what happens to a run's scores."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
 
 import pytest
 
+from breze_like import Run
+from experiments import evaluate
 from experiments.evaluate import as_markdown, as_text, portable
 
 
@@ -48,3 +57,89 @@ def test_commands_are_those_of_the_script_that_made_the_run():
     command = ["/somewhere/experiments/table1.py", "--data-dir", "/private", "--seed", "2", "--out", "/tmp/a"]
     command += ["--report", "/tmp/report.md"]
     assert portable(command) == "python -m experiments.table1 --seed 2 --out runs/a"
+
+
+def test_estimates_have_their_errors(result):
+    result["scores"]["importance_sampled"] |= {
+        "per_step_standard_error": 0.02,
+        "per_sequence_standard_error": 0.0004,
+        "n_draws": 50,
+        "effective_draws": {"min": 1.0, "median": 3.25},
+    }
+    assert "| importance sampled, 50 draws | <4.125 ± 0.020 | <4.250 ± 0.0004 |" in as_markdown(result)
+    lines = as_text(result).splitlines()
+    head, (bound,), (weighted,) = (
+        lines[1],
+        *([line for line in lines if line.startswith(name)] for name in ("variational", "importance")),
+    )
+    for title, written in (
+        ("per step", ("<0.125", "<4.125 ± 0.020")),
+        ("per sequence", ("<0.250", "<4.250")),
+    ):
+        end = head.index(title) + len(title)
+        assert bound[:end].endswith(written[0])
+        assert weighted[end - 6 :].startswith(written[1])
+    assert "effective draws of a sequence, of 50: median 3.2, least 1.0" in lines
+
+
+@pytest.fixture
+def scored_run(untrained_run, small_data, tmp_path):
+    """The folder of a VOSP, and its scores, which are those of another evaluation."""
+    folder = tmp_path / "vosp"
+    shutil.copytree(untrained_run("vosp", small_data), folder)
+    run = Run(folder)
+    run.append_log({"update": 1, "epoch": 1, "valid_score": 3.5, "seconds": 1.0})
+    run.write_scores({"test": {"bound": {"per_step": 9.0, "per_sequence": 9.0}}})
+    return folder, (folder / "scores.json").read_bytes()
+
+
+def test_scores_stay_until_new_ones_are_there(scored_run, monkeypatch):
+    folder, before = scored_run
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluate, "score", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate.main([str(folder)])
+    assert (folder / "scores.json").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_ctrl_c_between_draws(scored_run):
+    folder, before = scored_run
+    command = [sys.executable, "-m", "experiments.evaluate", str(folder), "--n-draws", "100000000"]
+    flags = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=flags)
+    try:
+        shown = ""
+        while "frame/s]" not in shown.split("?frame/s]")[-1]:  # the bar has moved
+            character = process.stderr.read(1)
+            assert character, f"ended before it was stopped: {shown}"
+            shown += character
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, out) == (130, "")
+    assert err.splitlines()[-1] == "stopped; what is done is saved, the same command begins anew"
+    assert "Traceback" not in err
+    assert (folder / "scores.json").read_bytes() == before
+
+
+def test_the_number_of_draws_must_not_be_negative(complaint):
+    assert complaint(evaluate, ["nothing", "--n-draws", "-1"]) == "--n-draws must not be negative, got -1"
+
+
+@pytest.mark.slow
+def test_scores_of_draws(scored_run, capsys):
+    folder, _ = scored_run
+    assert evaluate.main([str(folder), "--samples", "3", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)["scores"]
+    saved = json.loads((folder / "scores.json").read_text())["test"]
+    for name in ("bound", "reconstruction", "objective", "importance_sampled"):
+        assert printed[name] == saved[name]
+        assert saved[name]["n_draws"] == saved["n_samples"] == 3
+        assert saved[name]["per_step_standard_error"] > 0
+    assert set(saved["kl"]) == {"per_step", "per_sequence"}
+    assert 1 <= saved["importance_sampled"]["effective_draws"]["min"] <= 3

@@ -1,13 +1,16 @@
 """Every model on data of the reader's own: folders of .npy files, binary and real-valued."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from breze_like.data import Dataset, load
+from breze_like.estimators import Sampled
 from breze_like.models import MODELS, RNN
 from breze_like.runs import Run
+from breze_like.scores import Bound, ImportanceSampled, Score
 from breze_like.trained import describe
 from experiments import evaluate, experiment, train
 
@@ -90,6 +93,46 @@ def test_older_runs_that_say_less_of_their_initialization_go_on(folders, tmp_pat
     other = {**config, "initialization": config["initialization"] | {"weight_variance": 0.1}}
     with pytest.raises(ValueError, match="must be a run of the same initialization"):
         experiment._open(tmp_path / "run", other)
+
+
+class TestScore:
+    """Of a model with latents, whose estimators are in other tests."""
+
+    @pytest.fixture
+    def calls(self, monkeypatch):
+        """Numbers of draws, by the estimator that was asked for them."""
+        nats, errors = np.array([6.0, 1.0]), np.array([0.3, 0.4])
+        score = Score(nats, np.array([3, 1]), errors)
+        bound = Bound(nats, score.n_steps, errors, kl=Score(nats, score.n_steps), reconstruction=score)
+        weighted = ImportanceSampled(nats, score.n_steps, errors, effective_sample_sizes=np.array([1.0, 2.0]))
+        values = {
+            "sampled_scores": Sampled(bound, score, weighted),
+            "variational_bound": bound,
+            "training_objective": score,
+        }
+        calls = {}
+        for name, value in values.items():
+
+            def estimate(model, sequences, rng, n_draws, *_, name=name, value=value):
+                calls[name] = n_draws
+                return value
+
+            monkeypatch.setattr(experiment, name, estimate)
+        return calls
+
+    def test_all_scores_are_of_the_same_draws(self, calls):
+        scores = experiment.score(SimpleNamespace(inputs={"noise"}), [], 70)
+        assert calls == {"sampled_scores": 70}
+        assert list(scores) == ["bound", "kl", "reconstruction", "objective", "importance_sampled"]
+        assert [kept.get("n_draws") for kept in scores.values()] == [70, None, 70, 70, 70]
+        errors = [kept.get("per_step_standard_error") for kept in scores.values()]
+        assert errors == [0.125, None, 0.125, 0.125, 0.125]
+
+    def test_few_draws_without_importance_sampling(self, calls):
+        scores = experiment.score(SimpleNamespace(inputs={"noise"}), [], 0)
+        assert calls == {"variational_bound": 5, "training_objective": 5}
+        assert "importance_sampled" not in scores
+        assert scores["bound"]["n_draws"] == 5
 
 
 class TestDescribe:

@@ -69,8 +69,47 @@ def test_cells(rows):
     floor = f"{-np.log(2 / 6) - 3 * np.log(4 / 6):.2f}"
     assert table["per step"] == [floor, "8.12", "<7.50", "<7.25", "<22.50", "<21.50", ""]
     assert table["per sequence"] == [floor, "9.12", "<8.50", "<8.25", "<23.50", "<22.50", ""]
-    bounds = ["upper bound", "upper bound, 20 samples"]
+    bounds = ["upper bound", "upper bound, importance sampled, 20 draws"]
     assert table["estimator"] == ["exact", "exact", *bounds, *bounds, "training diverged"]
+
+
+def estimates(n_draws, median):
+    """Scores of importance sampling, as they are written today."""
+    made = result(PUBLISHED, kl="independent_increments")
+    for name in ("bound", "objective", "importance_sampled"):
+        errors = {"per_step_standard_error": 0.02, "per_sequence_standard_error": 0.0004}
+        made["scores"][name] |= {**errors, "n_draws": n_draws}
+    made["scores"]["importance_sampled"]["effective_draws"] = {"min": 1.0, "median": median}
+    return system_rows(dataset(), "vrae_published", made)
+
+
+def test_estimates_have_draws_and_errors():
+    table = columns([*system_rows(dataset(), "rnn", result(EXACT)), *estimates(2000, 50.0)])
+    assert table["per step"] == ["8.12", "<22.50 ± 0.02", "<21.50 ± 0.02"]
+    assert table["per sequence"] == ["9.12", "<23.50 ± 0.0004", "<22.50 ± 0.0004"]
+    kinds = ["upper bound, 2000 draws", "upper bound, importance sampled, 2000 draws"]
+    assert table["estimator"] == ["exact", *kinds]
+    assert table["published objective, not a bound"] == ["", "5.50 ± 0.02", ""]
+
+
+def test_errors_are_explained_where_there_are_some(rows):
+    assert '"±" is the standard error' in as_markdown(estimates(2000, 50.0))
+    assert "±" not in as_markdown(rows)
+
+
+def test_weights_of_few_draws_are_told():
+    assert "(in brackets" not in as_markdown(estimates(2000, 50.0))
+    assert "the median): VRAE, published objective (1.5)." in as_markdown(estimates(2000, 1.5))
+
+
+def test_estimates_are_read_again():
+    rows = estimates(2000, 1.5)
+    read = [Row(**row) for row in json.loads(as_json(rows))]
+    assert read == rows
+    assert [write(read) for write in FORMATS.values()] == [write(rows) for write in FORMATS.values()]
+    (bound, weighted) = csv.DictReader(io.StringIO(as_csv(rows)))
+    assert (bound["per_step_standard_error"], weighted["n_draws"]) == ("0.02", "2000")
+    assert "effective_draws" not in bound
 
 
 def test_the_published_objective_has_a_column_of_its_own(rows):

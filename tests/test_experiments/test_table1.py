@@ -92,8 +92,8 @@ class TestFoundRuns:
 
         monkeypatch.setattr(table1, "train", trained)
 
-        def make(*names):
-            arguments = ["--datasets", str(small_data), "--models", *names, "--out", str(tmp_path)]
+        def make(*names, more=()):
+            arguments = ["--datasets", str(small_data), "--models", *names, "--out", str(tmp_path), *more]
             return table1.main(arguments)
 
         return make
@@ -106,10 +106,22 @@ class TestFoundRuns:
         assert [row["system"] for row in rows] == ["floor", "rnn", *(2 * ["vosp_published"])]
         assert [row["per_step"] for row in rows[1:]] == 3 * [3.25]
         assert rows[1]["seed"] == 5
-        assert rows[-1]["estimator"] == "upper bound, 70 samples"
+        assert rows[-1]["estimator"] == "upper bound, importance sampled, 70 draws"
         assert "3.25" in capsys.readouterr().out
         for extension in ("txt", "md", "csv", "png"):
             assert (tmp_path / f"table1_small.{extension}").stat().st_size > 0
+
+    @pytest.mark.parametrize(("n_draws", "again"), [(70, False), (71, True)])
+    def test_scores_of_fewer_draws_than_asked_for_are_made_anew(
+        self, put, make_table, capsys, n_draws, again
+    ):
+        """Of the runs that have scores of draws."""
+        put("rnn")
+        put("vosp")
+        make_table("rnn", "vosp", more=["--n-draws", str(n_draws)])
+        out = capsys.readouterr().out
+        assert out.count("done already") == (1 if again else 2)
+        assert ("trained" in out) == again
 
     @pytest.mark.parametrize("state", [{"finished": False}, {"scored_at": 6}, {"scored_at": None}])
     def test_what_is_not_done_goes_on_with_its_own_configuration(self, put, make_table, capsys, state):
@@ -180,6 +192,11 @@ class TestBestRun:
         assert taken == [folder / "trial_0001", tmp_path / "out" / "small" / "fdrnn"]
 
 
+def test_the_number_of_draws_must_be_positive():
+    with pytest.raises(ValueError, match="--n-draws must be positive, got 0"):
+        table1.main(["--n-draws", "0"])
+
+
 def test_real_values_are_refused(tmp_path):
     sequences = [np.ones((3, 2), np.float32) / 2]
     data.write_hdf5(tmp_path / "real.h5", data.Dataset("real", sequences, sequences, sequences))
@@ -220,7 +237,7 @@ def test_main_job_is_stopped_and_goes_on(small_data, tmp_path, tiny_systems, mon
         context.setattr(table1, "train", stopped)
         with pytest.raises(KeyboardInterrupt):
             table1.main(command)
-    assert "upper bound, 20 samples" in capsys.readouterr().out
+    assert "upper bound, importance sampled, 500 draws" in capsys.readouterr().out
     assert not (tmp_path / "r").exists()
 
     done = tmp_path / "out" / "small" / "rnn" / "checkpoint.h5"
