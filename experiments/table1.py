@@ -2,11 +2,13 @@
 
     python -m experiments.table1
     python -m experiments.table1 --datasets jsb_chorales nottingham --models fdrnn vosp --budget 4
+    python -m experiments.table1 --trained
 
 Without arguments it trains every system on Bach's chorales, which come with the project, and needs about
 eight minutes on two cores. It can be stopped at any time; the same command goes on with what is missing. A
 run that is found where one would be made, in OUT/DATASET/SYSTEM, takes its place, whatever its settings: a
-longer one can be put there with experiments.train. With --search, the best run of a random search does.
+longer one can be put there with experiments.train. With --search, the best run of a random search does. With
+--trained, nothing is trained: the models that come with the project are scored anew.
 """
 
 import argparse
@@ -20,11 +22,12 @@ from breze_like.data import chunk
 from breze_like.files import replacing
 from breze_like.initialize import Initialization
 from breze_like.runs import Run
-from breze_like.trained import bounds_nothing, describe, make_model
-from breze_like.training import TrainingDiverged, TrainingSettings, is_finished, load_parameters
+from breze_like.trained import bounds_nothing, describe, load_model, model_names, models_folder
+from breze_like.training import TrainingDiverged, TrainingSettings, is_finished
 from experiments import command_line, figures
 from experiments.evaluate import describe_run, evaluate
 from experiments.experiment import reconstruct, train
+from experiments.rescoring import rescore
 from experiments.rows import FORMATS, as_text, floor_row, system_rows
 from experiments.systems import FLOOR, SYSTEMS, TITLES
 
@@ -135,6 +138,13 @@ def make_table(dataset, given, names, options):
         print(f"\n{dataset.name}, {i} of {len(names)}: {TITLES[name]}", flush=True)
         if name == FLOOR:
             rows.append(floor_row(dataset))
+        elif options.trained:
+            result = rescore(name, dataset, options.n_draws)
+            if result is None:
+                print("no trained model", flush=True)
+                continue
+            results[name] = result
+            rows += system_rows(dataset, name, result)
         else:
             folder = Path(options.out) / dataset.name / name
             if options.search:
@@ -151,16 +161,15 @@ def picture(dataset, results):
     published = {TITLES[name] for name, result in results.items() if bounds_nothing(result["config"])}
     if not results.get("vrae", {}).get("scores"):
         return figures.table(logs, published)
-    run = Run(results["vrae"]["run"])
-    model = make_model(run.config)
-    load_parameters(run, model)
+    _, model = load_model(results["vrae"]["run"])
     sequence = dataset.test[0][:N_SHOWN]
     return figures.table(logs, published, sequence, reconstruct(model, sequence))
 
 
 def save(dataset, rows, results, options):
     """Write the table in all formats, and the picture; each file whole or not at all."""
-    stem = "table1" if dataset.name == DEFAULT else f"table1_{dataset.name}"
+    stem = "trained" if options.trained else "table1"
+    stem += "" if dataset.name == DEFAULT else f"_{dataset.name}"
     folders = [Path(folder) for folder in (options.out, options.results) if folder]
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
@@ -177,8 +186,12 @@ def save(dataset, rows, results, options):
 
 def load_datasets(options):
     """All data sets, each with what it was given as: what is wrong is said before anything is trained."""
-    datasets = {}
-    for given in dict.fromkeys(options.datasets):
+    datasets, given_names = {}, options.datasets or [DEFAULT]
+    if options.trained and not options.datasets:
+        given_names = [name.partition("/")[0] for name in model_names()]
+        if not given_names:
+            raise ValueError(f"there are no trained models in {models_folder()}")
+    for given in dict.fromkeys(given_names):
         dataset = data.load(given, options.data_dir)
         if not dataset.binary:
             raise ValueError(f"--datasets must be binary, as piano rolls are, {dataset.name} is real-valued")
@@ -193,7 +206,7 @@ def parse(arguments):
         description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     add = parser.add_argument
-    add("--datasets", nargs="+", default=[DEFAULT], help="names of piano-roll data sets, or files")
+    add("--datasets", nargs="+", help=f"names of piano-roll data sets, or files ({DEFAULT})")
     add("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
     add("--models", nargs="+", default=list(TITLES), help="which rows")
     add("--budget", type=float, default=1.0, help="factor of the number of updates")
@@ -205,6 +218,7 @@ def parse(arguments):
     )
     add("--out", default="runs/table1", help="folder for runs, tables and pictures")
     add("--search", help="folder of searches, such as runs/search: their best runs stand in the table")
+    add("--trained", action="store_true", help="score the models that come with the project; train nothing")
     add("--results", help="another folder for tables and pictures")
     add("--backend", default="auto", help="auto, jax, cvm or numba")
     options = parser.parse_args(arguments)

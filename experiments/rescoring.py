@@ -1,0 +1,65 @@
+"""Scores of the trained models that come with the project, computed anew on the user's copy of the data."""
+
+import math
+import time
+
+from breze_like.trained import load_model, model_names
+from experiments.evaluate import describe_run
+from experiments.experiment import score
+
+# By how much exact scores may differ, in nats per time step: what single precision makes of them on different
+# machines; and estimates, in standard errors of their difference.
+TOLERANCE, N_STANDARD_ERRORS = 1e-4, 3
+
+
+def rescore(system, dataset, n_draws=None):
+    """`describe_run` of a data set's trained model, with scores that were computed now.
+
+    Parameters
+    ----------
+    system : str
+        A key of `SYSTEMS`.
+    dataset : Dataset
+    n_draws : int, optional
+        Of the latents; by default as many as its own scores are of.
+
+    Returns
+    -------
+    dict or None
+        None if there is no such model.
+
+    Raises
+    ------
+    ValueError
+        If the model was trained on other data.
+    """
+    name = f"{dataset.name}/{system}"
+    if name not in model_names():
+        return None
+    run, model = load_model(name)
+    if run.config["data"]["digests"] != dataset.digests:
+        raise ValueError(f"{name} was trained on another version of the data set {dataset.name}")
+    kept = describe_run(run, "test")
+    n_draws, started = n_draws or kept["n_samples"], time.monotonic()
+    scores = score(model, dataset.test, n_draws, progress=True)
+    for line in comparison(kept["scores"], scores):
+        print(f"{name}, {line}", flush=True)
+    about = {"scores": scores, "n_samples": n_draws, "seconds": round(time.monotonic() - started, 2)}
+    return {**kept, **about}
+
+
+def comparison(before, now):
+    """A line for each score that was known before: whether it is the same."""
+    for name, kept in before.items():
+        number, difference = now[name]["per_step"], abs(now[name]["per_step"] - kept["per_step"])
+        verdict = "as it was published" if difference <= allowed(kept, now[name]) else "DIFFERS"
+        yield f"{name}: {number:.4f}, {verdict} ({kept['per_step']:.4f})"
+
+
+def allowed(before, now):
+    """By how much two averages per step may differ.
+
+    Importance sampled scores of fewer draws are larger: as far as that goes, they do differ.
+    """
+    errors = (a.get("per_step_standard_error") or 0.0 for a in (before, now))
+    return max(TOLERANCE, N_STANDARD_ERRORS * math.hypot(*errors))
