@@ -232,7 +232,7 @@ def _chain_arithmetic():
 
 def _compute_shapes_by_numpy():
     """Have shapes, and most of what is made of them, as NumPy arrays: JAX would compile each operation."""
-    from pytensor.link.jax.dispatch import jax_funcify
+    from pytensor.link.jax.dispatch import jax_funcify, jax_typify
 
     def elementwise(op, node, **others):
         compute = jax_funcify(op.scalar_op, node=node, **others)
@@ -251,6 +251,8 @@ def _compute_shapes_by_numpy():
     jax_funcify.register(Shape, lambda op, **_: lambda x: np.array(np.shape(x)))
     jax_funcify.register(Elemwise, elementwise)
     jax_funcify.register(Cast, cast)
+    # So are constants, nearly all of which are single numbers.
+    jax_typify.register(np.ndarray, lambda data, dtype=None, **_: np.asarray(data, dtype))
 
 
 def _register_makers():

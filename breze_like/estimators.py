@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from breze_like.data import batches_by_length, check_sequences
+from breze_like.data import check_sequences, pack
 from breze_like.latent_draws import over_draws
 from breze_like.scores import Bound, ImportanceSampled, LogMean, Mean, Score
 
@@ -208,11 +208,16 @@ def _sums(model, sequences, rng=None):
     names = [name for name in TERMS if name in model.expressions]
     inputs = ["observations", "mask"] + (["noise"] if "noise" in model.inputs else [])
     function = model.function(inputs, names)
-    sums = {name: np.empty(len(sequences)) for name in names}
-    for indices, observations, mask in batches_by_length(check_observations(model, sequences)):
-        noise = [model.draw_noise(rng, *mask.shape)] if "noise" in model.inputs else []
-        for name, terms in zip(names, function(observations, mask, *noise), strict=True):
-            sums[name][indices] = terms.sum(axis=0, dtype=float)[: len(indices)]
+    checked = check_observations(model, sequences)
+    lengths = [len(sequence) for sequence in checked]
+    # In the order of the sequences, so that scores don't depend on how these are packed.
+    drawn = [model.draw_noise(rng, n, 1)[:, 0] for n in lengths] if "noise" in model.inputs else []
+    sums = {name: np.empty(len(checked)) for name in names}
+    for batch in pack(lengths):
+        of_batch = (batch.place([x[i] for i in batch.indices]) for x in (checked, drawn) if x)
+        observations, *noise = of_batch
+        for name, terms in zip(names, function(observations, batch.mask, *noise), strict=True):
+            sums[name][batch.indices] = batch.sums(terms)
     return sums
 
 

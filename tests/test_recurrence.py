@@ -17,8 +17,10 @@ from breze_like.recurrence import (
 
 TOLERANCE = dict(rtol=1e-10, atol=1e-11)
 
-# Columns: no padding, in front, behind, on both sides.
-MASK = np.array([[1, 0, 1, 0], [1, 0, 1, 1], [1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 0, 0]])
+# Columns: no padding, in front, behind, on both sides, between two sequences.
+MASK = np.array(
+    [[1, 0, 1, 0, 1], [1, 0, 1, 1, 1], [1, 1, 1, 1, 0], [1, 1, 0, 0, 1], [1, 1, 0, 0, 1]],
+)
 
 
 def fast_dropout_inputs():
@@ -55,18 +57,18 @@ def plain_fast_dropout(
 ):
     """The same formulas as a scan, over the steps in that order, that PyTensor differentiates."""
 
-    def step(real, a_mean, a_variance, h_mean, h_variance, recurrent, p_keep):
+    def step(real, a_mean, a_variance, h_mean, h_variance, recurrent, p_keep, start_mean, start_variance):
         kept_mean, kept_variance = dropout(h_mean, h_variance, p_keep)
         f_mean, f_variance = transfer.moments(
             a_mean + kept_mean @ recurrent, a_variance + kept_variance @ recurrent**2
         )
-        return pt.switch(real, f_mean, h_mean), pt.switch(real, f_variance, h_variance)
+        return pt.switch(real, f_mean, start_mean), pt.switch(real, f_variance, start_variance)
 
     results = pytensor.scan(
         step,
         sequences=[s[order] for s in (real, mean, variance)],
         outputs_info=[initial_mean, initial_variance],
-        non_sequences=[recurrent, p_keep],
+        non_sequences=[recurrent, p_keep, initial_mean, initial_variance],
         strict=True,
         return_updates=False,
     )
@@ -161,22 +163,24 @@ def test_single_precision_differs_from_double_precision_by_rounding_only(n_hidde
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-def test_states_hold_through_padding(reverse, rng):
+def test_each_sequence_of_a_column_starts_anew(reverse, rng):
     inputs = fast_dropout_inputs()
     (outputs,) = fast_dropout_recurrence(
         inputs["real"], TRANSFERS["tanh_wang_manning"], direction(inputs, reverse)
     )
     function = backends.compile_function(list(inputs.values()), outputs)
     values = fast_dropout_values(rng, MASK)
-    mean, variance = function(*values.values())
-    steps = range(len(MASK))
-    for column in range(MASK.shape[1]):
-        state = values["initial_mean"][column], values["initial_variance"][column]
-        for t in reversed(steps) if reverse else steps:
-            if MASK[t, column]:
-                state = mean[t, column], variance[t, column]
-            np.testing.assert_array_equal(mean[t, column], state[0])
-            np.testing.assert_array_equal(variance[t, column], state[1])
+    results = function(*values.values())
+    initial = [values["initial_mean"], values["initial_variance"]]
+    for moment, start in zip(results, initial, strict=True):
+        np.testing.assert_array_equal(moment[MASK == 0], np.tile(start, (len(MASK), 1, 1))[MASK == 0])
+
+    # The last sequence of the last column, alone.
+    cut = {name: v[3:, -1:] if v.ndim == 3 else v for name, v in values.items() if np.ndim(v)}
+    cut |= {"initial_mean": initial[0][-1:], "initial_variance": initial[1][-1:], "p_keep": values["p_keep"]}
+    alone = function(*(cut[name] for name in values))
+    for moment, expected in zip(results, alone, strict=True):
+        np.testing.assert_array_equal(moment[3:, -1:], expected)
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -200,10 +204,10 @@ def test_recurrence_and_its_gradient_are_those_of_a_plain_scan(reverse, rng):
     real, order, weight = pt.tensor(dtype="bool", shape=(None, None, 1)), pt.lvector(), pt.tensor3()
     a, recurrent, initial = inputs
     plain = pytensor.scan(
-        lambda real, a, h, recurrent: pt.switch(real, pt.tanh(a + h @ recurrent), h),
+        lambda real, a, h, recurrent, start: pt.switch(real, pt.tanh(a + h @ recurrent), start),
         sequences=[real[order], a[order]],
         outputs_info=initial,
-        non_sequences=[recurrent],
+        non_sequences=[recurrent, initial],
         return_updates=False,
     )
     ours = recurrence(a, real, recurrent, initial, TRANSFERS["tanh"], reverse)
@@ -230,14 +234,14 @@ def test_deep_transition_recurrence_and_its_gradient_are_those_of_a_plain_scan(r
     graph = []
     for name, f in {"tanh": pt.tanh, "rectifier": lambda x: pt.maximum(x, 0)}.items():
 
-        def step(real, a, h, r, q, s, c, f=f):
-            return pt.switch(real, f(f(a + h @ r) @ q + h @ s + c), h)
+        def step(real, a, h, r, q, s, c, start, f=f):
+            return pt.switch(real, f(f(a + h @ r) @ q + h @ s + c), start)
 
         plain = pytensor.scan(
             step,
             sequences=[real[order], a[order]],
             outputs_info=initial,
-            non_sequences=weights,
+            non_sequences=[*weights, initial],
             return_updates=False,
         )
         ours = deep_transition_recurrence(a, real, *weights, initial, TRANSFERS[name], reverse)

@@ -5,6 +5,7 @@ from breze_like.data.dataset import SPLITS, Dataset, digest
 from breze_like.data.formats import read, write_hdf5
 from breze_like.data.library import DIGESTS, load, standard_name, verify
 from breze_like.data.midi import MidiRoll, read_midi, write_midi
+from breze_like.data.packing import pack
 from breze_like.data.sound import wav_bytes, write_wav
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "digest",
     "load",
     "minibatches",
+    "pack",
     "pad",
     "read",
     "read_midi",

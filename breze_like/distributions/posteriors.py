@@ -9,8 +9,8 @@ class          a_t              z
 ============== ================ =================================================
 
 Everything that follows from a, m and v stands once, in `MarkovPosterior`; the three differ in how a sum over
-time is taken. Shapes are (n_steps, n_sequences, n_latents), and masks (n_steps, n_sequences), as in
-`processes`.
+time is taken. Sequences that share a column, with padding between them, are independent. Shapes are (n_steps,
+n_sequences, n_latents), and masks (n_steps, n_sequences), as in `processes`.
 """
 
 from abc import ABC, abstractmethod
@@ -60,14 +60,14 @@ class MarkovPosterior(ABC):
         mask : TensorVariable, shape (n_steps, n_sequences)
         """
 
-    @abstractmethod
     def accumulate(self, coefficient, u):
-        """y_t = coefficient_t y_{t-1} + u_t, with y_0 = 0 and u_t = 0 in the padding."""
+        """y_t = coefficient_t y_{t-1} + u_t, with y_0 = 0; in the padding, both of them are 0."""
+        return linear_recurrence(coefficient, u)
 
     @cached_property
     def mean(self):
         """E[z_t]."""
-        return self.accumulate(self.coefficient, self._masked(self.offset))
+        return self.accumulate(self._masked(self.coefficient), self._masked(self.offset))
 
     @property
     def mode(self):
@@ -77,7 +77,7 @@ class MarkovPosterior(ABC):
     @cached_property
     def variance(self):
         """V[z_t]."""
-        return self.accumulate(self.coefficient**2, self._masked(self.innovation_variance))
+        return self.accumulate(self._masked(self.coefficient**2), self._masked(self.innovation_variance))
 
     @property
     def increment_mean(self):
@@ -92,7 +92,7 @@ class MarkovPosterior(ABC):
     def sample(self, noise):
         """A draw from standard normal noise of its shape."""
         drawn = self.offset + pt.sqrt(self.innovation_variance) * noise
-        return self.accumulate(self.coefficient, self._masked(drawn))
+        return self.accumulate(self._masked(self.coefficient), self._masked(drawn))
 
     def log_prob(self, z):
         """log q(z_t | z_{t-1}) summed over latents, (n_steps, n_sequences), nats; 0 where the mask is 0."""
@@ -101,8 +101,8 @@ class MarkovPosterior(ABC):
 
     def responses(self):
         """dz_t / d(innovation of step s), (n_steps t, n_steps s, n_sequences, n_latents); 0 in padding."""
-        like = pt.ones_like(self.offset)
-        impulses = pt.eye(like.shape[0], dtype=like.dtype)[:, :, None, None] * self._masked(like)[:, None]
+        like = self._masked(pt.ones_like(self.offset))
+        impulses = pt.eye(like.shape[0], dtype=like.dtype)[:, :, None, None] * like[:, None]
         return self.accumulate((self.coefficient * like)[:, None], impulses)
 
     def _masked(self, u):
@@ -136,9 +136,6 @@ class Increments(_FixedCoefficient):
 
     a = 1.0
 
-    def accumulate(self, coefficient, u):
-        return pt.cumsum(u, axis=0)
-
 
 class GaussMarkov(MarkovPosterior):
     """z_t | z_{t-1} ~ N(a_t z_{t-1} + m_t, v_t), with a_t in (0, 1)."""
@@ -150,6 +147,3 @@ class GaussMarkov(MarkovPosterior):
         """One half of the units gives m and v by its moments, the other one a by the sigmoid of its mean."""
         n = mean.shape[-1] // 2
         return cls(pt.sigmoid(mean[:, :, n:]), mean[:, :, :n], variance[:, :, :n], mask)
-
-    def accumulate(self, coefficient, u):
-        return linear_recurrence(coefficient, u)

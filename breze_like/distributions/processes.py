@@ -2,7 +2,8 @@
 
 Latents have shape (n_steps, n_sequences, n_latents) and are independent across sequences and latents.
 A mask (n_steps, n_sequences), 1 where a step is real and 0 before or after, places a sequence in its column;
-its first real step is t = 1, whatever precedes it.
+its first real step is t = 1, whatever precedes it. A column may hold several sequences, with padding between
+them, which are independent.
 """
 
 from abc import ABC, abstractmethod
@@ -10,6 +11,7 @@ from abc import ABC, abstractmethod
 import pytensor.tensor as pt
 
 from breze_like.distributions.normal import LOG_2_PI, DiagonalNormal, normal_log_density
+from breze_like.recurrence import linear_recurrence
 from breze_like.recurrence.loop import count_steps
 
 
@@ -110,7 +112,7 @@ class GaussianProcess(Process):
         Returns
         -------
         rows : TensorVariable, shape (n_sequences, n_steps, n_steps)
-            L^-1 of each sequence, placed at its real steps; 0 elsewhere.
+            L^-1 of each sequence, placed at its real steps; 0 elsewhere. Columns may hold several sequences.
         log_deviations : TensorVariable, shape (n_steps, n_sequences)
             log L[t, t], likewise.
         """
@@ -120,10 +122,12 @@ class GaussianProcess(Process):
         )
         # The place of each step in its own sequence: L of a shorter sequence is the corner of that of a
         # longer one.
-        steps = count_steps(mask, "int64")[:, None] - 1 - pt.argmax(mask, axis=0)[None, :]
-        place = pt.maximum(steps, 0).T
+        steps = linear_recurrence(mask, mask).astype("int64")
+        place = pt.maximum(steps - 1, 0).T
+        start = (count_steps(mask)[:, None] - steps).T
         real = mask.T
-        rows = inverse[place[:, :, None], place[:, None, :]] * real[:, :, None] * real[:, None, :]
+        together = pt.eq(start[:, :, None], start[:, None, :]) * real[:, :, None] * real[:, None, :]
+        rows = inverse[place[:, :, None], place[:, None, :]] * together
         return rows, (pt.log(pt.diagonal(cholesky))[place] * real).T
 
     def _cholesky(self, like):

@@ -4,7 +4,7 @@ A layer declares its parameters when it is made, in the `ParameterSet` that it i
 it is called: make all layers first, then call them. Deterministic layers map arrays to arrays, fast-dropout
 layers map (mean, variance) to (mean, variance). Sequences are time-major, (n_steps, n_sequences, n_units),
 with a mask (n_steps, n_sequences), positive where a step is real. Where it is not, a recurrent layer's state
-stays what it was, so that the first real step of a padded sequence follows the initial state.
+is the initial one, so that real steps which follow are a sequence of their own.
 
 References
 ----------

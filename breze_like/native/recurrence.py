@@ -31,14 +31,6 @@ def dropout(mean, variance, p_keep, kept_mean, kept_variance):
 
 
 @njit(**MATH, **CALLED)
-def copy(x, y):
-    """y = x."""
-    for n in range(x.shape[0]):
-        for i in range(x.shape[1]):
-            y[n, i] = x[n, i]
-
-
-@njit(**MATH, **CALLED)
 def add(x, y, total):
     """total = x + y."""
     for n in range(x.shape[0]):
@@ -96,12 +88,21 @@ def back(p_keep, h_mean, h_variance, kept_mean, kept_variance, g_mean, g_varianc
 
 
 @njit(**MATH, **CALLED)
-def hold(real, before, now):
-    """What was before stays for the sequences whose step is not real."""
+def start_anew(real, initial, now):
+    """The initial state for the sequences whose step is not real."""
     for n in range(now.shape[0]):
         if not real[n]:
             for i in range(now.shape[1]):
-                now[n, i] = before[n, i]
+                now[n, i] = initial[n, i]
+
+
+@njit(**MATH, **CALLED)
+def add_starts(real, g, total):
+    """total += g for the sequences whose step is not real: their state is the initial one."""
+    for n in range(g.shape[0]):
+        if not real[n]:
+            for i in range(g.shape[1]):
+                total[n, i] += g[n, i]
 
 
 @njit(**MATH, **CALLED)
@@ -172,8 +173,8 @@ def forward(block, real, arguments, reverse, scale, results):
         add(rows(variance, t, first, last), product, a_variance)
         now_mean, now_variance = rows(h_mean, t, first, last), rows(h_variance, t, first, last)
         transfer(scale, a_mean, a_variance, now_mean, now_variance)
-        hold(rows(real, t, first, last), before_mean, now_mean)
-        hold(rows(real, t, first, last), before_variance, now_variance)
+        start_anew(rows(real, t, first, last), initial_mean[first:last], now_mean)
+        start_anew(rows(real, t, first, last), initial_variance[first:last], now_variance)
         before_mean, before_variance = now_mean, now_variance
 
 
@@ -199,9 +200,10 @@ def gradient(block, real, arguments, kept, cotangents, reverse, scale, results, 
     n_steps, _, n = h_mean.shape
     size = last - first
     transposed, squared = panels(recurrent, True)
-    g_mean, g_variance = np.empty((size, n), recurrent.dtype), np.empty((size, n), recurrent.dtype)
+    g_mean, g_variance = np.zeros((size, n), recurrent.dtype), np.zeros((size, n), recurrent.dtype)
     d_mean, d_variance = padded(size, n, recurrent), padded(size, n, recurrent)
-    carried_mean, carried_variance = results[3][first:last], results[4][first:last]
+    carried_mean, carried_variance = np.zeros_like(g_mean), np.zeros_like(g_mean)
+    start_mean, start_variance = np.zeros_like(g_mean), np.zeros_like(g_mean)
     # Of several steps, for one product: what came out of the dropout, and the gradient of what it went into.
     # Those of all steps would not stay in the cache. Tiles that begin in the last rows end behind them.
     n_together = max(1, ROWS_TOGETHER // size)
@@ -215,12 +217,8 @@ def gradient(block, real, arguments, kept, cotangents, reverse, scale, results, 
         t = i if reverse else n_steps - 1 - i
         is_real, start = rows(real, t, first, last), i % n_together * size
         end = start + size
-        if i == 0:
-            copy(rows(cotangents[0], t, first, last), g_mean)
-            copy(rows(cotangents[1], t, first, last), g_variance)
-        else:
-            add(rows(cotangents[0], t, first, last), carried_mean, g_mean)
-            add(rows(cotangents[1], t, first, last), carried_variance, g_variance)
+        add(rows(cotangents[0], t, first, last), carried_mean, g_mean)
+        add(rows(cotangents[1], t, first, last), carried_variance, g_variance)
         a_mean, a_variance = by_mean[start:end], by_variance[start:end]
         transfer_gradient(
             scale,
@@ -246,11 +244,13 @@ def gradient(block, real, arguments, kept, cotangents, reverse, scale, results, 
         by_p_keep += back(
             p_keep[0], before_mean, before_variance, d_mean, d_variance, carried_mean, carried_variance
         )
-        hold(is_real, g_mean, carried_mean)
-        hold(is_real, g_variance, carried_variance)
+        add_starts(is_real, g_mean, start_mean)
+        add_starts(is_real, g_variance, start_variance)
         dropout(before_mean, before_variance, p_keep[0], dropped_mean[start:end], dropped_variance[start:end])
         if end == n_together * size or i == n_steps - 1:
             add_outer(dropped_mean, by_mean, end, by_weights)
             add_outer(dropped_variance, by_variance, end, by_squared)
+    add(start_mean, carried_mean, results[3][first:last])
+    add(start_variance, carried_variance, results[4][first:last])
     gradient_of_weights(recurrent, by_weights, by_squared, by_recurrent)
     return by_p_keep

@@ -2,11 +2,11 @@
 
 import pytensor.tensor as pt
 
-from breze_like.recurrence.loop import before, chain, outer, scan
+from breze_like.recurrence.loop import at_starts, before, chain, outer, scan
 
 
 def recurrence(preactivation, real, recurrent, initial, transfer, reverse=False):
-    """h_t = f(a_t + h_{t-1} R).
+    """h_t = f(a_t + h_{t-1} R), and h_0 where a step is not real.
 
     Parameters
     ----------
@@ -31,11 +31,11 @@ def recurrence(preactivation, real, recurrent, initial, transfer, reverse=False)
 def _forward(real, preactivation, recurrent, initial, *, transfer, reverse):
     """The states, and their preactivations."""
 
-    def step(real, a, h, recurrent):
+    def step(real, a, h, recurrent, start):
         b = a + h @ recurrent
-        return pt.switch(real, transfer(b), h), b
+        return pt.switch(real, transfer(b), start), b
 
-    return scan(step, [real, preactivation], [initial, None], [recurrent], reverse)
+    return scan(step, [real, preactivation], [initial, None], [recurrent, initial], reverse)
 
 
 def _gradient(inputs, outputs, cotangents, *, transfer, reverse):
@@ -45,17 +45,20 @@ def _gradient(inputs, outputs, cotangents, *, transfer, reverse):
     def step(real, g, slope, carried, transposed):
         g = g + carried
         by_b = pt.switch(real, g * slope, 0.0)
-        return by_b @ transposed + pt.switch(real, 0.0, g), by_b
+        return by_b @ transposed, by_b
 
     sequences = [real, *cotangents, _slope(transfer, b)]
     back, by_b = scan(step, sequences, [pt.zeros_like(initial), None], [recurrent.T], not reverse)
-    return [by_b, outer(before(h, initial, reverse), by_b), back[-1 if reverse else 0]]
+    start = at_starts(real, *cotangents, back, reverse)
+    return [by_b, outer(before(h, initial, reverse), by_b), start]
 
 
 def deep_transition_recurrence(
     preactivation, real, recurrent, intermediate, shortcut, bias, initial, transfer, reverse=False
 ):
     """h_t = f(u_t Q + h_{t-1} S + c), with an intermediate layer u_t = f(a_t + h_{t-1} R) as large as h_t.
+
+    Where a step is not real, the state is h_0.
 
     Parameters
     ----------
@@ -80,13 +83,13 @@ def _deep_forward(
 ):
     """The states, and the preactivations of the intermediate layer and of the states."""
 
-    def step(real, a, h, recurrent, intermediate, shortcut, bias):
+    def step(real, a, h, recurrent, intermediate, shortcut, bias, start):
         a = a + h @ recurrent
         b = transfer(a) @ intermediate + h @ shortcut + bias
-        return pt.switch(real, transfer(b), h), a, b
+        return pt.switch(real, transfer(b), start), a, b
 
-    weights = [recurrent, intermediate, shortcut, bias]
-    return scan(step, [real, preactivation], [initial, None, None], weights, reverse)
+    others = [recurrent, intermediate, shortcut, bias, initial]
+    return scan(step, [real, preactivation], [initial, None, None], others, reverse)
 
 
 def _deep_gradient(inputs, outputs, cotangents, *, transfer, reverse):
@@ -97,14 +100,14 @@ def _deep_gradient(inputs, outputs, cotangents, *, transfer, reverse):
         g = g + carried
         by_b = pt.switch(real, g * slope_b, 0.0)
         by_a = (by_b @ intermediate) * slope_a
-        return by_a @ recurrent + by_b @ shortcut + pt.switch(real, 0.0, g), by_a, by_b
+        return by_a @ recurrent + by_b @ shortcut, by_a, by_b
 
     sequences = [real, *cotangents, _slope(transfer, a), _slope(transfer, b)]
     start, transposed = [pt.zeros_like(initial), None, None], [w.T for w in weights]
     back, by_a, by_b = scan(step, sequences, start, transposed, not reverse)
     old = before(h, initial, reverse)
     by_weights = [outer(old, by_a), outer(transfer(a), by_b), outer(old, by_b)]
-    return [by_a, *by_weights, by_b.sum(axis=(0, 1)), back[-1 if reverse else 0]]
+    return [by_a, *by_weights, by_b.sum(axis=(0, 1)), at_starts(real, *cotangents, back, reverse)]
 
 
 def _slope(transfer, x):

@@ -6,7 +6,7 @@ import pytensor.tensor as pt
 
 from breze_like.moments import Tanh, WangManningSigmoid, dropout
 from breze_like.native import kernel
-from breze_like.recurrence.loop import before, chain, outer, scan
+from breze_like.recurrence.loop import at_starts, before, chain, outer, scan
 
 
 class Direction(NamedTuple):
@@ -37,7 +37,8 @@ class Direction(NamedTuple):
 def fast_dropout_recurrence(real, transfer, *directions):
     """Moments of h_t, for each of the chains.
 
-    Chains that are handled together run at the same time, where there are cores for it.
+    Where a step is not real, the state is h_0: so what follows is a sequence of its own. Chains that are
+    handled together run at the same time, where there are cores for it.
 
     Parameters
     ----------
@@ -102,15 +103,17 @@ def _forward_chain(
 ):
     """Moments of the states, and of their preactivations."""
 
-    def step(real, a_mean, a_variance, h_mean, h_variance, recurrent, squared, p_keep):
+    def step(real, a_mean, a_variance, h_mean, h_variance, recurrent, squared, p_keep, *start):
         kept_mean, kept_variance = dropout(h_mean, h_variance, p_keep)
         b_mean = a_mean + kept_mean @ recurrent
         b_variance = a_variance + kept_variance @ squared
-        f_mean, f_variance = transfer.moments(b_mean, b_variance)
-        return pt.switch(real, f_mean, h_mean), pt.switch(real, f_variance, h_variance), b_mean, b_variance
+        moments = transfer.moments(b_mean, b_variance)
+        h_mean, h_variance = (pt.switch(real, f, h) for f, h in zip(moments, start, strict=True))
+        return h_mean, h_variance, b_mean, b_variance
 
-    initial = [initial_mean, initial_variance, None, None]
-    return scan(step, [real, mean, variance], initial, [recurrent, recurrent**2, p_keep], reverse)
+    start = [initial_mean, initial_variance]
+    others = [recurrent, recurrent**2, p_keep, *start]
+    return scan(step, [real, mean, variance], [*start, None, None], others, reverse)
 
 
 def _gradient_chain(real, arguments, states, preactivations, cotangents, *, transfer, reverse):
@@ -133,8 +136,8 @@ def _gradient_chain(real, arguments, states, preactivations, cotangents, *, tran
         b_m = pt.switch(real, g_m * m_m + g_v * v_m, 0.0)
         b_v = pt.switch(real, g_m * m_v + g_v * v_v, 0.0)
         kept_m, kept_v = b_m @ transposed, b_v @ squared
-        back_m = p_keep * kept_m + 2 * p_keep * (1 - p_keep) * h_mean * kept_v + pt.switch(real, 0.0, g_m)
-        back_v = p_keep * kept_v + pt.switch(real, 0.0, g_v)
+        back_m = p_keep * kept_m + 2 * p_keep * (1 - p_keep) * h_mean * kept_v
+        back_v = p_keep * kept_v
         return back_m, back_v, b_m, b_v, kept_m, kept_v
 
     zero = pt.zeros_like(initial_mean)
@@ -145,8 +148,8 @@ def _gradient_chain(real, arguments, states, preactivations, cotangents, *, tran
         [recurrent.T, recurrent.T**2, p_keep],
         not reverse,
     )
-    first = -1 if reverse else 0
+    starts = (at_starts(real, *g, reverse) for g in ((g_mean, back_m), (g_variance, back_v)))
     kept_mean, kept_variance = dropout(before_mean, before_variance, p_keep)
     by_recurrent = outer(kept_mean, b_m) + 2 * recurrent * outer(kept_variance, b_v)
     by_p_keep = kept_m * before_mean + kept_v * ((1 - 2 * p_keep) * before_mean**2 + before_variance)
-    return [b_m, b_v, by_recurrent, back_m[first], back_v[first], by_p_keep.sum()]
+    return [b_m, b_v, by_recurrent, *starts, by_p_keep.sum()]

@@ -171,6 +171,16 @@ def before(h, initial, reverse):
     return pt.concatenate([h[1:], first] if reverse else [first, h[:-1]])
 
 
+def at_starts(real, cotangent, back, reverse):
+    """Gradient of the state that sequences start from: where the chain begins, and where steps are not real.
+
+    `back` is, at each step, the gradient of the state that it starts from, by way of that step and later
+    ones.
+    """
+    arriving = cotangent + before(back, pt.zeros_like(back[0]), not reverse)
+    return back[-1 if reverse else 0] + pt.switch(real, 0.0, arriving).sum(axis=0)
+
+
 def outer(x, y):
     """sum_tn x[t, n, :]' y[t, n, :], as one product."""
     return x.reshape((-1, x.shape[2])).T @ y.reshape((-1, y.shape[2]))

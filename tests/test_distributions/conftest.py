@@ -10,6 +10,8 @@ from breze_like.distributions import GaussianProcess, WhiteNoise, WienerProcess
 class Batch:
     """Sequences placed in the columns of one array: the first full, others with padding at one end or both.
 
+    Two of them share a column.
+
     Parameters
     ----------
     rng : numpy.random.Generator
@@ -17,12 +19,21 @@ class Batch:
     """
 
     n_steps = 6
-    places = (slice(0, 6), slice(2, 6), slice(0, 4), slice(2, 3), slice(1, 5), slice(5, 6))
+    # Column and steps of each sequence.
+    places = (
+        (0, slice(0, 6)),
+        (1, slice(2, 6)),
+        (2, slice(0, 4)),
+        (3, slice(2, 3)),
+        (4, slice(1, 5)),
+        (5, slice(0, 3)),
+        (5, slice(4, 6)),
+    )
 
     def __init__(self, rng, n_latents=3):
-        self.shape = self.n_steps, len(self.places), n_latents
+        self.shape = self.n_steps, self.places[-1][0] + 1, n_latents
         self.mask = np.zeros(self.shape[:2])
-        for column, place in enumerate(self.places):
+        for column, place in self.places:
             self.mask[place, column] = 1
         # What stands in the padding is as wild as the rest; a trace of it in a result is an error.
         self.coefficient = rng.uniform(0.05, 0.95, self.shape)
@@ -33,7 +44,7 @@ class Batch:
 
     def each(self):
         """(place, column, latent) of every one-dimensional sequence."""
-        for column, place in enumerate(self.places):
+        for column, place in self.places:
             for latent in range(self.shape[2]):
                 yield place, column, latent
 

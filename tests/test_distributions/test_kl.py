@@ -114,18 +114,20 @@ def columns(x):
 def test_of_one_latent_is_the_dense_divergence(batch, statistics, divergences, priors, dense_posterior):
     mask = np.repeat(batch.mask, N_LATENTS, axis=1)
     values = divergences(*map(columns, statistics), mask)
-    for column, here in enumerate(batch.each()):
+    for here in batch.each():
+        steps, sequence, latent = here
+        column = sequence * N_LATENTS + latent
         mean, covariance, _ = dense_posterior(*(x[here] for x in statistics))
         for p in PRIORS:
             expected = dense_kl(mean, covariance, priors[p][1](len(mean)))
-            actual = values["gauss_markov", p][:, column].sum()
+            actual = values["gauss_markov", p][steps, column].sum()
             np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10)
 
 
 def test_padded_batch_equals_its_sequences_one_by_one(batch, statistics, divergences, gradients, padded):
     """In value and in gradient; nothing depends on what stands in the padding."""
     padded_gradients = gradients(*statistics, batch.mask)
-    for column, place in list(enumerate(batch.places))[1:]:  # the first one has no padding
+    for column, place in batch.places[1:]:  # the first one has no padding
         here = place, slice(column, column + 1)
         arrays = [x[here] for x in (*statistics, batch.mask)]
         for pair, alone in divergences(*arrays).items():

@@ -86,7 +86,7 @@ def test_wiener_process_starts_at_zero(batch, log_prob):
     """The first real step follows z_0 = 0, and not what stands in the padding before it."""
     constant = batch.shape[2] * np.log(2 * np.pi) / 2
     densities = log_prob(np.full(batch.shape, 7.0), batch.mask)["wiener"]
-    for column, place in enumerate(batch.places):
+    for column, place in batch.places:
         expected = np.full(place.stop - place.start, -constant)
         expected[0] -= batch.shape[2] * 7**2 / 2
         np.testing.assert_allclose(densities[place, column], expected, rtol=1e-13)
@@ -104,11 +104,11 @@ def test_whitening(batch):
     rows, log_deviations = compile_function([mask], GaussianProcess(pt.minimum).whitening(mask), "jax")(
         batch.mask
     )
-    for column, place in enumerate(batch.places):
+    placed = np.zeros((6, 6, 6))
+    for column, place in batch.places:
         n = place.stop - place.start
-        placed = np.zeros((6, 6))
-        placed[place, place] = np.eye(n) - np.eye(n, k=-1)  # of the Wiener process: differences
-        np.testing.assert_allclose(rows[column], placed, rtol=0, atol=1e-12)
+        placed[column, place, place] = np.eye(n) - np.eye(n, k=-1)  # of the Wiener process: differences
+    np.testing.assert_allclose(rows, placed, rtol=0, atol=1e-12)
     np.testing.assert_allclose(log_deviations, 0, atol=1e-12)
 
 

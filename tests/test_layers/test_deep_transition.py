@@ -18,11 +18,12 @@ MASK = np.array([[1, 0, 1, 0], [1, 0, 1, 1], [1, 1, 1, 1], [1, 1, 0, 0]], float)
 
 def layer(views, name, x, mask):
     w = {key: views[f"{name}/forward/{key}"] for key in ("recurrent", "intermediate", "shortcut", "bias")}
-    h, states = np.tile(views[f"{name}/forward/initial_mean"], (x.shape[1], 1)), []
+    start, states = views[f"{name}/forward/initial_mean"], []
+    h = np.tile(start, (x.shape[1], 1))
     for x_t, real in zip(x, mask[:, :, None] > 0, strict=True):
         a = x_t @ views[f"{name}/input/weights"] + views[f"{name}/input/bias"]
         u = np.tanh(a + h @ w["recurrent"])
-        h = np.where(real, np.tanh(u @ w["intermediate"] + h @ w["shortcut"] + w["bias"]), h)
+        h = np.where(real, np.tanh(u @ w["intermediate"] + h @ w["shortcut"] + w["bias"]), start)
         states.append(h)
     return np.array(states)
 

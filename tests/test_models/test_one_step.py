@@ -87,6 +87,11 @@ def test_a_padded_batch_is_its_sequences_one_by_one(in_front, evaluate, rng):
     gradient = sum(len(s) * r["gradient"] for s, r in zip(sequences, singles, strict=True)) / 6
     np.testing.assert_allclose(padded["gradient"], gradient, rtol=1e-10, atol=1e-12)
 
+    apart = [np.concatenate([a, np.zeros_like(a[:1])]).swapaxes(0, 1) for a in (x, mask)]
+    in_one_column = evaluate(*(np.concatenate(list(a))[:, None] for a in apart))
+    np.testing.assert_allclose(in_one_column["objective"].reshape(3, -1).sum(axis=1), nats, rtol=1e-10)
+    np.testing.assert_allclose(in_one_column["gradient"], gradient, rtol=1e-10, atol=1e-12)
+
 
 def test_gradient(model, evaluate, rng):
     x, mask = pad([rng.integers(0, 2, (n, N_VISIBLE)) for n in (3, 1, 2)])
@@ -106,6 +111,13 @@ def test_exact_score(model, evaluate, rng):
     expected = evaluate(*pad(sequences))["objective"].sum(axis=0)
     np.testing.assert_allclose(score.nats, expected, rtol=1e-10)
     assert score.n_steps.tolist() == [3, 1, 2]
+
+
+def test_a_score_does_not_depend_on_what_else_is_scored(model, rng):
+    sequences = [rng.integers(0, 2, (n, N_VISIBLE)) for n in (7, 2, 1, 3, 1)]  # three of these share a column
+    together = negative_log_likelihood(model, sequences)
+    alone = [negative_log_likelihood(model, [s]).per_step * len(s) for s in sequences]
+    np.testing.assert_allclose(together.nats, alone, rtol=1e-10)
 
 
 def test_frequencies_of_draws(model, evaluate, every_sequence, rng):

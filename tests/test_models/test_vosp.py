@@ -84,6 +84,13 @@ def test_a_padded_batch_is_its_sequences_one_by_one(evaluate, rng):
     expected = sum(len(s) * v["gradient"] for s, v in zip(sequences, singles, strict=True)) / 6
     np.testing.assert_allclose(values["gradient"], expected, rtol=1e-10, atol=1e-12)
 
+    in_one_column = [np.concatenate([a[:, 0], a[:, 1]])[:, None] for a in (x, mask, noise)]
+    values = evaluate(*in_one_column, 0.6)
+    for name in ("objective", "log_weight"):
+        sums = values[name].reshape(2, -1).sum(axis=1)
+        np.testing.assert_allclose(sums, [s[name].sum() for s in singles], rtol=1e-10)
+    np.testing.assert_allclose(values["gradient"], expected, rtol=1e-10, atol=1e-12)
+
 
 def test_every_draw_has_a_column(evaluate, rng):
     x, mask = pad([rng.integers(0, 2, (n, 3)) for n in (4, 2)])

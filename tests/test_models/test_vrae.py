@@ -179,6 +179,7 @@ def test_a_padded_batch_is_its_sequences_one_by_one(posterior, n_hiddens, rng):
     noise[mask == 0] = 100.0  # what is in the padding must not count
     behind = [np.stack([np.roll(a[:, i], -k, axis=0) for i, k in enumerate((0, 2))], axis=1)
               for a in (observations, mask, noise)]  # fmt: skip
+    in_one_column = [np.concatenate([a[:, 0], a[:, 1]])[:, None] for a in (observations, mask, noise)]
     for kl_weights in np.eye(len(PRIORS)):
         singles = [
             function(s[:, None], np.ones((len(s), 1)), n[:, None], 1.0, kl_weights)
@@ -186,9 +187,10 @@ def test_a_padded_batch_is_its_sequences_one_by_one(posterior, n_hiddens, rng):
         ]
         nats = [objective.sum() for objective, _ in singles]
         expected = sum(len(s) * g for s, (_, g) in zip(sequences, singles, strict=True)) / 4
-        for padded in ((observations, mask, noise), behind):
+        for padded in ((observations, mask, noise), behind, in_one_column):
             objective, gradient = function(*padded, 1.0, kl_weights)
-            np.testing.assert_allclose(objective.sum(axis=0), nats, rtol=1e-10)
+            sums = objective.sum(axis=0) if objective.shape[1] == 2 else objective.reshape(2, -1).sum(axis=1)
+            np.testing.assert_allclose(sums, nats, rtol=1e-10)
             assert (objective[padded[1] == 0] == 0).all()
             np.testing.assert_allclose(gradient, expected, rtol=1e-10, atol=1e-12)
 

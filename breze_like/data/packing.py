@@ -1,0 +1,129 @@
+"""Whole sequences side by side and one after another, in batches of one shape with little padding.
+
+Sequences differ much in length, each new shape of a batch costs a compilation, and padding costs as much as
+data. So a column of a batch takes several sequences, with a step of padding between them, at which models
+start anew.
+
+>>> (batch,) = pack([4, 1, 2])
+>>> batch.mask.T.tolist()
+[[1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 1.0, 1.0]]
+"""
+
+import numpy as np
+from pytensor import config
+
+# Columns of a batch, if its sequences fill as many: recurrences take so many at a time, whatever the length.
+MIN_COLUMNS = 8
+# How much longer than the longest sequence columns may be, if that leaves less padding.
+STRETCHES = np.linspace(1, 2, 9)
+
+
+class Packing:
+    """Where sequences lie in a batch.
+
+    Parameters
+    ----------
+    indices : ndarray of int, shape (n,)
+        Which sequences they are.
+    lengths, columns, starts : ndarray of int, shape (n,)
+        Their numbers of steps, their columns, and their first steps.
+    shape : tuple of int
+        (n_steps, n_columns).
+    """
+
+    def __init__(self, indices, lengths, columns, starts, shape):
+        self.indices, self.shape = indices, shape
+        self._stops = starts + lengths
+        self._places = [
+            (slice(start, stop), column)
+            for start, stop, column in zip(starts, self._stops, columns, strict=True)
+        ]
+
+    @property
+    def mask(self):
+        """1 where a step is real: ndarray, (n_steps, n_columns), floatX."""
+        mask = np.zeros(self.shape, config.floatX)
+        for place in self._places:
+            mask[place] = 1
+        return mask
+
+    def place(self, arrays):
+        """One array (length, ...) of each sequence, at its place: (n_steps, n_columns, ...), else 0."""
+        batch = np.zeros((*self.shape, *arrays[0].shape[1:]), arrays[0].dtype)
+        for place, array in zip(self._places, arrays, strict=True):
+            batch[place] = array
+        return batch
+
+    def take(self, batch):
+        """What each sequence has of a batch (n_steps, n_columns, ...): a list of arrays (length, ...)."""
+        return [batch[place] for place in self._places]
+
+    def sums(self, terms):
+        """Sum over the steps of each sequence, of terms (n_steps, n_columns): (n,), double precision."""
+        return np.array([term.sum(dtype=float) for term in self.take(terms)])
+
+
+def pack(lengths, max_steps=32_000, max_padding=0.1):
+    """Batches of whole sequences.
+
+    Longest first, each sequence goes into the first column that has room for it. Columns are as long as the
+    longest sequence; if that leaves too much padding, they are longer.
+
+    Parameters
+    ----------
+    lengths : sequence of int
+        Of all sequences, positive.
+    max_steps : int
+        Upper bound of ``n_steps * n_columns`` of a batch, which bounds the memory; but a batch may have
+        `MIN_COLUMNS` columns, however long they are.
+    max_padding : float
+        Share of the steps of all columns up to which columns are not made longer.
+
+    Returns
+    -------
+    list of Packing
+        All of one shape.
+
+    Raises
+    ------
+    ValueError
+        If there is no sequence, or one of no steps, or `max_steps` is not positive.
+    """
+    lengths = np.asarray(lengths, int)
+    if len(lengths) == 0 or lengths.min() < 1:
+        raise ValueError(f"lengths must be of one sequence at least, and positive, got {lengths.tolist()}")
+    if max_steps < 1:
+        raise ValueError(f"max_steps must be at least 1, got {max_steps}")
+    n_steps, columns, starts = _fit(lengths, max_padding)
+    n_columns = int(columns.max()) + 1
+    n_batches = -(-n_columns // max(max_steps // n_steps, MIN_COLUMNS))
+    width = -(-n_columns // n_batches)
+    batches = []
+    for first in range(0, n_columns, width):
+        indices = np.flatnonzero((first <= columns) & (columns < first + width))
+        own = lengths[indices], columns[indices] - first, starts[indices]
+        batches.append(Packing(indices, *own, (n_steps, width)))
+    return batches
+
+
+def _fit(lengths, max_padding):
+    """Number of steps of the columns; column and first step of each sequence."""
+    fits = []
+    for n_steps in dict.fromkeys((STRETCHES * lengths.max()).astype(int)):
+        columns, starts = _first_fit(lengths, n_steps)
+        padding = 1 - lengths.sum() / (n_steps * (columns.max() + 1))
+        fits.append((padding, int(n_steps), columns, starts))
+        if padding <= max_padding:
+            return fits[-1][1:]
+    return min(fits, key=lambda fit: fit[0])[1:]
+
+
+def _first_fit(lengths, n_steps):
+    """Column and first step of each sequence; columns are filled from the end, as `pad` does it."""
+    columns, starts = np.empty_like(lengths), np.empty_like(lengths)
+    free = np.full(len(lengths), n_steps)
+    for i in np.argsort(-lengths, kind="stable"):
+        columns[i] = column = np.argmax(free >= lengths[i])
+        starts[i] = free[column] - lengths[i]
+        free[column] = starts[i] - 1
+    return columns, starts

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from breze_like.data import chunk, load, pack
+from breze_like.data.packing import MIN_COLUMNS
+
+LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=40)
+
+
+def n_steps_of(batches):
+    return sum(batch.mask.size for batch in batches)
+
+
+@settings(deadline=None)
+@given(lengths=LENGTHS, max_steps=st.integers(1, 500), max_padding=st.floats(0, 0.5))
+def test_every_sequence_once_and_apart_from_others(lengths, max_steps, max_padding):
+    batches = pack(lengths, max_steps, max_padding)
+    assert sorted(i for batch in batches for i in batch.indices) == list(range(len(lengths)))
+    assert len({batch.shape for batch in batches}) == 1
+    n_steps, n_columns = batches[0].shape
+    assert n_steps * n_columns <= max_steps or n_columns <= MIN_COLUMNS
+    for batch in batches:
+        own = [lengths[i] for i in batch.indices]
+        # Each step of each sequence has a number of its own.
+        numbers = np.split(1 + np.arange(sum(own)), np.cumsum(own)[:-1])
+        placed = batch.place(numbers)
+        assert np.array_equal(placed > 0, batch.mask == 1)
+        assert placed.sum() == sum(own) * (sum(own) + 1) / 2
+        for sequence, taken in zip(numbers, batch.take(placed), strict=True):
+            assert np.array_equal(sequence, taken)
+        assert np.array_equal(batch.sums(placed), [sequence.sum() for sequence in numbers])
+        before, after = placed[:-1], placed[1:]
+        ends = np.cumsum(own)
+        assert not np.any(np.isin(before, ends) & (after > 0))
+
+
+def test_arrays_of_vectors(rng):
+    (batch,) = pack([4, 1, 2])
+    arrays = [rng.standard_normal((n, 3)) for n in (4, 1, 2)]
+    placed = batch.place(arrays)
+    assert placed.shape == (4, 2, 3)
+    assert not placed[batch.mask == 0].any()
+    for array, taken in zip(arrays, batch.take(placed), strict=True):
+        assert np.array_equal(array, taken)
+
+
+def test_one_sequence_in_a_column_ends_with_it():
+    (batch,) = pack([5, 4, 3])
+    assert (batch.mask[-1] == 1).all()
+
+
+@settings(deadline=None)
+@given(n=st.integers(1, 50))
+def test_equal_lengths_need_no_padding(n):
+    assert pack([7] * n)[0].mask.all()
+
+
+def test_columns_are_made_longer_where_that_leaves_less_padding():
+    lengths = [100, *[60] * 40]
+    (batch,) = pack(lengths)
+    assert batch.shape[0] > 100
+    assert sum(lengths) / batch.mask.size > 0.9
+
+
+@settings(deadline=None)
+@given(lengths=st.lists(st.integers(10, 60), min_size=100, max_size=200))
+def test_many_sequences_are_at_least_four_fifths_of_all_steps(lengths):
+    assert sum(lengths) >= 0.8 * n_steps_of(pack(lengths))
+
+
+@pytest.mark.parametrize("name", ["jsb_chorales", "nottingham", "piano_midi", "musedata"])
+def test_the_standard_sets_are_nine_tenths_of_all_steps(name, standard_data):
+    data = load(name, standard_data)
+    for sequences in (data.valid, data.test, chunk(data.valid)):
+        lengths = [len(sequence) for sequence in sequences]
+        assert sum(lengths) >= 0.9 * n_steps_of(pack(lengths))
+
+
+@pytest.mark.parametrize("lengths", [[], [3, 0]])
+def test_rejects_lengths(lengths):
+    with pytest.raises(ValueError, match="lengths must be of one sequence at least, and positive"):
+        pack(lengths)
+
+
+def test_rejects_a_bound():
+    with pytest.raises(ValueError, match="max_steps must be at least 1, got 0"):
+        pack([1], max_steps=0)
