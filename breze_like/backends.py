@@ -248,11 +248,16 @@ def _compute_shapes_by_numpy():
         dtype = op.o_type.dtype
         return lambda x: (x if hasattr(x, "astype") else np.asarray(x)).astype(dtype)
 
+    as_array = jax_typify.dispatch(np.ndarray)
+
+    def constant(data, dtype=None, **others):
+        is_number = data.ndim > 0 and data.size == 1  # and nearly all of them are
+        return np.asarray(data, dtype) if is_number else as_array(data, dtype, **others)
+
     jax_funcify.register(Shape, lambda op, **_: lambda x: np.array(np.shape(x)))
     jax_funcify.register(Elemwise, elementwise)
     jax_funcify.register(Cast, cast)
-    # So are constants, nearly all of which are single numbers.
-    jax_typify.register(np.ndarray, lambda data, dtype=None, **_: np.asarray(data, dtype))
+    jax_typify.register(np.ndarray, constant)
 
 
 def _register_makers():

@@ -210,12 +210,12 @@ def _sums(model, sequences, rng=None):
     function = model.function(inputs, names)
     checked = check_observations(model, sequences)
     lengths = [len(sequence) for sequence in checked]
-    # In the order of the sequences, so that scores don't depend on how these are packed.
-    drawn = [model.draw_noise(rng, n, 1)[:, 0] for n in lengths] if "noise" in model.inputs else []
+    of_sequences = [checked]
+    if "noise" in model.inputs:  # in the order of the sequences: scores don't depend on how these are packed
+        of_sequences.append([model.draw_noise(rng, n, 1)[:, 0] for n in lengths])
     sums = {name: np.empty(len(checked)) for name in names}
     for batch in pack(lengths):
-        of_batch = (batch.place([x[i] for i in batch.indices]) for x in (checked, drawn) if x)
-        observations, *noise = of_batch
+        observations, *noise = (batch.place([x[i] for i in batch.indices]) for x in of_sequences)
         for name, terms in zip(names, function(observations, batch.mask, *noise), strict=True):
             sums[name][batch.indices] = batch.sums(terms)
     return sums

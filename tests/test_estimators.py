@@ -188,7 +188,7 @@ def test_importance_sampling_converges_to_the_nll(diagonal, sequences, nll, rng)
     assert (error_of_many < error_of_one / 5).all()
 
 
-def test_the_published_objective_falls_below_the_nll(diagonal, published, sequences, nll, rng):
+def test_the_published_objective_falls_below_the_nll(diagonal, published, sequences, nll):
     seeds = range(200)
     averages = {
         model: np.mean(
@@ -201,7 +201,6 @@ def test_the_published_objective_falls_below_the_nll(diagonal, published, sequen
     v = [1 / (2 + PRECISION)] * 5 + [1 / (1 + PRECISION)]
     missing = sum(np.log1p(v[t - 1] / v[t]) for t in range(1, 6)) / 2
     assert averages[diagonal][0] - averages[published][0] == pytest.approx(missing, rel=1e-9)
-    assert averages[diagonal].sum() > nll.sum()
 
 
 def test_the_bound_is_exact_whatever_the_objective(diagonal, published, sequences):
