@@ -5,7 +5,7 @@ from math import pi
 import jax
 import jax.numpy as jnp
 
-from experiments.peers.problem import P_KEEP, padded_batches
+from experiments.peers.problem import P_KEEP, batchings
 
 SLOPE = 4 - 2 * 2**0.5
 SHIFT = 0.881373587019543  # -log(sqrt 2 - 1)
@@ -134,7 +134,11 @@ def loss_and_gradient(problem):
 
 
 def evaluation(lengths, **sizes):
-    """A function of nothing: losses of padded batches of sequences of such lengths."""
-    problems = padded_batches(lengths, **sizes)
-    function, batches = jax.jit(LOSSES[problems[0].model]), [on_device(p) for p in problems]
-    return lambda: jax.block_until_ready([function(*inputs) for inputs in batches])
+    """For each way to batch sequences of such lengths, a function of nothing: losses of the batches."""
+    function = jax.jit(LOSSES[sizes["model"]])
+
+    def losses(problems):
+        batches = [on_device(p) for p in problems]
+        return lambda: jax.block_until_ready([function(*inputs) for inputs in batches])
+
+    return {way: losses(problems) for way, problems in batchings(lengths, **sizes).items()}

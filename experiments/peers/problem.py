@@ -78,14 +78,25 @@ class Problem:
         return np.random.default_rng(2).standard_normal(shape).astype(self.dtype)
 
 
-def padded_batches(lengths, **sizes):
-    """The problems of the batches in which the library evaluates sequences of such lengths."""
+def batchings(lengths, **sizes):
+    """The problems of batches of sequences of such lengths, by the way that these are batched.
+
+    ``"by length"``, a column for each sequence, and ``"packed"`` as the library does it, with less padding. A
+    system that knows no masks computes as much as one that scores the sequences, if not as much as the
+    library, which draws noise and fills its batches anew.
+    """
     # Here, so that systems do not import the library, and grow by it, where they do without.
-    from breze_like.data import batches_by_length
+    from breze_like.data import batches_by_length, pack
 
     sequences = [np.zeros((length, 1)) for length in lengths]
-    shapes = [mask.shape for _, _, mask in batches_by_length(sequences)]
-    return [Problem(**sizes, n_steps=n_steps, batch_size=n) for n_steps, n in shapes]
+    shapes = {
+        "by length": [mask.shape for _, _, mask in batches_by_length(sequences)],
+        "packed": [batch.shape for batch in pack(lengths)],
+    }
+    return {
+        way: [Problem(**sizes, n_steps=n_steps, batch_size=n) for n_steps, n in batches]
+        for way, batches in shapes.items()
+    }
 
 
 def _affine(name, n_in, n_out):

@@ -4,7 +4,7 @@ from math import pi
 
 import torch
 
-from experiments.peers.problem import P_KEEP, padded_batches
+from experiments.peers.problem import P_KEEP, batchings
 
 SLOPE = 4 - 2 * 2**0.5
 SHIFT = 0.881373587019543  # -log(sqrt 2 - 1)
@@ -155,12 +155,11 @@ def loss_and_gradient(problem):
 
 
 def evaluation(lengths, **sizes):
-    """A function of nothing: losses of padded batches of sequences of such lengths."""
-    problems = padded_batches(lengths, **sizes)
-    loss, batches = LOSSES[problems[0].model], [on_device(p) for p in problems]
+    """For each way to batch sequences of such lengths, a function of nothing: losses of the batches."""
+    loss = LOSSES[sizes["model"]]
 
-    @torch.no_grad()
-    def evaluate():
-        return finished([loss(*inputs) for inputs in batches])
+    def losses(problems):
+        batches = [on_device(p) for p in problems]
+        return torch.no_grad()(lambda: finished([loss(*inputs) for inputs in batches]))
 
-    return evaluate
+    return {way: losses(problems) for way, problems in batchings(lengths, **sizes).items()}
