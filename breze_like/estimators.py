@@ -179,12 +179,12 @@ def _sums_over_draws(model, sequences, rng, n_draws, of_sequences, of_draws, pro
     checked = check_observations(model, sequences)
     sums = {name: np.empty(len(checked)) for name in of_sequences}
     names = [of_sequences, list(of_draws)]
-    for indices, terms, blocks in over_draws(model, checked, rng, n_draws, *names, progress):
+    for batch, terms, blocks in over_draws(model, checked, rng, n_draws, *names, progress):
         for name, values in zip(of_sequences, terms, strict=True):
-            sums[name][indices] = values.sum(axis=0, dtype=float)
+            sums[name][batch.indices] = batch.sums(values)
         for block in blocks:
             for estimate, values in zip(of_draws.values(), block, strict=True):
-                estimate.add(indices, values.sum(axis=1, dtype=float))
+                estimate.add(batch.indices, batch.sums(values).T)
     return sums
 
 

@@ -7,16 +7,13 @@ those beside it nor, but for rounding, on how many draws there are in a block.
 """
 
 import numpy as np
+from pytensor import config
 from tqdm import tqdm
 
-from breze_like.data import batches_by_length
+from breze_like.data import pack
 
 # Steps of all columns of a block together: bounds the memory, whatever the number of draws.
-MAX_STEPS = 20_000
-# A block has as many columns, at least, whatever their length: recurrences take so many at a time.
-MIN_COLUMNS = 8
-# Of a batch's steps: each costs as many times more as there are draws, so it may cost another compilation.
-MAX_PADDING = 0.15
+MAX_STEPS = 32_000
 
 
 def streams(rng, n):
@@ -42,63 +39,51 @@ def over_draws(model, sequences, rng, n_draws, of_sequences, of_draws, progress=
 
     Yields
     ------
-    indices : ndarray of int, shape (n,)
-        Of the batch's sequences.
-    terms : list of ndarray, shape (n_steps, n)
-        By `of_sequences`, 0 in the padding, which is in front.
-    blocks : iterator of list of ndarray, shape (n_here, n_steps, n)
-        By `of_draws`, likewise, for the next draws. To be used up before the next batch.
+    batch : Packing
+        Where sequences lie in what follows.
+    terms : list of ndarray, shape (n_steps, n_columns)
+        By `of_sequences`.
+    blocks : iterator of list of ndarray, shape (n_steps, n_columns, n_here)
+        By `of_draws`, for the next n_here draws. To be used up before the next batch.
     """
     recognised = model.recognised.variables
     recognise = model.function(["observations", "mask"], [*recognised, *of_sequences])
     # The graph is cut there, so that the draws share one run of the recognition network.
-    given = [*recognised, "observations", "mask", "noise"]
-    evaluate = model.function(given, of_draws)
-    rngs = streams(rng, len(sequences))
-    total = n_draws * sum(map(len, sequences))
+    evaluate = model.function([*recognised, "observations", "mask", "noise"], of_draws)
+    rngs, lengths = streams(rng, len(sequences)), [len(sequence) for sequence in sequences]
     settings = {"unit": "frame", "unit_scale": True, "leave": False}
-    with tqdm(total=total, disable=not progress, **settings) as bar:
+    with tqdm(total=n_draws * sum(lengths), disable=not progress, **settings) as bar:
 
-        def blocks(known, noise, n):
-            for n_here, n_columns in _block_sizes(n_draws, *noise.mask.shape):
-                values = evaluate(*known, noise(n_columns))
-                yield [_by_draw(v, n_columns)[:n_here, :, :n] for v in values]
-                bar.update(n_here * noise.n_real_steps)
+        def blocks(batch, known):
+            for n_here, n_columns in _block_sizes(n_draws, *batch.shape):
+                values = evaluate(*known, _noise(model, batch, rngs, n_columns))
+                yield [_by_draw(v, n_columns)[:, :, :n_here] for v in values]
+                bar.update(n_here * sum(lengths[i] for i in batch.indices))
 
-        for indices, *batch in batches_by_length(sequences, max(1, MAX_STEPS // n_draws), MAX_PADDING):
-            values, n = recognise(*batch), len(indices)
+        for batch in pack(lengths, max(1, MAX_STEPS // n_draws)):
+            given = batch.place([sequences[i] for i in batch.indices]), batch.mask
+            values = recognise(*given)
             known, terms = values[: len(recognised)], values[len(recognised) :]
-            noise = _Noise(model, [rngs[i] for i in indices], batch[1])
-            yield indices, [t[:, :n] for t in terms], blocks([*known, *batch], noise, n)
+            yield batch, terms, blocks(batch, [*known, *given])
 
 
-class _Noise:
-    """Noise of the latents of a batch, from a stream of each sequence, one draw after the other."""
-
-    def __init__(self, model, rngs, mask):
-        self.mask = mask
-        self._model, self._rngs = model, rngs
-        self._lengths = mask.sum(axis=0).astype(int)[: len(rngs)]
-        self.n_real_steps = self._lengths.sum()
-
-    def __call__(self, n_draws):
-        """For the input ``"noise"``: (n_steps, n_draws * n_sequences, n_latent), 0 in the padding."""
-        n_steps, n_sequences = self.mask.shape
-        noise = np.zeros((n_steps, n_draws, n_sequences, self._model.n_latent), self.mask.dtype)
-        for i, (rng, length) in enumerate(zip(self._rngs, self._lengths, strict=True)):
-            drawn = self._model.draw_noise(rng, n_draws * length, 1)
-            noise[n_steps - length :, :, i] = drawn.reshape((n_draws, length, -1)).swapaxes(0, 1)
-        return noise.reshape((n_steps, -1, self._model.n_latent))
+def _noise(model, batch, rngs, n_draws):
+    """For the input ``"noise"``: (n_steps, n_draws * n_columns, n_latent), 0 in the padding."""
+    drawn = []
+    for i, length in zip(batch.indices, batch.lengths, strict=True):
+        noise = model.draw_noise(rngs[i], n_draws * length, 1).astype(config.floatX)
+        drawn.append(noise.reshape((n_draws, length, -1)).swapaxes(0, 1))
+    return batch.place(drawn).swapaxes(1, 2).reshape((batch.shape[0], -1, model.n_latent))
 
 
-def _block_sizes(n_draws, n_steps, n_sequences):
+def _block_sizes(n_draws, n_steps, n_columns):
     """How many draws each block is for, and how many it has: all the same, since a new shape is compiled."""
-    most = max(MAX_STEPS // (n_steps * n_sequences), -(-MIN_COLUMNS // n_sequences))
+    most = max(1, MAX_STEPS // (n_steps * n_columns))
     size = -(-n_draws // -(-n_draws // most))
     for first in range(0, n_draws, size):
         yield min(size, n_draws - first), size
 
 
 def _by_draw(values, n_draws):
-    """(n_steps, n_draws * n_sequences) as (n_draws, n_steps, n_sequences)."""
-    return values.reshape((len(values), n_draws, -1)).swapaxes(0, 1)
+    """(n_steps, n_draws * n_columns) as (n_steps, n_columns, n_draws)."""
+    return values.reshape((len(values), n_draws, -1)).swapaxes(1, 2)

@@ -32,12 +32,9 @@ class Packing:
     """
 
     def __init__(self, indices, lengths, columns, starts, shape):
-        self.indices, self.shape = indices, shape
-        self._stops = starts + lengths
-        self._places = [
-            (slice(start, stop), column)
-            for start, stop, column in zip(starts, self._stops, columns, strict=True)
-        ]
+        self.indices, self.lengths, self.shape = indices, lengths, shape
+        places = zip(starts, starts + lengths, columns, strict=True)
+        self._places = [(slice(start, stop), column) for start, stop, column in places]
 
     @property
     def mask(self):
@@ -59,8 +56,8 @@ class Packing:
         return [batch[place] for place in self._places]
 
     def sums(self, terms):
-        """Sum over the steps of each sequence, of terms (n_steps, n_columns): (n,), double precision."""
-        return np.array([term.sum(dtype=float) for term in self.take(terms)])
+        """Sums over the steps of each sequence, of terms (n_steps, n_columns, ...): (n, ...), in doubles."""
+        return np.array([term.sum(axis=0, dtype=float) for term in self.take(terms)])
 
 
 def pack(lengths, max_steps=32_000, max_padding=0.1):

@@ -25,19 +25,12 @@ def over_batches(function, sequences, n_draws=1):
     list of list of ndarray
         For each output of the function, its columns: one array (n_steps, ...) for each sequence.
     """
-    columns = []
+    columns = [None] * len(sequences)
     for indices, observations, mask in batches_by_length(sequences, max(1, MAX_STEPS // n_draws)):
         outputs = function(indices, observations, mask)
-        columns = columns or [[None] * len(sequences) for _ in outputs]
-        for column, output in zip(columns, outputs, strict=True):
-            put_columns(column, indices, sequences, output)
-    return columns
-
-
-def put_columns(arrays, indices, sequences, batch):
-    """Put the first columns of a batch (n_steps, n_columns, ...), without padding, at indices of a list."""
-    for column, index in enumerate(indices):
-        arrays[index] = batch[-len(sequences[index]) :, column]
+        for column, index in enumerate(indices):
+            columns[index] = [output[-len(sequences[index]) :, column] for output in outputs]
+    return [list(output) for output in zip(*columns, strict=True)]
 
 
 def pad_columns(arrays, mask):

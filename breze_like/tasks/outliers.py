@@ -7,7 +7,7 @@ import numpy as np
 from breze_like.estimators import check_observations
 from breze_like.latent_draws import over_draws
 from breze_like.models.base import check_positive_integers, choose
-from breze_like.tasks.columns import over_batches, put_columns
+from breze_like.tasks.columns import over_batches
 
 
 @dataclass(frozen=True)
@@ -78,21 +78,21 @@ def _exact(model, sequences):
 
 def _bound(model, sequences, rng, n_draws):
     steps = [None] * len(sequences)
-    for indices, (kl,), blocks in over_draws(model, sequences, rng, n_draws, ["kl"], ["emission/log_prob"]):
-        log_prob = sum(block.sum(axis=0, dtype=float) for (block,) in blocks) / n_draws
-        put_columns(steps, indices, sequences, kl - log_prob)
+    for batch, (kl,), blocks in over_draws(model, sequences, rng, n_draws, ["kl"], ["emission/log_prob"]):
+        log_prob = sum(block.sum(axis=2, dtype=float) for (block,) in blocks) / n_draws
+        for index, nats in zip(batch.indices, batch.take(kl - log_prob), strict=True):
+            steps[index] = nats
     return steps
 
 
 def _importance_sampled(model, sequences, rng, n_draws):
-    steps = [None] * len(sequences)
-    for indices, _, blocks in over_draws(model, sequences, rng, n_draws, [], ["log_weight"]):
-        log_sum = -np.inf
+    log_sums = [-np.inf] * len(sequences)
+    for batch, _, blocks in over_draws(model, sequences, rng, n_draws, [], ["log_weight"]):
         for (block,) in blocks:
-            cumulated = np.cumsum(block, axis=1, dtype=float)
-            log_sum = np.logaddexp(log_sum, np.logaddexp.reduce(cumulated, axis=0))
-        put_columns(steps, indices, sequences, -np.diff(log_sum - np.log(n_draws), axis=0, prepend=0.0))
-    return steps
+            for index, log_weights in zip(batch.indices, batch.take(block), strict=True):
+                cumulated = np.cumsum(log_weights, axis=0, dtype=float)
+                log_sums[index] = np.logaddexp(log_sums[index], np.logaddexp.reduce(cumulated, axis=1))
+    return [-np.diff(log_sum - np.log(n_draws), prepend=0.0) for log_sum in log_sums]
 
 
 ESTIMATORS = {"bound": _bound, "importance_sampled": _importance_sampled}
