@@ -60,7 +60,7 @@ def sequences():
     return [rng.standard_normal((n, 2)) for n in (5, 30, 12, 5, 31)]
 
 
-def scores(model, sequences, n_draws=60, seed=3):
+def scores(model, sequences, n_draws=59, seed=3):  # a prime: blocks of several sizes don't fill up
     sampled = sampled_scores(model, sequences, np.random.default_rng(seed), n_draws)
     weighted = sampled.importance_sampled
     return np.array(
