@@ -48,14 +48,17 @@ def negative_log_likelihood(model, sequences):
     return _score(sequences, _sums(model, sequences)["objective"])
 
 
-def training_objective(model, sequences, rng, n_draws=1):
-    """What the training minimises: the loss of each sequence, with KL weight 1.
+def training_objective(model, sequences, rng, n_draws=1, kl_weight=1.0):
+    """What the training minimises: the loss of each sequence, with any weight of the divergence.
 
-    Is a bound only if the model's divergence is the exact one. Parameters and returned value are those of
-    `variational_bound`, the latter without its parts.
+        kl_weight KL(q || p) - E_q[log p(x | z)]
+
+    Is a bound only if the model's divergence is the exact one, and its weight is 1. Other parameters and the
+    returned value are those of `variational_bound`, the latter without its parts.
     """
-    nats, _ = _means(model, sequences, rng, n_draws, "objective")
-    return _score(sequences, nats.mean, nats.standard_errors)
+    nats, sums = _means(model, sequences, rng, n_draws, "objective")
+    divergence = sums["objective"] + sums["emission/log_prob"]
+    return _score(sequences, nats.mean - (1 - kl_weight) * divergence, nats.standard_errors)
 
 
 def variational_bound(model, sequences, rng, n_draws=1):

@@ -27,7 +27,7 @@ NOISE_SEED = 1234
 N_FEW = 5
 
 
-def train(config, dataset, folder, resume=False, progress=True, watch=None):
+def train(config, dataset, folder, resume=False, progress=True, watch=None, until=1.0):
     """Train a model, or go on training it.
 
     Parameters
@@ -44,12 +44,15 @@ def train(config, dataset, folder, resume=False, progress=True, watch=None):
     watch : callable, optional
         Takes the score of each validation, before it is logged; what it raises ends training, which can be
         resumed.
+    until : float
+        As for `fit`.
 
     Returns
     -------
     run : Run
     model : Model
-        With the parameters that did best on the validation set.
+        With the parameters that did best on the validation set; where training stops before its end, with
+        the last ones.
 
     Raises
     ------
@@ -71,7 +74,7 @@ def train(config, dataset, folder, resume=False, progress=True, watch=None):
             watch(score)
         return score
 
-    fit(model, dataset.train, dataset.valid, settings, rng, validate, run, progress)
+    fit(model, dataset.train, dataset.valid, settings, rng, validate, run, progress, until)
     return run, model
 
 

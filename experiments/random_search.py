@@ -5,6 +5,10 @@
 It can be stopped and killed at any time; the same command goes on with what is missing. The same command
 started on several machines, with a common --storage and, best, a common --out, shares the work.
 
+By default, trials are pruned by successive halving, so that 64 of them cost as much as ten full trainings;
+`search_rungs` says how. With --record, what the search knows is kept in a small file, from which it goes on
+where there is nothing else left of it.
+
 A trial's folder, OUT/trial_0007, is an ordinary run. `experiments.search_report` writes a page about the
 search, and `experiments.table1 --search` takes its best run.
 """
@@ -19,11 +23,12 @@ from breze_like import data
 from breze_like.backends import resolve
 from experiments import command_line, search
 from experiments.search_configuration import check_space
+from experiments.search_plan import PRUNERS, SAMPLERS, Plan
 from experiments.search_processes import supervise
+from experiments.search_record import Record
 from experiments.search_space import ADDITIONS, SPACES, make_space, read_space
 from experiments.search_storage import explained, file_of
 from experiments.search_table import best_of, showing, summary
-from experiments.search_worker import PRUNERS, SAMPLERS, Plan
 from experiments.systems import SYSTEMS
 
 
@@ -53,6 +58,11 @@ def make_parser():
     add("--out", help="folder of the search; by default runs/search/DATASET/MODEL")
     add("--storage", help="URL of a database, or journal:PATH; by default the file study.db in --out")
     add("--study", help="its name in the storage; by default DATASET/MODEL")
+    add(
+        "--record",
+        metavar="FILE",
+        help="JSON in which to keep what the search knows; one that is there is gone on from, on any machine",
+    )
     add("--jobs", type=int, default=1, help="processes that train, on this machine")
     add("--threads", type=int, default=1, help="of each; with another number, last digits differ")
     add("--heartbeat", type=int, default=60, help="seconds between signs of life of a trial")
@@ -61,7 +71,13 @@ def make_parser():
     add = group.add_argument
     add("--also", nargs="+", default=[], metavar="NAME", help=f"search also {', '.join(ADDITIONS)}")
     add("--sampler", default="random", choices=SAMPLERS, help="tpe: proposals learn from what has ended")
-    add("--pruner", default="none", choices=PRUNERS, help="ends trials early that look hopeless")
+    add(
+        "--pruner",
+        choices=PRUNERS,
+        help="ends trials early that look hopeless; by default halving, which trains all for a sixteenth of "
+        "the updates, the best quarter for a quarter, and the best sixteenth to the end; none in the paper's "
+        "space, and with --also kl",
+    )
     return parser
 
 
@@ -74,11 +90,16 @@ def parse(arguments):
         raise ValueError(f"--budget must be positive, got {options.budget}")
     if options.seed < 0:
         raise ValueError(f"--seed must not be negative, got {options.seed}")
-    if "kl" in options.also and options.pruner != "none":
+    if "kl" in options.also and options.pruner not in (None, "none"):
         raise ValueError(
             "--pruner must be none with --also kl: objectives of different divergences don't compare"
         )
     return options
+
+
+def default_pruner(base, also):
+    """What the paper does for its space; elsewhere what costs less, if scores compare before the end."""
+    return "none" if base == "paper" or "kl" in also else "halving"
 
 
 def make_plan(options, dataset):
@@ -103,7 +124,7 @@ def make_plan(options, dataset):
         budget=options.budget,
         backend=resolve(options.backend),
         sampler=options.sampler,
-        pruner=options.pruner,
+        pruner=options.pruner or default_pruner(base, options.also),
         n_trials=options.trials,
         folder=folder,
         storage=options.storage,
@@ -114,22 +135,43 @@ def make_plan(options, dataset):
     return plan
 
 
+def run(plan, study, options, record):
+    """Have workers work on a plan, show how far it is, and keep that in the record, if there is one."""
+    with showing(study, plan.n_trials) as look:
+
+        def look_and_write(news):
+            look(news)
+            if record:
+                record.write(study)
+
+        try:
+            supervise(plan, options.jobs, options.threads, look_and_write)
+        finally:
+            if record:
+                record.write(study)
+
+
 def main(arguments=None):
     options = parse(arguments)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     dataset = data.load(options.dataset, options.data_dir)
     plan = make_plan(options, dataset)
+    record = Record(options.record, plan) if options.record else None
     with explained(plan.place):
         study = plan.open(dataset)
+        if record:
+            record.read_into(study)
+            record.write(study)
         plan.replenish(study)
         if not plan.is_done(study):
-            with showing(study, plan.n_trials) as look:
-                supervise(plan, options.jobs, options.threads, look)
-        outcomes = search.outcomes(study)
+            run(plan, study, options, record)
+        outcomes = plan.outcomes(study)
     best = best_of(outcomes)
-    print(summary(outcomes, plan.n_trials))
+    print(summary(outcomes, plan.n_trials, search.shares_of(study)))
     if best:
-        print(f"best run: {plan.folder / best.run}")
+        folder = plan.folder / best.run
+        here = "" if folder.is_dir() else f" is not here: its score is from {options.record}"
+        print(f"best run: {folder}{here}")
     print(f"next: python -m experiments.search_report {plan.folder}")
     return 0
 

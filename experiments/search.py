@@ -1,30 +1,22 @@
 """The study of a random search: its configurations, their attempts, and what became of them.
 
-A configuration has a number, from 0 on. It is in the study as one of Optuna's trials, an attempt; when the
-attempt's process dies, another attempt takes its place. What must hold, whatever is killed at what time:
+A configuration has a number, from 0 on, and comes from rung to rung, the last of which is the end of its
+training; see `search_rungs`. On its way to each of them, it is in the study as one of Optuna's trials, an
+attempt; when the attempt's process dies, another attempt takes its place. One that has come to a rung before
+the last is pruned, for Optuna, and has the configuration's score there.
 
-- A configuration whose attempts are all void, failed without a reason, gets another one (`replenish`).
-- Of several attempts that are not void, the first one counts, and no other one is begun (`claim`): so it does
-  no harm if two processes enqueue the same. Attempts are numbered in the order in which they became visible,
-  and no void one comes to life again, so all processes agree on which is the first.
-- Who works on an attempt holds the lock of its run's folder, and gives signs of life if the storage knows
-  heartbeats. Without these, the attempt is failed, and so void (`fail_dead`); should its process be alive
-  after all, the storage refuses its result.
+`search_queue` says who works on attempts, and what must hold whatever is killed.
 """
 
 import json
-import warnings
 from collections import defaultdict
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import optuna
-from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
-from optuna.storages import RetryHeartbeatStaleTrialCallback
-from optuna.storages._heartbeat import is_heartbeat_enabled
-from optuna.trial import TrialState, create_trial
+from optuna.trial import TrialState
 
+from experiments import search_rungs
 from experiments.file_lock import FileLock
 from experiments.search_storage import default_place, explained, file_of, open_storage, shown
 
@@ -41,15 +33,22 @@ class Outcome(NamedTuple):
     params : dict
         Hyper-parameters by name; empty if a sampler has not chosen them yet.
     state : optuna.trial.TrialState
-        COMPLETE, PRUNED and FAIL are final; RUNNING, and WAITING, be it for another attempt.
+        COMPLETE, PRUNED and FAIL are final; RUNNING, and WAITING, be it for another attempt, or for others
+        to come to the rung that it is at.
     value : float or None
-        Validation score, nats per time step; the last one of a pruned trial.
+        Validation score, nats per time step; of a pruned trial the last one, or that of its rung.
     run : str
         Name of the run's folder, below the study's.
     seconds : float or None
-        That training took, in all attempts; None if it did not end.
+        That training has taken, in all attempts that ended; None if none did.
     reason : str or None
         Why it failed.
+    rung : int
+        The one that it has come to, or is on its way to.
+    scores : tuple of float
+        At the rungs that it has come to, but for the last one; see `search_worker.rung_score`.
+    share : float
+        Of its updates that were done, as far as it is known.
     """
 
     number: int
@@ -59,6 +58,19 @@ class Outcome(NamedTuple):
     run: str
     seconds: float | None
     reason: str | None
+    rung: int = 0
+    scores: tuple = ()
+    share: float = 0.0
+
+    @property
+    def n_ended(self):
+        """How many rungs it is done with, be it that it came to them, or failed on the way."""
+        return max(len(self.scores), self.rung + self.state.is_finished())
+
+    @property
+    def is_at_rung(self):
+        """Whether it has come to a rung before the last, and not gone on, or not yet."""
+        return len(self.scores) > self.rung
 
 
 def open_study(folder, storage, name, about, heartbeat, sampler, pruner, patient=False):
@@ -164,17 +176,44 @@ def is_void(attempt):
     return attempt.state == TrialState.FAIL and "reason" not in attempt.user_attrs
 
 
+def rung_of(attempt):
+    """The rung to which an attempt leads."""
+    return attempt.user_attrs.get("rung", 0)
+
+
 def that_counts(tries):
-    """Of a configuration's attempts, the one that counts."""
-    return next((attempt for attempt in tries if not is_void(attempt)), tries[-1])
+    """Of a configuration's attempts, the one that counts, on the way to the last rung that it came near."""
+    rung = max(map(rung_of, tries))
+    latest = [attempt for attempt in tries if rung_of(attempt) == rung]
+    return next((attempt for attempt in latest if not is_void(attempt)), latest[-1])
 
 
-def outcomes(study):
-    """What became of each configuration: a list of `Outcome`, in the order of their numbers."""
-    return [_outcome(number, that_counts(tries)) for number, tries in attempts(study).items()]
+def shares_of(study):
+    """The shares of a full training at which there are rungs."""
+    return tuple(study.user_attrs.get("rungs", search_rungs.WHOLE))
 
 
-def _outcome(number, attempt):
+def outcomes(study, n_trials=None):
+    """What became of each configuration: a list of `Outcome`, in the order of their numbers.
+
+    If not all of them count, those below `n_trials` do, be they in the study yet or not: who goes on from a
+    rung depends on all of them.
+    """
+    tries = attempts(study)
+    found = [_outcome(number, tries[number]) for number in tries if n_trials is None or number < n_trials]
+    known = bound_for(found, n_trials, len(shares_of(study)))
+    return [_decided(outcome, known) for outcome in found]
+
+
+def bound_for(outcomes, n_trials, n_rungs):
+    """Who goes to which rung, as `search_rungs.going_on` has it."""
+    scores = dict.fromkeys(range(n_trials or 0), ()) | {o.number: o.scores for o in outcomes}
+    failed = {outcome.number for outcome in outcomes if outcome.state == TrialState.FAIL}
+    return search_rungs.going_on(scores, failed, n_rungs)
+
+
+def _outcome(number, tries):
+    attempt = that_counts(tries)
     known, state = attempt.user_attrs, TrialState.WAITING if is_void(attempt) else attempt.state
     return Outcome(
         number,
@@ -184,104 +223,27 @@ def _outcome(number, attempt):
         known["run"],
         known.get("seconds"),
         known.get("reason") if state == TrialState.FAIL else None,
+        rung_of(attempt),
+        _scores(tries),
+        known.get("share", 0.0),
     )
 
 
-def replenish(study, folder, n_trials, params_of):
-    """Have an attempt in the queue, or further on, for each of the configurations from 0 to `n_trials` - 1.
-
-    Parameters
-    ----------
-    study : optuna.Study
-    folder : Path
-        Of the study.
-    n_trials : int
-    params_of : callable
-        Hyper-parameters of the configuration of a number, and their distributions, two dicts; empty ones are
-        left to the sampler.
-    """
-    with folder_lock(folder), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        enqueue_again = RetryHeartbeatStaleTrialCallback(inherit_intermediate_values=True)
-        there = attempts(study)
-        for number in range(n_trials):
-            if number not in there:
-                params, distributions = params_of(number)
-                known = {"configuration": number, "run": f"trial_{number:04d}"}
-                state = TrialState.WAITING
-                study.add_trial(
-                    create_trial(state=state, params=params, distributions=distributions, user_attrs=known)
-                )
-            elif all(map(is_void, there[number])):
-                # Those of them that were begun have the scores so far.
-                enqueue_again(study, max(there[number], key=lambda a: (len(a.intermediate_values), a.number)))
+def _scores(tries):
+    """Scores at the rungs that were come to, but for the last one."""
+    found = {}
+    for attempt in tries:
+        if attempt.state == TrialState.PRUNED and "score" in attempt.user_attrs:
+            found.setdefault(rung_of(attempt), attempt.user_attrs["score"])
+    return tuple(found[rung] for rung in sorted(found))
 
 
-def claim(study, folder, n_trials):
-    """Take an attempt from the queue: it and the lock of its run's folder, or None if there is none to take.
-
-    It is one at a configuration below `n_trials`. Attempts that don't count are closed instead.
-    """
-    storage, found = study._storage, attempts(study)
-    counting = {that_counts(tries).number for tries in found.values()}
-    waiting_ones = [a for tries in found.values() for a in tries if a.state == TrialState.WAITING]
-    for waiting in sorted(waiting_ones, key=lambda a: a.number):
-        if waiting.number not in counting:
-            with suppress(UpdateFinishedTrialError):
-                storage.set_trial_state_values(waiting._trial_id, TrialState.FAIL)
-            continue
-        if waiting.user_attrs["configuration"] >= n_trials:
-            continue
-        lock = run_lock(folder, waiting)
-        if lock.acquire(wait=False):
-            taken = False
-            try:
-                taken = _take(storage, waiting)
-                if taken:
-                    return optuna.trial.Trial(study, waiting._trial_id), lock
-            finally:
-                if not taken:
-                    lock.release()
-    return None
-
-
-def _take(storage, waiting):
-    """Let an attempt run; whether no other process was faster."""
-    try:
-        if is_heartbeat_enabled(storage):
-            # Before it runs: an attempt that never gave a sign of life is never missed.
-            storage.record_heartbeat(waiting._trial_id)
-        return storage.set_trial_state_values(waiting._trial_id, TrialState.RUNNING)
-    except UpdateFinishedTrialError:
-        return False
-
-
-def run_lock(folder, trial):
-    """The lock that who works on an attempt holds."""
-    run = Path(folder) / trial.user_attrs["run"]
-    run.mkdir(parents=True, exist_ok=True)
-    return FileLock(run / ".lock")
-
-
-def fail_dead(study, folder, place):
-    """Fail the attempts whose processes are dead: those that give no signs of life, by Optuna's own means.
-
-    Where the storage is a file in the study's folder, all processes see the locks of the runs' folders, and a
-    lock that is free says the same, at once.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        optuna.storages.fail_stale_trials(study)
-    path = file_of(place)
-    if path is None or path.resolve().parent != Path(folder).resolve():
-        return
-    for running in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if "run" not in running.user_attrs:
-            continue
-        lock = run_lock(folder, running)
-        if lock.acquire(wait=False):
-            try:
-                with suppress(UpdateFinishedTrialError):
-                    study.tell(running.number, state=TrialState.FAIL, skip_if_finished=True)
-            finally:
-                lock.release()
+def _decided(outcome, known):
+    """An outcome that is at a rung before the last: whether it stays there, as far as it is known."""
+    if not outcome.is_at_rung:
+        return outcome
+    following = known[outcome.rung + 1 : outcome.rung + 2]
+    stays = following and outcome.number not in following[0]
+    return outcome._replace(
+        state=TrialState.PRUNED if stays else TrialState.WAITING, value=outcome.scores[outcome.rung]
+    )

@@ -5,7 +5,8 @@ import numpy as np
 from experiments import search_plots
 from experiments.pages import wide
 from experiments.search_importance import ENOUGH_TRIALS, GOOD, LEAST_TRIALS, importances
-from experiments.search_sections import section
+from experiments.search_rungs import named
+from experiments.search_sections import rungs_of, section
 
 
 def pictures(outcomes, distributions, known, plots):
@@ -21,7 +22,11 @@ def pictures(outcomes, distributions, known, plots):
     plots : Plots
         To which the figures are added.
     """
-    scores, space = search_plots.complete_scores(outcomes), known["space"]
+    scores, space, shares = search_plots.complete_scores(outcomes), known["space"], rungs_of(known)
+    which = "complete trials"
+    if len(shares) > 1:  # so many more trials came there than to the end
+        scores = search_plots.scores_at(outcomes, 0)
+        which = f"all trials after {named(shares[0])} of the updates"
     if not scores:
         return []
     highest = search_plots.highest_drawn(scores)
@@ -36,20 +41,20 @@ def pictures(outcomes, distributions, known, plots):
     return [
         shown(
             "History",
-            "Scores of the complete trials.",
+            f"Scores of {which}.",
             search_plots.history(study),
             "Scores of the trials, and the best so far",
         ),
         importance(outcomes, distributions, known["sampler"], plots),
         shown(
             "Each hyper-parameter",
-            "A point for each complete trial.",
+            f"Scores of {which}, a point for each.",
             search_plots.slices(study, space),
             "Scores against each hyper-parameter",
         ),
         shown(
             "Parallel coordinates",
-            "A line for each complete trial; the darker and lower, the better.",
+            f"A line for each of {which}; the darker and lower, the better.",
             search_plots.parallel(study, space),
             "A line for each trial through its hyper-parameters",
         ),
@@ -68,7 +73,7 @@ def importance(outcomes, distributions, sampler, plots):
     words = (
         f"How differently a hyper-parameter is distributed in the best {GOOD:.0%} of the {len(ranks)} trials "
         "that ended, as a share of the sum: PED-ANOVA, in which pruned and failed trials are worse than all "
-        "others. One that does not matter stays below its mark 19 times in 20."
+        "others, and the worse the earlier. One that does not matter stays below its mark 19 times in 20."
     )
     if len(ranks) < ENOUGH_TRIALS:
         words += f" With less than {ENOUGH_TRIALS} trials, this is rough."

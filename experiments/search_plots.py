@@ -68,12 +68,23 @@ def complete_scores(outcomes):
     return {outcome.number: outcome.value for outcome in outcomes if outcome.state == COMPLETE}
 
 
+def scores_at(outcomes, rung):
+    """The scores of all trials that came to a rung before the last, by number."""
+    return {outcome.number: outcome.scores[rung] for outcome in outcomes if len(outcome.scores) > rung}
+
+
 def ranked_scores(outcomes):
-    """Scores by number in which pruned and failed trials are worse than all complete ones."""
+    """Scores by number, of which only the order counts: complete trials are better than all others.
+
+    Of those that stayed at rungs, the further ones are better, and at the same rung, those that were better
+    there; all that were pruned otherwise, or failed, are the worst.
+    """
     scores = complete_scores(outcomes)
     worst = max(scores.values(), default=0.0) + 1.0
-    ended = [outcome.number for outcome in outcomes if outcome.state.is_finished()]
-    return dict.fromkeys(ended, worst) | scores
+    ended = [outcome for outcome in outcomes if outcome.state.is_finished()]
+    stayed = sorted((o for o in ended if o.is_at_rung), key=lambda o: (-o.rung, o.value, o.number))
+    ranks = {outcome.number: worst + place for place, outcome in enumerate(stayed)}
+    return dict.fromkeys([o.number for o in ended], worst + len(stayed)) | ranks | scores
 
 
 def highest_drawn(scores):

@@ -17,7 +17,7 @@ from experiments.interactive import Plots
 from experiments.pages import page
 from experiments.search import FIXED, load_study, outcomes
 from experiments.search_pictures import pictures
-from experiments.search_sections import best, failed, searched, summary
+from experiments.search_sections import best, failed, rungs, searched, summary
 from experiments.search_storage import default_place, explained
 
 # How a file begins that may be replaced.
@@ -52,6 +52,7 @@ def document(study, folder, beside):
     content = [
         summary(found, known["model"], space),
         searched(study, found),
+        rungs(found, known),
         best(found, space, folder, beside),
         *pictures(found, distributions_of(study), known, plots),
         failed(found, folder, beside),

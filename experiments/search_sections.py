@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from statistics import median
 from urllib.parse import quote
 
 from breze_like.models import MODELS
@@ -12,6 +13,8 @@ from experiments.evaluate import BOUNDS
 from experiments.pages import element, table
 from experiments.report import COMPARED
 from experiments.search import attempts, is_void
+from experiments.search_plots import complete_scores, scores_at
+from experiments.search_rungs import WHOLE, cost, named
 from experiments.search_table import choices, duration
 from experiments.systems import PUBLISHED, SYSTEMS, TITLES
 
@@ -68,6 +71,7 @@ def searched(study, outcomes):
             "training",
             duration(sum(outcome.seconds or 0 for outcome in outcomes)) + ", of all trials together",
         ),
+        *cost_so_far(outcomes, rungs_of(known)),
         *([("procedure", known["procedure"])] if "procedure" in known else []),
         ("budget", f"{known['budget']:g} times the updates of experiments.table1"),
         ("seed", known["seed"]),
@@ -81,6 +85,44 @@ def searched(study, outcomes):
         "",
         table([("study", False), (study.study_name, False)], facts, "What was searched"),
         table([("hyper-parameter", False), ("choices", False)], space, "Space of the search"),
+    )
+
+
+def rungs_of(known):
+    """The shares of a full training at which there are rungs, from what a study says of itself."""
+    return tuple(known.get("rungs", WHOLE))
+
+
+def cost_so_far(outcomes, shares):
+    """A fact: how many full trainings all updates so far make, and all that will be needed; or none.
+
+    Studies of older versions don't know.
+    """
+    done = sum(outcome.share for outcome in outcomes)
+    if not done:
+        return []
+    of_all = f", of {cost(len(outcomes), shares):.3g} in all" if shares != WHOLE else ""
+    return [("cost", f"{done:.3g} times a full training{of_all}")]
+
+
+def rungs(outcomes, known):
+    """A table of the rungs of successive halving, if there are any before the end."""
+    shares = rungs_of(known)
+    if shares == WHOLE:
+        return ""
+    lines = []
+    for rung, share in enumerate(shares):
+        bound_there = [outcome for outcome in outcomes if outcome.rung >= rung]
+        n_failed = sum(outcome.state.name == "FAIL" and outcome.rung == rung for outcome in bound_there)
+        scores = complete_scores(outcomes) if share == 1 else scores_at(outcomes, rung)
+        shown = [f"{pick(scores.values()):.3f}" if scores else "" for pick in (min, median)]
+        lines.append([named(share), len(bound_there), n_failed, len(scores), *shown])
+    names = ("updates", "trials bound there", "failed on the way", "there", "best score", "median")
+    return section(
+        "Rungs",
+        "Once all trials have come to a rung, the best quarter goes on. Scores there are of the validation "
+        "set, with the weight that the divergence has at that time.",
+        table([(name, name != "updates") for name in names], lines, "Rungs"),
     )
 
 
@@ -114,12 +156,13 @@ def best(outcomes, space, folder, beside):
     lines += [[name, *(str(outcome.params.get(name, "")) for outcome in shown)] for name in space]
     lines.append(["time", *(duration(outcome.seconds or 0) for outcome in shown)])
     command = element("code", f"python -m experiments.evaluate {folder / shown[0].run}")
+    is_here = (folder / shown[0].run).is_dir()  # it may have been trained elsewhere
     return section(
         "Best trials",
         "Scores of the validation set, and of the test set where a run was evaluated, in nats per time step; "
         "lower is better. Numbers of trials lead to their runs.",
         table(head, lines, "Best trials"),
-        element("p", "Scores of the test set: ", command),
+        element("p", "Scores of the test set: ", command) if is_here else "",
     )
 
 

@@ -1,159 +1,29 @@
-"""Working on a search: a plan of what is searched, and one configuration after the other, to the end."""
+"""Working on a search: one configuration after the other, from rung to rung, to the end."""
 
 import math
 import time
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import optuna
-from optuna.distributions import CategoricalDistribution
 from optuna.exceptions import TrialPruned, UpdateFinishedTrialError
 from optuna.storages._heartbeat import get_heartbeat_thread
 from optuna.trial import TrialState
 
-from breze_like import __version__, data
+from breze_like.estimators import training_objective
 from breze_like.runs import Run
-from breze_like.training import TrainingDiverged, TrainingSettings
-from experiments import search, table1
-from experiments.experiment import score, train, validation_chunks
-from experiments.search_configuration import configure, follow
-from experiments.search_space import draw
-from experiments.search_storage import default_place, explained
-from experiments.systems import SYSTEMS
+from breze_like.training import TrainingDiverged, TrainingSettings, progress_of
+from experiments import search, search_queue
+from experiments.experiment import NOISE_SEED, score, train, validation_chunks
+from experiments.search_configuration import configure
+from experiments.search_plan import make_sampler
+from experiments.search_storage import explained
 
 # Seconds between looks at a study in which there is nothing to do at present.
 POLL_SECONDS = 1
 
 # A configuration that was begun so often, and never ended, kills its processes.
 MOST_ATTEMPTS = 100
-
-SAMPLERS = ("random", "tpe")
-PRUNERS = ("none", "median", "hyperband")
-
-# The median pruner looks at trials from this part of their validations on: before, the weight of the
-# divergence rises.
-WARM_UP = 1 / 3
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is searched, and where; the same for all who work on it.
-
-    Parameters
-    ----------
-    given : str
-        The data set, as it is loaded.
-    data_dir : str or None
-    system : str
-        A key of `SYSTEMS`.
-    base : str
-        The space whose procedure is followed, one of `SPACES`.
-    space : dict
-        See `make_space`.
-    seed : int
-    budget : float
-        Factor of the system's number of updates.
-    backend : str
-    sampler, pruner : str
-        Of `SAMPLERS` and `PRUNERS`.
-    n_trials : int
-    folder : Path
-    storage : str or None
-        See `search_storage`.
-    study : str
-        Its name.
-    heartbeat : int
-        Seconds.
-    """
-
-    given: str
-    data_dir: str | None
-    system: str
-    base: str
-    space: dict
-    seed: int
-    budget: float
-    backend: str
-    sampler: str
-    pruner: str
-    n_trials: int
-    folder: Path
-    storage: str | None
-    study: str
-    heartbeat: int
-
-    @property
-    def place(self):
-        """Where the study is kept."""
-        return self.storage or default_place(self.folder)
-
-    def load_data(self):
-        """The data set."""
-        return data.load(self.given, self.data_dir)
-
-    def config(self, dataset):
-        """The system's configuration, before hyper-parameters are drawn."""
-        return follow(self.base, table1.make_config(SYSTEMS[self.system], dataset, self.given, self))
-
-    def open(self, dataset, patient=False):
-        """The study; see `search.open_study`."""
-        about = {
-            "dataset": dataset.name,
-            "digests": dataset.digests,
-            "model": self.system,
-            "procedure": self.base,
-            "space": self.space,
-            "seed": self.seed,
-            "sampler": self.sampler,
-            "pruner": self.pruner,
-            "budget": self.budget,
-            "version": __version__,
-        }
-        sampler, pruner = make_sampler(self, 0), make_pruner(self.pruner, self.config(dataset))
-        return search.open_study(
-            self.folder, self.storage, self.study, about, self.heartbeat, sampler, pruner, patient
-        )
-
-    def replenish(self, study):
-        """Enqueue what is not in the study yet, and what was left unfinished."""
-        search.fail_dead(study, self.folder, self.place)
-        search.replenish(study, self.folder, self.n_trials, self._params)
-
-    def is_done(self, study):
-        """Whether all configurations have ended."""
-        ended = {outcome.number for outcome in search.outcomes(study) if outcome.state.is_finished()}
-        return ended.issuperset(range(self.n_trials))
-
-    def _params(self, number):
-        if self.sampler != "random":
-            return {}, {}
-        distributions = {name: CategoricalDistribution(choices) for name, choices in self.space.items()}
-        return draw(self.space, self.seed, number), distributions
-
-
-def make_sampler(plan, number):
-    """The sampler that chooses hyper-parameters of a configuration, if they are not drawn already.
-
-    What TPE proposes depends on all trials that have ended, and beyond that on seed and number alone.
-    """
-    if plan.sampler == "random":
-        return optuna.samplers.RandomSampler(seed=plan.seed)
-    rng = np.random.default_rng([plan.seed, number])
-    return optuna.samplers.TPESampler(seed=int(rng.integers(2**31)))
-
-
-def make_pruner(name, config):
-    """The pruner of a name in `PRUNERS`; its steps are validations, of which each run has as many."""
-    settings = TrainingSettings(**config["training"])
-    n_validations = settings.n_validations(settings.n_epochs)
-    if name == "median":
-        return optuna.pruners.MedianPruner(n_warmup_steps=math.ceil(WARM_UP * n_validations))
-    if name == "hyperband":
-        return optuna.pruners.HyperbandPruner(max_resource=n_validations)
-    return optuna.pruners.NopPruner()
 
 
 def work(plan):
@@ -166,7 +36,7 @@ def work(plan):
             plan.replenish(study)
             if plan.is_done(study):
                 return
-            claimed = search.claim(study, plan.folder, plan.n_trials)
+            claimed = search_queue.claim(study, plan.folder, plan.n_trials)
             if claimed is None:
                 time.sleep(POLL_SECONDS)
                 continue
@@ -204,23 +74,30 @@ def attempt(plan, dataset, study, trial):
                 raise kind(f"{plan.folder / known['run']}: {error}") from error
             raise
         with suppress(UpdateFinishedTrialError):
-            log = _log(plan, trial)
-            trial.set_user_attr("seconds", log[-1]["seconds"] if log else 0.0)
+            for name, value in _progress(plan, trial).items():
+                trial.set_user_attr(name, value)
             for name in ("reason", "error"):
                 if name in ended:
                     ended["state"] = TrialState.FAIL
                     trial.set_user_attr(name, " ".join(ended.pop(name).split())[:500])
+            if "score" in ended:
+                trial.set_user_attr("score", ended.pop("score"))
             study.tell(trial, **ended, skip_if_finished=True)
 
 
 def _run(plan, dataset, study, trial):
-    """Train a configuration, or go on with it; its score, as `Study.tell` takes it."""
-    number = trial.user_attrs["configuration"]
-    if len(search.attempts(study)[number]) > MOST_ATTEMPTS:
+    """Train a configuration, or go on with it, to a rung or to its end; what becomes of the attempt.
+
+    ``"score"``, the one at a rung, is not a value for Optuna: it does not compare with that of an end.
+    """
+    number, rung = trial.user_attrs["configuration"], search.rung_of(trial)
+    tries = [attempt for attempt in search.attempts(study)[number] if search.rung_of(attempt) == rung]
+    if len(tries) > MOST_ATTEMPTS:
         raise TrainingDiverged(f"begun {MOST_ATTEMPTS} times, and never ended: its process dies")
     study.sampler = make_sampler(plan, number)
     params = {name: trial.suggest_categorical(name, choices) for name, choices in plan.space.items()}
-    config = configure(plan.config(dataset), params, plan.seed, number)
+    usual, share = plan.config(dataset), search.shares_of(study)[rung]
+    config = configure(usual, params, plan.seed, number)
 
     def watch(value):
         if math.isfinite(value):
@@ -232,7 +109,10 @@ def _run(plan, dataset, study, trial):
                 raise TrialPruned
 
     folder = plan.folder / trial.user_attrs["run"]
-    run, model = train(config, dataset, folder, resume=True, progress=False, watch=watch)
+    run, model = train(config, dataset, folder, resume=True, progress=False, watch=watch, until=share)
+    if share < 1:
+        score_there = rung_score(model, validation_chunks(dataset, config), usual, progress_of(run))
+        return {"state": TrialState.PRUNED, "score": score_there}
     values = [entry["valid_score"] for entry in run.read_log() if entry["valid_score"] is not None]
     if not values:
         raise TrainingDiverged("no validation score was finite")
@@ -242,7 +122,51 @@ def _run(plan, dataset, study, trial):
     return {"values": min(values)}
 
 
+def rung_score(model, chunks, usual, progress):
+    """What configurations are compared by at a rung: the training objective, nats per time step.
+
+    The weight of its divergence is the one that the system has there, the same for all configurations. With
+    1, which is what validations have, a model that has given up its latents would look better than one that
+    still pays too much for them. The parameters are the last ones.
+
+    Parameters
+    ----------
+    model : Model
+    chunks : list of ndarray
+        Of the validation set.
+    usual : dict
+        The system's configuration, before hyper-parameters are drawn.
+    progress : Progress
+
+    Raises
+    ------
+    TrainingDiverged
+        If it is not finite.
+    """
+    kl_weight = TrainingSettings(**usual["training"]).kl_weight(progress.update)
+    rng = np.random.default_rng(NOISE_SEED)
+    found = training_objective(model, chunks, rng, kl_weight=kl_weight).per_step
+    if not math.isfinite(found):
+        raise TrainingDiverged(f"the validation score after {progress.update} updates was not finite")
+    return found
+
+
 def _log(plan, trial):
     """What is logged of the run of a trial."""
+    run = _run_of(plan, trial)
+    return run.read_log() if run else []
+
+
+def _progress(plan, trial):
+    """How far its training has come: the share of its updates, and the seconds that it took."""
+    run = _run_of(plan, trial)
+    if run is None or not run.has_checkpoint:
+        return {"share": 0.0, "seconds": 0.0}
+    done = progress_of(run)
+    return {"share": done.update / done.n_updates, "seconds": round(done.seconds, 2)}
+
+
+def _run_of(plan, trial):
+    """The run of a trial, None if it has not been begun."""
     folder = plan.folder / trial.user_attrs["run"]
-    return Run(folder).read_log() if (folder / "config.json").is_file() else []
+    return Run(folder) if (folder / "config.json").is_file() else None

@@ -203,6 +203,17 @@ def test_the_published_objective_falls_below_the_nll(diagonal, published, sequen
     assert averages[diagonal][0] - averages[published][0] == pytest.approx(missing, rel=1e-9)
 
 
+@pytest.mark.parametrize("kl_weight", [0.0, 0.3, 1.0])
+def test_the_training_objective_is_the_loss(published, rng, kl_weight):
+    sequences = [rng.standard_normal((5, 2)) for _ in range(3)]  # of one length: a batch, as in training
+    observations, mask = pad(sequences)
+    found = training_objective(published, sequences, np.random.default_rng(0), kl_weight=kl_weight)
+    drawing = np.random.default_rng(0)
+    noise = np.stack([published.draw_noise(drawing, 5, 1)[:, 0] for _ in sequences], axis=1)
+    loss = published.function(["observations", "mask", "noise", "kl_weight"], "loss")
+    assert found.per_step == pytest.approx(loss(observations, mask, noise, kl_weight), rel=1e-12)
+
+
 def test_the_bound_is_exact_whatever_the_objective(diagonal, published, sequences):
     ours, theirs = (
         variational_bound(m, sequences, np.random.default_rng(0)).nats for m in (diagonal, published)

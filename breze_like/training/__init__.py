@@ -10,7 +10,7 @@ bit. `fit_population` does the same for many models at once; see `population`.
 
 from breze_like.training.course import History, TrainingDiverged
 from breze_like.training.device import DeviceRmsProp
-from breze_like.training.loop import fit, is_finished, load_parameters
+from breze_like.training.loop import Progress, fit, is_finished, load_parameters, progress_of
 from breze_like.training.optimization import GuardedRmsProp, clip_norm
 from breze_like.training.population import Member, Trained, fit_population
 from breze_like.training.settings import TrainingSettings
@@ -20,6 +20,7 @@ __all__ = [
     "GuardedRmsProp",
     "History",
     "Member",
+    "Progress",
     "Trained",
     "TrainingDiverged",
     "TrainingSettings",
@@ -28,4 +29,5 @@ __all__ = [
     "fit_population",
     "is_finished",
     "load_parameters",
+    "progress_of",
 ]

@@ -89,7 +89,7 @@ class Course:
         self._chunks = chunk(train, settings.chunk_length)
         _check(model, settings, train=self._chunks, valid=self.valid_chunks)
         self._n_steps = max(map(len, self._chunks))  # of every minibatch: each new shape costs a compilation
-        self._n_batches = -(-len(self._chunks) // min(settings.batch_size, len(self._chunks)))
+        self._n_batches = n_batches(len(self._chunks), settings.batch_size)
         self.n_updates = settings.n_epochs * self._n_batches
 
         self._setup = _setup(settings, self._chunks, parameters.dtype)
@@ -114,6 +114,12 @@ class Course:
     def epoch(self):
         """Number of epochs that are finished."""
         return self.state.update // self._n_batches
+
+    def has_come_to(self, share):
+        """Whether so large a share of all updates is done, at least one; or training has come to its end."""
+        if share == 1:
+            return self.state.finished
+        return self.state.finished or self.state.update >= max(1, round(share * self.n_updates))
 
     @property
     def validation_due(self):
@@ -207,6 +213,11 @@ class Course:
         }
         shown = [f"{name} {number:.3f}" for name, number in numbers.items() if number is not None]
         return ", ".join([f"epoch {self.epoch}", *shown, f"{self.state.n_skipped} skipped"])
+
+
+def n_batches(n_chunks, batch_size):
+    """Number of minibatches in an epoch."""
+    return -(-n_chunks // min(batch_size, n_chunks))
 
 
 def _check(model, settings, **splits):

@@ -1,14 +1,24 @@
 """The loop: minibatches, steps, validation, early stopping, checkpoints."""
 
+from typing import NamedTuple
+
 from tqdm import tqdm
 
 from breze_like.backends import accelerator
-from breze_like.training.course import Course
+from breze_like.training.course import Course, n_batches
 from breze_like.training.device import DeviceRmsProp, pure_loss_and_gradient
 from breze_like.training.optimization import GuardedRmsProp
 
 
-def fit(model, train, valid, settings, rng, validate, run=None, progress=True):
+class Progress(NamedTuple):
+    """How far a run has come: the updates that are done, of how many, and the seconds that it took."""
+
+    update: int
+    n_updates: int
+    seconds: float
+
+
+def fit(model, train, valid, settings, rng, validate, run=None, progress=True, until=1.0):
     """Train a model. Afterwards its parameters are those with the best validation score.
 
     Parameters
@@ -27,6 +37,11 @@ def fit(model, train, valid, settings, rng, validate, run=None, progress=True):
         of then; if it is finished, nothing is left to do.
     progress : bool
         Whether to show a progress bar.
+    until : float
+        The share of all updates, in (0, 1], after which to stop. With a run, the same call with a larger one
+        goes on from there as if nothing had happened: step rate and weight of the divergence are always those
+        of the whole course. Where it stops before the end, the model's parameters are those of the last
+        update.
 
     Returns
     -------
@@ -35,26 +50,29 @@ def fit(model, train, valid, settings, rng, validate, run=None, progress=True):
     Raises
     ------
     ValueError
-        If there is no sequence, the settings are for latents that the model does not have, or the run's
-        checkpoint is damaged or was written with another model, precision, settings or data.
+        If there is no sequence, the settings are for latents that the model does not have, `until` is out of
+        its range, or the run's checkpoint is damaged or was written with another model, precision, settings
+        or data.
     TrainingDiverged
         If too many updates in a row meet numbers that are not finite. As after any other error, the
         parameters are those after the last good update, and the run can be resumed from them.
     """
+    if not 0 < until <= 1:
+        raise ValueError(f"until must be in (0, 1], got {until!r}")
     course = Course(model, settings, train, valid, rng, model.parameters.data, run)
-    if not course.state.finished:
-        _train(model, course, validate, progress)
-    model.parameters.data[...] = course.best_parameters
+    if not course.has_come_to(until):
+        _train(model, course, validate, progress, until)
+    model.parameters.data[...] = course.best_parameters if course.state.finished else course.state.parameters
     return course.history
 
 
-def _train(model, course, validate, progress):
-    """Go along the course to its end."""
+def _train(model, course, validate, progress, until):
+    """Go along the course to a share of its updates, or to its end."""
     optimizer = make_optimizer(model, course.settings)
     optimizer.restore({name: getattr(course.state, name) for name in optimizer.state_fields})
     bar = tqdm(total=course.n_updates, initial=course.state.update, unit="update", disable=not progress)
     try:
-        while not course.state.finished:
+        while not course.has_come_to(until):
             with course.timed():
                 if course.validation_due:
                     model.parameters.data[...] = course.state.parameters
@@ -65,6 +83,8 @@ def _train(model, course, validate, progress):
                     course.stepped(outcome, batch, optimizer.state())
                     bar.update()
             bar.set_postfix_str(course.summary(), refresh=False)
+        if not course.state.finished:  # else it is saved with the last validation
+            course.save()
     except BaseException:  # Ctrl-C, divergence, an error in `validate`: what was learned so far is kept
         model.parameters.data[...] = course.state.parameters
         course.save()
@@ -95,6 +115,20 @@ def is_finished(run):
         return run.has_weights
     _, attributes = run.read_checkpoint()
     return bool(attributes.get("state", {}).get("finished"))
+
+
+def progress_of(run):
+    """The `Progress` of a run; no model is needed to tell.
+
+    Raises
+    ------
+    ValueError
+        If the checkpoint is missing or damaged.
+    """
+    _, attributes = run.read_checkpoint()
+    state, setup = attributes["state"], attributes["setup"]
+    n_updates = setup["n_epochs"] * n_batches(setup["n_chunks"], setup["batch_size"])
+    return Progress(state["update"], n_updates, state["seconds"])
 
 
 def load_parameters(run, model):

@@ -40,6 +40,9 @@ def test_bad_input(complaint, small_data, real_data, small_space, tmp_path):
     assert "--also must be among" in said("--also", "kl")
     assert "--pruner must be none with --also kl" in said("--also", "kl", "--pruner", "median", model="vrae")
     assert "nothing.json" in said("--space", tmp_path / "nothing.json")
+    assert "choose --model vrae_published or" in said("--space", "paper", model="vrae")
+    assert "Is a directory" in said("--record", tmp_path)
+    assert "--record must be the file of a search" in said("--record", small_space)
     assert "journal in the folder --out" in said("--storage", f"journal:{tmp_path}/elsewhere/study.journal")
     assert "failed: conn" in said("--storage", "postgresql://127.0.0.1:1/x")
     assert "URL with a driver" in said("--storage", "quux://host")
@@ -74,6 +77,7 @@ class Searching:
 
     def __init__(self, space, out, *more, limit=None):
         words = ["--model", "rnn", "--space", space, "--budget", "0.2", "--out", out, "--heartbeat", "5"]
+        words += ["--pruner", "none"]
         command = [sys.executable, "-m", "experiments.random_search", *words, *more]
         self._process = subprocess.Popen(
             list(map(str, command)),
@@ -147,7 +151,8 @@ def wait_until(condition):
 
 def scores_of(*where):
     """What must be the same, however the search went."""
-    return [outcome[:5] for outcome in outcomes_of(*where)][:N_TRIALS]
+    found = outcomes_of(*where)[:N_TRIALS]
+    return [(*outcome[:5], outcome.rung, outcome.scores) for outcome in found]
 
 
 def check_all_whole(folder, storage=None):
@@ -225,6 +230,44 @@ def test_twenty_kills(small_space, undisturbed, tmp_path):
     assert len(search.load_study(tmp_path).trials) > n_trials
     assert scores_of(tmp_path) == undisturbed
     check_all_whole(tmp_path)
+
+
+@pytest.mark.long
+def test_kills_and_successive_halving(small_space, tmp_path):
+    """Who goes on is the same, and so is all that becomes of it."""
+    command = "--trials", N_TRIALS, "--pruner", "halving"
+    assert Searching(small_space, tmp_path / "undisturbed", *command).end()[0] == 0
+    expected = scores_of(tmp_path / "undisturbed")
+    assert sorted(rung for *_, rung, _ in expected) == [*12 * [0], *3 * [1], 2]
+
+    rng, n_kills, folder = random.Random(0), 0, tmp_path / "disturbed"
+    record = tmp_path / "search.json"
+    command = small_space, folder, *command, "--jobs", 2, "--record", record
+    searching = Searching(*command)
+    while not searching.has_ended:
+        time.sleep(rng.uniform(1, 5))
+        if n_kills < 10 and searching.workers:
+            n_kills += 1
+            if rng.random() < 0.5:
+                searching.kill_worker(rng)
+            else:
+                searching.kill()
+                searching = Searching(*command)
+    status, out, err = searching.end()
+    assert (status, err) == (0, "")
+    assert f"{N_TRIALS} of {N_TRIALS} done, 15 pruned" in out
+    assert scores_of(folder) == expected
+    assert n_kills > 3 and any(map(search.is_void, search.load_study(folder).trials))
+    for number, tries in search.attempts(search.load_study(folder)).items():
+        ended = [search.rung_of(attempt) for attempt in tries if not search.is_void(attempt)]
+        assert sorted(ended) == list(range(expected[number][5] + 1))
+        assert is_finished(Run(folder / f"trial_{number:04d}")) == (expected[number][2] == COMPLETE)
+
+    # The file that was kept beside it is all that another machine needs.
+    again = Searching(small_space, tmp_path / "elsewhere", *command[2:])
+    assert again.end()[0] == 0
+    assert scores_of(tmp_path / "elsewhere") == expected
+    assert not list((tmp_path / "elsewhere").glob("trial_*"))
 
 
 @pytest.fixture

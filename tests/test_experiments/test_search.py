@@ -13,7 +13,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 
-from experiments import search, search_storage
+from experiments import search, search_queue, search_storage
 from experiments.search_storage import JournalLock, PatientStorage, default_place, explained, open_storage
 
 COMPLETE, FAIL, RUNNING, WAITING = (
@@ -50,7 +50,7 @@ def opened(folder, storage=None, name="small/rnn", heartbeat=60, **about):
 def study(tmp_path, storage):
     """With four configurations."""
     study = opened(tmp_path, storage)
-    search.replenish(study, tmp_path, 4, params_of)
+    search_queue.replenish(study, tmp_path, 4, params_of)
     return study
 
 
@@ -60,59 +60,59 @@ def states(study):
 
 class TestQueue:
     def test_each_configuration_is_enqueued_once(self, study, tmp_path):
-        search.replenish(study, tmp_path, 4, params_of)
+        search_queue.replenish(study, tmp_path, 4, params_of)
         assert len(study.trials) == 4
-        search.replenish(study, tmp_path, 6, params_of)
+        search_queue.replenish(study, tmp_path, 6, params_of)
         found = search.outcomes(study)
         assert [outcome.number for outcome in found] == list(range(6))
         assert [outcome.params for outcome in found] == [params_of(number)[0] for number in range(6)]
-        assert found[5] == (5, {"step_rate": 0.3}, WAITING, None, "trial_0005", None, None)
+        assert found[5] == search.Outcome(5, {"step_rate": 0.3}, WAITING, None, "trial_0005", None, None)
 
     def test_claimed_ones_run_and_are_not_claimed_again(self, study, tmp_path):
         locks = []
         for number in range(4):
-            trial, lock = search.claim(study, tmp_path, 4)
+            trial, lock = search_queue.claim(study, tmp_path, 4)
             locks.append(lock)
             assert trial.user_attrs["configuration"] == number
             # What is in the queue decides, not the sampler.
             assert (
                 trial.suggest_categorical("step_rate", [0.1, 0.2, 0.3]) == params_of(number)[0]["step_rate"]
             )
-        assert search.claim(study, tmp_path, 4) is None
+        assert search_queue.claim(study, tmp_path, 4) is None
         assert states(study) == 4 * [RUNNING]
         for lock in locks:
             lock.release()
 
     def test_others_than_the_first_so_many_stay_in_the_queue(self, study, tmp_path):
-        assert search.claim(study, tmp_path, 0) is None
+        assert search_queue.claim(study, tmp_path, 0) is None
         assert states(study) == 4 * [WAITING]
 
     def test_the_sampler_chooses_what_is_left_to_it(self, tmp_path):
         study = opened(tmp_path)
-        search.replenish(study, tmp_path, 1, lambda number: ({}, {}))
-        trial, lock = search.claim(study, tmp_path, 1)
+        search_queue.replenish(study, tmp_path, 1, lambda number: ({}, {}))
+        trial, lock = search_queue.claim(study, tmp_path, 1)
         value = trial.suggest_categorical("step_rate", [0.1, 0.2, 0.3])
         lock.release()
         assert search.outcomes(study)[0].params == {"step_rate": value}
 
     def test_attempts_that_do_not_count_are_closed(self, study, tmp_path, monkeypatch):
         # As if another process had enqueued the same at the same time.
-        monkeypatch.setattr(search, "attempts", lambda study: {})
-        search.replenish(study, tmp_path, 4, params_of)
+        monkeypatch.setattr(search_queue, "attempts", lambda study: {})
+        search_queue.replenish(study, tmp_path, 4, params_of)
         monkeypatch.undo()
-        claimed = [search.claim(study, tmp_path, 4) for _ in range(4)]
+        claimed = [search_queue.claim(study, tmp_path, 4) for _ in range(4)]
         assert [trial.number for trial, _ in claimed] == [0, 1, 2, 3]
         for trial, lock in claimed:
             study.tell(trial, 1.0)
             lock.release()
-        assert search.claim(study, tmp_path, 4) is None
+        assert search_queue.claim(study, tmp_path, 4) is None
         assert [trial.state for trial in study.trials] == 4 * [COMPLETE] + 4 * [FAIL]
         assert states(study) == 4 * [COMPLETE]
 
     def test_run_in_whose_folder_another_process_works_is_left_to_it(self, study, tmp_path):
-        lock = search.run_lock(tmp_path, study.trials[0])
+        lock = search_queue.run_lock(tmp_path, study.trials[0])
         with lock:
-            trial, other = search.claim(study, tmp_path, 4)
+            trial, other = search_queue.claim(study, tmp_path, 4)
         other.release()
         assert trial.number == 1
 
@@ -121,7 +121,7 @@ class TestOutcomes:
     def test_scores_and_reasons(self, study, tmp_path):
         ends = [{"values": 3.5}, {"state": TrialState.PRUNED}, {"state": FAIL}, {"state": FAIL}]
         for number, end in enumerate(ends):
-            trial, lock = search.claim(study, tmp_path, 4)
+            trial, lock = search_queue.claim(study, tmp_path, 4)
             trial.report(7.0 + number, 1)
             trial.set_user_attr("seconds", 9.0)
             if number == 3:
@@ -138,12 +138,12 @@ class TestOutcomes:
         assert search.load_study(tmp_path, study_place(study, tmp_path)).best_value == 3.5
 
     def test_void_attempt_is_repeated_with_what_it_knew(self, study, tmp_path):
-        trial, lock = search.claim(study, tmp_path, 4)
+        trial, lock = search_queue.claim(study, tmp_path, 4)
         trial.report(7.0, 1)
         study.tell(trial, state=FAIL)
         lock.release()
         for _ in range(2):
-            search.replenish(study, tmp_path, 4, params_of)
+            search_queue.replenish(study, tmp_path, 4, params_of)
         assert len(study.trials) == 5
         again = study.trials[4]
         assert (again.state, again.params, again.intermediate_values) == (WAITING, trial.params, {1: 7.0})
@@ -167,7 +167,7 @@ def start(tmp_path):
             from pathlib import Path
             import optuna
             from optuna.distributions import CategoricalDistribution
-            from experiments import search
+            from experiments import search, search_queue
             optuna.logging.set_verbosity(optuna.logging.ERROR)
             folder, storage = Path({str(folder)!r}), {storage!r}
             sampler, pruner = optuna.samplers.RandomSampler(), optuna.pruners.NopPruner()
@@ -188,13 +188,13 @@ def start(tmp_path):
 
 
 TAKE_ALL = """
-    search.folder_lock = lambda folder: nullcontext()  # as on another machine
+    search_queue.folder_lock = lambda folder: nullcontext()  # as on another machine
     print("ready", flush=True)
     while not (folder / "go").exists():
         pass
     for _ in range(3):
-        search.replenish(study, folder, 12, params_of)
-        while claimed := search.claim(study, folder, 12):
+        search_queue.replenish(study, folder, 12, params_of)
+        while claimed := search_queue.claim(study, folder, 12):
             trial, lock = claimed
             time.sleep(0.002)
             study.tell(trial, float(trial.user_attrs["configuration"]))
@@ -218,8 +218,8 @@ def test_processes_at_the_same_time_end_each_configuration_once(start, tmp_path,
 
 
 HANG = """
-    search.replenish(study, folder, 1, params_of)
-    trial, lock = search.claim(study, folder, 1)
+    search_queue.replenish(study, folder, 1, params_of)
+    trial, lock = search_queue.claim(study, folder, 1)
     print("claimed", flush=True)
     time.sleep(600)
 """
@@ -230,14 +230,14 @@ class TestDeadProcesses:
         process = start(HANG, tmp_path, storage)
         assert process.stdout.readline() == "claimed\n"
         study, place = opened(tmp_path, storage), storage or default_place(tmp_path)
-        search.fail_dead(study, tmp_path, place)
+        search_queue.fail_dead(study, tmp_path, place)
         assert states(study) == [RUNNING]
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        search.fail_dead(study, tmp_path, place)
+        search_queue.fail_dead(study, tmp_path, place)
         assert states(study) == [WAITING]
-        search.replenish(study, tmp_path, 1, params_of)
-        trial, lock = search.claim(study, tmp_path, 1)
+        search_queue.replenish(study, tmp_path, 1, params_of)
+        trial, lock = search_queue.claim(study, tmp_path, 1)
         lock.release()
         assert (trial.number, trial.params) == (1, {"step_rate": 0.1})
 
@@ -248,15 +248,15 @@ class TestDeadProcesses:
         assert process.stdout.readline() == "claimed\n"
         os.kill(process.pid, signal.SIGKILL)
         study = opened(other, storage, heartbeat=1)
-        search.fail_dead(study, other, storage)
+        search_queue.fail_dead(study, other, storage)
         assert states(study) == [RUNNING]
         until = time.monotonic() + 30
         while states(study) == [RUNNING] and time.monotonic() < until:
             time.sleep(0.2)
-            search.fail_dead(study, other, storage)
+            search_queue.fail_dead(study, other, storage)
         # Optuna itself has enqueued it again.
         assert [trial.state for trial in study.trials] == [FAIL, WAITING]
-        trial, lock = search.claim(study, other, 1)
+        trial, lock = search_queue.claim(study, other, 1)
         lock.release()
         assert trial.number == 1
 
@@ -316,10 +316,10 @@ class TestStorages:
     def test_half_a_line_in_a_journal_is_dropped(self, tmp_path):
         place = f"journal:{tmp_path / 'study.journal'}"
         study = opened(tmp_path, place)
-        search.replenish(study, tmp_path, 2, params_of)
+        search_queue.replenish(study, tmp_path, 2, params_of)
         with open(tmp_path / "study.journal", "a") as stream:
             stream.write('{"op_code": 4, "wor')
-        search.replenish(opened(tmp_path, place), tmp_path, 3, params_of)
+        search_queue.replenish(opened(tmp_path, place), tmp_path, 3, params_of)
         assert len(search.outcomes(search.load_study(tmp_path, place))) == 3
 
     def test_lock_of_a_journal(self, tmp_path):

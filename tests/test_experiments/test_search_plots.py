@@ -25,6 +25,7 @@ OUTCOMES = [
     outcome(4, 10.0, 15, 0.001),
     outcome(5, None, 15, 0.1, TrialState.RUNNING),
 ]
+AT_RUNGS = [(1, 6.0, 1, (7.0, 6.0)), (2, 9.5, 0, (9.5,)), (3, 5.0, 1, (8.0, 5.0)), (4, 9.0, 0, (9.0,))]
 SCORES = {0: 9.0, 2: 8.0, 4: 10.0}
 
 
@@ -40,6 +41,18 @@ def test_scores_of_complete_trials():
 def test_pruned_and_failed_trials_are_the_worst():
     assert search_plots.ranked_scores(OUTCOMES) == SCORES | {1: 11.0, 3: 11.0}
     assert search_plots.ranked_scores([]) == {}
+
+
+def test_at_rungs_the_further_ones_are_better():
+    outcomes = [
+        OUTCOMES[0],
+        *(outcome(n, v, 15, 0.1, TrialState.PRUNED)._replace(rung=r, scores=s) for n, v, r, s in AT_RUNGS),
+        OUTCOMES[3]._replace(number=5),
+    ]
+    ranks = search_plots.ranked_scores(outcomes)
+    assert sorted(ranks, key=ranks.get) == [0, 3, 1, 4, 2, 5]
+    assert search_plots.scores_at(outcomes, 0) == {1: 7.0, 2: 9.5, 3: 8.0, 4: 9.0}
+    assert search_plots.scores_at(outcomes, 1) == {1: 6.0, 3: 5.0}
 
 
 def test_trials_have_the_numbers_of_their_configurations(study):

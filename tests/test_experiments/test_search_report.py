@@ -170,6 +170,51 @@ def test_what_is_rough_and_what_is_not_known(tmp_path):
     assert "It is not known of decay, the same in all trials." in text
 
 
+@pytest.fixture(scope="module")
+def halved(tmp_path_factory):
+    """Twelve trials, of which three go on, and one of these to the end; one of the three fails."""
+    shares = [1 / 16, 1 / 4, 1.0]
+    folder = make(tmp_path_factory.mktemp("halved") / "search", [], rungs=shares, pruner="halving")
+    study = optuna.load_study(study_name="chorales/vrae", storage=place(folder))
+    distributions = {name: CategoricalDistribution(choices) for name, choices in SPACE.items()}
+
+    def add(number, rung, state, value=None, **known):
+        params = {name: choices[number % len(choices)] for name, choices in SPACE.items()}
+        known |= {"configuration": number, "run": f"trial_{number:04}", "rung": rung, "seconds": 60.0}
+        known["share"] = shares[rung]
+        study.add_trial(
+            create_trial(
+                state=state, value=value, params=params, distributions=distributions, user_attrs=known
+            )
+        )
+
+    for number in range(12):
+        add(number, 0, TrialState.PRUNED, score=9.0 + number)
+    add(0, 1, TrialState.PRUNED, score=8.5)
+    add(1, 1, TrialState.PRUNED, score=8.25)
+    add(2, 1, TrialState.FAIL, reason="diverged")
+    add(1, 2, TrialState.COMPLETE, 7.75)
+    assert search_report.main([str(folder)]) == 0
+    return folder / "report.html"
+
+
+def test_rungs(halved):
+    text = words(halved)
+    assert "|trials|12: 1 complete, 10 pruned, 1 failed|" in text
+    assert "|cost|2.06 times a full training, of 2.06 in all|" in text
+    assert "|1/16|12|0|12|9.000|14.500|" in text
+    assert "|1/4|3|1|2|8.250|8.375|" in text
+    assert "|the end|1|0|1|7.750|7.750|" in text
+    assert "of all trials after 1/16 of the updates, a point for each." in text
+    assert "best 25% of the 12 trials" in text
+    assert "experiments.evaluate" not in text  # the best run is not here
+
+
+def test_the_browser_shows_rungs(halved, browser):
+    seen = browser(halved)
+    assert seen["console"] == [] and seen["plots"][2:] == [12 * len(SPACE), 12]
+
+
 def test_markup_in_names_is_text(tmp_path, browser):
     attempts = [complete(number, 9.0 + number) for number in range(3)]
     folder = make(tmp_path / "search", attempts, name=BAD, dataset=BAD, version=BAD)

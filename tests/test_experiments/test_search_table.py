@@ -7,6 +7,7 @@ import pytest
 from optuna.trial import TrialState
 
 from experiments import search, search_table
+from experiments.search_rungs import SHARES
 
 COMPLETE, FAIL, PRUNED = TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED
 
@@ -39,6 +40,44 @@ class TestTable:
         assert "loss [or gradient] was not finite" in rows["2"]
         assert "pruned" in rows["3"]
         assert "6" not in rows
+
+    @pytest.fixture
+    def at_rungs(self):
+        """Of six, two go on from the first rung: one has failed on the way to the next, one is running."""
+        params = {"momentum": 0.9}
+        made = [
+            search.Outcome(n, params, PRUNED, 9.0 + n, f"trial_{n:04}", 10.0, None, 0, (9.0 + n,))
+            for n in range(6)
+        ]
+        made[1] = made[1]._replace(state=FAIL, value=None, rung=1, reason="not finite", seconds=30.0)
+        made[2] = made[2]._replace(state=TrialState.RUNNING, value=None, rung=1)
+        return made
+
+    def test_rungs(self, at_rungs):
+        said = search_table.summary(at_rungs, 6, SHARES)
+        assert said.startswith("1 of 2 trained to 1/4, 1 running, 1 failed, 4 pruned, about ")
+        console = search_table.Console(width=120, record=True, file=open(os.devnull, "w"))
+        console.print(search_table.table("small/rnn", at_rungs, {2: {1: 9.5}}, 6, SHARES))
+        console.file.close()
+        rows = {line.split()[0]: line for line in console.export_text().splitlines() if line.strip()}
+        assert "running to 1/4, 1 validations" in rows["2"]
+        assert "pruned at 1/16" in rows["0"] and "9.000" in rows["0"]
+        news = search_table.news_of(at_rungs[4], SHARES)
+        assert news == "trial 4: 13.000 nats per time step after 1/16 of the updates, in 10 s"
+
+    def test_time_left_to_the_last_rung(self, at_rungs):
+        # 80 s for six sixteenths and a way of three more; at half-way to a quarter, one and a half are done.
+        left = 6 / 16 + 2 * 3 / 16 + 1 * 3 / 4 - 9 / 16 - 1.5 / 16
+        assert search_table.seconds_left(at_rungs, 6, SHARES) == pytest.approx(80 / (9 / 16) * left)
+
+    def test_on_the_way_to_the_first_rung(self, at_rungs):
+        waiting = [o._replace(state=TrialState.WAITING) for o in at_rungs[3:5]]
+        on_the_way = at_rungs[0]._replace(state=TrialState.RUNNING, scores=(), value=None)
+        assert search_table.summary([on_the_way, *waiting], 3, SHARES).startswith(
+            "2 of 3 trained to 1/16, 1 run"
+        )
+        done = [at_rungs[0]._replace(state=COMPLETE, rung=2, scores=(1.0, 1.0), value=8.0), at_rungs[4]]
+        assert search_table.summary(done, 2, SHARES) == "2 of 2 done, 1 pruned, best 8.000 (trial 0)"
 
     def test_time_left(self, outcomes):
         # 10 - 4 that have ended - 2 / 2, each of 120 s, on two processes.

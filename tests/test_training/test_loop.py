@@ -13,7 +13,15 @@ import pytest
 from breze_like.data import chunk
 from breze_like.models.base import Model, per_step
 from breze_like.runs import Run
-from breze_like.training import TrainingDiverged, TrainingSettings, course, fit, is_finished, load_parameters
+from breze_like.training import (
+    TrainingDiverged,
+    TrainingSettings,
+    course,
+    fit,
+    is_finished,
+    load_parameters,
+    progress_of,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 POISON = 100.0  # an observation like this makes loss and gradient NaN
@@ -95,9 +103,9 @@ def distance(model):
     return lambda _: float(np.abs(model.parameters.data - 0.1).sum())
 
 
-def train(model, settings=SETTINGS, run=None, validate=None, data=TRAIN, progress=False):
+def train(model, settings=SETTINGS, run=None, validate=None, data=TRAIN, progress=False, until=1.0):
     rng = np.random.default_rng(3)
-    return fit(model, data, VALID, settings, rng, validate or distance(model), run, progress)
+    return fit(model, data, VALID, settings, rng, validate or distance(model), run, progress, until)
 
 
 def without_seconds(entries):
@@ -241,6 +249,25 @@ class TestResume:
     def test_with_a_run_is_as_without(self, model, run, uninterrupted):
         assert_same_training(model, train(model, run=run), uninterrupted)
         assert without_seconds(run.read_log()) == without_seconds(uninterrupted[1])
+
+    def test_stops_at_shares_of_all_updates_and_goes_on(self, model, run, uninterrupted):
+        """The step rate falls along a cosine of the whole course, of 36 updates, whatever is stopped."""
+        for share, n_done in ((0.001, 1), (1 / 16, 2), (0.5, 18), (0.5, 18), (0.25, 18)):
+            initialize(model)
+            history = train(model, run=run, until=share)
+            arrays, attributes = run.read_checkpoint(model.parameters)
+            assert attributes["state"]["update"] == n_done and not is_finished(run)
+            np.testing.assert_array_equal(model.parameters.data, arrays["parameters"])
+            assert without_seconds(history.entries) == without_seconds(uninterrupted[1][: n_done // 12])
+            assert progress_of(run) == (n_done, 36, attributes["state"]["seconds"])
+        initialize(model)
+        assert_same_training(model, train(model, run=run), uninterrupted)
+        assert progress_of(run)[:2] == (36, 36)
+
+    @pytest.mark.parametrize("until", [0, -0.5, 1.5, float("nan")])
+    def test_rejects_to_stop_elsewhere(self, model, until):
+        with pytest.raises(ValueError, match=r"until must be in \(0, 1\], got"):
+            fit(model, TRAIN, VALID, SETTINGS, np.random.default_rng(0), distance(model), until=until)
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
     def test_goes_on_after_an_error_at_any_update(self, model, run, uninterrupted, monkeypatch, error):

@@ -1,0 +1,166 @@
+"""A search as one small file, which outlives the machine, and from which the search goes on elsewhere.
+
+It is JSON: what the study says of itself; and of each configuration that has come to a rung, or ended, its
+hyper-parameters, its score at each rung, the last one at its end, and how long that took. Runs are not in it.
+What it knows is not trained again, unless it goes on from a rung: then, without a checkpoint, from the start.
+"""
+
+import json
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+from optuna.distributions import CategoricalDistribution
+from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
+from optuna.trial import TrialState, create_trial
+
+from breze_like.files import replacing
+from experiments.search import FIXED, attempts, folder_lock, outcomes, shares_of, that_counts
+from experiments.search_queue import run_name
+
+FORMAT = "breze_like search 1"
+
+# Optuna's, which look at the validations of other trials.
+NEED_VALIDATIONS = ("median", "hyperband")
+
+
+class Record:
+    """The file of a search.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Its folder is made if it is not there.
+    plan : Plan
+    """
+
+    def __init__(self, path, plan):
+        self.path, self._plan = Path(path), plan
+        self._written = None
+
+    def write(self, study):
+        """Write what the study knows, whole or not at all, if that is something new."""
+        content = text_of(study)
+        if content != self._written:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(self.path) as stream:
+                stream.write(content.encode())
+            self._written = content
+
+    def read_into(self, study):
+        """Have the study know what the file does, if there is one.
+
+        Where both know something, what the study knows holds.
+
+        Raises
+        ------
+        ValueError
+            If it is no such file, or of another search.
+        """
+        if not self.path.exists():
+            return
+        try:
+            entries = self._entries(json.loads(self.path.read_bytes()), study)
+        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+            raise ValueError(f"--record must be the file of a search, {self.path} is none: {error}") from None
+        with folder_lock(self._plan.folder), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            there, known = attempts(study), {outcome.number: outcome for outcome in outcomes(study)}
+            for number, ended in entries.items():
+                before = known.get(number)
+                if before and before.state in (TrialState.COMPLETE, TrialState.FAIL):
+                    continue
+                n_known = before.n_ended if before else 0
+                if len(ended) > n_known:
+                    _give_up(study, there.get(number, []))
+                    for attempt in ended[n_known:]:
+                        study.add_trial(attempt)
+
+    def _entries(self, content, study):
+        """For each configuration in the file, its attempts that have ended, one for each rung."""
+        if content["format"] != FORMAT:
+            raise TypeError(f"its format is {content['format']!r}, not {FORMAT!r}")
+        for name in (*FIXED, "rungs"):
+            if content["study"][name] != study.user_attrs[name]:
+                raise ValueError(
+                    f"--record must be of this search, {self.path} is of another one: of {name} "
+                    f"{content['study'][name]}, not {study.user_attrs[name]}"
+                )
+        found = {}
+        for entry in content["configurations"]:
+            number, params = entry["number"], entry["params"]
+            drawn, _ = self._plan.params(number)
+            if drawn and drawn != params:
+                raise ValueError(
+                    f"--record must have the hyper-parameters that follow from the seed, {self.path} has "
+                    f"others for configuration {number}: it is of another version"
+                )
+            found[number] = _attempts(entry, self._plan.space, len(shares_of(study)))
+        return found
+
+
+def text_of(study):
+    """The content of a study's file, with a line for each configuration."""
+    known, counting = study.user_attrs, {n: that_counts(tries) for n, tries in attempts(study).items()}
+    entries = []
+    for outcome in outcomes(study):
+        if outcome.n_ended:
+            entry = _entry(outcome)
+            if known["pruner"] in NEED_VALIDATIONS:
+                entry["validations"] = counting[outcome.number].intermediate_values
+            entries.append(entry)
+    lines = [json.dumps(entry, allow_nan=False) for entry in entries]
+    head = f'"format": {json.dumps(FORMAT)},\n "name": {json.dumps(study.study_name)},\n'
+    about = f' "study": {json.dumps(known)},\n "configurations": [\n  '
+    return f"{{{head}{about}{f',{chr(10)}  '.join(lines)}\n ]\n}}\n"
+
+
+def _entry(outcome):
+    end = {
+        TrialState.COMPLETE: {"scores": [*outcome.scores, outcome.value]},
+        TrialState.FAIL: {"failed": outcome.reason},
+        TrialState.PRUNED: {} if outcome.is_at_rung else {"pruned": outcome.value},
+    }
+    return {
+        "number": outcome.number,
+        "params": outcome.params,
+        "scores": list(outcome.scores),
+        **end.get(outcome.state, {}),
+        "share": outcome.share,
+        "seconds": outcome.seconds,
+    }
+
+
+def _attempts(entry, space, n_rungs):
+    """Of an entry, an attempt for each rung that it is done with."""
+    distributions = {name: CategoricalDistribution(space[name]) for name in entry["params"]}
+    validations = {int(number): score for number, score in entry.get("validations", {}).items()}
+
+    def made(rung, state, value=None, **more):
+        known = {"configuration": entry["number"], "run": run_name(entry["number"]), "rung": rung}
+        return create_trial(
+            state=state,
+            value=value,
+            params=entry["params"],
+            distributions=distributions,
+            user_attrs={**known, "share": entry["share"], "seconds": entry["seconds"], **more},
+            intermediate_values=validations,
+        )
+
+    scores = entry["scores"]
+    found = [made(rung, TrialState.PRUNED, score=score) for rung, score in enumerate(scores[: n_rungs - 1])]
+    if len(scores) == n_rungs:
+        found.append(made(n_rungs - 1, TrialState.COMPLETE, scores[-1]))
+    if "failed" in entry:
+        found.append(made(len(scores), TrialState.FAIL, reason=entry["failed"]))
+    if "pruned" in entry:
+        found.append(made(len(scores), TrialState.PRUNED, entry["pruned"]))
+    return found
+
+
+def _give_up(study, tries):
+    """Fail what waits or runs: what it leads to is known already."""
+    for attempt in tries:
+        if not attempt.state.is_finished():
+            with suppress(UpdateFinishedTrialError):
+                study._storage.set_trial_state_values(attempt._trial_id, TrialState.FAIL)
