@@ -23,6 +23,7 @@ from experiments import command_line
 from experiments.benchmark_parts import LIBRARY
 from experiments.benchmark_report import table
 from experiments.peers.problem import MODELS
+from experiments.search_rungs import SHARES, cost, quota
 from experiments.search_space import TABLE_2
 from experiments.systems import PAPER_DATASETS, SYSTEMS
 from experiments.table1 import VALIDATE_EVERY
@@ -54,7 +55,9 @@ NOTES = (
     "Trials are as long as experiments.random_search makes them with that budget, or so many epochs. Each is "
     "a compilation from a fresh cache, since probabilities of dropout are constants of what is compiled; "
     f"updates, each of a whole minibatch of {CHUNK_LENGTH} steps; and validations, which take a third of an "
-    "update's time for as many sequences. Nothing is taken off for pruned and diverged trials. An update "
+    "update's time for as many sequences. With successive halving, all trials are trained for a sixteenth of "
+    "that, a quarter of them for a quarter, and a sixteenth to the end, and there is a compilation and a "
+    "validation more for each that goes on. Nothing is taken off for diverged trials. An update "
     f"keeps a core busy for each {SEQUENCES_A_CORE} sequences of its minibatch, and each direction in which "
     "the model reads them, as far as there are cores.",
     'What was not measured has a "~": the nearest time that was, times the ratio of the matrix products. '
@@ -63,11 +66,21 @@ NOTES = (
 
 
 class Cost(NamedTuple):
-    """Updates and seconds of the average trial of a model on a data set; core- or GPU-hours of all."""
+    """Of a model on a data set.
+
+    Attributes
+    ----------
+    n_updates : int
+    trial_seconds : float
+        Of the average trial that is trained to its end.
+    hours, halved_hours : float
+        Core- or GPU-hours of all trials: if all are trained to their ends, and with successive halving.
+    """
 
     n_updates: int
     trial_seconds: float
     hours: float
+    halved_hours: float
 
 
 def lengths(dataset, model, options):
@@ -86,8 +99,20 @@ def trial_time(dataset, n_epochs, step, compilation, options):
     """Seconds of a trial whose update takes `step` and whose compilation takes `compilation` seconds."""
     n = n_batches(dataset, options)
     settings = TrainingSettings(n_epochs=n_epochs, validate_every=max(1, round(VALIDATE_EVERY / n)))
-    n_validated = settings.n_validations(n_epochs) * CHUNKS[dataset][1] / options.batch_size
-    return compilation + (n_epochs * n + VALIDATION * n_validated) * step
+    n_validations = settings.n_validations(n_epochs)
+    return compilation + n_epochs * n * step + n_validations * validation_time(dataset, step, options)
+
+
+def validation_time(dataset, step, options):
+    """Seconds of a validation."""
+    return VALIDATION * CHUNKS[dataset][1] / options.batch_size * step
+
+
+def halved_time(trial, compilation, validation, n_trials):
+    """Seconds of a search by successive halving, whose average trial takes `trial` seconds to its end."""
+    n_attempts = [quota(n_trials, rung) for rung in range(len(SHARES))]
+    trained = cost(n_trials, SHARES) * (trial - compilation)
+    return trained + sum(n_attempts) * compilation + sum(n_attempts[:-1]) * validation
 
 
 def estimates(results, options):
@@ -108,8 +133,13 @@ def costs(results, options):
                 for step in steps.values()
             ]
             n_updates, mean = n_epochs * n_batches(dataset, options), sum(times) / len(times)
-            hours = n_busy(results, model, options) * options.trials * mean / 3600
-            found[title] = Cost(n_updates, mean, hours)
+            validations = [validation_time(dataset, step.seconds, options) for step in steps.values()]
+            validation = sum(validations) / len(validations)
+            seconds = options.trials * mean
+            halved = halved_time(mean, compilation.seconds, validation, options.trials)
+            n_cores_busy = n_busy(results, model, options)
+            hours, halved_hours = (n_cores_busy * total / 3600 for total in (seconds, halved))
+            found[title] = Cost(n_updates, mean, hours, halved_hours)
         yield dataset, model, found
 
 
@@ -132,9 +162,11 @@ def as_markdown(results, options):
             (f"{title}: updates", lambda row, title=title: str(row[2][title].n_updates)),
             ("minutes of a trial", lambda row, title=title: f"{row[2][title].trial_seconds / 60:.1f}"),
             (f"{unit} of {options.trials}", lambda row, title=title: f"{row[2][title].hours:.1f}"),
+            ("halved", lambda row, title=title: f"{row[2][title].halved_hours:.1f}"),
         ]
         total = sum(found[title].hours for _, _, found in rows)
-        totals.append(f"{total:.0f} {unit} with {title}")
+        halved = sum(found[title].halved_hours for _, _, found in rows)
+        totals.append(f"{total:.0f} {unit} with {title}, {halved:.0f} with successive halving")
     about = results["about"][LIBRARY]
     known = [f"{name} {about[name]}" for name in ("commit", "jax", "device") if about.get(name)]
     return "\n".join(
@@ -145,7 +177,7 @@ def as_markdown(results, options):
             "",
             *table(rows, columns),
             "",
-            f"In all: {', '.join(totals)}.",
+            f"In all: {'; '.join(totals)}.",
             "",
             *basis(results, options),
             "",

@@ -41,6 +41,15 @@ def test_one_size():
     assert cost.hours == pytest.approx(2 * 3 * TRIAL / 3600)  # of two cores
 
 
+def test_successive_halving():
+    """By hand: of 16 trials, 4 go on, and 1 of these to the end."""
+    cost = cost_of_epochs("--trials", "16")
+    trained = (16 / 16 + 4 * 3 / 16 + 3 / 4) * (TRIAL - 10)
+    compiled, validated = (16 + 4 + 1) * 10, (16 + 4) * (68 / 16) * 0.5 / 3
+    assert cost.hours == pytest.approx(2 * 16 * TRIAL / 3600)
+    assert cost.halved_hours == pytest.approx(2 * (trained + compiled + validated) / 3600)
+
+
 def test_sizes_are_equally_likely():
     larger = 10 + (TRIAL - 10) * 628_000 / 194_000
     assert cost_of_epochs("--n-hiddens", "100", "200").trial_seconds == pytest.approx((TRIAL + larger) / 2)
@@ -100,11 +109,13 @@ def test_the_table(files, capsys):
     assert (files / "new" / "search_cost.md").read_text() == text
     # A trial of 700 updates is 54 epochs, of 13 updates, with 11 validations; one of 2 epochs takes 23.7 s.
     assert 10 + (54 * 13 + 11 * (68 / 16) / 3) * 0.5 == pytest.approx(6.15 * 60, rel=1e-3)
-    cells = ["chorales", "vrae", "702", "6.1", "73.8", "26", "0.4", "4.7"]
+    # 360, 90 and 23 trials to rungs: 56.6 trainings, 473 compilations, and 450 validations more.
+    assert 2 * (56.625 * 359 + 473 * 10 + 450 * (68 / 16) / 6) == pytest.approx(14.1 * 3600, rel=1e-3)
+    cells = ["chorales", "vrae", "702", "6.1", "73.8", "14.1", "26", "0.4", "4.7", "3.2"]
     (line,) = [line for line in text.splitlines() if "chorales |" in line]
     assert [cell.strip() for cell in line.strip("|").split("|")] == cells
     assert "Measured 2026-01-01: 8 cores, a processor, commit abc, device cpu." in text
-    assert "In all: 74 core-hours with budget 1, 5 core-hours with 2 epochs." in text
+    assert "In all: 74 core-hours with budget 1, 14 with successive halving; 5 core-hours with 2" in text
     assert "- vrae, minibatches of 16: an update of 100 hidden units 0.5 s; compilation 10 s\n" in text
     assert "None are given: no throughput has been measured on a GPU." in text
 
@@ -123,8 +134,8 @@ def test_on_a_gpu(files, capsys):
     on_cpu, on_gpu = text[text.index("## Core-hours") :].split("## GPU-hours")
     # Twice as long an update, but 7 of them an epoch; on four cores.
     hours = 10 + 2 * 7 * 1.0 + 68 / 32 / 3
-    assert f"{4 * hours:.0f} core-hours with 2 epochs." in on_cpu
-    assert f"{hours:.0f} GPU-hours with 2 epochs." in on_gpu
+    assert f"{4 * hours:.0f} core-hours with 2 epochs," in on_cpu
+    assert f"{hours:.0f} GPU-hours with 2 epochs," in on_gpu
     assert "no throughput" not in text
 
 
