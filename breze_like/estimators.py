@@ -215,7 +215,8 @@ def _sums(model, sequences, rng=None):
     lengths = [len(sequence) for sequence in checked]
     of_sequences = [checked]
     if "noise" in model.inputs:  # in the order of the sequences: scores don't depend on how these are packed
-        of_sequences.append([model.draw_noise(rng, n, 1)[:, 0] for n in lengths])
+        drawn = model.draw_noise(rng, sum(lengths), 1)[:, 0]
+        of_sequences.append(np.split(drawn, np.cumsum(lengths)[:-1]))
     sums = {name: np.empty(len(checked)) for name in names}
     for batch in pack(lengths):
         observations, *noise = (batch.place([x[i] for i in batch.indices]) for x in of_sequences)

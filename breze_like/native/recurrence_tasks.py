@@ -4,6 +4,8 @@ The settings say which transfer function it is (the scale, see `recurrence`), an
 reversed. The first argument is `real`; those of all chains follow.
 """
 
+import os
+
 import numpy as np
 from numba import njit
 
@@ -11,15 +13,19 @@ from breze_like.native import call_frame
 from breze_like.native.call_frame import array, part
 from breze_like.native.dispatch import Kernel, Plan
 from breze_like.native.functions import CALLED
+from breze_like.native.products import ROWS
 from breze_like.native.recurrence import add_totals, forward, gradient
 
 N_ARGUMENTS, N_KEPT, N_STATES = 6, 4, 2  # of each chain
 BLOCK = 8  # sequences: with less, matrix products are slow; with more, a step leaves the core's cache
+N_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _plan_forward(settings, shapes):
     shape, n_chains = shapes[1], len(settings) - 1
-    return Plan(_arguments(shape, n_chains), [shape] * (N_KEPT * n_chains), (n_chains * _n_blocks(shape),))
+    # A few long sequences should not leave cores idle. The number of cores is in no sum, so in no result.
+    n_blocks = max(_n_blocks(shape), min(-(-N_CORES // n_chains), -(-shape[1] // ROWS)))
+    return Plan(_arguments(shape, n_chains), [shape] * (N_KEPT * n_chains), (n_chains * n_blocks,))
 
 
 def _plan_gradient(settings, shapes):
@@ -54,7 +60,10 @@ def _of_task(frame, number):
     member, chain, i = number // n_tasks, number % n_tasks // n_blocks, number % n_blocks
     lengths = call_frame.shape(call_frame.arguments(frame), 1)
     n_steps, n_sequences, n = lengths[-3], lengths[-2], lengths[-1]
-    block = i * n_sequences // n_blocks, (i + 1) * n_sequences // n_blocks
+    # Of whole tiles, since a part of one takes as long.
+    n_tiles = (n_sequences + ROWS - 1) // ROWS
+    first, last = i * n_tiles // n_blocks * ROWS, (i + 1) * n_tiles // n_blocks * ROWS
+    block = first, min(last, n_sequences)
     return chain, n_chains, member, block, settings[1 + chain] == 1, settings[0], (n_steps, n_sequences, n)
 
 
