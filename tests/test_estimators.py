@@ -167,6 +167,21 @@ def test_a_score_does_not_depend_on_what_else_is_scored(score, diagonal, sequenc
     np.testing.assert_allclose(together, alone, rtol=1e-10)
 
 
+def test_a_data_set_is_scored_in_one_shape(diagonal, rng, monkeypatch):
+    """Each other one would be traced and compiled anew."""
+    shapes, function = set(), diagonal.function
+
+    def noting(*names):
+        compiled = function(*names)
+        return lambda *arrays: shapes.add(tuple(a.shape for a in arrays)) or compiled(*arrays)
+
+    monkeypatch.setattr(diagonal, "function", noting)
+    sequences = [rng.standard_normal((n, 2)) for n in rng.integers(1, MAX_STEPS, 50)]
+    training_objective(diagonal, sequences, rng)
+    training_objective(diagonal, sequences[::-1], rng)
+    assert len(shapes) == 1
+
+
 def test_variational_bound_of_the_exact_posterior_estimates_the_nll(exact, sequences, nll, rng):
     np.testing.assert_allclose(variational_bound(exact, sequences, rng, 500).nats, nll, atol=0.2)
 
