@@ -14,7 +14,7 @@ from pathlib import Path
 
 from breze_like.files import replacing
 from breze_like.runs import Run
-from breze_like.training import is_finished
+from breze_like.training import is_finished, progress_of
 from experiments import command_line
 from experiments.evaluate import portable
 
@@ -41,7 +41,7 @@ def line(folder):
     """A run's line: a dict of str."""
     run = Run(folder)
     config, log = run.config, run.read_log()
-    last = log[-1] if log else {"seconds": 0.0, "update": 0}
+    update, seconds = done(run, log)
     valid = [entry["valid_score"] for entry in log if entry["valid_score"] is not None]
     scores = run.folder / "scores.json"
     tested = run.read_scores().get("test", {})
@@ -51,8 +51,8 @@ def line(folder):
         "model": config["model"],
         "divergence": config["arguments"].get("kl", ""),
         "started": config.get("created") or modified(run.folder / "config.json"),
-        "minutes": f"{last['seconds'] / 60:.1f}",
-        "updates": last["update"],
+        "minutes": f"{seconds / 60:.1f}",
+        "updates": update,
         "finished": "yes" if is_finished(run) else "no",
         "best_valid_score": f"{min(valid):.4f}" if valid else "",
         "scored_on_test": (tested.get("scored") or modified(scores)) if tested else "",
@@ -61,6 +61,14 @@ def line(folder):
         "command": portable(config["command"]),
     }
     return {name: str(value) for name, value in values.items()}
+
+
+def done(run, log):
+    """Updates and seconds of a run. One that was stopped between two validations has more than it logged."""
+    if run.has_checkpoint:
+        update, _, seconds = progress_of(run)
+        return update, seconds
+    return (log[-1]["update"], log[-1]["seconds"]) if log else (0, 0.0)
 
 
 def modified(path):

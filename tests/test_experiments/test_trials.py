@@ -48,6 +48,16 @@ def test_a_line_says_how_and_when(tmp_path):
     }
 
 
+def test_a_run_that_was_stopped_between_validations_counts_as_a_whole(tmp_path):
+    """As those of a search do, that stay at a rung: what they cost is in the list."""
+    run = add_run(tmp_path / "first", "2026-01-02T03:04:05+00:00")
+    expected = trials.line(run)
+    (run / "log.jsonl").write_text("")
+    found = trials.line(run)
+    assert [found[name] for name in ("updates", "minutes")] == ["8", expected["minutes"]]
+    assert found["best_valid_score"] == ""
+
+
 def test_is_in_order_and_keeps_what_is_no_longer_there(tmp_path):
     path = tmp_path / "results" / "list.csv"
     runs = [add_run(tmp_path / f"run_{day}", f"2026-01-0{day}T00:00:00+00:00") for day in (3, 1, 2)]
