@@ -1,12 +1,14 @@
 """The neural autoregressive distribution estimator: binary variables, each given those before it."""
 
-from functools import cache
+from functools import cache, partial
 
 import pytensor
 import pytensor.tensor as pt
 
 from breze_like.distributions.base import Distribution
 from breze_like.distributions.bernoulli import Bernoulli
+from breze_like.native import kernel
+from breze_like.native.choices import MEAN, MODE, SAMPLE
 from breze_like.recurrence import Loop
 
 
@@ -16,7 +18,8 @@ class NADE(Distribution):
         p(x_i = 1 | x_1, ..., x_{i-1}) = sigmoid(b_i + V_i . sigmoid(c + sum_{j<i} x_j W_j))
 
     Whatever is asked goes from key to key and holds the n_hidden units of one key at a time: all keys' at
-    once would be n_visible times as large, and slower.
+    once would be n_visible times as large, and slower. On a CPU, JAX has machine code for it, to which the
+    graphs here are the reference.
 
     Parameters
     ----------
@@ -43,21 +46,21 @@ class NADE(Distribution):
     @property
     def mean(self):
         """An approximation, the mean field: each key's probability given the probabilities before it."""
-        return self._key_by_key(lambda key: key.mean)
+        return self._key_by_key(MEAN)
 
     @property
     def mode(self):
         """An approximation, the greedy one: each key's more probable value given the values before it."""
-        return self._key_by_key(lambda key: key.mode)
+        return self._key_by_key(MODE)
 
     def log_prob(self, x):
         """sum_i log p(x_i | x_1, ..., x_{i-1}), exact, shape (...), nats."""
-        logits = _logits(*self._arguments(), _keys_first(x))
-        return Bernoulli(_keys_last(logits, self.visible_bias)).log_prob(x)
+        log_prob = _log_prob(*self._arguments(), _frames_first(x))
+        return log_prob.reshape(self.visible_bias[..., 0].shape)
 
     def sample(self, noise):
         """Key by key, 1 where the noise is below the probability given the draws before it."""
-        return self._key_by_key(lambda key, noise: key.sample(noise), noise)
+        return self._key_by_key(SAMPLE, noise)
 
     def tempered(self, temperature):
         """An approximation: each key's probability is tempered, given the keys before it."""
@@ -69,92 +72,108 @@ class NADE(Distribution):
         """Noise uniform in [0, 1), one number for each key."""
         return rng.random(shape)
 
-    def _key_by_key(self, choose, *given):
-        """The values of all keys when `choose` takes each from its distribution and from what is given."""
-        arguments = [*self._arguments(), *map(_keys_first, given)]
-        values = Loop(lambda *inputs: _pass_keys(choose, *inputs)[1:], arguments, [2])
-        return _keys_last(values(*arguments), self.visible_bias)
+    def _key_by_key(self, kind, *noise):
+        """The values of all keys, each chosen so from its distribution given the values before it."""
+        arguments = [*self._arguments(), *map(_frames_first, noise)]
+        build, native = partial(_choose_keys, kind), kernel("nade_key_by_key", kind)
+        return Loop(build, arguments, [2], native=native)(*arguments).reshape(self.visible_bias.shape)
 
     def _arguments(self):
-        hidden_bias = self.hidden_bias.reshape((-1, self.hidden_bias.shape[-1]))
-        return [self.weights_in, self.weights_out, _keys_first(self.visible_bias), hidden_bias]
+        biases = map(_frames_first, (self.visible_bias, self.hidden_bias))
+        return [self.weights_in, self.weights_out, *biases]
 
 
-def _pass_keys(choose, weights_in, weights_out, visible_bias, hidden_bias, *given):
-    """Logits and chosen values of all keys, both (n_visible, n_frames).
-
-    The frames' biases and what is given to `choose` come with the keys first, but for the hidden bias.
-    """
+def _choose_keys(kind, weights_in, weights_out, visible_bias, hidden_bias, *noise):
+    """Values (n_frames, n_visible), as `_key_by_key`."""
+    choose = {
+        MEAN: lambda key: key.mean,
+        MODE: lambda key: key.mode,
+        SAMPLE: lambda key, noise: key.sample(noise),
+    }[kind]
 
     # pt.outer, here and below: element-wise products of what is known beforehand would be moved out of the
     # scan, to make them for all keys at once.
-    def step(w, v, b, *given_and_preactivation):
-        *given, preactivation = given_and_preactivation
-        logit = b + pt.sigmoid(preactivation) @ v
-        value = choose(Bernoulli(logit), *given)
-        return preactivation + pt.outer(value, w), logit, value
+    def step(w, v, b, *noise_and_preactivation):
+        *noise, preactivation = noise_and_preactivation
+        value = choose(Bernoulli(b + pt.sigmoid(preactivation) @ v), *noise)
+        return preactivation + pt.outer(value, w), value
 
-    _, logits, values = pytensor.scan(
-        step,
-        sequences=[weights_in, weights_out, visible_bias, *given],
-        outputs_info=[hidden_bias, None, None],
-        n_steps=weights_in.shape[0],
-        strict=True,
-        return_updates=False,
-    )
-    return logits, values
+    sequences = [weights_in, weights_out, visible_bias.T, *(n.T for n in noise)]
+    _, values = _scan(step, sequences, [hidden_bias, None])
+    return [values.T]
 
 
-def _logits(*arguments):
-    """Logits of all keys given the values of those before: weights, biases and values as in `_pass_keys`.
+def _log_prob(*arguments):
+    """Log-probabilities, (n_frames,), of values that come last, (n_frames, n_visible).
 
     Their gradient goes through the keys once more, where that of the scan would keep the hidden units of all
     keys.
     """
 
-    def build(*inputs):
-        return _pass_keys(lambda key, value: value, *inputs)[:1]
+    def loop(build, known, like, name):
+        return Loop(build, known, like, native=kernel(name))
 
     @cache
-    def backward():
-        return Loop(_logits_gradient, [*arguments, arguments[2]], [0, 1, 3, 4])
+    def backward(of_values):
+        known = [*arguments, arguments[2][:, 0]]
+        if of_values:
+            return loop(lambda *a: _gradient(*a)[4:], known, [4], "nade_values_gradient")
+        return loop(lambda *a: _gradient(*a)[:4], known, [0, 1, 2, 3], "nade_gradient")
 
     def pullback(inputs, outputs, cotangents):
-        by_in, by_out, by_hidden, by_values = backward()(*inputs, *cotangents)
-        return [by_in, by_out, cotangents[0], by_hidden, by_values]
+        # Two loops: mostly, values are data, and nobody asks for their gradient.
+        return [*backward(False)(*inputs, *cotangents), backward(True)(*inputs, *cotangents)]
 
-    return Loop(build, arguments, [2], pullback)(*arguments)
+    log_prob = Loop(_build_log_prob, arguments, [(2, 1)], pullback, native=kernel("nade_log_prob"))
+    return log_prob(*arguments)
 
 
-def _logits_gradient(weights_in, weights_out, visible_bias, hidden_bias, values, cotangent):
-    """Gradients with respect to all arguments but the visible bias.
+def _build_log_prob(weights_in, weights_out, visible_bias, hidden_bias, values):
+    def step(w, v, b, value, preactivation):
+        logit = b + pt.sigmoid(preactivation) @ v
+        return preactivation + pt.outer(value, w), logit
+
+    sequences = [weights_in, weights_out, visible_bias.T, values.T]
+    _, logits = _scan(step, sequences, [hidden_bias, None])
+    return [Bernoulli(logits.T).log_prob(values)]
+
+
+def _gradient(weights_in, weights_out, visible_bias, hidden_bias, values, cotangent):
+    """Gradients with respect to all arguments, from that of the log-probabilities.
 
     A key's value acts on the keys after it. What those send back is what all keys do, less what the keys
     through this one do; so the pass goes forward, too, and needs no preactivation that it does not make.
     """
 
-    def step(w, v, value, g, preactivation, sent):
+    def step(w, v, b, value, preactivation, sent, cotangent):
         hidden = pt.sigmoid(preactivation)
+        logit = b + hidden @ v
+        g = cotangent * (value - pt.sigmoid(logit))
         sent = sent + pt.outer(g, v) * (hidden * (1 - hidden))
-        return preactivation + pt.outer(value, w), sent, value @ sent, g @ hidden, sent @ w
+        return preactivation + pt.outer(value, w), sent, logit, g, value @ sent, g @ hidden, sent @ w
 
-    _, sent, by_in, by_out, by_values = pytensor.scan(
+    sequences = [weights_in, weights_out, visible_bias.T, values.T]
+    initial = [hidden_bias, pt.zeros_like(hidden_bias), *[None] * 5]
+    _, sent, logits, by_visible, by_in, by_out, by_values = _scan(step, sequences, initial, [cotangent])
+    total = sent[-1]
+    by_values = cotangent[:, None] * logits.T + total @ weights_in.T - by_values.T
+    return [values.T @ total - by_in, by_out, by_visible.T, total, by_values]
+
+
+def _scan(step, sequences, initial, others=()):
+    """`pytensor.scan` over the keys."""
+    return pytensor.scan(
         step,
-        sequences=[weights_in, weights_out, values, cotangent],
-        outputs_info=[hidden_bias, pt.zeros_like(hidden_bias), None, None, None],
-        n_steps=weights_in.shape[0],
+        sequences=sequences,
+        outputs_info=initial,
+        non_sequences=list(others),
+        n_steps=sequences[0].shape[0],
         strict=True,
         return_updates=False,
     )
-    total = sent[-1]
-    return [values @ total - by_in, by_out, total, weights_in @ total.T - by_values]
 
 
-def _keys_first(x):
-    """(..., n_visible) as (n_visible, n_frames)."""
+def _frames_first(x):
+    """(..., n) as (n_frames, n)."""
     x = pt.as_tensor(x)
-    return x.reshape((-1, x.shape[-1])).T
-
-
-def _keys_last(x, like):
-    return x.T.reshape(like.shape)
+    return x.reshape((-1, x.shape[-1]))

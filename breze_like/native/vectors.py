@@ -4,7 +4,7 @@ import llvmlite.binding
 from llvmlite import ir
 from numba.core import cgutils
 
-WORD = ir.IntType(64)
+WORD, LANE = ir.IntType(64), ir.IntType(32)
 
 
 def _registers():
@@ -26,6 +26,56 @@ def multiply_add(builder, x, y, total):
     name = f"llvm.fmuladd.v{kind.count}{kind.element.intrinsic_name}"
     fused = builder.module.declare_intrinsic(name, (), ir.FunctionType(kind, [kind] * 3))
     return builder.call(fused, [x, y, total])
+
+
+def repeat(builder, number, n):
+    """A vector of n copies."""
+    kind = ir.VectorType(number.type, n)
+    nothing = ir.Constant(kind, ir.Undefined)
+    zeros = ir.Constant(ir.VectorType(LANE, n), None)
+    return builder.shuffle_vector(builder.insert_element(nothing, number, LANE(0)), nothing, zeros)
+
+
+def pack(builder, numbers):
+    """A vector of these numbers."""
+    vector = ir.Constant(ir.VectorType(numbers[0].type, len(numbers)), ir.Undefined)
+    for n, number in enumerate(numbers):
+        vector = builder.insert_element(vector, number, LANE(n))
+    return vector
+
+
+def compare_lanes(builder, relation, word, n):
+    """Which of 0, ..., n - 1 are so related to a word: a vector."""
+    word = repeat(builder, builder.trunc(word, LANE), n)
+    return builder.icmp_signed(relation, ir.Constant(word.type, list(range(n))), word)
+
+
+def add_up(builder, vectors):
+    """The sums of the numbers of each vector; how many vectors there are is a power of two.
+
+    Two are added half by half at a time, so that one vector holds parts of as many sums as it can.
+    """
+    width = vectors[0].type.count
+    vectors, owners = list(vectors), [[n] for n in range(len(vectors))]
+    half = width // 2
+    while half:
+        if len(vectors) == 1:
+            vectors, owners = vectors * 2, owners * 2
+        starts = range(0, width, 2 * half)
+        masks = [
+            [start + which + n for start in starts for which in (side, width + side) for n in range(half)]
+            for side in (0, half)
+        ]
+        masks = [ir.Constant(ir.VectorType(LANE, width), mask) for mask in masks]
+        pairs = list(zip(vectors[::2], vectors[1::2], strict=True))
+        vectors = [builder.fadd(*(builder.shuffle_vector(x, y, mask) for mask in masks)) for x, y in pairs]
+        owners = [
+            [n for both in zip(x, y, strict=True) for n in both]
+            for x, y in zip(owners[::2], owners[1::2], strict=True)
+        ]
+        half //= 2
+    places = {n: (vector, i) for vector, of in zip(vectors, owners, strict=True) for i, n in enumerate(of)}
+    return [builder.extract_element(places[n][0], LANE(places[n][1])) for n in sorted(places)]
 
 
 def loop(builder, n, start, step):
@@ -58,34 +108,49 @@ class Matrix:
         self._start = builder.ptrtoint(array.data, WORD)
         self._strides = cgutils.unpack_tuple(builder, array.strides, 2)
         self._scalar = context.get_value_type(kind.dtype)
-        self.n_rows = cgutils.unpack_tuple(builder, array.shape, 2)[0]
+        self.n_rows, n_columns = cgutils.unpack_tuple(builder, array.shape, 2)
         self.n_bytes = kind.dtype.bitwidth // 8
         self.vector = ir.VectorType(self._scalar, BYTES // self.n_bytes)
+        self.n_vectors = builder.udiv(n_columns, WORD(self.vector.count))
 
     def load(self, i, v):
         """The v-th vector of row i."""
-        return self._load(self._row(i, v), self.vector)
+        return self._load(self._vector(i, v))
 
     def store(self, value, i, v):
         """Make `value` the v-th vector of row i."""
-        place = self._builder.inttoptr(self._row(i, v), self.vector.as_pointer())
-        self._builder.store(value, place).align = self.n_bytes
+        self._store(value, self._vector(i, v))
+
+    def load_few(self, i, j, n):
+        """A vector of n numbers of row i, from the j-th one on; the number itself if n is 1."""
+        kind = self._scalar if n == 1 else ir.VectorType(self._scalar, n)
+        return self._load(self._entry(i, j, kind))
+
+    def store_few(self, value, i, j):
+        """Make `value`, any vector, the numbers of row i from the j-th one on."""
+        self._store(value, self._entry(i, j, value.type))
 
     def repeated(self, i, j):
         """A vector of copies of the entry (i, j)."""
-        b, nothing = self._builder, ir.Constant(self.vector, ir.Undefined)
-        j = WORD(j) if isinstance(j, int) else j
-        entry = self._load(b.add(self._row(i, 0), b.mul(self._strides[1], j)), self._scalar)
-        lane = ir.IntType(32)
-        zeros = ir.Constant(ir.VectorType(lane, self.vector.count), None)
-        return b.shuffle_vector(b.insert_element(nothing, entry, lane(0)), nothing, zeros)
+        return repeat(self._builder, self.load_few(i, j, 1), self.vector.count)
 
-    def _row(self, i, v):
+    def _vector(self, i, v):
+        return self._place(i, v, WORD(BYTES), self.vector)
+
+    def _entry(self, i, j, kind):
+        return self._place(i, j, self._strides[1], kind)
+
+    def _place(self, i, j, step, kind):
+        """Where the j-th of what lies so far apart is in row i."""
         b = self._builder
-        i, v = (WORD(n) if isinstance(n, int) else n for n in (i, v))
-        return b.add(b.add(self._start, b.mul(self._strides[0], i)), b.mul(v, WORD(BYTES)))
+        i, j = (WORD(n) if isinstance(n, int) else n for n in (i, j))
+        address = b.add(b.add(self._start, b.mul(self._strides[0], i)), b.mul(j, step))
+        return b.inttoptr(address, kind.as_pointer())
 
-    def _load(self, address, kind):
-        value = self._builder.load(self._builder.inttoptr(address, kind.as_pointer()))
+    def _load(self, place):
+        value = self._builder.load(place)
         value.align = self.n_bytes
         return value
+
+    def _store(self, value, place):
+        self._builder.store(value, place).align = self.n_bytes

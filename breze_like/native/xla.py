@@ -8,11 +8,11 @@ from pathlib import Path
 import llvmlite.binding
 import numpy as np
 
-from breze_like.native import call_frame, dispatch, recurrence_tasks
+from breze_like.native import call_frame, dispatch, nade_tasks, recurrence_tasks
 from breze_like.native.call_frame import N_STAGES
 
 # By name. That of a kernel's is its place in the table of addresses.
-KERNELS = {**recurrence_tasks.KERNELS}
+KERNELS = {**recurrence_tasks.KERNELS, **nade_tasks.KERNELS}
 PRECISIONS = (np.float32, np.float64)
 ADDRESSES = np.zeros((len(KERNELS), len(PRECISIONS), N_STAGES), np.int64)
 
@@ -49,7 +49,7 @@ def _first_address(name, dtype):
 
 
 def custom_call(name, settings):
-    """A function of JAX arrays that calls a kernel; see `breze_like.native.kernel`."""
+    """A function of JAX arrays that calls a kernel, to its result or a list of them; see `native.kernel`."""
     import jax
 
     kernel, jnp = KERNELS[name], jax.numpy
@@ -68,6 +68,7 @@ def custom_call(name, settings):
         numbers = [_first_address(name, dtype), plan.scratch, *n_tasks, *settings]
         results = [jax.ShapeDtypeStruct(shape, dtype) for shape in plan.results]
         custom = jax.ffi.ffi_call(_registered(), results, vmap_method="broadcast_all")
-        return custom(np.array(numbers, np.int32), *arrays)  # JAX may have no longer integers
+        results = custom(np.array(numbers, np.int32), *arrays)  # JAX may have no longer integers
+        return results[0] if len(results) == 1 else results
 
     return call

@@ -25,8 +25,9 @@ class Loop(Op):
         Maps the inputs to a list of outputs.
     inputs : list of TensorVariable
         What it will be applied to, or variables of the same types.
-    like : list of int
-        For each output, the index of the input that has its type and its shape.
+    like : list of int or pair of int
+        For each output, the index of the input that has its type and its shape; with how many of its axes,
+        the first ones, if the output has less.
     pullback : callable, optional
         Maps inputs, outputs and gradients of the outputs to gradients of the inputs; by default, the graph
         is differentiated.
@@ -38,7 +39,7 @@ class Loop(Op):
 
     def __init__(self, build, inputs, like, pullback=None, disconnected=(), native=None):
         self.types = [i.type for i in inputs]
-        self.like = like
+        self.like = [n if isinstance(n, tuple) else (n, inputs[n].ndim) for n in like]
         self._build = build
         self._given_pullback = pullback
         self._connected = [[i not in disconnected] * len(like) for i in range(len(inputs))]
@@ -57,14 +58,19 @@ class Loop(Op):
 
     def make_node(self, *inputs):
         inputs = [t.filter_variable(i) for t, i in zip(self.types, inputs, strict=True)]
-        return Apply(self, inputs, [self.types[i]() for i in self.like])
+        types = [self.types[i] for i, _ in self.like]
+        return Apply(
+            self,
+            inputs,
+            [t.clone(shape=t.shape[:n])() for t, (_, n) in zip(types, self.like, strict=True)],
+        )
 
     def perform(self, node, inputs, outputs):
         self.graph.perform(node, inputs, outputs)
 
     def infer_shape(self, *arguments):
         shapes = arguments[-1]  # before them comes the node, and in some versions the graph
-        return [shapes[i] for i in self.like]
+        return [shapes[i][:n] for i, n in self.like]
 
     def connection_pattern(self, node):
         return self._connected

@@ -1,0 +1,172 @@
+"""Products of a few keys' weights with the hidden units of two segments, and their gradients.
+
+Weights are used twice when they are read; more sums would not stay in the registers. All rows are as long as
+`padded_rows` makes them; what is beyond the problem's numbers is 0 in the weights.
+
+A row of `places` says of a segment in which row of the logits its keys are, which one is the first, and which
+one is behind the last.
+"""
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+from breze_like.native.functions import CALLED
+from breze_like.native.vectors import (
+    BYTES,
+    LANE,
+    WORD,
+    Matrix,
+    add_up,
+    compare_lanes,
+    loop,
+    multiply_add,
+    pack,
+    repeat,
+)
+
+FEW = 4
+
+
+@njit(**CALLED)
+def padded_rows(n_rows, n_columns, like):
+    """Zeros of at least that shape, in rows of vectors, a multiple of `FEW` of them."""
+    width = BYTES // like.itemsize
+    return np.zeros((-(-n_rows // FEW) * FEW, -(-n_columns // width) * width), like.dtype)
+
+
+@intrinsic
+def nonzero(typing_context, values, row, i):
+    """Which of the `FEW` values of a row from the i-th one on are not 0: bits, from the lowest one on."""
+
+    def generate(context, builder, signature, arguments):
+        values, row, i = _unpack(context, builder, signature, arguments)
+        few = values.load_few(row, i, FEW)
+        other = builder.fcmp_unordered("!=", few, ir.Constant(few.type, None))
+        return builder.zext(builder.bitcast(other, ir.IntType(FEW)), WORD)
+
+    return types.int64(values, row, i), generate
+
+
+@intrinsic
+def first_bit(typing_context, bits):
+    """Number of the lowest bit that is 1."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def dots(typing_context, weights, i, hidden, logits, places, p, q):
+    """Products of the weights of the `FEW` keys from the i-th one on with the rows p and q of hidden units.
+
+    They are written into the logits, for the keys that are not before a segment's first one: that of p is not
+    a later one of the same frame.
+    """
+
+    def generate(context, builder, signature, arguments):
+        weights, i, hidden, logits, places, p, q = _unpack(context, builder, signature, arguments)
+        pairs = [(segment, n) for segment in (p, q) for n in range(FEW)]
+
+        def step(v, sums):
+            units = {segment: hidden.load(segment, v) for segment in (p, q)}
+            of_keys = [weights.load(builder.add(i, WORD(n)), v) for n in range(FEW)]
+            return {
+                (segment, n): multiply_add(builder, of_keys[n], units[segment], total)
+                for (segment, n), total in sums.items()
+            }
+
+        zero = ir.Constant(hidden.vector, None)
+        total = loop(builder, hidden.n_vectors, dict.fromkeys(pairs, zero), step)
+        numbers = add_up(builder, [total[pair] for pair in pairs])
+        for segment, products in ((p, numbers[:FEW]), (q, numbers[FEW:])):
+            frame, start = (places.load_few(segment, n, 1) for n in range(2))
+            inside = compare_lanes(builder, ">=", builder.sub(start, i), FEW)
+            products = builder.select(inside, pack(builder, products), logits.load_few(frame, i, FEW))
+            logits.store_few(products, frame, i)
+        return context.get_dummy_value()
+
+    return types.none(weights, i, hidden, logits, places, p, q), generate
+
+
+@intrinsic
+def dots_gradient(typing_context, weights, i, hidden, by_logits, places, p, q, by_weights, by_hidden):
+    """Add the gradients of the same weights and hidden units, from that of the logits."""
+
+    def generate(context, builder, signature, arguments):
+        weights, i, hidden, by_logits, places, p, q, by_weights, by_hidden = _unpack(
+            context, builder, signature, arguments
+        )
+        factor = {}
+        for segment in (p, q):
+            frame, start, end = (places.load_few(segment, n, 1) for n in range(3))
+            inside = builder.and_(
+                compare_lanes(builder, ">=", builder.sub(start, i), FEW),
+                compare_lanes(builder, "<", builder.sub(end, i), FEW),
+            )
+            few = by_logits.load_few(frame, i, FEW)
+            few = builder.select(inside, few, ir.Constant(few.type, None))
+            for n in range(FEW):
+                number = builder.extract_element(few, LANE(n))
+                factor[segment, n] = repeat(builder, number, hidden.vector.count)
+
+        def step(v, nothing):
+            units = {segment: hidden.load(segment, v) for segment in (p, q)}
+            total = {segment: by_hidden.load(segment, v) for segment in (p, q)}
+            for n in range(FEW):
+                key = builder.add(i, WORD(n))
+                weight, by_weight = weights.load(key, v), by_weights.load(key, v)
+                for segment in (p, q):
+                    total[segment] = multiply_add(builder, factor[segment, n], weight, total[segment])
+                    by_weight = multiply_add(builder, factor[segment, n], units[segment], by_weight)
+                by_weights.store(by_weight, key, v)
+            for segment in (p, q):
+                by_hidden.store(total[segment], segment, v)
+            return nothing
+
+        loop(builder, hidden.n_vectors, {}, step)
+        return context.get_dummy_value()
+
+    return types.none(weights, i, hidden, by_logits, places, p, q, by_weights, by_hidden), generate
+
+
+@intrinsic
+def send_back(typing_context, hidden, by_hidden, s, sent, factor, target, j):
+    """Go on from a segment's hidden units to their preactivations, in the gradient.
+
+    The gradient of the preactivations of the row s is added to what is sent to earlier keys already, in the
+    first row; and the sum, times a factor, to the row j of the target.
+    """
+
+    def generate(context, builder, signature, arguments):
+        hidden, by_hidden, s, sent, factor, target, j = _unpack(context, builder, signature, arguments)
+        factor = repeat(builder, factor, hidden.vector.count)
+
+        def step(v, nothing):
+            units = hidden.load(s, v)
+            slope = builder.fmul(
+                units, builder.fsub(ir.Constant(units.type, [1.0] * units.type.count), units)
+            )
+            total = multiply_add(builder, by_hidden.load(s, v), slope, sent.load(0, v))
+            sent.store(total, 0, v)
+            target.store(multiply_add(builder, factor, total, target.load(j, v)), j, v)
+            return nothing
+
+        loop(builder, hidden.n_vectors, {}, step)
+        return context.get_dummy_value()
+
+    return types.none(hidden, by_hidden, s, sent, hidden.dtype, target, j), generate
+
+
+def _unpack(context, builder, signature, arguments):
+    """Matrices, words and numbers."""
+    for kind, value in zip(signature.args, arguments, strict=True):
+        if isinstance(kind, types.Array):
+            yield Matrix(context, builder, kind, value)
+        else:
+            yield (
+                context.cast(builder, value, kind, types.int64) if isinstance(kind, types.Integer) else value
+            )
