@@ -3,12 +3,16 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from breze_like import native
 
 pytest.importorskip("breze_like.native.xla", reason="needs Numba", exc_type=ImportError)
+vectors = sys.modules["breze_like.native.vectors"]
 
 CPUS = {"this": None, "avx2": {"avx2": True, "fma": True}, "least": {}}
+if vectors.BYTES == 32:
+    del CPUS["avx2"]  # it is this one
 
 
 @pytest.fixture(scope="module", params=CPUS)
@@ -71,3 +75,51 @@ def test_products_are_those_of_numpy(compiled, dtype, rng):
         np.testing.assert_allclose(product(x, weights, True, True), x @ weights.T**2, **tolerance)
         np.testing.assert_allclose(outer(x, y, n_rows), 1 + x.T @ y, **tolerance)
         np.testing.assert_allclose(outer(x, y, n_rows - 1), 1 + x[:-1].T @ y[:-1], **tolerance)
+
+
+@pytest.fixture(scope="module")
+def nade(load):
+    """A function that Python can call: log-probabilities and their gradients."""
+    from numba import njit
+
+    module, padded_rows = load("nade"), load("rows").padded_rows
+
+    @njit
+    def compute(cotangent, *arguments):
+        n_visible, n_hidden = arguments[0].shape
+        weights = padded_rows(n_visible, n_hidden, cotangent), padded_rows(n_visible, n_hidden, cotangent)
+        biases = np.empty_like(arguments[2]), np.empty_like(arguments[3])
+        log_prob = np.empty_like(cotangent)
+        module.log_prob(0, len(cotangent), *arguments, log_prob)
+        module.gradient(0, len(cotangent), *arguments, cotangent, *weights, *biases)
+        by_in, by_out = weights[0][:n_visible, :n_hidden], weights[1][:n_visible, :n_hidden]
+        return log_prob, by_in, by_out, *biases
+
+    return compute
+
+
+def nade_of_numpy(cotangent, weights_in, weights_out, visible_bias, hidden_bias, x):
+    """Log-probabilities and gradients, by arrays of all keys' hidden units."""
+    sums = np.cumsum(x[:, :, None] * weights_in, axis=1)
+    hidden = expit(hidden_bias[:, None] + np.concatenate([np.zeros_like(sums[:, :1]), sums[:, :-1]], axis=1))
+    logits = visible_bias + (hidden * weights_out).sum(axis=2)
+    by_logits = cotangent[:, None] * (x - expit(logits))
+    by_units = by_logits[:, :, None] * weights_out * hidden * (1 - hidden)
+    later = np.cumsum(by_units[:, ::-1], axis=1)[:, ::-1] - by_units
+    by_in, by_out = (x[:, :, None] * later).sum(axis=0), (by_logits[:, :, None] * hidden).sum(axis=0)
+    return (x * logits - np.logaddexp(0, logits)).sum(axis=1), by_in, by_out, by_logits, by_units.sum(axis=1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nade_is_that_of_numpy(nade, dtype, rng):
+    tolerance = {"rtol": 0, "atol": 1e-4 if dtype == np.float32 else 1e-11}
+    for n_frames, n_visible, n_hidden in ((1, 1, 1), (3, 6, 5), (40, 21, 40), (4, 88, 7)):
+        shapes = [2 * [(n_visible, n_hidden)], [(n_frames, n_visible), (n_frames, n_hidden)]]
+        arguments = [rng.standard_normal(shape) for shape in sum(shapes, [])]
+        arguments.append(
+            rng.standard_normal((n_frames, n_visible)) * (rng.random((n_frames, n_visible)) < 0.3)
+        )
+        cotangent, *arguments = (a.astype(dtype) for a in (rng.standard_normal(n_frames), *arguments))
+        expected = nade_of_numpy(*(a.astype(float) for a in (cotangent, *arguments)))
+        for one, other in zip(nade(cotangent, *arguments), expected, strict=True):
+            np.testing.assert_allclose(one, other, **tolerance)

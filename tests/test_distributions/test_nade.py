@@ -7,8 +7,10 @@ import pytest
 from scipy.special import expit, log_expit
 from scipy.stats import chisquare
 
+from breze_like import backends
 from breze_like.backends import compile_function
 from breze_like.distributions import NADE
+from breze_like.distributions import nade as module
 
 N_VISIBLE, N_HIDDEN = 8, 5
 NAMES = ("weights_in", "weights_out", "visible_bias", "hidden_bias")
@@ -207,3 +209,89 @@ def test_tempered(values):
     _, expected = by_hand(lambda p, place: noise[place] < tempered(p), *values)
     np.testing.assert_array_equal(sample, expected)
     np.testing.assert_array_equal(mode, by_hand(lambda p, place: p >= 0.5, *values)[1])
+
+
+def everything(x, weight):
+    """All that there is of a NADE: inputs after x and the weight, and outputs."""
+    nade = symbolic()
+    log_prob, inputs = nade.log_prob(x), inputs_of(nade)
+    outputs = [log_prob, nade.mean, nade.mode, nade.sample(weight)]
+    for loss in ((log_prob * weight[..., 0]).sum(), log_prob.sum()):  # a constant gradient comes in, too
+        outputs += pt.grad(loss, [x, *inputs])
+    return inputs, outputs
+
+
+@pytest.fixture(scope="module", params=["float64", "float32"])
+def native_and_reference(request):
+    """Function from x, a weight and the parameters to everything: by machine code, and by graphs."""
+    with pytensor.config.change_flags(floatX=request.param), pytest.MonkeyPatch.context() as patch:
+        x, weight = pt.tensor3("x"), pt.tensor3("weight")
+        inputs, native = everything(x, weight)
+        patch.setattr(module, "kernel", lambda *_: None)
+        others, reference = everything(x, weight)
+        replaced = pytensor.graph.replace.graph_replace(reference, dict(zip(others, inputs, strict=True)))
+        function = compile_function([x, weight, *inputs], native + replaced, "jax")
+
+    def evaluate(*arrays):
+        with pytensor.config.change_flags(floatX=request.param):
+            results = function(*(a.astype(request.param) for a in arrays))
+        return results[: len(native)], results[len(native) :]
+
+    return evaluate
+
+
+CASES = {
+    "some notes": (0.1, 30, 88, 20),
+    "no notes": (0.0, 5, 9, 7),
+    "all notes": (1.0, 5, 10, 16),
+    "one frame": (0.3, 1, 11, 33),
+    "one key": (0.5, 4, 1, 1),
+    "many frames": (0.2, 450, 5, 3),
+}
+
+
+@pytest.mark.parametrize("fraction, n_frames, n_visible, n_hidden", CASES.values(), ids=list(CASES))
+def test_machine_code_does_what_the_graphs_do(
+    native_and_reference, fraction, n_frames, n_visible, n_hidden, rng
+):
+    weights = 0.5 * rng.normal(size=(2, n_visible, n_hidden))
+    biases = [rng.normal(size=(n_frames, 1, n)) for n in (n_visible, n_hidden)]
+    on = rng.random((n_frames, 1, n_visible)) < fraction
+    for x in (1 * on, on * rng.normal(size=on.shape)):
+        results = native_and_reference(x, rng.random(x.shape), *weights, *biases)
+        for native, reference in zip(*results, strict=True):
+            assert native.dtype == reference.dtype
+            tolerance = 1e-5 if native.dtype == np.float32 else 1e-12
+            largest = np.abs(reference).max()
+            np.testing.assert_allclose(native, reference, rtol=tolerance, atol=tolerance * largest + 1e-30)
+
+
+def test_machine_code_of_many_members_at_once(values, rng):
+    """Under `jax.vmap`, with weights of their own, and with observations that they share."""
+    jax = pytest.importorskip("jax")
+    x, nade = pt.tensor3(), symbolic()
+    log_prob, inputs = nade.log_prob(x), inputs_of(nade)
+    outputs = [log_prob, nade.sample(x), *pt.grad(log_prob.sum(), inputs)]
+    function = backends.traceable([x, *inputs], outputs)
+    observed = rng.random(values[2].shape) * rng.integers(0, 2, values[2].shape)
+    members = [np.stack([v, 0.5 * v, -v]) for v in values]
+    with backends.jax_context()():
+        together = jax.vmap(function, in_axes=(None, 0, 0, 0, 0))(observed, *members)
+        alone = [jax.jit(function)(observed, *(m[i] for m in members)) for i in range(3)]
+    for results, one_by_one in zip(together, zip(*alone, strict=True), strict=True):
+        np.testing.assert_array_equal(results, np.stack(one_by_one))
+
+
+def test_results_do_not_depend_on_the_number_of_threads(rng):
+    numba = pytest.importorskip("numba")
+    x, nade = pt.tensor3(), symbolic()
+    f = compile_function([x, *inputs_of(nade)], pt.grad(nade.log_prob(x).sum(), inputs_of(nade)), "jax")
+    on = (rng.random((900, 1, N_VISIBLE)) < 0.2).astype(float)
+    arguments = [on, *rng.normal(size=(2, N_VISIBLE, N_HIDDEN))]
+    arguments += [rng.normal(size=(900, 1, n)) for n in (N_VISIBLE, N_HIDDEN)]
+    before, results = numba.get_num_threads(), []
+    for n in (1, before):
+        numba.set_num_threads(n)
+        results.append(f(*arguments))
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)
