@@ -85,7 +85,7 @@ class _WithoutCompiler:
 
 def test_loss_and_gradient_for_any_number_of_steps(recurrent):
     """One compiled function serves all lengths and batch sizes, one of each included."""
-    for shape in [(5, 2), (2, 2), (1, 1), (7, 4), (5, 2)]:
+    for shape in [(5, 2), (1, 1), (7, 4), (5, 2)]:
         x, w = draw(*shape)
         loss, by_x, by_w = recurrent(x, w)
         np.testing.assert_allclose(loss, numpy_loss(x, w), rtol=1e-12)
@@ -97,6 +97,7 @@ def test_loss_and_gradient_for_any_number_of_steps(recurrent):
         np.testing.assert_allclose((by_x * d).sum(), slope, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
 @pytest.mark.skipif("cvm" not in available(), reason="no C++ compiler")
 def test_jax_agrees_with_cvm(recurrent):
