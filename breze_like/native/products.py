@@ -7,15 +7,16 @@ Tiles are always whole ones: results are as large as `padded` makes them, and ro
 beyond those of the problem are read, too, though nothing comes of them that is looked at.
 """
 
-from functools import partial
+from copy import copy
 
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from breze_like.native.functions import CALLED
-from breze_like.native.vectors import BYTES, N_REGISTERS, Matrix, loop, multiply_add
+from breze_like.native.vectors import BYTES, N_REGISTERS, WORD, loop, multiply_add
 
 # A tile of the result is so many rows of so many vectors: the sums take three quarters of the registers.
 VECTORS = 3
@@ -26,101 +27,174 @@ ROWS = N_REGISTERS // 4
 def padded(n_rows, n_columns, like):
     """Zeros of at least that shape, the least one that consists of tiles, in the dtype of `like`."""
     n_lanes = BYTES // like.itemsize
-    n_vectors = max(VECTORS - 1, -(-n_columns // n_lanes))
-    return np.zeros((-(-n_rows // ROWS) * ROWS, n_vectors * n_lanes), like.dtype)
+    return np.zeros((-(-n_rows // ROWS) * ROWS, _n_vectors(n_columns, n_lanes) * n_lanes), like.dtype)
 
 
 @njit(**CALLED)
 def panels(weights, transposed):
-    """The weights, or their transpose, and their squares, as `multiply` takes them.
-
-    Panels lie one after another, each with the columns of a tile, row by row.
-    """
+    """The weights, or their transpose, and their squares, (n_vectors, n, n_lanes): columns by vectors."""
     n, m = weights.shape[::-1] if transposed else weights.shape
     n_lanes = BYTES // weights.itemsize
-    n_vectors = max(VECTORS - 1, -(-m // n_lanes))
-    copied = np.zeros(n * n_vectors * n_lanes, weights.dtype)
+    copied = np.zeros((_n_vectors(m, n_lanes), n, n_lanes), weights.dtype)
     squared = np.zeros_like(copied)
-    for p in range(_n_panels(n_vectors)):
-        first, width = _columns(p, n_vectors, n_lanes)
+    for v in range(-(-m // n_lanes)):
+        first, n_columns = v * n_lanes, min(n_lanes, m - v * n_lanes)
+        if transposed:
+            for j in range(n_columns):
+                for i in range(n):
+                    copied[v, i, j] = weights[first + j, i]
+        elif n_columns == n_lanes:  # with a number of columns that the compiler knows
+            for i in range(n):
+                for j in range(n_lanes):
+                    copied[v, i, j] = weights[i, first + j]
+        else:
+            for i in range(n):
+                for j in range(n_columns):
+                    copied[v, i, j] = weights[i, first + j]
         for i in range(n):
-            start = first * n + i * width
-            for j in range(min(width, m - first)):
-                weight = weights[first + j, i] if transposed else weights[i, first + j]
-                copied[start + j] = weight
-                squared[start + j] = weight * weight
+            for j in range(n_lanes):
+                squared[v, i, j] = copied[v, i, j] * copied[v, i, j]
     return copied, squared
 
 
 @njit(**CALLED)
 def multiply(x, weights, result):
     """result = x weights, of weights in panels."""
-    n, n_lanes = weights.size // result.shape[1], BYTES // x.itemsize
-    n_vectors = result.shape[1] // n_lanes
-    for p in range(_n_panels(n_vectors)):
-        first, width = _columns(p, n_vectors, n_lanes)
-        panel = weights[first * n : (first + width) * n].reshape((n, width))
+    for p in range(_n_panels(len(weights))):
+        first, last = _panel(p, len(weights))
         for i in range(0, x.shape[0], ROWS):
-            if width == VECTORS * n_lanes:
-                _wide_tile(x[i:], panel, result[i:, first:], False)
+            if last - first == VECTORS:
+                _wide_tile(x, i, weights, first, result)
             else:
-                _narrow_tile(x[i:], panel, result[i:, first:], False)
+                _narrow_tile(x, i, weights, first, result)
 
 
 @njit(**CALLED)
 def add_outer(x, y, n_rows, result):
     """result += x' y, of the first rows of x and y."""
-    n_lanes = BYTES // x.itemsize
-    n_vectors = result.shape[1] // n_lanes
+    n_vectors = result.shape[1] // (BYTES // x.itemsize)
+    columns, rows = x.T, y[:n_rows]
     for p in range(_n_panels(n_vectors)):
-        first, width = _columns(p, n_vectors, n_lanes)
+        first, last = _panel(p, n_vectors)
         for i in range(0, result.shape[0], ROWS):
-            if width == VECTORS * n_lanes:
-                _wide_tile(x.T[i:], y[:n_rows, first:], result[i:, first:], True)
+            if last - first == VECTORS:
+                _wide_sum(columns, i, rows, first, result)
             else:
-                _narrow_tile(x.T[i:], y[:n_rows, first:], result[i:, first:], True)
+                _narrow_sum(columns, i, rows, first, result)
+
+
+@njit(**CALLED)
+def _n_vectors(n_columns, n_lanes):
+    """So many columns take, at least those of the narrower tile."""
+    return max(VECTORS - 1, -(-n_columns // n_lanes))
 
 
 @njit(**CALLED)
 def _n_panels(n_vectors):
-    """Into so many panels columns are divided, each as wide as a tile or a vector less."""
+    """Into so many panels columns are divided, each as wide as a tile, or narrower by a vector."""
     return -(-n_vectors // VECTORS)
 
 
 @njit(**CALLED)
-def _columns(p, n_vectors, n_lanes):
-    """The first column of a panel, and how many there are."""
+def _panel(p, n_vectors):
+    """The first vector of a panel, and the one behind its last."""
     n = _n_panels(n_vectors)
-    first = p * n_vectors // n
-    return first * n_lanes, ((p + 1) * n_vectors // n - first) * n_lanes
+    return p * n_vectors // n, (p + 1) * n_vectors // n
 
 
-def _tile(n_vectors):
-    """What computes the first tile of result = x y, or of result += x y: a sum over the rows of y."""
+def _tile(n_vectors, add):
+    """What computes a tile of result = x y, of y in panels, or of result += x y, of y as it is.
 
-    def tile(typing_context, x, y, result, add):
+    It begins at row i and at vector v, and is a sum over the rows of y.
+    """
+
+    def tile(typing_context, x, i, y, v, result):
         def generate(context, builder, signature, arguments):
-            x, y, result = (
-                Matrix(context, builder, t, a) for t, a in zip(signature.args[:3], arguments[:3], strict=True)
-            )
+            x, y, result = (_Array(context, builder, signature.args[k], arguments[k]) for k in (0, 2, 4))
+            i, v = arguments[1], arguments[3]
+            column = builder.mul(v, WORD(result.n_lanes))
+            x, result = x.part(i), result.part(i, column)
+            y, n_rows = (y.part(WORD(0), column), y.lengths[0]) if add else (y.part(v), y.lengths[1])
             places = [(i, v) for i in range(ROWS) for v in range(n_vectors)]
-            zero = ir.Constant(result.vector, None)
-            start = {p: builder.select(arguments[3], result.load(*p), zero) for p in places}
-            total = loop(builder, y.n_rows, start, partial(_add_row, builder, x, y, n_vectors))
-            for p in places:
-                result.store(total[p], *p)
+            if add:
+                for i in range(ROWS):
+                    result.fetch(i, 0)
+                    result.fetch(i, n_vectors * result.n_lanes - 1)
+
+            def step(k, sums):
+                of_y = [y.load(k, v * y.n_lanes) if add else y.load(v, k) for v in range(n_vectors)]
+                of_x = [x.repeated(i, k) for i in range(ROWS)]
+                return {(i, v): multiply_add(builder, of_x[i], of_y[v], sums[i, v]) for i, v in places}
+
+            start = dict.fromkeys(places, ir.Constant(result.vector, None))
+            for (i, v), total in loop(builder, n_rows, start, step).items():
+                place = i, v * result.n_lanes
+                # What there was is read behind the loop, which does not wait for it.
+                result.store(builder.fadd(total, result.load(*place)) if add else total, *place)
             return context.get_dummy_value()
 
-        return types.none(x, y, result, types.boolean), generate
+        return types.none(x, types.int64, y, types.int64, result), generate
 
     return intrinsic(tile)
 
 
-_wide_tile, _narrow_tile = _tile(VECTORS), _tile(VECTORS - 1)
+_wide_tile, _narrow_tile = _tile(VECTORS, add=False), _tile(VECTORS - 1, add=False)
+_wide_sum, _narrow_sum = _tile(VECTORS, add=True), _tile(VECTORS - 1, add=True)
 
 
-def _add_row(builder, x, y, n_vectors, k, sums):
-    """The sums, and the products of the k-th column of x with the k-th row of y."""
-    of_y = [y.load(k, v) for v in range(n_vectors)]
-    of_x = [x.repeated(i, k) for i in range(ROWS)]
-    return {(i, v): multiply_add(builder, of_x[i], of_y[v], total) for (i, v), total in sums.items()}
+class _Array:
+    """An array in code that is being generated."""
+
+    def __init__(self, context, builder, kind, value):
+        array = context.make_array(kind)(context, builder, value)
+        self._builder = builder
+        self._start = builder.ptrtoint(array.data, WORD)
+        self._strides = cgutils.unpack_tuple(builder, array.strides, kind.ndim)
+        self._n_bytes = kind.dtype.bitwidth // 8
+        self.lengths = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
+        self.n_lanes = BYTES // self._n_bytes
+        self.scalar = context.get_value_type(kind.dtype)
+        self.vector = ir.VectorType(self.scalar, self.n_lanes)
+
+    def part(self, *first):
+        """What begins at an entry."""
+        part = copy(self)
+        part._start = self._address(first)
+        return part
+
+    def load(self, *place):
+        """The vector that begins at an entry."""
+        return self._load(place, self.vector)
+
+    def store(self, value, *place):
+        """Make `value` the vector that begins at an entry."""
+        pointer = self._builder.inttoptr(self._address(place), self.vector.as_pointer())
+        self._builder.store(value, pointer).align = self._n_bytes
+
+    def fetch(self, *place):
+        """Have an entry in the cache by the time that it is written."""
+        kind, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        signature = ir.FunctionType(ir.VoidType(), [kind, *[flag] * 3])
+        prefetch = self._builder.module.declare_intrinsic("llvm.prefetch", (kind,), signature)
+        pointer = self._builder.inttoptr(self._address(place), kind)
+        self._builder.call(prefetch, [pointer, flag(1), flag(3), flag(1)])  # to write, all caches, data
+
+    def repeated(self, *place):
+        """A vector of copies of an entry."""
+        nothing = ir.Constant(self.vector, ir.Undefined)
+        lane = ir.IntType(32)
+        zeros = ir.Constant(ir.VectorType(lane, self.n_lanes), None)
+        first = self._builder.insert_element(nothing, self._load(place, self.scalar), lane(0))
+        return self._builder.shuffle_vector(first, nothing, zeros)
+
+    def _load(self, place, kind):
+        value = self._builder.load(self._builder.inttoptr(self._address(place), kind.as_pointer()))
+        value.align = self._n_bytes
+        return value
+
+    def _address(self, place):
+        address = self._start
+        for index, stride in zip(place, self._strides, strict=False):
+            index = WORD(index) if isinstance(index, int) else index
+            address = self._builder.add(address, self._builder.mul(index, stride))
+        return address

@@ -2,6 +2,8 @@
 
 Of transfer functions there is Wang & Manning's sigmoid f, as `scale` f(`scale` x) - (`scale` - 1): the
 sigmoid itself with 1, tanh with 2.
+
+What is done to a step is in few loops over long rows, each of which reads what it needs once.
 """
 
 import math
@@ -14,15 +16,30 @@ from breze_like.native.functions import CALLED, MATH, exp
 from breze_like.native.products import ROWS, add_outer, multiply, padded, panels
 
 # Of the products that form the gradient of the recurrent weights.
-ROWS_TOGETHER = 128
+ROWS_TOGETHER = 64
 SLOPE, SHIFT = WangManningSigmoid.SLOPE, WangManningSigmoid.SHIFT
 FLATTEN = np.pi / 8, np.pi / 8 * SLOPE**2
+# Beyond it, a sigmoid is 0 or 1 to all digits; the product of two of its exponentials is finite.
+FLAT = 43
+
+
+@njit(**MATH, **CALLED)
+def expectations(m, v):
+    """E[f(x)] and E[f(x)^2] of x ~ N(m, v), and what they were computed with.
+
+    These are the arguments of the two sigmoids, and the roots that they were divided by, inverted.
+    """
+    t = type(m)
+    one = t(1)
+    root, root_second = one / math.sqrt(one + t(FLATTEN[0]) * v), one / math.sqrt(one + t(FLATTEN[1]) * v)
+    x, x_second = m * root, t(SLOPE) * (m - t(SHIFT)) * root_second
+    return one / (one + exp(-x)), one / (one + exp(-x_second)), x, x_second, root, root_second
 
 
 @njit(**MATH, **CALLED)
 def dropout(mean, variance, p_keep, kept_mean, kept_variance):
     """Moments after dropout (`moments.dropout`), (n_sequences, n)."""
-    q = p_keep * (mean.dtype.type(1) - p_keep)
+    q = p_keep * (type(p_keep)(1) - p_keep)
     for n in range(mean.shape[0]):
         for i in range(mean.shape[1]):
             m = mean[n, i]
@@ -31,87 +48,108 @@ def dropout(mean, variance, p_keep, kept_mean, kept_variance):
 
 
 @njit(**MATH, **CALLED)
-def add(x, y, total):
-    """total = x + y."""
-    for n in range(x.shape[0]):
-        for i in range(x.shape[1]):
-            total[n, i] = x[n, i] + y[n, i]
+def advance(scale, real, a, product, initial, b, h):
+    """A step: moments of the preactivations b and of the states h, for each sequence, (n_sequences, n).
+
+    Parameters
+    ----------
+    scale : scalar
+    real : ndarray of bool, shape (n_sequences,)
+        Where a step is not real, the state is the initial one.
+    a, product, initial, b, h : pair of ndarray
+        Moments. What `product` has is added to those of a.
+    """
+    (a_mean, a_variance), (product_mean, product_variance), (b_mean, b_variance) = a, product, b
+    (h_mean, h_variance), (initial_mean, initial_variance) = h, initial
+    one = type(scale)(1)
+    for n in range(b_mean.shape[0]):
+        for i in range(b_mean.shape[1]):
+            m, v = a_mean[n, i] + product_mean[n, i], a_variance[n, i] + product_variance[n, i]
+            b_mean[n, i], b_variance[n, i] = m, v
+            mean, second, _, _, _, _ = expectations(scale * m, scale * scale * v)
+            h_mean[n, i] = scale * mean - (scale - one)
+            h_variance[n, i] = scale * scale * max(second - mean * mean, type(scale)(0))
+        if not real[n]:
+            for i in range(b_mean.shape[1]):
+                h_mean[n, i], h_variance[n, i] = initial_mean[n, i], initial_variance[n, i]
 
 
 @njit(**MATH, **CALLED)
-def transfer(scale, b_mean, b_variance, f_mean, f_variance):
-    """Moments of the states from those of the preactivations, (n_sequences, n)."""
-    t = b_mean.dtype.type
-    one, slope, shift, flatten, flatten_second = t(1), t(SLOPE), t(SHIFT), t(FLATTEN[0]), t(FLATTEN[1])
-    for n in range(b_mean.shape[0]):
-        for i in range(b_mean.shape[1]):
-            m, v = scale * b_mean[n, i], scale * scale * b_variance[n, i]
-            mean = one / (one + exp(-m / math.sqrt(one + flatten * v)))
-            second = one / (one + exp(-slope * (m - shift) / math.sqrt(one + flatten_second * v)))
-            f_mean[n, i] = scale * mean - (scale - one)
-            f_variance[n, i] = scale * scale * max(second - mean * mean, t(0))
+def retreat(scale, real, cotangent, carried, b, start, by_b, by_a):
+    """A step back: gradients of the moments of the preactivations, from those of the states.
 
-
-@njit(**MATH, **CALLED)
-def transfer_gradient(scale, b_mean, b_variance, g_mean, g_variance, by_mean, by_variance):
-    """Gradients of the preactivations' moments from `g_mean`, `g_variance`, those of the states'."""
-    t = b_mean.dtype.type
-    one, slope, shift, flatten, flatten_second = t(1), t(SLOPE), t(SHIFT), t(FLATTEN[0]), t(FLATTEN[1])
+    Parameters
+    ----------
+    scale, real
+        As for `advance`.
+    cotangent, carried : pair of ndarray
+        Gradients of the states from outside, and from later steps.
+    b : pair of ndarray
+        Moments of the preactivations.
+    start : pair of ndarray
+        Gradients of the initial state; where a step is not real, those of the states are added.
+    by_b, by_a : pair of ndarray
+        Results, the same twice; 0 where a step is not real.
+    """
+    (cotangent_mean, cotangent_variance), (carried_mean, carried_variance) = cotangent, carried
+    (b_mean, b_variance), (start_mean, start_variance) = b, start
+    (by_mean, by_variance), (copy_mean, copy_variance) = by_b, by_a
+    t = type(scale)
+    one, slope, squared = t(1), t(SLOPE), scale * scale
     for n in range(b_mean.shape[0]):
+        if not real[n]:
+            for i in range(b_mean.shape[1]):
+                start_mean[n, i] += cotangent_mean[n, i] + carried_mean[n, i]
+                start_variance[n, i] += cotangent_variance[n, i] + carried_variance[n, i]
+                by_mean[n, i], by_variance[n, i] = t(0), t(0)
+                copy_mean[n, i], copy_variance[n, i] = t(0), t(0)
+            continue
         for i in range(b_mean.shape[1]):
-            m, v = scale * b_mean[n, i], scale * scale * b_variance[n, i]
-            root = one / math.sqrt(one + flatten * v)
-            root_second = one / math.sqrt(one + flatten_second * v)
-            x, x_second = m * root, slope * (m - shift) * root_second
-            mean, second = one / (one + exp(-x)), one / (one + exp(-x_second))
-            by_second = scale * scale * g_variance[n, i]
+            g_mean = scale * (cotangent_mean[n, i] + carried_mean[n, i])
+            by_second = squared * (cotangent_variance[n, i] + carried_variance[n, i])
+            mean, second, x, x_second, root, root_second = expectations(
+                scale * b_mean[n, i], squared * b_variance[n, i]
+            )
             by_second = by_second if second >= mean * mean else t(0)
-            by_x = (scale * g_mean[n, i] - t(2) * mean * by_second) * mean * (one - mean)
+            by_x = (g_mean - t(2) * mean * by_second) * mean * (one - mean)
             by_x_second = by_second * second * (one - second)
-            by_mean[n, i] = scale * (by_x * root + by_x_second * slope * root_second)
-            by_v = by_x * x * flatten * root * root + by_x_second * x_second * flatten_second * root_second**2
-            by_variance[n, i] = t(-0.5) * scale * scale * by_v
+            m = scale * (by_x * root + by_x_second * slope * root_second)
+            v = by_x * x * t(FLATTEN[0]) * root * root
+            v = t(-0.5) * squared * (v + by_x_second * x_second * t(FLATTEN[1]) * root_second * root_second)
+            by_mean[n, i], by_variance[n, i] = m, v
+            copy_mean[n, i], copy_variance[n, i] = m, v
 
 
 @njit(**MATH, **CALLED)
-def back(p_keep, h_mean, h_variance, kept_mean, kept_variance, g_mean, g_variance):
-    """Gradients of the state before from those of its moments after dropout; returns that of p_keep."""
-    t = h_mean.dtype.type
-    q, q_prime, by_p_keep = t(2) * p_keep * (t(1) - p_keep), t(1) - t(2) * p_keep, t(0)
+def back(p_keep, h, by_kept, carried, kept):
+    """Through the dropout: gradients of the state before from those of its moments behind the dropout.
+
+    Parameters
+    ----------
+    p_keep : scalar
+    h, by_kept : pair of ndarray
+        Moments of the state before, and gradients of those behind the dropout.
+    carried, kept : pair of ndarray
+        Results: gradients of the state, and its moments behind the dropout.
+
+    Returns
+    -------
+    scalar
+        Gradient of the keep probability.
+    """
+    (h_mean, h_variance), (d_mean, d_variance) = h, by_kept
+    (carried_mean, carried_variance), (kept_mean, kept_variance) = carried, kept
+    t = type(p_keep)
+    q, q_prime, by_p_keep = p_keep * (t(1) - p_keep), t(1) - t(2) * p_keep, t(0)
     for n in range(h_mean.shape[0]):
         for i in range(h_mean.shape[1]):
-            m = h_mean[n, i]
-            g_mean[n, i] = p_keep * kept_mean[n, i] + q * m * kept_variance[n, i]
-            g_variance[n, i] = p_keep * kept_variance[n, i]
-            by_p_keep += kept_mean[n, i] * m + kept_variance[n, i] * (q_prime * m * m + h_variance[n, i])
+            m, v, g_mean, g_variance = h_mean[n, i], h_variance[n, i], d_mean[n, i], d_variance[n, i]
+            kept_mean[n, i] = p_keep * m
+            kept_variance[n, i] = q * m * m + p_keep * v
+            carried_mean[n, i] = p_keep * g_mean + t(2) * q * m * g_variance
+            carried_variance[n, i] = p_keep * g_variance
+            by_p_keep += g_mean * m + g_variance * (q_prime * m * m + v)
     return by_p_keep
-
-
-@njit(**MATH, **CALLED)
-def start_anew(real, initial, now):
-    """The initial state for the sequences whose step is not real."""
-    for n in range(now.shape[0]):
-        if not real[n]:
-            for i in range(now.shape[1]):
-                now[n, i] = initial[n, i]
-
-
-@njit(**MATH, **CALLED)
-def add_starts(real, g, total):
-    """total += g for the sequences whose step is not real: their state is the initial one."""
-    for n in range(g.shape[0]):
-        if not real[n]:
-            for i in range(g.shape[1]):
-                total[n, i] += g[n, i]
-
-
-@njit(**MATH, **CALLED)
-def copy_real(real, x, y):
-    """Zeros in x for the sequences whose step is not real; then y = x."""
-    for n in range(y.shape[0]):
-        for i in range(y.shape[1]):
-            x[n, i] = x[n, i] if real[n] else 0
-            y[n, i] = x[n, i]
 
 
 @njit(**MATH, **CALLED)
@@ -133,13 +171,22 @@ def gradient_of_weights(weights, by_weights, by_squared, total):
             total[n, i] = by_weights[n, i] + 2 * weights[n, i] * by_squared[n, i]
 
 
+@njit(**MATH, **CALLED)
+def add_start(carried, start):
+    """Add what arrives where the chain begins to gradients of the initial state."""
+    for n in range(start[0].shape[0]):
+        for i in range(start[0].shape[1]):
+            start[0][n, i] += carried[0][n, i]
+            start[1][n, i] += carried[1][n, i]
+
+
 @njit(**CALLED)
-def rows(x, t, first, last):
-    """Of a block of sequences, at step t."""
-    return x[t, first:last]
+def step(moments, t, first, last):
+    """Two moments of a block of sequences, at step t."""
+    return moments[0][t, first:last], moments[1][t, first:last]
 
 
-@njit(inline="always")
+@njit(**CALLED)
 def forward(block, real, arguments, reverse, scale, results):
     """Moments of the states and of the preactivations of a block of sequences, written into `results`.
 
@@ -155,30 +202,34 @@ def forward(block, real, arguments, reverse, scale, results):
     results : tuple of 4 ndarray, shape (n_steps, n_sequences, n)
     """
     first, last = block
-    mean, variance, recurrent, initial_mean, initial_variance, p_keep = arguments
-    h_mean, h_variance, b_mean, b_variance = results
-    n_steps, _, n = mean.shape
+    _, _, recurrent, initial_mean, initial_variance, p_keep = arguments
+    a, h, b = arguments[:2], results[:2], results[2:]
+    n_steps, _, n = a[0].shape
     size = last - first
     weights, squared = panels(recurrent, False)
-    kept_mean, kept_variance = padded(size, n, mean), padded(size, n, mean)
-    product = padded(size, n, mean)
-    before_mean, before_variance = initial_mean[first:last], initial_variance[first:last]
+    kept = padded(size, n, recurrent), padded(size, n, recurrent)
+    product = padded(size, n, recurrent), padded(size, n, recurrent)
+    initial = initial_mean[first:last], initial_variance[first:last]
+    before = initial
     for i in range(n_steps):
         t = n_steps - 1 - i if reverse else i
-        dropout(before_mean, before_variance, p_keep[0], kept_mean, kept_variance)
-        a_mean, a_variance = rows(b_mean, t, first, last), rows(b_variance, t, first, last)
-        multiply(kept_mean, weights, product)
-        add(rows(mean, t, first, last), product, a_mean)
-        multiply(kept_variance, squared, product)
-        add(rows(variance, t, first, last), product, a_variance)
-        now_mean, now_variance = rows(h_mean, t, first, last), rows(h_variance, t, first, last)
-        transfer(scale, a_mean, a_variance, now_mean, now_variance)
-        start_anew(rows(real, t, first, last), initial_mean[first:last], now_mean)
-        start_anew(rows(real, t, first, last), initial_variance[first:last], now_variance)
-        before_mean, before_variance = now_mean, now_variance
+        dropout(before[0], before[1], p_keep[0], kept[0], kept[1])
+        multiply(kept[0], weights, product[0])
+        multiply(kept[1], squared, product[1])
+        now = step(h, t, first, last)
+        advance(
+            scale,
+            real[t, first:last],
+            step(a, t, first, last),
+            product,
+            initial,
+            step(b, t, first, last),
+            now,
+        )
+        before = now
 
 
-@njit(inline="always")
+@njit(**CALLED)
 def gradient(block, real, arguments, kept, cotangents, reverse, scale, results, by_recurrent):
     """Gradients of all arguments: that of p_keep is returned, the others are written.
 
@@ -196,61 +247,39 @@ def gradient(block, real, arguments, kept, cotangents, reverse, scale, results, 
     """
     first, last = block
     _, _, recurrent, initial_mean, initial_variance, p_keep = arguments
-    h_mean, h_variance, b_mean, b_variance = kept
-    n_steps, _, n = h_mean.shape
+    n_steps, _, n = kept[0].shape
     size = last - first
     transposed, squared = panels(recurrent, True)
-    g_mean, g_variance = np.zeros((size, n), recurrent.dtype), np.zeros((size, n), recurrent.dtype)
-    d_mean, d_variance = padded(size, n, recurrent), padded(size, n, recurrent)
-    carried_mean, carried_variance = np.zeros_like(g_mean), np.zeros_like(g_mean)
-    start_mean, start_variance = np.zeros_like(g_mean), np.zeros_like(g_mean)
+    by_kept = padded(size, n, recurrent), padded(size, n, recurrent)
+    carried = np.zeros((size, n), recurrent.dtype), np.zeros((size, n), recurrent.dtype)
+    start = results[3][first:last], results[4][first:last]
+    start[0][:], start[1][:] = 0, 0
     # Of several steps, for one product: what came out of the dropout, and the gradient of what it went into.
     # Those of all steps would not stay in the cache. Tiles that begin in the last rows end behind them.
     n_together = max(1, ROWS_TOGETHER // size)
     n_rows = n_together * size + ROWS
-    dropped_mean, dropped_variance = padded(n_rows, n, recurrent), padded(n_rows, n, recurrent)
-    by_mean, by_variance = padded(n_rows, n, recurrent), padded(n_rows, n, recurrent)
+    dropped = padded(n_rows, n, recurrent), padded(n_rows, n, recurrent)
+    by_b = padded(n_rows, n, recurrent), padded(n_rows, n, recurrent)
     by_weights, by_squared = padded(n, n, recurrent), padded(n, n, recurrent)
     by_p_keep = 0.0
-    before_mean, before_variance = initial_mean[first:last], initial_variance[first:last]
     for i in range(n_steps):
         t = i if reverse else n_steps - 1 - i
-        is_real, start = rows(real, t, first, last), i % n_together * size
-        end = start + size
-        add(rows(cotangents[0], t, first, last), carried_mean, g_mean)
-        add(rows(cotangents[1], t, first, last), carried_variance, g_variance)
-        a_mean, a_variance = by_mean[start:end], by_variance[start:end]
-        transfer_gradient(
-            scale,
-            rows(b_mean, t, first, last),
-            rows(b_variance, t, first, last),
-            g_mean,
-            g_variance,
-            a_mean,
-            a_variance,
-        )
-        copy_real(is_real, a_mean, rows(results[0], t, first, last))
-        copy_real(is_real, a_variance, rows(results[1], t, first, last))
-        multiply(a_mean, transposed, d_mean)
-        multiply(a_variance, squared, d_variance)
+        begin = i % n_together * size
+        end = begin + size
+        of_step = by_b[0][begin:end], by_b[1][begin:end]
+        is_real, incoming = real[t, first:last], step(cotangents, t, first, last)
+        of_b, outgoing = step(kept[2:], t, first, last), step(results[:2], t, first, last)
+        retreat(scale, is_real, incoming, carried, of_b, start, of_step, outgoing)
+        multiply(of_step[0], transposed, by_kept[0])
+        multiply(of_step[1], squared, by_kept[1])
+        before = initial_mean[first:last], initial_variance[first:last]
         if i < n_steps - 1:
-            earlier = t + 1 if reverse else t - 1
-            before_mean, before_variance = (
-                rows(h_mean, earlier, first, last),
-                rows(h_variance, earlier, first, last),
-            )
-        else:
-            before_mean, before_variance = initial_mean[first:last], initial_variance[first:last]
-        by_p_keep += back(
-            p_keep[0], before_mean, before_variance, d_mean, d_variance, carried_mean, carried_variance
-        )
-        add_starts(is_real, g_mean, start_mean)
-        add_starts(is_real, g_variance, start_variance)
-        dropout(before_mean, before_variance, p_keep[0], dropped_mean[start:end], dropped_variance[start:end])
+            before = step(kept[:2], t + 1 if reverse else t - 1, first, last)
+        behind = dropped[0][begin:end], dropped[1][begin:end]
+        by_p_keep += back(p_keep[0], before, by_kept, carried, behind)
         if end == n_together * size or i == n_steps - 1:
-            add_outer(dropped_mean, by_mean, end, by_weights)
-            add_outer(dropped_variance, by_variance, end, by_squared)
-    add(start_mean, carried_mean, results[3][first:last])
-    add(start_variance, carried_variance, results[4][first:last])
+            add_outer(dropped[0], by_b[0], end, by_weights)
+            add_outer(dropped[1], by_b[1], end, by_squared)
+    add_start(carried, start)
     gradient_of_weights(recurrent, by_weights, by_squared, by_recurrent)
     return by_p_keep
