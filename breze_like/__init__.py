@@ -10,16 +10,18 @@ from breze_like.estimators import (
     variational_bound,
 )
 from breze_like.initialize import Initialization
-from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE
+from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE, HiddenMarkov
 from breze_like.parameters import ParameterSet
 from breze_like.runs import Run
 from breze_like.tasks import denoise, impute, impute_draws, outlier_scores, sample
-from breze_like.training import Member, TrainingSettings, fit, fit_population
+from breze_like.training import EMSettings, Member, TrainingSettings, fit, fit_em, fit_population
 
 __all__ = [
     "DOTSRNN",
     "DTSRNN",
+    "EMSettings",
     "FDRNN",
+    "HiddenMarkov",
     "Initialization",
     "Member",
     "ParameterSet",
@@ -30,6 +32,7 @@ __all__ = [
     "VRAE",
     "denoise",
     "fit",
+    "fit_em",
     "fit_population",
     "importance_sampled_nll",
     "impute",

@@ -10,6 +10,7 @@ bit. `fit_population` does the same for many models at once; see `population`.
 
 from breze_like.training.course import History, TrainingDiverged
 from breze_like.training.device import DeviceRmsProp
+from breze_like.training.expectation import EMSettings, fit_em
 from breze_like.training.loop import Progress, fit, is_finished, load_parameters, progress_of
 from breze_like.training.optimization import GuardedRmsProp, clip_norm
 from breze_like.training.population import Member, Trained, fit_population
@@ -17,6 +18,7 @@ from breze_like.training.settings import TrainingSettings
 
 __all__ = [
     "DeviceRmsProp",
+    "EMSettings",
     "GuardedRmsProp",
     "History",
     "Member",
@@ -26,6 +28,7 @@ __all__ = [
     "TrainingSettings",
     "clip_norm",
     "fit",
+    "fit_em",
     "fit_population",
     "is_finished",
     "load_parameters",

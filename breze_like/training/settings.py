@@ -1,9 +1,17 @@
 """How to train: numbers, and what follows from them for each update."""
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 
-import numpy as np
+from breze_like.training.rules import (
+    COUNT,
+    COUNT_OR_NONE,
+    COUNT_OR_ZERO,
+    FRACTION,
+    POSITIVE,
+    check,
+    setting,
+)
 
 # Factor of the step rate, as a function of the fraction of all updates that is done: training can go on from
 # any point, which climin's schedules, iterators, don't allow. The exponential one has the values of its
@@ -15,24 +23,7 @@ SCHEDULES = {
 }
 
 
-def _is_integer(value, least):
-    return isinstance(value, int | np.integer) and value >= least
-
-
-def _is_number(value):
-    return isinstance(value, int | float | np.number) and math.isfinite(value)
-
-
-_COUNT = ("a positive integer", lambda value: _is_integer(value, 1))
-_COUNT_OR_ZERO = ("a non-negative integer", lambda value: _is_integer(value, 0))
-_COUNT_OR_NONE = ("a positive integer or None", lambda value: value is None or _is_integer(value, 1))
-_POSITIVE = ("a positive number", lambda value: _is_number(value) and value > 0)
-_FRACTION = ("in [0, 1)", lambda value: _is_number(value) and 0 <= value < 1)
 _SCHEDULE = (f"one of {sorted(SCHEDULES)}", lambda value: isinstance(value, str) and value in SCHEDULES)
-
-
-def _setting(default, rule):
-    return field(default=default, metadata={"rule": rule})
 
 
 @dataclass(frozen=True)
@@ -72,25 +63,22 @@ class TrainingSettings:
         If a value is outside its range.
     """
 
-    n_epochs: int = _setting(100, _COUNT)
-    batch_size: int = _setting(16, _COUNT)
-    chunk_length: int = _setting(100, _COUNT)
-    step_rate: float = _setting(0.003, _POSITIVE)
-    momentum: float = _setting(0.9, _FRACTION)
-    decay: float = _setting(0.9, _FRACTION)
-    step_rate_schedule: str = _setting("constant", _SCHEDULE)
-    max_gradient_norm: float = _setting(225.0, _POSITIVE)
-    annealing_updates: int = _setting(0, _COUNT_OR_ZERO)
-    n_draws: int = _setting(1, _COUNT)
-    validate_every: int = _setting(1, _COUNT)
-    patience: int | None = _setting(None, _COUNT_OR_NONE)
-    max_skipped: int = _setting(10, _COUNT_OR_ZERO)
+    n_epochs: int = setting(100, COUNT)
+    batch_size: int = setting(16, COUNT)
+    chunk_length: int = setting(100, COUNT)
+    step_rate: float = setting(0.003, POSITIVE)
+    momentum: float = setting(0.9, FRACTION)
+    decay: float = setting(0.9, FRACTION)
+    step_rate_schedule: str = setting("constant", _SCHEDULE)
+    max_gradient_norm: float = setting(225.0, POSITIVE)
+    annealing_updates: int = setting(0, COUNT_OR_ZERO)
+    n_draws: int = setting(1, COUNT)
+    validate_every: int = setting(1, COUNT)
+    patience: int | None = setting(None, COUNT_OR_NONE)
+    max_skipped: int = setting(10, COUNT_OR_ZERO)
 
     def __post_init__(self):
-        for setting in fields(self):
-            (rule, holds), value = setting.metadata["rule"], getattr(self, setting.name)
-            if not holds(value):
-                raise ValueError(f"{setting.name} must be {rule}, got {value!r}")
+        check(self)
 
     def kl_weight(self, update):
         """Weight of the KL divergence after so many updates: min(1, update / annealing_updates)."""

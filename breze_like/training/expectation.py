@@ -1,0 +1,255 @@
+"""Expectation maximisation of hidden Markov models, with priors: MAP-EM.
+
+>>> settings = EMSettings(n_epochs=30)
+>>> history = fit_em(HiddenMarkov(88, 512), data.train, data.valid, settings, rng, validate)
+
+States start as the most frequent frames of the training set. An epoch takes the expected counts of the whole
+training set, gradients of its log-likelihood, and makes probabilities of them: with pseudo-counts added,
+which are the parameters of Dirichlet and Beta priors. The validation chooses when to stop.
+"""
+
+import time
+from dataclasses import asdict, dataclass, fields, replace
+
+import numpy as np
+from scipy.special import expit, logit, softmax
+from tqdm import tqdm
+
+from breze_like.data import pack
+from breze_like.estimators import check_observations
+from breze_like.training.course import History
+from breze_like.training.rules import COUNT, COUNT_OR_NONE, FRACTION, POSITIVE, check, setting
+
+# Entries of an array over all steps, columns and states of a batch: bounds the memory, about ten such arrays.
+MAX_ENTRIES = 2**25
+
+COUNTS = ("expected/initial", "expected/transitions", "expected/on", "expected/off")
+
+
+@dataclass(frozen=True)
+class EMSettings:
+    """How to train a hidden Markov model.
+
+    Parameters
+    ----------
+    n_epochs : int
+        Most passes over the training set.
+    patience : int or None
+        Training ends after so many epochs without improvement of the validation score; None: never.
+    transition_count : float
+        Pseudo-counts of the initial state, and of the transitions from each state, in all.
+    emission_count : float
+        Pseudo-counts of each key in each state: frames that it was on in as often as in the training set.
+    sharing : float
+        The share, in [0, 1), of a state's pseudo-counts that is not spread in these ways but as the counts of
+        similar states: those under which what it emits is probable. With 0, each epoch improves the posterior
+        density of the parameters.
+
+    Raises
+    ------
+    ValueError
+        If a value is outside its range.
+    """
+
+    n_epochs: int = setting(30, COUNT)
+    patience: int | None = setting(3, COUNT_OR_NONE)
+    transition_count: float = setting(10.0, POSITIVE)
+    emission_count: float = setting(1.0, POSITIVE)
+    sharing: float = setting(0.9, FRACTION)
+
+    def __post_init__(self):
+        check(self)
+
+
+@dataclass(frozen=True)
+class State:
+    """Where training is, between two epochs; what is best is None at first."""
+
+    parameters: np.ndarray
+    best_parameters: np.ndarray | None = None
+    best_score: float | None = None
+    best_epoch: int | None = None
+    epoch: int = 0
+    n_without_improvement: int = 0
+    seconds: float = 0.0
+    finished: bool = False
+
+    @classmethod
+    def read(cls, run, parameters, setup):
+        """The state in a run's checkpoint, which must be of the same setup."""
+        arrays, attributes = run.read_checkpoint(parameters)
+        names = {field.name for field in fields(cls)}
+        if set(attributes) != {"state", "setup"} or {*arrays, *attributes["state"]} != names:
+            raise ValueError(f"the checkpoint in {run.folder} must be one of this training")
+        for name, value in setup.items():
+            if attributes["setup"].get(name) != value:
+                before = attributes["setup"].get(name)
+                raise ValueError(f"{name} must be {before!r} as it was in {run.folder}, got {value!r}")
+        return cls(**arrays, **attributes["state"])
+
+    def write(self, run, parameters, setup):
+        """Make this a run's checkpoint; the reverse of `read`."""
+        given = {"parameters": self.parameters, "best_parameters": self.best_parameters}
+        arrays = {name: value for name, value in given.items() if value is not None}
+        rest = {name: value for name, value in vars(self).items() if name not in arrays}
+        run.write_checkpoint(parameters, arrays, {"state": rest, "setup": setup})
+
+    def validated(self, parameters, score, seconds, settings):
+        """The state after one more epoch, that led to these parameters and this score."""
+        epoch, improved = self.epoch + 1, self.best_score is None or score < self.best_score
+        waited = 0 if improved else self.n_without_improvement + 1
+        best = {"best_parameters": parameters, "best_score": score, "best_epoch": epoch} if improved else {}
+        return replace(
+            self,
+            parameters=parameters,
+            epoch=epoch,
+            n_without_improvement=waited,
+            seconds=seconds,
+            finished=epoch == settings.n_epochs or waited == settings.patience,
+            **best,
+        )
+
+
+def fit_em(model, train, valid, settings, rng, validate, run=None, progress=True):
+    """Train a hidden Markov model. Afterwards its parameters are those with the best validation score.
+
+    Parameters
+    ----------
+    model : HiddenMarkov
+        Its parameters make no difference.
+    train, valid : list of ndarray, each (n_steps, n_visible)
+        Whole sequences.
+    settings : EMSettings
+    rng : numpy.random.Generator
+        For what tells states apart that start as the same frame.
+    validate, run, progress
+        As for `fit`; `validate` takes `valid`.
+
+    Returns
+    -------
+    History
+        With an entry for each epoch. Its ``train_loss`` is of the parameters before that.
+
+    Raises
+    ------
+    ValueError
+        If there is no sequence, or one that is not binary, or the run's checkpoint is damaged or was written
+        with another model, precision, settings or data.
+    """
+    train = check_observations(model, train, "train")
+    data = model.parameters.data
+    sizes = {"n_sequences": len(train), "n_train_steps": sum(map(len, train))}
+    setup = {**asdict(settings), **sizes, "precision": data.dtype.name}
+    marginal = (sum(s.sum(axis=0, dtype=float) for s in train) + 1) / (sizes["n_train_steps"] + 2)
+    if run and run.has_checkpoint:
+        state = State.read(run, model.parameters, setup)
+    else:
+        start(model, train, marginal, settings, rng)
+        state = State(data.copy())
+        if run:
+            state.write(run, model.parameters, setup)
+    entries = []
+    if run:
+        run.truncate_log(state.epoch)
+        entries = run.read_log()
+    bar = tqdm(total=settings.n_epochs, initial=state.epoch, unit="epoch", disable=not progress)
+    with bar:
+        while not state.finished:
+            data[...] = state.parameters
+            started = time.monotonic()
+            loss, counts = expect(model, train)
+            maximize(model, counts, marginal, settings)
+            score = float(validate(valid))
+            seconds = state.seconds + time.monotonic() - started
+            state = state.validated(data.copy(), score, seconds, settings)
+            entries.append(_entry(state, loss, score))
+            if run:
+                run.append_log(entries[-1])
+                state.write(run, model.parameters, setup)
+            bar.update()
+            bar.set_postfix_str(f"train {loss:.3f}, valid {score:.3f}, best {state.best_score:.3f}")
+    data[...] = state.best_parameters
+    return History(entries, state.best_score, state.best_epoch)
+
+
+def start(model, sequences, marginal, settings, rng):
+    """Give a model its first parameters: a state for each of the most frequent frames, once seen in it.
+
+    If there are more states, they start anew with the most frequent one. The states of the same frame differ
+    by random transitions.
+    """
+    frames, n_times = np.unique(np.concatenate(sequences), axis=0, return_counts=True)
+    frames = frames[np.argsort(-n_times, kind="stable")]
+    frames = frames[np.resize(np.arange(len(frames)), model.n_states)].astype(float)
+    model.states.initialize(rng, None)
+    model.emission.view("logits")[...] = posterior_logits(frames, 1 - frames, settings, marginal)
+
+
+def expect(model, sequences):
+    """The E-step: nats per time step, and the expected counts, by name, summed over sequences."""
+    function = model.function(["observations", "mask"], ["emission/log_prob", *COUNTS])
+    total, counts = 0.0, dict.fromkeys(COUNTS, 0.0)
+    for batch in pack([len(s) for s in sequences], max(1, MAX_ENTRIES // model.n_states)):
+        x = batch.place([sequences[i] for i in batch.indices])
+        log_prob, *of_batch = function(x, batch.mask)
+        total += log_prob.sum(dtype=float)
+        for name, count in zip(COUNTS, of_batch, strict=True):
+            counts[name] = counts[name] + np.maximum(count, 0)  # a count of 0 may be rounded to below
+    return -total / sum(map(len, sequences)), counts
+
+
+def maximize(model, counts, marginal, settings):
+    """The M-step: the most probable parameters given the expected counts."""
+    initial, transitions, on, off = (counts[name] for name in COUNTS)
+    even = np.full(model.n_states, 1 / model.n_states)
+    next_state, probability = even, marginal
+    if settings.sharing and model.n_states > 1:
+        logits = model.emission.view("logits")
+        weights = similarity(logits, (on + off)[:, 0]).astype(logits.dtype)
+        similar = weights @ normalized(transitions + 1e-6 * even)
+        share = settings.sharing
+        next_state = share * similar + (1 - share) * even
+        probability = share * (weights @ expit(logits)) + (1 - share) * marginal
+    count = settings.transition_count
+    model.states.view("initial")[...] = normalized(initial + count * even)
+    model.states.view("transition")[...] = normalized(transitions + count * next_state)
+    model.emission.view("logits")[...] = posterior_logits(on, off, settings, probability)
+
+
+def posterior_logits(on, off, settings, probability):
+    """Logits of the mode under a Beta(1 + c p, 1 + c (1 - p)) prior, with c pseudo-counts."""
+    n = settings.emission_count
+    return logit((on + n * probability) / (on + off + n))
+
+
+def similarity(logits, visits):
+    """How much each state learns from each other one: a matrix whose rows add up to 1.
+
+        s_ij ~ visits_j exp(E[log p(x | z = j)] / 2),  x ~ p(x | z = i),  j != i
+
+    The square root lets states take part whose frames are rare under the other state, but alike.
+    """
+    on = expit(logits).astype(float)
+    log_prob = on @ -np.logaddexp(0, -logits.astype(float)).T + (1 - on) @ -np.logaddexp(0, logits).T
+    weights = log_prob / 2 + np.log(visits + 1)
+    np.fill_diagonal(weights, -np.inf)
+    return softmax(weights, axis=1)
+
+
+def normalized(counts):
+    """Counts as probabilities, in the last axis."""
+    return counts / counts.sum(axis=-1, keepdims=True)
+
+
+def _entry(state, loss, score):
+    """In the form of other models' logs."""
+    return {
+        "update": state.epoch,
+        "epoch": state.epoch,
+        "train_loss": float(loss),
+        "valid_score": score,
+        "kl_weight": 1.0,
+        "gradient_norm": None,
+        "n_skipped": 0,
+        "seconds": round(state.seconds, 2),
+    }

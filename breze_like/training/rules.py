@@ -1,0 +1,34 @@
+"""What settings may be."""
+
+import math
+from dataclasses import field, fields
+
+import numpy as np
+
+
+def _is_integer(value, least):
+    return isinstance(value, int | np.integer) and value >= least
+
+
+def _is_number(value):
+    return isinstance(value, int | float | np.number) and math.isfinite(value)
+
+
+COUNT = ("a positive integer", lambda value: _is_integer(value, 1))
+COUNT_OR_ZERO = ("a non-negative integer", lambda value: _is_integer(value, 0))
+COUNT_OR_NONE = ("a positive integer or None", lambda value: value is None or _is_integer(value, 1))
+POSITIVE = ("a positive number", lambda value: _is_number(value) and value > 0)
+FRACTION = ("in [0, 1)", lambda value: _is_number(value) and 0 <= value < 1)
+
+
+def setting(default, rule):
+    """A field of a dataclass of settings: its default, and the rule that `check` holds it to."""
+    return field(default=default, metadata={"rule": rule})
+
+
+def check(settings):
+    """Raise a ValueError for the first field whose value breaks its rule."""
+    for own in fields(settings):
+        (rule, holds), value = own.metadata["rule"], getattr(settings, own.name)
+        if not holds(value):
+            raise ValueError(f"{own.name} must be {rule}, got {value!r}")
