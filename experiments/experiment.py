@@ -15,9 +15,10 @@ from breze_like.estimators import (
     variational_bound,
 )
 from breze_like.initialize import Initialization
+from breze_like.models import HiddenMarkov
 from breze_like.runs import Run
 from breze_like.trained import make_model
-from breze_like.training import TrainingSettings, fit
+from breze_like.training import EMSettings, TrainingSettings, fit, fit_em
 from experiments.averages import averages
 
 # All validations of all runs see the same noise, so that their differences are those of the parameters.
@@ -60,8 +61,9 @@ def train(config, dataset, folder, resume=False, progress=True, watch=None, unti
         If the folder holds a run and `resume` is not set, or one of another configuration, or the data are
         real-valued and the emission is not.
     """
-    settings = TrainingSettings(**config["training"])
     model = make_model(config)
+    is_hidden_markov = isinstance(model, HiddenMarkov)
+    settings = (EMSettings if is_hidden_markov else TrainingSettings)(**config["training"])
     _check_emission(model.emission, dataset)
     config = {**config, "command": sys.argv}
     run = _open(folder, config) if resume else Run.create(folder, config)
@@ -74,7 +76,11 @@ def train(config, dataset, folder, resume=False, progress=True, watch=None, unti
             watch(score)
         return score
 
-    fit(model, dataset.train, dataset.valid, settings, rng, validate, run, progress, until)
+    arguments = model, dataset.train, dataset.valid, settings, rng, validate, run, progress
+    if is_hidden_markov:
+        fit_em(*arguments)
+    else:
+        fit(*arguments, until)
     return run, model
 
 
@@ -128,8 +134,9 @@ def reconstruct(model, sequence):
 
 
 def validation_chunks(dataset, config):
-    """The validation set as training sees it."""
-    return chunk(dataset.valid, config["training"]["chunk_length"])
+    """The validation set as training sees it: a hidden Markov model is trained on whole sequences."""
+    length = config["training"].get("chunk_length")
+    return chunk(dataset.valid, length) if length else dataset.valid
 
 
 def _check_emission(emission, dataset):

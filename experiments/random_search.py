@@ -29,7 +29,7 @@ from experiments.search_record import Record
 from experiments.search_space import ADDITIONS, SPACES, make_space, read_space
 from experiments.search_storage import explained, file_of
 from experiments.search_table import best_of, showing, summary
-from experiments.systems import SYSTEMS
+from experiments.systems import SEARCHED
 
 
 def make_parser():
@@ -37,7 +37,7 @@ def make_parser():
         description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     add = parser.add_argument
-    add("--model", required=True, choices=list(SYSTEMS), help="which system, a row of Table 1")
+    add("--model", required=True, choices=list(SEARCHED), help="which system, a row of Table 1")
     add("--dataset", default="chorales", help="name of a piano-roll data set, or a file")
     add("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
     add(
@@ -106,7 +106,7 @@ def make_plan(options, dataset):
     """The `Plan` of a command line."""
     if not dataset.binary:
         raise ValueError(f"--dataset must be binary, as piano rolls are, {dataset.name} is real-valued")
-    system = SYSTEMS[options.model]
+    system = SEARCHED[options.model]
     base, own = read_space(options.space)
     folder = Path(options.out or Path("runs", "search", dataset.name, options.model))
     if options.storage and options.storage.startswith("journal:"):

@@ -15,9 +15,10 @@ class System:
     arguments : dict
         Of the model's class, as far as they are not its defaults.
     n_updates, annealing_updates : int
-        How long to train, and the setting of this name, on data sets of every size alike.
+        How long to train, and the setting of this name, on data sets of every size alike. An update of a
+        hidden Markov model sees the whole training set.
     training : dict
-        Other settings, as far as they are not the defaults of `TrainingSettings`.
+        Other settings, as far as they are not the defaults of `TrainingSettings`, or of `EMSettings`.
     """
 
     title: str
@@ -53,6 +54,7 @@ SYSTEMS = {
     "rnn_nade": System(
         "RNN-NADE", "rnn", {"n_hiddens": [100], "emission": "nade"}, 450, training=SLOW | COSINE
     ),
+    "hmm": System("hidden Markov model", "hmm", {"n_states": 512}, 30),
     "vrae": System("VRAE", "vrae", {"n_hiddens": [200], "n_latent": 32}, 700, 400, COSINE),
     "vosp": System(
         "VOSP",
@@ -74,6 +76,9 @@ SYSTEMS = {
         SLOW,
     ),
 }
+
+# Those that a random search can be made of: the others have none of its hyper-parameters.
+SEARCHED = {name: system for name, system in SYSTEMS.items() if system.model != "hmm"}
 
 TITLES = {FLOOR: FLOOR_TITLE} | {name: system.title for name, system in SYSTEMS.items()}
 

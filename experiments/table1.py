@@ -23,7 +23,7 @@ from breze_like.files import replacing
 from breze_like.initialize import Initialization
 from breze_like.runs import Run
 from breze_like.trained import bounds_nothing, describe, load_model, model_names, models_folder
-from breze_like.training import TrainingDiverged, TrainingSettings, is_finished
+from breze_like.training import EMSettings, TrainingDiverged, TrainingSettings, is_finished
 from experiments import command_line, figures
 from experiments.evaluate import describe_run, evaluate
 from experiments.experiment import reconstruct, train
@@ -45,24 +45,31 @@ N_SHOWN = 100
 
 
 def make_config(system, dataset, given, options):
-    """The configuration of a system's new run; updates are turned into epochs of the data set."""
-    settings = TrainingSettings(**system.training)
-    n_chunks = len(chunk(dataset.train, settings.chunk_length))
-    n_batches = math.ceil(n_chunks / settings.batch_size)
-    lengths = {
-        "n_epochs": max(1, round(options.budget * system.n_updates / n_batches)),
-        "annealing_updates": round(options.budget * system.annealing_updates),
-        "validate_every": max(1, round(VALIDATE_EVERY / n_batches)),
-    }
+    """The configuration of a system's new run."""
     return {
         "model": system.model,
         "arguments": {"n_visible": dataset.n_features, **system.arguments},
         "initialization": asdict(Initialization()),
-        "training": {**asdict(settings), **lengths},
+        "training": make_settings(system, dataset, options.budget),
         "data": describe(dataset, given),
         "seed": options.seed,
         "backend": resolve(options.backend),
     }
+
+
+def make_settings(system, dataset, budget):
+    """How a system is trained, a dict; updates are turned into epochs of the data set."""
+    if system.model == "hmm":
+        return asdict(EMSettings(n_epochs=system.n_updates, **system.training))
+    settings = TrainingSettings(**system.training)
+    n_chunks = len(chunk(dataset.train, settings.chunk_length))
+    n_batches = math.ceil(n_chunks / settings.batch_size)
+    lengths = {
+        "n_epochs": max(1, round(budget * system.n_updates / n_batches)),
+        "annealing_updates": round(budget * system.annealing_updates),
+        "validate_every": max(1, round(VALIDATE_EVERY / n_batches)),
+    }
+    return {**asdict(settings), **lengths}
 
 
 def find_run(folder, system, dataset):

@@ -19,7 +19,7 @@ from breze_like.models.objectives import OBJECTIVES
 from breze_like.models.variational import KLS, POSTERIORS, PRIORS, VARIANCES, VariationalModel
 from breze_like.moments import TRANSFERS
 from breze_like.trained import describe
-from breze_like.training import TrainingSettings
+from breze_like.training import EMSettings, TrainingSettings
 from experiments import command_line
 from experiments.averages import aligned, average_text
 from experiments.experiment import score, train, validation_chunks
@@ -68,6 +68,20 @@ def make_parser():
     add("--objective", default="bound", choices=sorted(OBJECTIVES), help="what is trained on")
     add("--free-bits", type=float, default=0.0, help="nats of each latent that cost nothing")
 
+    group = parser.add_argument_group(
+        "hidden Markov models (hmm), also --n-epochs and --patience, 3 by default"
+    )
+    group.add_argument("--n-states", type=int, default=512, help="states of a step")
+    add_settings(
+        group,
+        EMSettings(),
+        {
+            "transition_count": "pseudo-counts of the transitions from a state, in all",
+            "emission_count": "pseudo-counts of each key in each state",
+            "sharing": "the share of these that follows similar states",
+        },
+    )
+
     group = parser.add_argument_group("initialization")
     add_settings(
         group,
@@ -105,9 +119,10 @@ def make_parser():
 
 
 def add_settings(group, defaults, helps):
-    """A flag for each field of a dataclass."""
-    for name, hint in get_type_hints(type(defaults)).items():
-        kind = next(iter(get_args(hint)), hint)  # of what may also be None, the other one
+    """A flag for each field of a dataclass that there is help for."""
+    hints = get_type_hints(type(defaults))
+    for name in helps:
+        kind = next(iter(get_args(hints[name])), hints[name])  # of what may also be None, the other one
         flag, default = f"--{name.replace('_', '-')}", getattr(defaults, name)
         group.add_argument(flag, type=kind, default=default, help=helps[name])
 
@@ -118,8 +133,24 @@ def make_config(options, dataset):
     def settings(kind):
         return {name: getattr(options, name) for name in asdict(kind)}
 
+    def config(arguments, training):
+        return {
+            "model": options.model,
+            "arguments": {"n_visible": dataset.n_features, **arguments},
+            "initialization": settings(Initialization()),
+            "training": training,
+            "data": describe(dataset, options.dataset),
+            "seed": options.seed,
+            "backend": resolve(options.backend),
+        }
+
+    if options.model == "hmm":
+        training = settings(EMSettings())
+        if training["patience"] is None:
+            training["patience"] = EMSettings.patience
+        return config({"n_states": options.n_states}, training)
+
     arguments = {
-        "n_visible": dataset.n_features,
         "n_hiddens": options.n_hiddens,
         "transfer": options.transfer,
         "emission": options.emission or ("bernoulli" if dataset.binary else "gaussian_shared"),
@@ -134,15 +165,7 @@ def make_config(options, dataset):
         arguments["p_keep"] = options.generative_p_keep
         names += ["input_p_keep", "recurrent_p_keep"]
     arguments |= {name: getattr(options, name) for name in names}
-    return {
-        "model": options.model,
-        "arguments": arguments,
-        "initialization": settings(Initialization()),
-        "training": settings(TrainingSettings()),
-        "data": describe(dataset, options.dataset),
-        "seed": options.seed,
-        "backend": resolve(options.backend),
-    }
+    return config(arguments, settings(TrainingSettings()))
 
 
 def main(arguments=None):

@@ -12,7 +12,8 @@ def denoise(model, sequences, p_on=None):
     A VRAE reads all of a sequence for each of its frames. A VOSP reads the frames up to the one that it
     cleans, so what it gives for the beginning of a sequence is the beginning of what it gives for all of it,
     and `VOSP.step` gives the same frame by frame. A one-step model reads the frames before only: the mode of
-    its prediction stands for the frame, which it has not seen.
+    its prediction stands for the frame, which it has not seen. A hidden Markov model reads all of a sequence:
+    the mode is that of the most probable state of each frame and, with `p_on`, m is averaged over the states.
 
     Parameters
     ----------
@@ -47,7 +48,9 @@ def denoise(model, sequences, p_on=None):
     if not (model.emission.binary and 0 < p_on < 1):
         kind = "binary" if model.emission.binary else "real-valued"
         raise ValueError(f"p_on must be in (0, 1), for binary observations, got {p_on!r} for {kind} ones")
-    means = _evaluate(model, "reconstruction" if "noise" in model.inputs else "emission/mean", checked)
+    means = _evaluate(
+        model, "reconstruction" if "reconstruction" in model.expressions else "emission/mean", checked
+    )
     return [x * (m >= p_on * (1 - m)) for m, x in zip(means, checked, strict=True)]
 
 

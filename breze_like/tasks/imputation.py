@@ -7,8 +7,10 @@ import numpy as np
 
 from breze_like.estimators import check_observations
 from breze_like.latent_draws import streams
+from breze_like.models import HiddenMarkov
 from breze_like.models.base import check_positive_integers
 from breze_like.tasks.columns import Noise, over_batches, pad_columns
+from breze_like.tasks.exact_imputation import complete
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def impute(model, sequences, known, rng, n_rounds=20):
     ----------
     model : Model
         A one-step model takes modes of predictions: its missing entries follow from what comes before them
-        only, after as many rounds as there are steps with such entries.
+        only, after as many rounds as there are steps with such entries. A hidden Markov model needs no
+        rounds: it takes the modes at the states that are most probable given the known entries.
     sequences : list of ndarray, shape (n_steps, n_visible)
         What stands in missing entries does not matter; it may be NaN.
     known : list of ndarray of bool, shape (n_steps, n_visible)
@@ -74,9 +77,12 @@ def impute(model, sequences, known, rng, n_rounds=20):
     Bayer & Osendorfer (2014), section 4.3.
     """
     check_positive_integers(n_rounds=n_rounds)
-    denoised = model.function(["observations", "mask"], "denoised")
     observed, checked = _check(model, sequences, known)
     rngs = streams(rng, len(checked))
+    if isinstance(model, HiddenMarkov):
+        modes, _, _ = complete(model, checked, known, rngs, 0)
+        return [_complete(o, k, m[:, None])[0] for o, k, m in zip(observed, known, modes, strict=True)]
+    denoised = model.function(["observations", "mask"], "denoised")
 
     def run(indices, x, mask):
         chains = _Chains(x, mask, [~known[i] for i in indices], [rngs[i] for i in indices])
@@ -102,6 +108,8 @@ def impute_draws(model, sequences, known, rng, n_rounds=50, n_draws=20):
     A one-step model uses the same random numbers in all rounds. After as many rounds as there are steps with
     missing entries, a chain is a draw of each of these steps given all before it, and stays so.
 
+    A hidden Markov model needs no rounds: its draws are exact, of all missing entries given the known ones.
+
     Parameters
     ----------
     model, sequences, known, rng, n_rounds
@@ -123,11 +131,15 @@ def impute_draws(model, sequences, known, rng, n_rounds=50, n_draws=20):
     Rezende et al. (2014), Stochastic backpropagation: the imputation of missing data.
     """
     check_positive_integers(n_rounds=n_rounds, n_draws=n_draws)
+    observed, checked = _check(model, sequences, known)
+    rngs = streams(rng, len(checked))
+    if isinstance(model, HiddenMarkov):
+        _, means, drawn = complete(model, checked, known, rngs, n_draws)
+        draws = [_complete(*each) for each in zip(observed, known, drawn, strict=True)]
+        return Draws(draws, [np.where(k, x, m) for x, k, m in zip(checked, known, means, strict=True)])
     has_latents = "noise" in model.inputs
     inputs = ["observations", "mask", "emission_noise", *(["noise"] if has_latents else [])]
     draw = model.function(inputs, ["emission/sample", "emission/mean"])
-    observed, checked = _check(model, sequences, known)
-    rngs = streams(rng, len(checked))
     n_late = n_rounds - n_rounds // 2 if has_latents else 1
 
     def run(indices, x, mask):

@@ -63,13 +63,13 @@ class EMSettings:
 
 @dataclass(frozen=True)
 class State:
-    """Where training is, between two epochs; what is best is None at first."""
+    """Where training is, between two epochs, each of which is an update; what is best is None at first."""
 
     parameters: np.ndarray
     best_parameters: np.ndarray | None = None
     best_score: float | None = None
     best_epoch: int | None = None
-    epoch: int = 0
+    update: int = 0
     n_without_improvement: int = 0
     seconds: float = 0.0
     finished: bool = False
@@ -96,13 +96,13 @@ class State:
 
     def validated(self, parameters, score, seconds, settings):
         """The state after one more epoch, that led to these parameters and this score."""
-        epoch, improved = self.epoch + 1, self.best_score is None or score < self.best_score
+        epoch, improved = self.update + 1, self.best_score is None or score < self.best_score
         waited = 0 if improved else self.n_without_improvement + 1
         best = {"best_parameters": parameters, "best_score": score, "best_epoch": epoch} if improved else {}
         return replace(
             self,
             parameters=parameters,
-            epoch=epoch,
+            update=epoch,
             n_without_improvement=waited,
             seconds=seconds,
             finished=epoch == settings.n_epochs or waited == settings.patience,
@@ -138,7 +138,7 @@ def fit_em(model, train, valid, settings, rng, validate, run=None, progress=True
     """
     train = check_observations(model, train, "train")
     data = model.parameters.data
-    sizes = {"n_sequences": len(train), "n_train_steps": sum(map(len, train))}
+    sizes = {"n_chunks": len(train), "batch_size": len(train), "n_train_steps": sum(map(len, train))}
     setup = {**asdict(settings), **sizes, "precision": data.dtype.name}
     marginal = (sum(s.sum(axis=0, dtype=float) for s in train) + 1) / (sizes["n_train_steps"] + 2)
     if run and run.has_checkpoint:
@@ -150,9 +150,9 @@ def fit_em(model, train, valid, settings, rng, validate, run=None, progress=True
             state.write(run, model.parameters, setup)
     entries = []
     if run:
-        run.truncate_log(state.epoch)
+        run.truncate_log(state.update)
         entries = run.read_log()
-    bar = tqdm(total=settings.n_epochs, initial=state.epoch, unit="epoch", disable=not progress)
+    bar = tqdm(total=settings.n_epochs, initial=state.update, unit="epoch", disable=not progress)
     with bar:
         while not state.finished:
             data[...] = state.parameters
@@ -244,8 +244,8 @@ def normalized(counts):
 def _entry(state, loss, score):
     """In the form of other models' logs."""
     return {
-        "update": state.epoch,
-        "epoch": state.epoch,
+        "update": state.update,
+        "epoch": state.update,
         "train_loss": float(loss),
         "valid_score": score,
         "kl_weight": 1.0,

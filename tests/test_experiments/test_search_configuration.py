@@ -11,7 +11,7 @@ from breze_like.training import TrainingSettings
 from experiments import search_space, table1, train
 from experiments.search_configuration import PLACES, check_space, configure, follow
 from experiments.search_space import ADDITIONS, UNSAID, draw, make_space
-from experiments.systems import SYSTEMS
+from experiments.systems import SEARCHED
 
 PAPER = ("rnn", "fdrnn", "dots_rnn", "rnn_nade", "vrae_published", "vosp_published")
 
@@ -21,7 +21,7 @@ def config_of():
     dataset = data.load("chorales")
 
     def config_of(name, base="ours"):
-        return follow(base, table1.make_config(SYSTEMS[name], dataset, "chorales", table1.parse([])))
+        return follow(base, table1.make_config(SEARCHED[name], dataset, "chorales", table1.parse([])))
 
     return config_of
 
@@ -29,8 +29,8 @@ def config_of():
 def test_every_hyper_parameter_has_a_place():
     spaces = [space for space in vars(search_space).values() if isinstance(space, dict)]
     assert {name for space in spaces for name in space if isinstance(name, str)} >= set(PLACES)
-    for name in SYSTEMS:
-        assert set(make_space(SYSTEMS[name])) <= set(PLACES)
+    for name in SEARCHED:
+        assert set(make_space(SEARCHED[name])) <= set(PLACES)
 
 
 class TestFollow:
@@ -38,7 +38,7 @@ class TestFollow:
 
     @pytest.mark.parametrize("name", PAPER)
     def test_paper(self, config_of, name):
-        space = make_space(SYSTEMS[name], "paper")
+        space = make_space(SEARCHED[name], "paper")
         for number in range(5):
             made = configure(config_of(name, "paper"), draw(space, 1, number), 1, number)
             training, arguments = made["training"], made["arguments"]
@@ -59,9 +59,9 @@ class TestFollow:
         assert (arguments["generative_p_keep"], arguments["recognition_p_keep"]) == (0.9, "learned")
         assert arguments.get("emission", "bernoulli") == "bernoulli"
 
-    @pytest.mark.parametrize("name", SYSTEMS)
+    @pytest.mark.parametrize("name", SEARCHED)
     def test_ours(self, config_of, name):
-        made, system = config_of(name), SYSTEMS[name]
+        made, system = config_of(name), SEARCHED[name]
         assert made["training"]["step_rate_schedule"] == "cosine"
         assert made["training"]["annealing_updates"] == system.annealing_updates
         assert system.arguments.items() <= made["arguments"].items()
@@ -72,9 +72,9 @@ class TestFollow:
 class TestConfigure:
     @pytest.mark.parametrize(("name", "base"), [("vrae", "ours"), ("vosp_published", "paper")])
     def test_has_what_a_configuration_of_train_has(self, config_of, name, base):
-        options = train.make_parser().parse_args(["--model", SYSTEMS[name].model, "--out", "nowhere"])
+        options = train.make_parser().parse_args(["--model", SEARCHED[name].model, "--out", "nowhere"])
         usual = train.make_config(options, data.load("chorales"))
-        made = configure(config_of(name, base), draw(make_space(SYSTEMS[name], base), 1, 0), 1, 0)
+        made = configure(config_of(name, base), draw(make_space(SEARCHED[name], base), 1, 0), 1, 0)
         assert made.keys() == usual.keys()
         assert made["arguments"].keys() <= usual["arguments"].keys()
         for part in ("initialization", "training"):
@@ -128,14 +128,14 @@ class TestConfigure:
 
 
 class TestCheckSpace:
-    @pytest.mark.parametrize("name", SYSTEMS)
+    @pytest.mark.parametrize("name", SEARCHED)
     def test_all_choices_are_usable(self, config_of, name):
-        variational = issubclass(MODELS[SYSTEMS[name].model], VariationalModel)
+        variational = issubclass(MODELS[SEARCHED[name].model], VariationalModel)
         bases = {"ours": ADDITIONS if variational else ()}
         if name in PAPER:
             bases["paper"] = UNSAID if variational else ()
         for base, also in bases.items():
-            space, config = make_space(SYSTEMS[name], base, list(also)), config_of(name, base)
+            space, config = make_space(SEARCHED[name], base, list(also)), config_of(name, base)
             check_space(space, config)
             made = configure(config, draw(space, 1, 0), 1, 0)
             TrainingSettings(**made["training"])

@@ -19,16 +19,16 @@ from experiments.search_space import (
     read_choices,
     read_space,
 )
-from experiments.systems import PUBLISHED, SYSTEMS
+from experiments.systems import PUBLISHED, SEARCHED
 
-VARIATIONAL = [name for name, system in SYSTEMS.items() if system.model in ("vrae", "vosp")]
-PAPER = [n for n in SYSTEMS if n not in VARIATIONAL or SYSTEMS[n].arguments.get("kl") == PUBLISHED["kl"]]
+VARIATIONAL = [name for name, system in SEARCHED.items() if system.model in ("vrae", "vosp")]
+PAPER = [n for n in SEARCHED if n not in VARIATIONAL or SEARCHED[n].arguments.get("kl") == PUBLISHED["kl"]]
 
 
 @pytest.mark.parametrize("name", PAPER)
 def test_the_papers_space_is_its_table(name):
     """Typed in from Table 2 of Bayer & Osendorfer (2014); what has a single choice there is not searched."""
-    assert make_space(SYSTEMS[name], "paper") == {
+    assert make_space(SEARCHED[name], "paper") == {
         "n_hiddens": [200, 400, 600],
         "step_rate": [1e-2, 5e-3, 1e-3, 5e-4, 1e-4, 1e-5],
         "momentum": [0, 0.9, 0.95, 0.99, 0.995],
@@ -41,28 +41,28 @@ def test_the_papers_space_is_its_table(name):
 
 
 class TestMakeSpace:
-    @pytest.mark.parametrize("name", SYSTEMS)
+    @pytest.mark.parametrize("name", SEARCHED)
     def test_only_what_the_model_has(self, name):
-        model = SYSTEMS[name].model
+        model = SEARCHED[name].model
         more = OURS_VARIATIONAL if name in VARIATIONAL else OURS_FAST_DROPOUT if model == "fdrnn" else {}
-        space = make_space(SYSTEMS[name])
+        space = make_space(SEARCHED[name])
         assert list(space) == [*OURS, *more]
         assert (space["n_hiddens"] == list(OURS_DETERMINISTIC["n_hiddens"])) == (not more)
 
-    @pytest.mark.parametrize("name", sorted(set(SYSTEMS) - set(PAPER)))
+    @pytest.mark.parametrize("name", sorted(set(SEARCHED) - set(PAPER)))
     def test_the_paper_trained_on_its_own_objective(self, name):
         with pytest.raises(ValueError, match="choose --model vrae_published or vosp_published"):
-            make_space(SYSTEMS[name], "paper")
+            make_space(SEARCHED[name], "paper")
 
     def test_additions_come_last_in_any_order(self):
-        space = make_space(SYSTEMS["vrae"], also=["kl", "n_latent", "posterior"])
+        space = make_space(SEARCHED["vrae"], also=["kl", "n_latent", "posterior"])
         assert list(space) == [*OURS, *OURS_VARIATIONAL, "posterior", "kl"]
         assert space["n_latent"] == list(OURS_VARIATIONAL["n_latent"])  # which is searched anyway
-        space = make_space(SYSTEMS["vrae_published"], "paper", UNSAID[::-1])
+        space = make_space(SEARCHED["vrae_published"], "paper", UNSAID[::-1])
         assert list(space) == [*TABLE_2, *UNSAID]
 
     def test_own_choices_take_the_place_of_the_table(self):
-        space = make_space(SYSTEMS["rnn"], own={"n_hiddens": [4]})
+        space = make_space(SEARCHED["rnn"], own={"n_hiddens": [4]})
         assert space["n_hiddens"] == [4]
         assert space["momentum"] == list(OURS["momentum"])
 
@@ -79,7 +79,7 @@ class TestMakeSpace:
     )
     def test_what_the_system_does_not_have(self, system, base, also, own, message):
         with pytest.raises(ValueError, match=message):
-            make_space(SYSTEMS[system], base, also, own)
+            make_space(SEARCHED[system], base, also, own)
 
 
 class TestReadSpace:
@@ -108,18 +108,18 @@ class TestReadSpace:
 
 class TestDraw:
     def test_follows_from_seed_and_number_alone(self):
-        space = make_space(SYSTEMS["vrae"])
+        space = make_space(SEARCHED["vrae"])
         first = [draw(space, 1, number) for number in range(5)]
         assert [draw(space, 1, number) for number in reversed(range(5))] == first[::-1]
         assert all(draw(space, 2, number) != first[number] for number in range(5))
 
     def test_additions_leave_the_others_as_they_are(self):
-        fewer, more = make_space(SYSTEMS["vrae"]), make_space(SYSTEMS["vrae"], also=list(ADDITIONS))
+        fewer, more = make_space(SEARCHED["vrae"]), make_space(SEARCHED["vrae"], also=list(ADDITIONS))
         for number in range(20):
             assert draw(fewer, 1, number).items() <= draw(more, 1, number).items()
 
     def test_all_choices_are_equally_probable(self):
-        space, n = make_space(SYSTEMS["fdrnn"]), 3000
+        space, n = make_space(SEARCHED["fdrnn"]), 3000
         drawn = [draw(space, 1, number) for number in range(n)]
         for name, choices in space.items():
             counts, expected = Counter(d[name] for d in drawn), n / len(choices)
@@ -127,5 +127,5 @@ class TestDraw:
             assert all(abs(counts[choice] - expected) < 4 * np.sqrt(expected) for choice in choices)
 
     def test_is_plain(self):
-        drawn = draw(make_space(SYSTEMS["vosp"], also=list(ADDITIONS)), 1, 0)
+        drawn = draw(make_space(SEARCHED["vosp"], also=list(ADDITIONS)), 1, 0)
         assert json.loads(json.dumps(drawn)) == drawn

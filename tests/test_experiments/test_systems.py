@@ -4,13 +4,18 @@ import pytest
 
 from breze_like.data import DIGESTS
 from breze_like.trained import bounds_nothing, make_model
-from breze_like.training import TrainingSettings
+from breze_like.training import EMSettings, TrainingSettings
 from experiments.systems import PAPER_DATASETS, PAPER_EXACT, PAPER_PUBLISHED, SYSTEMS
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_can_be_made(name):
     system = SYSTEMS[name]
+    if system.model == "hmm":
+        assert EMSettings(n_epochs=system.n_updates, **system.training)
+        assert make_model({"model": "hmm", "arguments": {"n_visible": 3, "n_states": 2}, "backend": "auto"})
+        assert system.arguments.keys() == {"n_states"}
+        return
     sizes = {"n_visible": 3, "n_hiddens": [2]}
     model = make_model({"model": system.model, "arguments": system.arguments | sizes, "backend": "auto"})
     settings = TrainingSettings(**system.training)

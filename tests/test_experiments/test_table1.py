@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 from breze_like import data
 from breze_like.parameters import ParameterSet
 from breze_like.runs import Run
-from breze_like.training import TrainingDiverged
+from breze_like.training import EMSettings, TrainingDiverged
 from experiments import table1
 from experiments.systems import SYSTEMS, TITLES
 
@@ -49,6 +49,10 @@ class TestMakeConfig:
         training = make_config(chorales, "--budget", "0.1")["training"]
         assert training["n_epochs"] == round(SYSTEMS["vosp"].n_updates / 130)
         assert training["annealing_updates"] == SYSTEMS["vosp"].annealing_updates // 10
+
+    def test_a_hidden_markov_model_is_trained_by_epochs(self, chorales):
+        training = make_config(chorales, "--budget", "0.1", name="hmm")["training"]
+        assert training == asdict(EMSettings(n_epochs=SYSTEMS["hmm"].n_updates))
 
     def test_large_data_set(self, chorales):
         large = replace(chorales, train=20 * chorales.train)
@@ -207,7 +211,7 @@ def test_real_values_are_refused(tmp_path):
 @pytest.fixture
 def tiny_systems(monkeypatch):
     for name, system in SYSTEMS.items():
-        arguments = system.arguments | {"n_hiddens": [4]}
+        arguments = system.arguments | ({"n_states": 3} if name == "hmm" else {"n_hiddens": [4]})
         if "n_latent" in arguments:
             arguments["n_latent"] = 2
         tiny = replace(
@@ -244,10 +248,10 @@ def test_main_job_is_stopped_and_goes_on(small_data, tmp_path, tiny_systems, mon
     before = done.stat().st_mtime_ns
     assert table1.main(command) == 0
     assert done.stat().st_mtime_ns == before
-    assert capsys.readouterr().out.count("done already") == 5
+    assert capsys.readouterr().out.count("done already") == 6
     rows = json.loads((tmp_path / "r" / "table1_small.json").read_text())
     assert {row["system"] for row in rows} == set(TITLES)
-    assert [row["estimator"] for row in rows].count("exact") == 5
+    assert [row["estimator"] for row in rows].count("exact") == 6
     published = [row for row in rows if row["published_objective"] is not None]
     assert [row["system"] for row in published] == ["vrae_published", "vosp_published"]
     assert all(row["published_objective"] < row["per_step"] for row in published)

@@ -84,7 +84,7 @@ def test_run_of_another_model(run_folder, tmp_path):
         ("train", ["--model", "rnn", "--out", "x", "--step-rate", "-1"], "step_rate must be"),
         ("evaluate", ["nowhere"], "there is no run in"),
         ("table1", ["--budget", "0"], "--budget must be positive"),
-        ("table1", ["--models", "rnn", "hmm"], "--models must be among floor, rnn, fdrnn"),
+        ("table1", ["--models", "rnn", "lstm"], "--models must be among floor, rnn, fdrnn"),
         ("table1", ["--seed", "-1"], "--seed must not be negative"),
         ("table1", ["--datasets", "chorales", "nothing"], "data set must be one of"),
         ("check_gradients", ["--only", "nothing"], "--only must be"),

@@ -1,0 +1,42 @@
+"""Filling in what is missing by a hidden Markov model: exactly, since its states need no rounds."""
+
+import numpy as np
+from scipy.special import expit
+
+from breze_like.tasks.columns import Noise, over_batches, pad_columns
+
+
+def complete(model, sequences, known, rngs, n_draws):
+    """Missing entries given the known ones, by the posterior of the states given these.
+
+    Parameters
+    ----------
+    model : HiddenMarkov
+    sequences : list of ndarray, shape (n_steps, n_visible)
+        Whatever stands in missing entries.
+    known : list of ndarray of bool, of these shapes
+    rngs : list of numpy.random.Generator
+        Of the sequences.
+    n_draws : int
+        If 0, the draws are empty.
+
+    Returns
+    -------
+    modes, means : list of ndarray, shape (n_steps, n_visible)
+        The mode at the most probable state of each step, and the probability to be 1.
+    draws : list of ndarray, shape (n_steps, n_draws, n_visible)
+        Independent draws of all missing entries together.
+    """
+    probability = expit(model.emission.view("logits"))
+
+    def run(indices, x, mask):
+        given = pad_columns([known[i].astype(x.dtype) for i in indices], mask)
+        modes, means, filtered = model.complete(x, given, mask)
+        draws = np.zeros((*x.shape[:2], n_draws, x.shape[2]), x.dtype)
+        for draw in range(n_draws):
+            noise = Noise([rngs[i] for i in indices], mask)
+            paths = model.draw_paths(filtered, noise(lambda rng, n: rng.random((n, 1)))[:, :, 0])
+            draws[:, :, draw] = noise.observations(model) < probability[paths]
+        return [modes, means, draws]
+
+    return over_batches(run, sequences, max(1, n_draws))
