@@ -1,7 +1,7 @@
 """From a configuration to a trained model and its scores."""
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from breze_like.initialize import Initialization
 from breze_like.models import HiddenMarkov
 from breze_like.runs import Run
 from breze_like.trained import make_model
-from breze_like.training import EMSettings, TrainingSettings, fit, fit_em
+from breze_like.training import EMSettings, TrainingSettings, fit, fit_em, n_batches
 from experiments.averages import averages
 
 # All validations of all runs see the same noise, so that their differences are those of the parameters.
@@ -63,9 +63,11 @@ def train(config, dataset, folder, resume=False, progress=True, watch=None, unti
     """
     model = make_model(config)
     is_hidden_markov = isinstance(model, HiddenMarkov)
-    settings = (EMSettings if is_hidden_markov else TrainingSettings)(**config["training"])
+    settings = (
+        EMSettings(**config["training"]) if is_hidden_markov else _settle(config, model, dataset, folder)
+    )
     _check_emission(model.emission, dataset)
-    config = {**config, "command": sys.argv}
+    config = {**config, "training": asdict(settings), "command": sys.argv}
     run = _open(folder, config) if resume else Run.create(folder, config)
     rng = np.random.default_rng(config["seed"])
     model.initialize(rng, Initialization(**config["initialization"]))
@@ -149,6 +151,17 @@ def _check_emission(emission, dataset):
     except ValueError as error:
         kind = type(emission).__name__
         raise ValueError(f"emission must be one of real values, got {kind}: {error}") from error
+
+
+def _settle(config, model, dataset, folder):
+    """The settings of a run; what they leave open is as the run in the folder has it, if there is one."""
+    settings = TrainingSettings(**config["training"])
+    known = Run(folder).config if (Path(folder) / "config.json").exists() else {}
+    if settings.annealing_updates is None and "annealing_updates" in known.get("training", {}):
+        return replace(settings, annealing_updates=known["training"]["annealing_updates"])
+    n_chunks = len(chunk(dataset.train, settings.chunk_length))
+    n_updates = settings.n_epochs * n_batches(n_chunks, settings.batch_size)
+    return settings.settled(n_updates, "kl_weight" in model.training_inputs)
 
 
 def _open(folder, config):

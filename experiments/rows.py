@@ -8,12 +8,9 @@ import io
 import json
 from dataclasses import asdict, dataclass, fields, replace
 
-import numpy as np
-
-from breze_like.models import IndependentBernoulli
-from breze_like.scores import Score
 from breze_like.trained import bounds_nothing
 from experiments.averages import aligned, text
+from experiments.collapse import floor
 from experiments.evaluate import portable
 from experiments.systems import FLOOR, PAPER_DATASETS, PAPER_EXACT, PAPER_PUBLISHED, TITLES
 
@@ -99,9 +96,7 @@ FEW_DRAWS = 10
 
 def floor_row(dataset):
     """The score of independent notes with the frequencies of the training set."""
-    model = IndependentBernoulli(dataset.train)
-    nats = np.array([-model.log_prob(s).sum() for s in dataset.test])
-    score = Score(nats, np.array([len(s) for s in dataset.test]))
+    score = floor(dataset.train, dataset.test)
     return Row(
         dataset.name, dataset.verified, FLOOR, TITLES[FLOOR], "exact", score.per_step, score.per_sequence
     )

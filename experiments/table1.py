@@ -24,7 +24,7 @@ from breze_like.initialize import Initialization
 from breze_like.runs import Run
 from breze_like.trained import bounds_nothing, describe, load_model, model_names, models_folder
 from breze_like.training import EMSettings, TrainingDiverged, TrainingSettings, is_finished
-from experiments import command_line, figures
+from experiments import collapse, command_line, figures
 from experiments.evaluate import describe_run, evaluate
 from experiments.experiment import reconstruct, train
 from experiments.rescoring import rescore
@@ -135,7 +135,10 @@ def finish(folder, system, dataset, given, options):
     except TrainingDiverged as error:
         print(f"diverged: {error}", flush=True)
         return {**describe_run(Run(folder), "test"), "scores": {}}
-    return evaluate(run, model, dataset, "test", options.n_draws or N_DRAWS)
+    result = evaluate(run, model, dataset, "test", options.n_draws or N_DRAWS)
+    if line := collapse.describe(result["scores"], run.config, dataset, "test"):
+        print(f"warning: {line}", flush=True)
+    return result
 
 
 def make_table(dataset, given, names, options):

@@ -20,7 +20,7 @@ from breze_like.models.variational import KLS, POSTERIORS, PRIORS, VARIANCES, Va
 from breze_like.moments import TRANSFERS
 from breze_like.trained import describe
 from breze_like.training import EMSettings, TrainingSettings
-from experiments import command_line
+from experiments import collapse, command_line
 from experiments.averages import aligned, average_text
 from experiments.experiment import score, train, validation_chunks
 
@@ -108,7 +108,7 @@ def make_parser():
             "decay": "of rmsprop's moving average",
             "step_rate_schedule": "constant, exponential (falls to a hundredth) or cosine (falls to 0)",
             "max_gradient_norm": "longer gradients are scaled down to it",
-            "annealing_updates": "updates over which the weight of the divergence rises from 0 to 1",
+            "annealing_updates": "until the divergence has its full weight; else a third, at most 5000",
             "n_draws": "draws of the latents of each chunk",
             "validate_every": "epochs between validations",
             "patience": "validations without improvement after which training ends",
@@ -177,6 +177,8 @@ def main(arguments=None):
     texts = aligned([average_text(kept, "per_step", 3) for kept in scores.values()])
     for name, text in zip(scores, texts, strict=True):
         print(f"{name:20s} {text} nats per time step on the validation set")
+    if line := collapse.describe(scores, run.config, dataset):
+        print(f"warning: {line}")
     print(f"next: python -m experiments.evaluate {run.folder}")
     return 0
 

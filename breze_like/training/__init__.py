@@ -8,7 +8,7 @@ The same call with ``Run("runs/first")`` goes on where a killed process stopped,
 bit. `fit_population` does the same for many models at once; see `population`.
 """
 
-from breze_like.training.course import History, TrainingDiverged
+from breze_like.training.course import History, TrainingDiverged, n_batches
 from breze_like.training.device import DeviceRmsProp
 from breze_like.training.expectation import EMSettings, fit_em
 from breze_like.training.loop import Progress, fit, is_finished, load_parameters, progress_of
@@ -32,5 +32,6 @@ __all__ = [
     "fit_population",
     "is_finished",
     "load_parameters",
+    "n_batches",
     "progress_of",
 ]

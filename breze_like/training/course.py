@@ -58,6 +58,7 @@ class Course:
     model : Model
         Its parameters are neither read nor written.
     settings : TrainingSettings
+        The attribute is `settled`.
     train, valid : list of ndarray, each (n_steps, n_features)
     rng : numpy.random.Generator
         For the order of the chunks and the noise.
@@ -83,7 +84,7 @@ class Course:
     """
 
     def __init__(self, model, settings, train, valid, rng, parameters, run=None):
-        self.settings, self.rng = settings, rng
+        self.rng = rng
         self.valid_chunks = chunk(valid, settings.chunk_length)
         self._model, self._run = model, run
         self._chunks = chunk(train, settings.chunk_length)
@@ -91,6 +92,7 @@ class Course:
         self._n_steps = max(map(len, self._chunks))  # of every minibatch: each new shape costs a compilation
         self._n_batches = n_batches(len(self._chunks), settings.batch_size)
         self.n_updates = settings.n_epochs * self._n_batches
+        self.settings = settings = settings.settled(self.n_updates, "kl_weight" in model.training_inputs)
 
         self._setup = _setup(settings, self._chunks, parameters.dtype)
         if run and run.has_weights and not run.has_checkpoint:
@@ -226,7 +228,7 @@ def _check(model, settings, **splits):
             raise ValueError(f"{name} must hold a sequence with at least one step, got none")
     for name, value, needed in (("annealing_updates", 0, "kl_weight"), ("n_draws", 1, "noise")):
         given = getattr(settings, name)
-        if given != value and needed not in model.training_inputs:
+        if given not in (value, None) and needed not in model.training_inputs:
             raise ValueError(f"{name} must be {value} for a model without the input {needed!r}, got {given}")
 
 

@@ -17,6 +17,10 @@ def _is_number(value):
 COUNT = ("a positive integer", lambda value: _is_integer(value, 1))
 COUNT_OR_ZERO = ("a non-negative integer", lambda value: _is_integer(value, 0))
 COUNT_OR_NONE = ("a positive integer or None", lambda value: value is None or _is_integer(value, 1))
+COUNT_ZERO_OR_NONE = (
+    "a non-negative integer or None",
+    lambda value: value is None or _is_integer(value, 0),
+)
 POSITIVE = ("a positive number", lambda value: _is_number(value) and value > 0)
 FRACTION = ("in [0, 1)", lambda value: _is_number(value) and 0 <= value < 1)
 

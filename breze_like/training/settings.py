@@ -1,12 +1,13 @@
 """How to train: numbers, and what follows from them for each update."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from breze_like.training.rules import (
     COUNT,
     COUNT_OR_NONE,
     COUNT_OR_ZERO,
+    COUNT_ZERO_OR_NONE,
     FRACTION,
     POSITIVE,
     check,
@@ -22,6 +23,9 @@ SCHEDULES = {
     "cosine": lambda fraction: (1.0 + math.cos(math.pi * fraction)) / 2.0,
 }
 
+# The weight of the divergence rises over this share of all updates by default, and over so many at most:
+# published models with latents were annealed over thousands of updates.
+ANNEALING_SHARE, MAX_ANNEALING = 1 / 3, 5000
 
 _SCHEDULE = (f"one of {sorted(SCHEDULES)}", lambda value: isinstance(value, str) and value in SCHEDULES)
 
@@ -44,9 +48,10 @@ class TrainingSettings:
         The second one lets the step rate fall to a hundredth over `n_epochs`, the third one to 0.
     max_gradient_norm : float
         Longer gradients are scaled down to it.
-    annealing_updates : int
+    annealing_updates : int or None
         The weight of the KL divergence rises from 0 to 1 over so many updates. Without that the approximate
-        posterior may collapse to the prior.
+        posterior may collapse to the prior. None: over a third of all updates, at most 5000, of a model that
+        has such a weight; see `settled`.
     n_draws : int
         Draws of the latents of each chunk.
     validate_every : int
@@ -71,7 +76,7 @@ class TrainingSettings:
     decay: float = setting(0.9, FRACTION)
     step_rate_schedule: str = setting("constant", _SCHEDULE)
     max_gradient_norm: float = setting(225.0, POSITIVE)
-    annealing_updates: int = setting(0, COUNT_OR_ZERO)
+    annealing_updates: int | None = setting(None, COUNT_ZERO_OR_NONE)
     n_draws: int = setting(1, COUNT)
     validate_every: int = setting(1, COUNT)
     patience: int | None = setting(None, COUNT_OR_NONE)
@@ -80,8 +85,18 @@ class TrainingSettings:
     def __post_init__(self):
         check(self)
 
+    def settled(self, n_updates, has_kl_weight):
+        """The same with a number for `annealing_updates`, for a training of `n_updates` in all."""
+        if self.annealing_updates is not None:
+            return self
+        number = min(round(ANNEALING_SHARE * n_updates), MAX_ANNEALING) if has_kl_weight else 0
+        return replace(self, annealing_updates=number)
+
     def kl_weight(self, update):
-        """Weight of the KL divergence after so many updates: min(1, update / annealing_updates)."""
+        """Weight of the KL divergence after so many updates: min(1, update / annealing_updates).
+
+        The settings are `settled`.
+        """
         return min(1.0, update / self.annealing_updates) if self.annealing_updates else 1.0
 
     def scheduled_step_rate(self, fraction):

@@ -187,3 +187,31 @@ class TestDescribe:
         (tmp_path / "chorales").mkdir()
         monkeypatch.chdir(tmp_path)
         assert "file" not in describe(load("chorales"), "chorales")
+
+
+class TestSettle:
+    """What a configuration leaves open of its training."""
+
+    @pytest.fixture
+    def settle(self, folders, tmp_path):
+        dataset = load(folders["binary"])
+
+        def settle(inputs, number=None):
+            options = train.make_parser().parse_args(command("rnn", folders["binary"], tmp_path / "run"))
+            config = train.make_config(options, dataset)
+            config["training"] |= {"annealing_updates": number, "n_epochs": 30}
+            model = SimpleNamespace(training_inputs=inputs)
+            return config, experiment._settle(config, model, dataset, tmp_path / "run").annealing_updates
+
+        return settle
+
+    def test_annealing(self, settle):
+        assert settle(["kl_weight"])[1] == 10  # an epoch is one minibatch
+        assert settle([])[1] == 0
+        assert settle(["kl_weight"], 7)[1] == 7
+
+    def test_runs_go_on_with_their_own_number(self, settle, tmp_path):
+        config, _ = settle(["kl_weight"], 0)
+        Run.create(tmp_path / "run", config)
+        assert settle(["kl_weight"])[1] == 0
+        assert settle(["kl_weight"], 7)[1] == 7

@@ -23,7 +23,7 @@ from breze_like.training import TrainingSettings
         ({"step_rate_schedule": "linear"}, r"step_rate_schedule must be one of \['constant', 'cosine', 'exp"),
         ({"step_rate_schedule": None}, "step_rate_schedule must be one of"),
         ({"max_gradient_norm": float("inf")}, "max_gradient_norm must be a positive number, got inf"),
-        ({"annealing_updates": -1}, "annealing_updates must be a non-negative integer, got -1"),
+        ({"annealing_updates": -1}, "annealing_updates must be a non-negative integer or None, got -1"),
         ({"n_draws": 0}, "n_draws must be a positive integer"),
         ({"validate_every": 0}, "validate_every must be a positive integer"),
         ({"patience": 0}, "patience must be a positive integer or None, got 0"),
@@ -67,3 +67,18 @@ def test_step_rate_is_constant_or_falls():
 def test_validation_is_due_every_so_often_and_at_the_end(validate_every, n_validations):
     settings = TrainingSettings(n_epochs=5, validate_every=validate_every)
     assert [settings.n_validations(epoch) for epoch in range(6)] == n_validations
+
+
+@pytest.mark.parametrize(
+    ("given", "n_updates", "has_kl_weight", "expected"),
+    [
+        (None, 1200, True, 400),
+        (None, 1200, False, 0),
+        (None, 60_000, True, 5000),
+        (0, 1200, True, 0),
+        (7, 9, True, 7),
+    ],
+)
+def test_annealing_takes_a_third_of_all_updates(given, n_updates, has_kl_weight, expected):
+    settings = TrainingSettings(annealing_updates=given, n_epochs=3).settled(n_updates, has_kl_weight)
+    assert settings == TrainingSettings(annealing_updates=expected, n_epochs=3)

@@ -1,0 +1,46 @@
+"""Telling that a model does not use its latents: its approximate posterior has become the prior."""
+
+import numpy as np
+
+from breze_like.models import IndependentBernoulli
+from breze_like.scores import Score
+
+# Nats per time step: a divergence below this says nothing, and a score is no better than that of independent
+# notes if it is at most so much less.
+SMALL = 0.05
+
+
+def floor(train, sequences):
+    """The score of independent notes with the frequencies of the training set."""
+    model = IndependentBernoulli(train)
+    nats = np.array([-model.log_prob(sequence).sum() for sequence in sequences])
+    return Score(nats, np.array([len(sequence) for sequence in sequences]))
+
+
+def describe(scores, config, dataset, split="valid"):
+    """A line about what has collapsed, and what to try; None if nothing has.
+
+    Parameters
+    ----------
+    scores : dict
+        As of `experiment.score`, on the sequences of the split, which may be cut into chunks.
+    config : dict
+        Of the run.
+    dataset : Dataset
+    split : str
+    """
+    if "objective" not in scores:
+        return None
+    objective, reconstruction = (scores[name]["per_step"] for name in ("objective", "reconstruction"))
+    lowest = floor(dataset.train, getattr(dataset, split)).per_step if dataset.binary else np.inf
+    if objective - reconstruction < SMALL:
+        found = (
+            "the latents have collapsed to the prior, their divergence is "
+            f"{objective - reconstruction:.3f} nats per time step"
+        )
+    elif objective > lowest - SMALL:
+        found = f"the model is no better than independent notes, {objective:.2f} and {lowest:.2f}"
+    else:
+        return None
+    n_updates = config["training"]["annealing_updates"]
+    return f"{found}: try more --annealing-updates than {n_updates}, with more --n-epochs, or --free-bits"
