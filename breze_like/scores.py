@@ -93,31 +93,46 @@ class Mean:
     Attributes
     ----------
     mean : ndarray, shape (n,)
+    n_draws : ndarray of int, shape (n,)
+        How many numbers there were.
     """
 
     def __init__(self, n):
-        self.mean, self._squares, self._n_draws = np.zeros(n), np.zeros(n), np.zeros(n, int)
+        self.mean, self._squares, self.n_draws = np.zeros(n), np.zeros(n), np.zeros(n, int)
 
     def add(self, indices, values):
         """Take more numbers, of shape (n_draws, n_indices), for some of the sequences."""
-        self._n_draws[indices] += len(values)
-        off = values - self.mean[indices]
-        self.mean[indices] += off.sum(axis=0) / self._n_draws[indices]
-        self._squares[indices] += (off * (values - self.mean[indices])).sum(axis=0)
+        before, n = self.n_draws[indices], len(values)
+        block = values.mean(axis=0)
+        off = block - self.mean[indices]
+        self.n_draws[indices] += n
+        self.mean[indices] += off * n / (before + n)
+        # A sum of squares, so that numbers that are all alike are off by rounding errors, not by their roots.
+        self._squares[indices] += ((values - block) ** 2).sum(axis=0) + off**2 * before * n / (before + n)
+
+    def scale(self, indices, factors):
+        """Multiply the numbers of some of the sequences, those so far, by a factor for each."""
+        self.mean[indices] *= factors
+        self._squares[indices] *= factors**2
+
+    @property
+    def variance(self):
+        """Of the numbers, the mean square of what they are off their mean, shape (n,)."""
+        return self._squares / self.n_draws
 
     @property
     def standard_errors(self):
         """The root of the variance of the numbers over their number, shape (n,); None if that is 1."""
-        if self._n_draws.min() < 2:
+        if self.n_draws.min() < 2:
             return None
-        return np.sqrt(self._squares / (self._n_draws - 1) / self._n_draws)
+        return np.sqrt(self._squares / (self.n_draws - 1) / self.n_draws)
 
 
 class LogMean:
     """For each of n sequences, the logarithm of the mean of weights whose logarithms come in blocks.
 
-    Of S weights w_s, all that is asked for follows from sum_s w_s and sum_s w_s^2. Their logarithms are kept,
-    so that weights may be as small or as large as they are.
+    The weights w_s are kept relative to the largest one so far, so that they may be as small or as large as
+    they are; and what they are off their mean, since that would be lost in sums of squares.
 
     Parameters
     ----------
@@ -125,32 +140,29 @@ class LogMean:
     """
 
     def __init__(self, n):
-        self._log_sum, self._log_squares = np.full(n, -np.inf), np.full(n, -np.inf)
-        self._n_draws = np.zeros(n, int)
+        self._log_largest, self._weights = np.full(n, -np.inf), Mean(n)
 
     def add(self, indices, log_weights):
         """Take more weights, of shape (n_draws, n_indices), for some of the sequences."""
-        self._n_draws[indices] += len(log_weights)
-        for total, logs in ((self._log_sum, log_weights), (self._log_squares, 2 * log_weights)):
-            total[indices] = np.logaddexp(total[indices], np.logaddexp.reduce(logs, axis=0))
+        before = self._log_largest[indices]
+        largest = np.maximum(before, log_weights.max(axis=0))
+        self._weights.scale(indices, np.exp(before - largest))
+        self._weights.add(indices, np.exp(log_weights - largest))
+        self._log_largest[indices] = largest
 
     @property
     def log_mean(self):
         """log 1/S sum_s w_s, shape (n,)."""
-        return self._log_sum - np.log(self._n_draws)
+        return self._log_largest + np.log(self._weights.mean)
 
     @property
     def effective_sample_sizes(self):
         """(sum_s w_s)^2 / sum_s w_s^2, shape (n,)."""
-        return np.exp(2 * self._log_sum - self._log_squares)
+        mean, n_draws = self._weights.mean, self._weights.n_draws
+        return n_draws / (1 + self._weights.variance / mean**2)
 
     @property
     def standard_errors(self):
-        """By the delta method, the standard error of the mean over the mean, shape (n,); None if S is 1.
-
-        With the effective sample size n, it is the root of (S / n - 1) / (S - 1).
-        """
-        if self._n_draws.min() < 2:
-            return None
-        excess = self._n_draws / self.effective_sample_sizes - 1  # not negative, but for rounding
-        return np.sqrt(np.maximum(excess, 0) / (self._n_draws - 1))
+        """By the delta method, the standard error of the mean over the mean, shape (n,); None if S is 1."""
+        errors = self._weights.standard_errors
+        return None if errors is None else errors / self._weights.mean

@@ -263,8 +263,7 @@ def test_sampled_scores_are_those_of_each_sequence(published, sequences):
             if spread is None:
                 assert score.standard_errors is None
             else:
-                # Where all weights are alike, it is the root of a rounding error.
-                assert score.standard_errors[i] == pytest.approx(spread / np.sqrt(5), rel=1e-9, abs=2e-8)
+                assert score.standard_errors[i] == pytest.approx(spread / np.sqrt(5), rel=1e-9)
         size = weights.sum() ** 2 / (weights**2).sum()
         assert sampled.importance_sampled.effective_sample_sizes[i] == pytest.approx(size, rel=1e-9)
 

@@ -57,6 +57,14 @@ def test_log_mean(n_draws, shift, rng):
     np.testing.assert_allclose(log_mean.effective_sample_sizes, sizes, rtol=1e-6)
 
 
+@pytest.mark.parametrize("estimate", [Mean, LogMean])
+def test_draws_that_are_alike_have_no_error(estimate):
+    made = estimate(3)
+    for n_draws in (3, 1, 7):
+        made.add(np.arange(3), np.full((n_draws, 3), [0.1, -321.7, 123.4]))
+    assert np.all(made.standard_errors <= 1e-13)
+
+
 def test_a_single_draw_has_no_error():
     for estimate in (Mean(1), LogMean(1)):
         estimate.add(np.array([0]), np.ones((1, 1)))
