@@ -9,7 +9,8 @@ which are the parameters of Dirichlet and Beta priors. The validation chooses wh
 """
 
 import time
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import expit, logit, softmax
@@ -19,6 +20,7 @@ from breze_like.data import pack
 from breze_like.estimators import check_observations
 from breze_like.training.course import History
 from breze_like.training.rules import COUNT, COUNT_OR_NONE, FRACTION, POSITIVE, check, setting
+from breze_like.training.state import Checkpointed
 
 # Entries of an array over all steps, columns and states of a batch: bounds the memory, about ten such arrays.
 MAX_ENTRIES = 2**25
@@ -62,8 +64,10 @@ class EMSettings:
 
 
 @dataclass(frozen=True)
-class State:
+class State(Checkpointed):
     """Where training is, between two epochs, each of which is an update; what is best is None at first."""
+
+    arrays: ClassVar = ("parameters", "best_parameters")
 
     parameters: np.ndarray
     best_parameters: np.ndarray | None = None
@@ -73,26 +77,6 @@ class State:
     n_without_improvement: int = 0
     seconds: float = 0.0
     finished: bool = False
-
-    @classmethod
-    def read(cls, run, parameters, setup):
-        """The state in a run's checkpoint, which must be of the same setup."""
-        arrays, attributes = run.read_checkpoint(parameters)
-        names = {field.name for field in fields(cls)}
-        if set(attributes) != {"state", "setup"} or {*arrays, *attributes["state"]} != names:
-            raise ValueError(f"the checkpoint in {run.folder} must be one of this training")
-        for name, value in setup.items():
-            if attributes["setup"].get(name) != value:
-                before = attributes["setup"].get(name)
-                raise ValueError(f"{name} must be {before!r} as it was in {run.folder}, got {value!r}")
-        return cls(**arrays, **attributes["state"])
-
-    def write(self, run, parameters, setup):
-        """Make this a run's checkpoint; the reverse of `read`."""
-        given = {"parameters": self.parameters, "best_parameters": self.best_parameters}
-        arrays = {name: value for name, value in given.items() if value is not None}
-        rest = {name: value for name, value in vars(self).items() if name not in arrays}
-        run.write_checkpoint(parameters, arrays, {"state": rest, "setup": setup})
 
     def validated(self, parameters, score, seconds, settings):
         """The state after one more epoch, that led to these parameters and this score."""

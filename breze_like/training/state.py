@@ -2,17 +2,60 @@
 
 import math
 from dataclasses import dataclass, fields, replace
+from typing import ClassVar
 
 import numpy as np
 
 from breze_like.training.optimization import GuardedRmsProp
 
-# What a checkpoint keeps as arrays.
-ARRAYS = ("parameters", "moving_mean_squared", "step", "order", "best_parameters")
+
+class Checkpointed:
+    """A dataclass that a run's checkpoint keeps; None stands for what is not there yet.
+
+    Attributes
+    ----------
+    arrays : tuple of str
+        Names of the fields that are arrays.
+    """
+
+    arrays: ClassVar[tuple]
+
+    @classmethod
+    def read(cls, run, parameters, setup):
+        """The state in a run's checkpoint.
+
+        Parameters
+        ----------
+        run : Run
+        parameters : ParameterSet
+        setup : dict
+            What must be as it was when the checkpoint was written.
+
+        Raises
+        ------
+        ValueError
+            If the checkpoint is damaged, or of another model or setup.
+        """
+        arrays, attributes = run.read_checkpoint(parameters)
+        names = {field.name for field in fields(cls)}
+        if set(attributes) != {"state", "setup"} or {*arrays, *attributes["state"]} != names:
+            raise ValueError(f"the checkpoint in {run.folder} must be one of training")
+        for name, value in setup.items():
+            if attributes["setup"].get(name) != value:
+                before = attributes["setup"].get(name)
+                raise ValueError(f"{name} must be {before!r} as it was in {run.folder}, got {value!r}")
+        return cls(**arrays, **attributes["state"])
+
+    def write(self, run, parameters, setup):
+        """Make this a run's checkpoint; the reverse of `read`."""
+        given = {name: getattr(self, name) for name in self.arrays}
+        arrays = {name: np.asarray(value) for name, value in given.items() if value is not None}
+        rest = {name: value for name, value in vars(self).items() if name not in arrays}
+        run.write_checkpoint(parameters, arrays, {"state": rest, "setup": setup})
 
 
 @dataclass(frozen=True)
-class State:
+class State(Checkpointed):
     """Where training is, between two updates. No array in it is changed later; they may lie on a device.
 
     Attributes
@@ -43,6 +86,8 @@ class State:
     finished : bool
     """
 
+    arrays: ClassVar = ("parameters", "moving_mean_squared", "step", "order", "best_parameters")
+
     parameters: np.ndarray
     moving_mean_squared: np.ndarray
     step: np.ndarray
@@ -67,39 +112,6 @@ class State:
     def initial(cls, parameters, rng):
         """The state before the first update of a flat vector."""
         return cls(**GuardedRmsProp.initial_state(parameters), rng=rng.bit_generator.state)
-
-    @classmethod
-    def read(cls, run, parameters, setup):
-        """The state in a run's checkpoint.
-
-        Parameters
-        ----------
-        run : Run
-        parameters : ParameterSet
-        setup : dict
-            What must be as it was when the checkpoint was written.
-
-        Raises
-        ------
-        ValueError
-            If the checkpoint is damaged, or of another model or setup.
-        """
-        arrays, attributes = run.read_checkpoint(parameters)
-        names = {field.name for field in fields(cls)}
-        if set(attributes) != {"state", "setup"} or {*arrays, *attributes["state"]} != names:
-            raise ValueError(f"the checkpoint in {run.folder} must be one of training")
-        for name, value in setup.items():
-            if attributes["setup"].get(name) != value:
-                before = attributes["setup"].get(name)
-                raise ValueError(f"{name} must be {before!r} as it was in {run.folder}, got {value!r}")
-        return cls(**arrays, **attributes["state"])
-
-    def write(self, run, parameters, setup):
-        """Make this a run's checkpoint; the reverse of `read`."""
-        given = {name: getattr(self, name) for name in ARRAYS}
-        arrays = {name: np.asarray(value) for name, value in given.items() if value is not None}
-        rest = {name: value for name, value in vars(self).items() if name not in arrays}
-        run.write_checkpoint(parameters, arrays, {"state": rest, "setup": setup})
 
     def mean(self, total):
         """Mean of a sum since the last validation, None if it is over nothing."""
