@@ -2,6 +2,7 @@
 
 __version__ = "0.1.0"
 
+from breze_like.backends.process import prepare_process
 from breze_like.estimators import (
     importance_sampled_nll,
     negative_log_likelihood,
@@ -39,6 +40,7 @@ __all__ = [
     "impute_draws",
     "negative_log_likelihood",
     "outlier_scores",
+    "prepare_process",
     "sample",
     "sampled_scores",
     "training_objective",

@@ -1,9 +1,11 @@
-"""What all scripts do alike: single precision, and one clear line for whatever goes wrong."""
+"""What all scripts do alike: a process of their own, single precision, one clear line for what goes wrong."""
 
 import sys
 import warnings
 
 import pytensor
+
+from breze_like import prepare_process
 
 
 def run(main, to_go_on="the same command with --resume goes on"):
@@ -12,6 +14,7 @@ def run(main, to_go_on="the same command with --resume goes on"):
     Bad input ends with one line on standard error and status 2, Ctrl-C with status 130 and how `to_go_on`. A
     warning is one line, too.
     """
+    prepare_process()
     pytensor.config.floatX = "float32"
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     try:

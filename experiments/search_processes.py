@@ -14,6 +14,7 @@ import optuna
 import pytensor
 from tqdm import tqdm
 
+from breze_like import prepare_process
 from experiments.search_storage import shown
 from experiments.search_worker import work
 
@@ -176,6 +177,7 @@ def _work(plan, float_type, line):
     threading.excepthook = lambda _: None
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    prepare_process()
     pytensor.config.floatX = float_type
     # Its usual lock for several processes would be left behind by one that ends at once.
     tqdm.set_lock(threading.RLock())

@@ -30,6 +30,10 @@ def quick_compilation():
 
 os.environ.setdefault("XLA_FLAGS", quick_compilation())
 
+from breze_like.backends.process import prepare_process  # noqa: E402
+
+prepare_process()
+
 TESTS = Path(__file__).resolve().parent
 REPOSITORY = TESTS.parent
 

@@ -1,7 +1,14 @@
+import json
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from pytensor.compile.builders import OpFromGraph
+from pytensor.compile.mode import optdb
 
 from breze_like import backends
 from breze_like.backends import (
@@ -12,6 +19,7 @@ from breze_like.backends import (
     resolve,
     traceable,
 )
+from breze_like.backends.jax_functions import LEFT_OUT
 
 
 def recurrent_loss():
@@ -198,3 +206,86 @@ def test_the_accelerator_is_the_default_device_unless_that_is_a_cpu():
         assert accelerator() is None
     default = jax.devices()[0]
     assert accelerator() == (None if default.platform == "cpu" else default)
+
+
+QUIET = """
+import json, sys
+import jax
+from pytensor.link.jax.dispatch import jax_funcify, jax_typify
+
+def state():
+    conversions = {c: f for d in (jax_funcify, jax_typify) for c, f in d.registry.items()}
+    return conversions, dict(jax.config.values)
+
+before = state()
+import numpy as np
+from breze_like import VRAE
+model = VRAE(2, 2, n_hiddens=(3,))
+model.initialize(np.random.default_rng(0))
+model.function(["observations", "mask"], ["recognition/mean"])(np.ones((3, 1, 2)), np.ones((3, 1)))
+conversions, settings = state()
+changed = [c for c, f in before[0].items() if conversions[c] is not f]
+added = [c.__module__ for c in set(conversions) - set(before[0])]
+print(json.dumps([list(map(str, changed)), added, settings == before[1]]))
+"""
+
+
+def test_others_find_pytensor_and_jax_as_they_were():
+    """Conversions of classes that are not ours, and JAX's settings, the folder of its cache among them."""
+    pytest.importorskip("jax")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
+    run = subprocess.run([sys.executable, "-c", QUIET], env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    changed, added, same_settings = json.loads(run.stdout.splitlines()[-1])
+    assert changed == []
+    assert all(module.startswith("breze_like.") for module in added)
+    assert same_settings
+
+
+def test_rewrites_that_are_left_out_exist():
+    assert set(LEFT_OUT) <= names_of(optdb)
+
+
+def names_of(database):
+    """Names of all rewrites in a database, and in those in it."""
+    found = set()
+    for name, entries in database.__db__.items():
+        found.add(name)
+        for entry in entries:
+            if hasattr(entry, "__db__"):
+                found |= names_of(entry)
+    return found
+
+
+class TestConversions:
+    """With those of PyTensor, which are not ours to rely on, as the reference."""
+
+    def test_sums_products_casts_and_shapes(self):
+        x, y = pt.matrix("x"), pt.vector("y")
+        outputs = [x + y + 1.5, x * y * x, (x > 0).astype("int64") + x.shape[0], pt.zeros(x.shape) + y.size]
+        arrays = np.arange(6.0).reshape(2, 3) - 2, np.arange(3.0)
+        ours = compile_function([x, y], outputs, "jax")(*arrays)
+        theirs = pytensor.function([x, y], outputs, mode="JAX")(*arrays)
+        for our, their in zip(ours, theirs, strict=True):
+            assert our.dtype == their.dtype
+            np.testing.assert_allclose(our, their, rtol=1e-14)
+
+    def test_graphs_inside_ops(self):
+        """A scan, and an op made of a graph: each node in them is converted by ours, too."""
+        x = pt.matrix("x")
+        inner = pt.vector("inner")
+        doubled = OpFromGraph([inner], [inner + inner + inner * 2])
+        h = pytensor.scan(
+            lambda x, h: doubled(x) + h + x.shape[0],
+            sequences=[x],
+            outputs_info=[pt.zeros_like(x[0])],
+            return_updates=False,
+        )
+        values = np.arange(6.0).reshape(3, 2)
+        expected = np.cumsum(4 * values + 2, axis=0)
+        np.testing.assert_allclose(compile_function([x], h, "jax")(values), expected)
+
+    def test_rejects_shapes_that_do_not_broadcast(self):
+        x, y = pt.vector("x"), pt.vector("y")
+        with pytest.raises(Exception, match="[Bb]roadcast"):
+            compile_function([x, y], x + y, "jax")(np.ones(1), np.ones(3))

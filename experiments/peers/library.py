@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytensor
 
-from breze_like import VOSP, VRAE, TrainingSettings, variational_bound
+from breze_like import VOSP, VRAE, TrainingSettings, prepare_process, variational_bound
 from breze_like.backends import accelerator
 from breze_like.models.emissions import BernoulliEmission
 from breze_like.moments import WangManningSigmoid
@@ -17,6 +17,8 @@ from experiments.peers.problem import N_LATENT, N_VISIBLE, P_KEEP, Problem
 
 # Of updates that are timed: so small that parameters hardly change.
 STEP_RATE = 1e-6
+
+prepare_process()  # as scripts do; a peer has a process of its own
 
 
 def about():
