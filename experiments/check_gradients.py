@@ -17,7 +17,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from breze_like import moments
+from breze_like import distributions, moments
 from breze_like.backends import compile_function
 from breze_like.distributions import (
     NADE,
@@ -28,7 +28,6 @@ from breze_like.distributions import (
     GaussMarkov,
     Increments,
     NormalMixture,
-    WhiteNoise,
     WienerProcess,
     independent_increments_kl,
     kl_divergence,
@@ -134,7 +133,10 @@ def squared_exponential(t, r):
     return pt.exp(-((t - r) ** 2) / 8) + 0.1 * pt.eq(t, r)
 
 
-PRIORS = {"white": WhiteNoise(), "wiener": WienerProcess(), "gp": GaussianProcess(squared_exponential)}
+PRIORS = {
+    **{name: prior() for name, prior in distributions.PRIORS.items()},
+    "gp": GaussianProcess(squared_exponential),
+}
 POSTERIORS = {"diagonal": Diagonal, "increments": Increments, "gauss_markov": GaussMarkov}
 
 COMPONENTS = {

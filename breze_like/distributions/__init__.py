@@ -8,8 +8,10 @@ from breze_like.distributions.nade import NADE
 from breze_like.distributions.normal import DiagonalNormal
 from breze_like.distributions.posteriors import Diagonal, GaussMarkov, Increments, MarkovPosterior
 from breze_like.distributions.processes import (
+    PRIORS,
     GaussianProcess,
     MarkovProcess,
+    OrnsteinUhlenbeck,
     Process,
     WhiteNoise,
     WienerProcess,
@@ -17,6 +19,7 @@ from breze_like.distributions.processes import (
 
 __all__ = [
     "NADE",
+    "PRIORS",
     "Bernoulli",
     "Diagonal",
     "DiagonalNormal",
@@ -27,6 +30,7 @@ __all__ = [
     "MarkovPosterior",
     "MarkovProcess",
     "NormalMixture",
+    "OrnsteinUhlenbeck",
     "Process",
     "WhiteNoise",
     "WienerProcess",

@@ -11,9 +11,10 @@ import pytensor.tensor as pt
 from breze_like.distributions.posteriors import Diagonal, MarkovPosterior
 from breze_like.distributions.processes import (
     GaussianProcess,
-    WhiteNoise,
+    MarkovProcess,
     WienerProcess,
     apply_over_time,
+    first_steps,
 )
 
 _REGISTRY = {}
@@ -61,14 +62,11 @@ def kl_by_latent(q, p):
     )
 
 
-@register(MarkovPosterior, WhiteNoise)
+@register(MarkovPosterior, MarkovProcess)
 def _(q, p):
-    return _gaussian(q.variance + q.mean**2, q.innovation_variance)
-
-
-@register(MarkovPosterior, WienerProcess)
-def _(q, p):
-    return _gaussian(q.increment_variance + q.increment_mean**2, q.innovation_variance)
+    mean, variance = q.difference(p.coefficient)
+    expected = p.given_past(first_steps(q.mask))
+    return _gaussian((variance + mean**2) / expected, q.innovation_variance / expected)
 
 
 @register(MarkovPosterior, GaussianProcess)
@@ -125,4 +123,5 @@ def independent_increments_kl(q, p):
             "kl='independent_increments' is defined for a Diagonal posterior and a WienerProcess prior only, "
             f"got {type(q).__name__} and {type(p).__name__}"
         )
-    return q.mask * _gaussian(q.increment_variance + q.increment_mean**2, q.increment_variance).sum(axis=-1)
+    mean, variance = q.difference(1.0)
+    return q.mask * _gaussian(variance + mean**2, variance).sum(axis=-1)

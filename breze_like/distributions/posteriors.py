@@ -79,15 +79,15 @@ class MarkovPosterior(ABC):
         """V[z_t]."""
         return self.accumulate(self._masked(self.coefficient**2), self._masked(self.innovation_variance))
 
-    @property
-    def increment_mean(self):
-        """E[z_t - z_{t-1}]."""
-        return (self.coefficient - 1) * previous(self.mean, self.mask) + self.offset
-
-    @property
-    def increment_variance(self):
-        """V[z_t - z_{t-1}]."""
-        return (self.coefficient - 1) ** 2 * previous(self.variance, self.mask) + self.innovation_variance
+    def difference(self, coefficient):
+        """Moments of z_t - coefficient z_{t-1}; with 1, of the increments."""
+        remaining = self.coefficient - coefficient
+        if isinstance(remaining, float) and remaining == 0:
+            return self.offset, self.innovation_variance
+        return (
+            remaining * previous(self.mean, self.mask) + self.offset,
+            remaining**2 * previous(self.variance, self.mask) + self.innovation_variance,
+        )
 
     def sample(self, noise):
         """A draw from standard normal noise of its shape."""

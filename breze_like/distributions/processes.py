@@ -1,4 +1,4 @@
-"""Priors on latent sequences: white noise, the Wiener process, Gaussian processes.
+"""Priors on latent sequences: Markov processes, and Gaussian processes with any kernel; `PRIORS` has names.
 
 Latents have shape (n_steps, n_sequences, n_latents) and are independent across sequences and latents.
 A mask (n_steps, n_sequences), 1 where a step is real and 0 before or after, places a sequence in its column;
@@ -6,6 +6,7 @@ its first real step is t = 1, whatever precedes it. A column may hold several se
 them, which are independent.
 """
 
+import math
 from abc import ABC, abstractmethod
 
 import pytensor.tensor as pt
@@ -19,6 +20,18 @@ class Process(ABC):
     """A distribution of sequences whose density is a product over steps, given the steps before."""
 
     draw_noise = staticmethod(DiagonalNormal.draw_noise)
+
+    @classmethod
+    def make(cls, parameters, name, n_latent):
+        """The process as the prior of a model, called `name`, where it may declare parameters of its own.
+
+        Parameters
+        ----------
+        parameters : ParameterSet
+        name : str
+        n_latent : int
+        """
+        return cls()
 
     @abstractmethod
     def log_prob(self, z, mask):
@@ -40,37 +53,98 @@ class Process(ABC):
 
 
 class MarkovProcess(Process):
-    """A process whose z_t depends on the steps before through z_{t-1} only, with z_0 = 0."""
+    """z_t | z_{t-1} ~ N(c z_{t-1}, v), independent over latents, with z_0 ~ N(0, v_0).
 
-    @abstractmethod
-    def forecast(self, mean, variance):
-        """Moments of z_t from moments of z_{t-1}, of any shape; the variance may be a number."""
+    Parameters
+    ----------
+    coefficient, variance : float or TensorVariable, shape (n_latents,)
+        c and v.
+    initial_variance : float
+        v_0.
+    """
+
+    def __init__(self, coefficient, variance=1.0, initial_variance=0.0):
+        self.coefficient = coefficient
+        self.variance = variance
+        self.initial_variance = initial_variance
+
+    def forecast(self, mean, variance, first=0.0):
+        """Moments of z_t from those of z_{t-1}, of shape (..., n_latents).
+
+        `first` is 1 where z_{t-1} is z_0, and its moments are given as 0; it broadcasts against the mean.
+        """
+        variance = variance + pt.zeros_like(mean)
+        return self.coefficient * mean, self.coefficient**2 * variance + self.given_past(first)
+
+    def given_past(self, first):
+        """Variance of z_t given z_{t-1}; where `first` is 1, of z_1, whatever z_0 was."""
+        if self.initial_variance == 0:
+            return self.variance
+        return self.variance + self.coefficient**2 * (self.initial_variance * first)
+
+    def log_prob(self, z, mask):
+        variance = self.given_past(first_steps(mask))
+        return mask * normal_log_density(z, self.coefficient * previous(z, mask), variance).sum(axis=-1)
+
+    def sample(self, noise):
+        first = pt.eq(count_steps(noise), 1)[:, None, None]
+        deviation = pt.cast(pt.sqrt(self.given_past(first)), noise.dtype)
+        return linear_recurrence(pt.zeros_like(noise) + self.coefficient, deviation * noise)
 
 
 class WhiteNoise(MarkovProcess):
     """z_t ~ N(0, 1), independent over t."""
 
-    def forecast(self, mean, variance):
-        return pt.zeros_like(mean), pt.ones_like(mean)
-
-    def log_prob(self, z, mask):
-        return mask * normal_log_density(z, 0.0, 1.0).sum(axis=-1)
-
-    def sample(self, noise):
-        return noise
+    def __init__(self):
+        super().__init__(coefficient=0.0)
 
 
 class WienerProcess(MarkovProcess):
     """z_t - z_{t-1} ~ N(0, 1), independent over t, with z_0 = 0."""
 
-    def forecast(self, mean, variance):
-        return mean, pt.ones_like(mean) + variance
+    def __init__(self):
+        super().__init__(coefficient=1.0)
 
-    def log_prob(self, z, mask):
-        return mask * normal_log_density(z - previous(z, mask), 0.0, 1.0).sum(axis=-1)
 
-    def sample(self, noise):
-        return pt.cumsum(noise, axis=0)
+class OrnsteinUhlenbeck(MarkovProcess):
+    """Stationary: z_t ~ N(0, 1), with covariance exp(-|t - r| / time_constant).
+
+    A very short time constant makes it white noise; a very long one, a Wiener process but for its scale.
+    As the prior of a model, it has a time constant for each latent, which is learned.
+
+    Parameters
+    ----------
+    time_constant : float or TensorVariable, shape (n_latents,)
+        In steps; positive.
+
+    Raises
+    ------
+    ValueError
+        If it is a number that is not positive.
+
+    References
+    ----------
+    Uhlenbeck & Ornstein (1930), On the theory of the Brownian motion.
+    """
+
+    # Where a learned time constant starts.
+    START = 4.0
+
+    def __init__(self, time_constant=START):
+        is_number = isinstance(time_constant, int | float)
+        if is_number and not time_constant > 0:
+            raise ValueError(f"time_constant must be positive, got {time_constant!r}")
+        exp, expm1 = (math.exp, math.expm1) if is_number else (pt.exp, pt.expm1)
+        super().__init__(exp(-1 / time_constant), -expm1(-2 / time_constant), initial_variance=1.0)
+
+    @classmethod
+    def make(cls, parameters, name, n_latent):
+        """With the logarithm of its time constants, in units of `START`, as a parameter."""
+        parameters.declare(f"{name}/log_time_constant", (n_latent,))
+        return cls(cls.START * pt.exp(parameters[f"{name}/log_time_constant"]))
+
+
+PRIORS = {"white": WhiteNoise, "wiener": WienerProcess, "ornstein_uhlenbeck": OrnsteinUhlenbeck}
 
 
 class GaussianProcess(Process):
@@ -145,6 +219,12 @@ def previous(u, mask):
     """
     kept = u * mask[:, :, None]
     return pt.set_subtensor(pt.zeros_like(kept)[1:], kept[:-1])
+
+
+def first_steps(mask):
+    """1 at the first step of each sequence, else 0: (n_steps, n_sequences, 1), from a mask."""
+    real = mask[:, :, None]
+    return real * (1 - previous(real, mask))
 
 
 def apply_over_time(matrices, u):

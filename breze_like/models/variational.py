@@ -7,11 +7,11 @@ from typing import NamedTuple
 import pytensor.tensor as pt
 
 from breze_like.distributions import (
+    PRIORS,
     Diagonal,
     GaussMarkov,
     Increments,
-    WhiteNoise,
-    WienerProcess,
+    Process,
     independent_increments_kl,
     kl_divergence,
 )
@@ -22,7 +22,6 @@ from breze_like.models.objectives import OBJECTIVES, FreeBits
 from breze_like.models.recognition import ExplicitVariance, ImplicitVariance
 from breze_like.moments import TRANSFERS
 
-PRIORS = {"white": WhiteNoise(), "wiener": WienerProcess()}
 POSTERIORS = {"diagonal": Diagonal, "increments": Increments, "gauss_markov": GaussMarkov}
 KLS = {"exact": kl_divergence, "independent_increments": independent_increments_kl}
 VARIANCES = {"implicit": ImplicitVariance, "explicit": ExplicitVariance}
@@ -59,7 +58,8 @@ class VariationalModel(Model, ABC):
     n_visible, n_latent : int
     n_hiddens : tuple of int
         Sizes of the hidden layers of the recognition network.
-    prior : "wiener", "white" or a Process
+    prior : a name in `PRIORS`, a Process, or a class of them
+        "wiener", "white", or "ornstein_uhlenbeck", which learns time constants of its own.
     posterior : "gauss_markov", "diagonal", "increments" or a class derived from MarkovPosterior
     kl : "exact", "independent_increments" or callable of (q, p)
         The divergence of the loss. The second one is the published objective: it bounds nothing (see
@@ -136,7 +136,7 @@ class VariationalModel(Model, ABC):
         check_positive_integers(n_visible=n_visible, n_latent=n_latent, n_hiddens=n_hiddens)
         super().__init__(backend)
         self.n_visible, self.n_latent = n_visible, n_latent
-        self.prior = choose("prior", prior, PRIORS)
+        prior = choose("prior", prior, PRIORS)
         self.posterior_class = choose("posterior", posterior, POSTERIORS)
         self.objective_kl = choose("kl", kl, KLS)
         self.objective = choose("objective", objective, OBJECTIVES)
@@ -151,6 +151,7 @@ class VariationalModel(Model, ABC):
         self.variance_class = choose("variance", variance, VARIANCES)
         self.emission_class = choose("emission", emission, EMISSIONS)
         self._make_networks(n_hiddens, recognition_p_keep, generative_p_keep)
+        self.prior = prior if isinstance(prior, Process) else prior.make(self.parameters, "prior", n_latent)
         self._build()
 
     @abstractmethod

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pytensor.tensor as pt
 
-from breze_like.distributions.processes import MarkovProcess, previous
+from breze_like.distributions.processes import MarkovProcess, first_steps, previous
 from breze_like.layers import FastDropoutHidden, FastDropoutJoint, FastDropoutRecurrent
 from breze_like.models.base import check_positive_integers, check_prefix, check_temperature
 from breze_like.models.variational import Recognised, VariationalModel
@@ -74,7 +74,8 @@ class VOSP(VariationalModel):
         super().__init__(n_visible, n_latent, n_hiddens, **others)
         if isinstance(self.prior, MarkovProcess):
             q, mask = self.posterior, self.inputs["mask"]
-            z = self.prior.forecast(previous(q.mean, mask), previous(q.variance, mask))
+            before = previous(q.mean, mask), previous(q.variance, mask)
+            z = self.prior.forecast(*before, first_steps(mask))
             self.expressions["prediction"] = self._emit(*z, *self.recognised.context).mean
 
     def recognise(self, observations, mask):
@@ -99,8 +100,9 @@ class VOSP(VariationalModel):
         Step
             What a batch of the whole sequences gives for their last step.
         """
+        first = float(state is None)
         state = self._start(len(frames)) if state is None else state
-        prediction, reconstruction, denoised, *state = self._step(np.asarray(frames)[None], *state)
+        prediction, reconstruction, denoised, *state = self._step(np.asarray(frames)[None], first, *state)
         return Step(prediction[0], reconstruction[0], denoised[0], state[0][0], state[1][0], state)
 
     def sample(self, rng, n_steps, n_sequences, prefix=None, temperature=1.0):
@@ -111,10 +113,10 @@ class VOSP(VariationalModel):
         """
         prefix = check_prefix(n_steps, n_sequences, self.n_visible, prefix)
         check_temperature(temperature)
-        state = self._start(n_sequences)
+        state = None
         for frames in prefix:
             state = self.step(frames, state).state
-        mean, variance, *states = state
+        mean, variance, *states = state or self._start(n_sequences)
         noise = self.draw_noise(rng, n_steps, n_sequences)
         if len(prefix):
             start = mean + np.sqrt(variance) * self.draw_noise(rng, 1, n_sequences)
@@ -187,9 +189,10 @@ class VOSP(VariationalModel):
     @cached_property
     def _step(self):
         self._check_prior()
-        frames, z_mean, z_variance = pt.tensor3("frames"), pt.tensor3("z_mean"), pt.tensor3("z_variance")
+        frames, first = pt.tensor3("frames"), pt.scalar("first")
+        z_mean, z_variance = pt.tensor3("z_mean"), pt.tensor3("z_variance")
         past, states = self._state_variables()
-        prediction = self._emit(*self.prior.forecast(z_mean, z_variance), *past).mean
+        prediction = self._emit(*self.prior.forecast(z_mean, z_variance, first), *past).mean
         h, new_states = self._advance(frames, states)
         q = self.approximate_posterior(
             Recognised(*self.recognition_output(*h)), pt.ones_like(frames[:, :, 0])
@@ -198,7 +201,7 @@ class VOSP(VariationalModel):
         variance = q.coefficient**2 * z_variance + q.innovation_variance
         y = self._emit(mean, 0.0, *past)
         return self.function(
-            [frames, z_mean, z_variance, *past, *states],
+            [frames, first, z_mean, z_variance, *past, *states],
             [prediction, y.mean, y.mode, mean, variance, *self._context(*h), *new_states],
         )
 

@@ -4,7 +4,13 @@ import numpy as np
 import pytensor.tensor as pt
 import pytest
 
-from breze_like.distributions import GaussianProcess, WhiteNoise, WienerProcess
+from breze_like.distributions import (
+    GaussianProcess,
+    MarkovProcess,
+    OrnsteinUhlenbeck,
+    WhiteNoise,
+    WienerProcess,
+)
 
 
 class Batch:
@@ -63,10 +69,19 @@ def smooth_kernel(t, r):
     return 1.5 * 2.0 ** (-(((t - r) / 3) ** 2)) + 1e-2 * (abs(t - r) < 0.5)
 
 
+def damped(n, c, v, v_0):
+    """Covariance of z_1, ..., z_n with z_t = c z_{t-1} + N(0, v) and z_0 ~ N(0, v_0), from its own matrix."""
+    inverse = np.linalg.inv(np.eye(n) - c * np.eye(n, k=-1))
+    return inverse @ np.diag([v + c**2 * v_0, *[v] * (n - 1)]) @ inverse.T
+
+
 COVARIANCES = {
     "white": lambda n: np.eye(n),
     "wiener": lambda n: np.minimum.outer(np.arange(1, n + 1), np.arange(1, n + 1)),
     "gp_wiener": lambda n: np.minimum.outer(np.arange(1, n + 1), np.arange(1, n + 1)),
+    "ornstein_uhlenbeck": lambda n: np.exp(-np.abs(np.subtract.outer(np.arange(n), np.arange(n))) / 3.0),
+    # Not stationary: z_0 has another variance than the steps come to.
+    "markov": lambda n: damped(n, 0.6, 1.7, 2.5),
     "gp_smooth": lambda n: np.array(
         [[smooth_kernel(t, r) for r in range(1, n + 1)] for t in range(1, n + 1)], float
     ),
@@ -79,6 +94,8 @@ def priors():
     processes = {
         "white": WhiteNoise(),
         "wiener": WienerProcess(),
+        "ornstein_uhlenbeck": OrnsteinUhlenbeck(3.0),
+        "markov": MarkovProcess(0.6, 1.7, 2.5),
         "gp_wiener": GaussianProcess(pt.minimum),
         "gp_smooth": GaussianProcess(smooth_kernel),
     }

@@ -22,7 +22,7 @@ from breze_like.distributions import (
 )
 
 POSTERIORS = ("diagonal", "increments", "gauss_markov")
-PRIORS = ("white", "wiener", "gp_wiener", "gp_smooth")
+PRIORS = ("white", "wiener", "ornstein_uhlenbeck", "markov", "gp_wiener", "gp_smooth")
 PAIRS = [(q, p) for q in POSTERIORS for p in PRIORS]
 N_STEPS, N_SEQUENCES, N_LATENTS = 6, 6, 3
 
@@ -69,7 +69,7 @@ def gradients(graph):
     For speed, one for each posterior, of a weighted sum over the priors, and one for the published form.
     """
     inputs, values = graph
-    weights = {"white": 0.3, "wiener": 0.9, "gp_smooth": 0.7}
+    weights = {"white": 0.3, "wiener": 0.9, "markov": 0.4, "gp_smooth": 0.7}
     sums = {q: sum(w * values[q, p].sum() for p, w in weights.items()) for q in POSTERIORS}
     sums["published"] = values["published"].sum()
     by_statistics = [pt.grad(total, inputs[:3], disconnected_inputs="ignore") for total in sums.values()]

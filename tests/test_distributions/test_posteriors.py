@@ -7,7 +7,8 @@ from breze_like.backends import compile_function
 from breze_like.distributions import Diagonal, GaussMarkov, Increments
 
 NAMES = ("diagonal", "increments", "gauss_markov")
-MOMENTS = ("mean", "mode", "variance", "increment_mean", "increment_variance")
+MOMENTS = ("mean", "mode", "variance")
+COEFFICIENTS = (0.0, 0.7, 1.0)
 
 
 def assert_close(actual, expected):
@@ -27,6 +28,8 @@ def evaluate(batch):
     names, outputs = [], []
     for name, q in distributions.items():
         values = {quantity: getattr(q, quantity) for quantity in MOMENTS}
+        for c in COEFFICIENTS:
+            values[f"{c} mean"], values[f"{c} variance"] = q.difference(c)
         values |= {"sample": q.sample(noise), "log_prob": q.log_prob(z), "responses": q.responses()}
         names += [(name, quantity) for quantity in values]
         outputs += values.values()
@@ -69,12 +72,13 @@ class TestAgainstDenseMatrices:
             assert_close(results[name]["mode"][here], mean)
             assert_close(results[name]["variance"][here], np.diag(covariance))
 
-    def test_increments(self, name, results, dense):
+    @pytest.mark.parametrize("coefficient", COEFFICIENTS)
+    def test_differences(self, name, results, dense, coefficient):
         for here, mean, covariance, _ in dense(name):
-            difference = np.eye(len(mean)) - np.eye(len(mean), k=-1)
-            assert_close(results[name]["increment_mean"][here], difference @ mean)
+            difference = np.eye(len(mean)) - coefficient * np.eye(len(mean), k=-1)
+            assert_close(results[name][f"{coefficient} mean"][here], difference @ mean)
             expected = np.diag(difference @ covariance @ difference.T)
-            assert_close(results[name]["increment_variance"][here], expected)
+            assert_close(results[name][f"{coefficient} variance"][here], expected)
 
     def test_sample(self, name, batch, results, dense):
         for here, mean, _, inverse in dense(name):

@@ -7,7 +7,7 @@ from breze_like.backends import compile_function
 from breze_like.distributions import GaussianProcess
 from breze_like.distributions.processes import apply_over_time, previous
 
-NAMES = ("white", "wiener", "gp_wiener", "gp_smooth")
+NAMES = ("white", "wiener", "ornstein_uhlenbeck", "markov", "gp_wiener", "gp_smooth")
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.gradient import disconnected_grad
 
+from breze_like.distributions import PRIORS
 from experiments import check_gradients
 
 
@@ -20,7 +21,7 @@ def test_finite_differences_of_a_known_function():
 def test_some_rows_pass(capsys):
     assert check_gradients.main(["--json", "--only", "kl/diagonal"]) == 0
     errors = json.loads(capsys.readouterr().out)["largest_relative_error"]
-    assert set(errors) == {"kl/diagonal/white", "kl/diagonal/wiener", "kl/diagonal/gp"}
+    assert set(errors) == {f"kl/diagonal/{prior}" for prior in [*PRIORS, "gp"]}
     assert max(errors.values()) < 1e-7
 
 

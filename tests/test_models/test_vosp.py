@@ -18,7 +18,7 @@ INPUTS = ["observations", "mask", "noise", "kl_weight"]
 
 @pytest.fixture(scope="module")
 def model():
-    model = VOSP(3, 2, (4,), (5,), transfer="tanh_wang_manning", generative_p_keep=0.7)
+    model = VOSP(3, 2, (4,), (5,), prior="ornstein_uhlenbeck", generative_p_keep=0.7)
     model.parameters.data[...] = 0.7 * np.random.default_rng(0).standard_normal(model.parameters.size)
     return model
 
@@ -132,9 +132,10 @@ def test_predictions_average_over_the_latents(model, rng):
     names = ["prediction", "recognition/mean", "recognition/variance"]
     predicted, mean, variance = model.function(["observations", "mask"], names)(x, np.ones((3, 1)))
     latents = np.zeros((3, n_draws, 2))
+    c = np.exp(-1 / (4 * np.exp(model.parameters.view("prior/log_time_constant"))))
     for t in range(3):
-        m, v = (mean[t - 1], variance[t - 1]) if t else (0, 0)
-        latents[t] = m + np.sqrt(v + 1) * rng.standard_normal((n_draws, 2))
+        m, v = (mean[t - 1], variance[t - 1]) if t else (0, 1)
+        latents[t] = c * m + np.sqrt(c**2 * v + 1 - c**2) * rng.standard_normal((n_draws, 2))
     emit = model.function(["latents", "observations", "mask"], "emission/mean")
     drawn = emit(latents, x, np.ones((3, 1))).mean(axis=1)
     np.testing.assert_allclose(predicted[:, 0], drawn, atol=0.05)  # Wang & Manning's moments are rough
@@ -193,7 +194,7 @@ def test_steps_need_a_prior_that_is_a_markov_process():
         (dict(n_latent=0), "n_latent must be a positive integer or a sequence of them, got 0"),
         (dict(n_emission_hiddens=()), r"n_emission_hiddens must be a positive integer .*, got \(\)"),
         (dict(generative_p_keep=0.0), r"p_keep must be 'learned' or in \(0, 1\], got 0.0"),
-        (dict(prior="gp"), r"prior must be one of \['white', 'wiener'\] .*, got 'gp'"),
+        (dict(prior="gp"), r"prior must be one of \['ornstein_uhlenbeck', 'white', 'wiener'\] .*, got 'gp'"),
     ],
 )
 def test_bad_arguments(changed, message):

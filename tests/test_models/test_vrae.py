@@ -205,8 +205,8 @@ class WideWalk(WienerProcess):
 
 @register(MarkovPosterior, WideWalk)
 def _(q, p):
-    ratio = q.innovation_variance / 4
-    return ((q.increment_variance + q.increment_mean**2) / 4 - 1 - pt.log(ratio)) / 2
+    mean, variance = q.difference(1.0)
+    return ((variance + mean**2) / 4 - 1 - pt.log(q.innovation_variance / 4)) / 2
 
 
 class Halved:
@@ -246,7 +246,7 @@ def test_parts_are_swapped_by_passing_objects(rng):
         (dict(n_latent=1.5), "n_latent must be a positive integer or a sequence of them, got 1.5"),
         (dict(n_hiddens=(3, 0)), r"n_hiddens must be a positive integer .*, got \(3, 0\)"),
         (dict(n_hiddens=()), r"n_hiddens must be a positive integer .*, got \(\)"),
-        (dict(prior="gp"), r"prior must be one of \['white', 'wiener'\] .*, got 'gp'"),
+        (dict(prior="gp"), r"prior must be one of \['ornstein_uhlenbeck', 'white', 'wiener'\] .*, got 'gp'"),
         (dict(posterior="full"), "posterior must be one of .*, got 'full'"),
         (dict(kl="approximate"), "kl must be one of .*, got 'approximate'"),
         (dict(emission="poisson"), "emission must be one of .*, got 'poisson'"),
