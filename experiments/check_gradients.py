@@ -28,6 +28,7 @@ from breze_like.distributions import (
     GaussMarkov,
     Increments,
     NormalMixture,
+    StudentT,
     WienerProcess,
     independent_increments_kl,
     kl_divergence,
@@ -166,6 +167,9 @@ COMPONENTS = {
     "distribution/nade/mean": lambda a, mask: [NADE(a((3, 2)), a((3, 2)), a(), a((4, 2, 2))).mean],
     "distribution/mixture": lambda a, mask: [
         NormalMixture(a((4, 2, 2)), a((4, 2, 2, 3)), a((4, 2, 2, 3), positive=True)).log_prob(a())
+    ],
+    "distribution/student_t": lambda a, mask: [
+        StudentT(a(), a((3,), positive=True), a((3,), positive=True)).log_prob(a())
     ],
     **{f"prior/{n}": lambda a, mask, p=p: [p.log_prob(a(), mask)] for n, p in PRIORS.items()},
     **{

@@ -16,6 +16,7 @@ from breze_like.distributions.processes import (
     WhiteNoise,
     WienerProcess,
 )
+from breze_like.distributions.student_t import StudentT
 
 __all__ = [
     "NADE",
@@ -32,6 +33,7 @@ __all__ = [
     "NormalMixture",
     "OrnsteinUhlenbeck",
     "Process",
+    "StudentT",
     "WhiteNoise",
     "WienerProcess",
     "independent_increments_kl",

@@ -8,7 +8,7 @@ A model is given the class, or a `functools.partial` of it, and makes the layer:
 import numpy as np
 import pytensor.tensor as pt
 
-from breze_like.distributions import NADE, Bernoulli, DiagonalNormal, NormalMixture
+from breze_like.distributions import NADE, Bernoulli, DiagonalNormal, NormalMixture, StudentT
 from breze_like.layers import FastDropoutAffine, Layer
 from breze_like.models.base import check_positive_integers, constant
 from breze_like.moments import Sigmoid, is_certain
@@ -172,6 +172,25 @@ class PerStepVarianceEmission(Emission):
         return DiagonalNormal(output[:, :, :n], positive(output[:, :, n:]))
 
 
+class StudentTEmission(Emission):
+    """x = E[a] + s t, with a learned scale and learned degrees of freedom for each observed value.
+
+    Outliers move it less than they move a normal distribution. There are more than 2 degrees, so that there
+    is a variance; they start at 3, the scale at 1.
+    """
+
+    draw_noise = staticmethod(StudentT.draw_noise)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.declare("raw_variance", (self.n_visible,))
+        self.declare("raw_degrees", (self.n_visible,))
+
+    def __call__(self, mean, variance):
+        scale, degrees = pt.sqrt(positive(self["raw_variance"])), 2 + positive(self["raw_degrees"])
+        return StudentT(self.output(mean, variance)[0], scale, degrees)
+
+
 class MixtureEmission(Emission):
     """x_t ~ sum_k w_kt N(m_kt, v_kt), with all of w, m and v from output units, the means of which it takes.
 
@@ -228,4 +247,5 @@ EMISSIONS = {
     "gaussian_shared": SharedVarianceEmission,
     "gaussian_per_step": PerStepVarianceEmission,
     "gaussian_mixture": MixtureEmission,
+    "student_t": StudentTEmission,
 }

@@ -71,7 +71,7 @@ class VariationalModel(Model, ABC):
         `FreeBits`.
     emission : a name in `EMISSIONS` or a factory
         "bernoulli", "nade" for binary observations, "gaussian_fixed", "gaussian_shared",
-        "gaussian_per_step", "gaussian_mixture" for real-valued ones; see `emissions`.
+        "gaussian_per_step", "gaussian_mixture", "student_t" for real-valued ones; see `emissions`.
     transfer : "tanh_wang_manning", "tanh", "rectifier" or an object with `moments`
         Of the hidden units.
     variance : "implicit", "explicit" or a layer class

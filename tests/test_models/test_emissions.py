@@ -6,7 +6,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from scipy.special import expit, log_expit, logsumexp, softmax
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from breze_like import backends
 from breze_like.initialize import Initialization
@@ -19,6 +19,7 @@ from breze_like.models.emissions import (
     NADEEmission,
     PerStepVarianceEmission,
     SharedVarianceEmission,
+    StudentTEmission,
 )
 from breze_like.moments import WangManningSigmoid
 from breze_like.parameters import ParameterSet
@@ -107,6 +108,14 @@ def test_mixture_takes_all_from_the_output_units(rng):
     np.testing.assert_allclose(mean, (weights[..., None] * means).sum(axis=2), rtol=1e-12)
     density = norm.logpdf(x[:, :, None], means, np.sqrt(softplus_variance(raw))).sum(axis=-1)
     np.testing.assert_allclose(log_prob, logsumexp(density, b=weights, axis=-1), rtol=1e-12)
+
+
+def test_student_t_learns_scales_and_degrees(rng):
+    emission = make(StudentTEmission, rng)
+    log_prob, x, a, _ = evaluate(emission, lambda y, x: y.log_prob(x), rng)
+    scale = np.sqrt(softplus_variance(emission.view("raw_variance")))
+    degrees = 2 + softplus_variance(emission.view("raw_degrees"))
+    np.testing.assert_allclose(log_prob, t.logpdf(x, degrees, a, scale).sum(axis=-1), rtol=1e-10)
 
 
 @pytest.mark.parametrize("factory", [SharedVarianceEmission, PerStepVarianceEmission])
