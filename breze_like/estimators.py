@@ -9,6 +9,7 @@ import numpy as np
 
 from breze_like.data import check_sequences, pack
 from breze_like.latent_draws import over_draws
+from breze_like.models.objectives import weighs_draws
 from breze_like.scores import Bound, ImportanceSampled, LogMean, Mean, Score
 
 # Expressions (n_steps, n_sequences) that scores are made of.
@@ -23,7 +24,8 @@ class Sampled(NamedTuple):
     bound : Bound
         As of `variational_bound`.
     objective : Score
-        The same with the divergence that the model is trained on: a bound only if that is the exact one.
+        What the model is trained on: the bound with the divergence of training, a bound only if that is the
+        exact one; or the importance sampled score.
     importance_sampled : ImportanceSampled
         As of `importance_sampled_nll`.
     """
@@ -53,9 +55,22 @@ def training_objective(model, sequences, rng, n_draws=1, kl_weight=1.0):
 
         kl_weight KL(q || p) - E_q[log p(x | z)]
 
+    Or, of a model that is trained on importance weights, with so many draws as `n_draws` says,
+
+        -log 1/S sum_s p(x | z_s) (p(z_s) / q(z_s | x))^kl_weight
+
     Is a bound only if the model's divergence is the exact one, and its weight is 1. Other parameters and the
-    returned value are those of `variational_bound`, the latter without its parts.
+    returned value are those of `variational_bound`, the latter without its parts. Free bits are left out:
+    they are of a minibatch, not of a sequence.
     """
+    if weighs_draws(model):
+        _check_draws(n_draws)
+        weights = LogMean(len(sequences))
+        for _ in range(n_draws):
+            sums = _sums(model, sequences, rng)
+            log_weights = sums["emission/log_prob"] + kl_weight * sums["latents/log_ratio"]
+            weights.add(np.arange(len(sequences)), log_weights[None])
+        return _score(sequences, -weights.log_mean, weights.standard_errors)
     nats, sums = _means(model, sequences, rng, n_draws, "objective")
     divergence = sums["objective"] + sums["emission/log_prob"]
     return _score(sequences, nats.mean - (1 - kl_weight) * divergence, nats.standard_errors)
@@ -161,9 +176,11 @@ def sampled_scores(model, sequences, rng, n_draws=50, progress=False):
     draws = {"emission/log_prob": log_prob, "log_weight": weights}
     divergences = ["kl", "objective_kl"]
     sums = _sums_over_draws(model, sequences, rng, n_draws, divergences, draws, progress)
+    bound, weighted = _bound(sequences, sums["kl"], log_prob), _importance_sampled(sequences, weights)
+    if weighs_draws(model):
+        return Sampled(bound, weighted, weighted)
     objective = _score(sequences, sums["objective_kl"] - log_prob.mean, log_prob.standard_errors)
-    bound = _bound(sequences, sums["kl"], log_prob)
-    return Sampled(bound, objective, _importance_sampled(sequences, weights))
+    return Sampled(bound, objective, weighted)
 
 
 def _means(model, sequences, rng, n_draws, name):
@@ -209,12 +226,13 @@ def _sums(model, sequences, rng=None):
     All of them come from one function, so that the validation and all scores share its compilation.
     """
     names = [name for name in TERMS if name in model.expressions]
-    inputs = ["observations", "mask"] + (["noise"] if "noise" in model.inputs else [])
+    names += ["latents/log_ratio"] if weighs_draws(model) else []
+    inputs = ["observations", "mask"] + (["noise"] if model.has_latents else [])
     function = model.function(inputs, names)
     checked = check_observations(model, sequences)
     lengths = [len(sequence) for sequence in checked]
     of_sequences = [checked]
-    if "noise" in model.inputs:  # in the order of the sequences: scores don't depend on how these are packed
+    if model.has_latents:  # in the order of the sequences: scores don't depend on how these are packed
         drawn = model.draw_noise(rng, sum(lengths), 1)[:, 0]
         of_sequences.append(np.split(drawn, np.cumsum(lengths)[:-1]))
     sums = {name: np.empty(len(checked)) for name in names}

@@ -53,7 +53,7 @@ def find_dependencies(model, n_steps):
     model.parameters.data[...] = 0.7 * rng.standard_normal(model.parameters.size)
     variables = find_quantities(model)
     values = {FIRST: [rng.standard_normal((n_steps, 1, model.n_visible))]}
-    if "noise" in model.inputs:
+    if model.has_latents:
         variables["noise"] = [model.inputs["noise"]]
         values["noise"] = [model.draw_noise(rng, n_steps, 1)]
     kinds, edges = {FIRST: "observed"}, set()

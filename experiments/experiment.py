@@ -16,6 +16,7 @@ from breze_like.estimators import (
 )
 from breze_like.initialize import Initialization
 from breze_like.models import HiddenMarkov
+from breze_like.models.objectives import weighs_draws
 from breze_like.runs import Run
 from breze_like.trained import make_model
 from breze_like.training import EMSettings, TrainingSettings, fit, fit_em, n_batches
@@ -72,8 +73,11 @@ def train(config, dataset, folder, resume=False, progress=True, watch=None, unti
     rng = np.random.default_rng(config["seed"])
     model.initialize(rng, Initialization(**config["initialization"]))
 
+    # As many as training weighs against each other.
+    n_draws = settings.n_draws if weighs_draws(model) else 1
+
     def validate(sequences):
-        score = training_objective(model, sequences, np.random.default_rng(NOISE_SEED)).per_step
+        score = training_objective(model, sequences, np.random.default_rng(NOISE_SEED), n_draws).per_step
         if watch:
             watch(score)
         return score
@@ -108,7 +112,7 @@ def score(model, sequences, n_samples=50, seed=NOISE_SEED, progress=False):
         its parts, ``"objective"``, what was trained on, and ``"importance_sampled"``. Each is a dict as of
         `averages`.
     """
-    if "noise" not in model.inputs:
+    if not model.has_latents:
         return {"nll": averages(negative_log_likelihood(model, sequences))}
 
     def rng():

@@ -11,6 +11,7 @@ from optuna.storages._heartbeat import get_heartbeat_thread
 from optuna.trial import TrialState
 
 from breze_like.estimators import training_objective
+from breze_like.models.objectives import weighs_draws
 from breze_like.runs import Run
 from breze_like.training import TrainingDiverged, TrainingSettings, progress_of
 from experiments import search, search_queue
@@ -143,9 +144,10 @@ def rung_score(model, chunks, usual, progress):
     TrainingDiverged
         If it is not finite.
     """
-    kl_weight = TrainingSettings(**usual["training"]).kl_weight(progress.update)
-    rng = np.random.default_rng(NOISE_SEED)
-    found = training_objective(model, chunks, rng, kl_weight=kl_weight).per_step
+    settings = TrainingSettings(**usual["training"])
+    n_draws = settings.n_draws if weighs_draws(model) else 1
+    rng, kl_weight = np.random.default_rng(NOISE_SEED), settings.kl_weight(progress.update)
+    found = training_objective(model, chunks, rng, n_draws, kl_weight).per_step
     if not math.isfinite(found):
         raise TrainingDiverged(f"the validation score after {progress.update} updates was not finite")
     return found

@@ -343,6 +343,18 @@ def test_the_importance_weighted_objective_is_that_of_each_sequence(weighted, se
     assert loss == pytest.approx(expected, rel=1e-12)
 
 
+def test_importance_weighted_training_is_validated_on_what_it_minimises(weighted, rng):
+    sequences = [rng.standard_normal((5, 2)) for _ in range(3)]  # of one length: a batch, as in training
+    found = training_objective(weighted, sequences, np.random.default_rng(0), n_draws=4, kl_weight=0.3)
+    drawing = np.random.default_rng(0)
+    draws = [[weighted.draw_noise(drawing, 5, 1)[:, 0] for _ in sequences] for _ in range(4)]
+    noise = np.concatenate([np.stack(draw, axis=1) for draw in draws], axis=1)
+    loss = weighted.function(weighted.training_inputs, "loss")(*pad(sequences), noise, 0.3)
+    assert found.per_step == pytest.approx(loss, rel=1e-12)
+    scores = sampled_scores(weighted, sequences, np.random.default_rng(0), 4)
+    assert scores.objective is scores.importance_sampled
+
+
 def test_the_importance_weighted_objective_has_a_gradient_where_weights_are_tiny(weighted, sequences, rng):
     x = sequences[0][:, None] + 1000.0
     noise = weighted.inputs["noise"]

@@ -32,7 +32,11 @@ class Model:
         ``"loss"``, the training objective in nats per time step, and all named quantities.
     training_inputs : tuple of str
         Names of the inputs that the loss depends on.
+    has_latents : bool
+        Whether there are latents to be drawn, from the input ``"noise"``.
     """
+
+    has_latents = False
 
     def __init__(self, backend="auto"):
         self.backend = backends.resolve(backend)

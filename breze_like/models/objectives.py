@@ -34,6 +34,11 @@ def importance_weighted_bound(model):
     return per_step(-model.over_draws(log_mean_exp, log_weight), model.inputs["mask"])
 
 
+def weighs_draws(model):
+    """Whether draws of the latents are weighed against each other in what the model is trained on."""
+    return model.has_latents and model.objective is importance_weighted_bound
+
+
 class FreeBits:
     """`variational_bound` with a divergence that is not worth lowering below `nats` for each latent.
 

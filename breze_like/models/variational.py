@@ -115,6 +115,8 @@ class VariationalModel(Model, ABC):
         If a choice is unknown, or a number outside its range.
     """
 
+    has_latents = True
+
     def __init__(
         self,
         n_visible,

@@ -137,10 +137,9 @@ def impute_draws(model, sequences, known, rng, n_rounds=50, n_draws=20):
         _, means, drawn = complete(model, checked, known, rngs, n_draws)
         draws = [_complete(*each) for each in zip(observed, known, drawn, strict=True)]
         return Draws(draws, [np.where(k, x, m) for x, k, m in zip(checked, known, means, strict=True)])
-    has_latents = "noise" in model.inputs
-    inputs = ["observations", "mask", "emission_noise", *(["noise"] if has_latents else [])]
+    inputs = ["observations", "mask", "emission_noise", *(["noise"] if model.has_latents else [])]
     draw = model.function(inputs, ["emission/sample", "emission/mean"])
-    n_late = n_rounds - n_rounds // 2 if has_latents else 1
+    n_late = n_rounds - n_rounds // 2 if model.has_latents else 1
 
     def run(indices, x, mask):
         chains = _Chains(x, mask, [~known[i] for i in indices], [rngs[i] for i in indices], n_draws)
@@ -159,7 +158,7 @@ def impute_draws(model, sequences, known, rng, n_rounds=50, n_draws=20):
 
 def _noise_of_rounds(model, noise, n_rounds):
     """For each round, the noise of the emission, then that of the latents if there are any."""
-    if "noise" in model.inputs:
+    if model.has_latents:
         for _ in range(n_rounds):
             yield noise.observations(model), noise.latents(model)
     else:

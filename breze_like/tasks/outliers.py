@@ -66,7 +66,7 @@ def outlier_scores(model, sequences, rng, n_draws=10, estimator="bound"):
     check_positive_integers(n_draws=n_draws)
     estimate = choose("estimator", estimator, ESTIMATORS)
     checked = check_observations(model, sequences)
-    if "noise" not in model.inputs:
+    if not model.has_latents:
         return OutlierScores(_exact(model, checked))
     return OutlierScores(estimate(model, checked, rng, n_draws))
 

@@ -156,7 +156,7 @@ class TestScore:
         return calls
 
     def test_all_scores_are_of_the_same_draws(self, calls):
-        scores = experiment.score(SimpleNamespace(inputs={"noise"}), [], 70)
+        scores = experiment.score(SimpleNamespace(has_latents=True), [], 70)
         assert calls == {"sampled_scores": 70}
         assert list(scores) == ["bound", "kl", "reconstruction", "objective", "importance_sampled"]
         assert [kept.get("n_draws") for kept in scores.values()] == [70, None, 70, 70, 70]
@@ -164,7 +164,7 @@ class TestScore:
         assert errors == [0.125, None, 0.125, 0.125, 0.125]
 
     def test_few_draws_without_importance_sampling(self, calls):
-        scores = experiment.score(SimpleNamespace(inputs={"noise"}), [], 0)
+        scores = experiment.score(SimpleNamespace(has_latents=True), [], 0)
         assert calls == {"variational_bound": 5, "training_objective": 5}
         assert "importance_sampled" not in scores
         assert scores["bound"]["n_draws"] == 5

@@ -1,6 +1,7 @@
 """Successive halving: who goes on from a rung, what that costs, and that nothing of it is seen in a run."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import optuna
@@ -247,13 +248,14 @@ def test_a_score_has_the_weight_that_the_divergence_has_there(monkeypatch):
     """The system's, whatever annealing was drawn: so scores compare."""
     weights = []
 
-    def training_objective(model, chunks, rng, kl_weight):
+    def training_objective(model, chunks, rng, n_draws, kl_weight):
+        assert n_draws == 1
         weights.append(kl_weight)
         return Score(np.array([3.0]), np.array([1]))
 
     monkeypatch.setattr(search_worker, "training_objective", training_objective)
-    settings = TrainingSettings(annealing_updates=400)
+    settings, model = TrainingSettings(annealing_updates=400), SimpleNamespace(has_latents=False)
     usual = {"training": vars(settings)}
     for update in (44, 175, 600):
-        assert search_worker.rung_score(None, [], usual, Progress(update, 700, 1.0)) == 3.0
+        assert search_worker.rung_score(model, [], usual, Progress(update, 700, 1.0)) == 3.0
     assert weights == [44 / 400, 175 / 400, 1.0]
