@@ -11,7 +11,7 @@ from breze_like.estimators import (
     variational_bound,
 )
 from breze_like.initialize import Initialization
-from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE, HiddenMarkov
+from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE, FrameNADE, HiddenMarkov
 from breze_like.parameters import ParameterSet
 from breze_like.runs import Run
 from breze_like.tasks import denoise, impute, impute_draws, outlier_scores, sample
@@ -22,6 +22,7 @@ __all__ = [
     "DTSRNN",
     "EMSettings",
     "FDRNN",
+    "FrameNADE",
     "HiddenMarkov",
     "Initialization",
     "Member",

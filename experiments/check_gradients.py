@@ -33,7 +33,7 @@ from breze_like.distributions import (
     independent_increments_kl,
     kl_divergence,
 )
-from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE
+from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE, FrameNADE
 from breze_like.models.emissions import MixtureEmission, NADEEmission
 from breze_like.moments import TRANSFERS
 from breze_like.recurrence import (
@@ -203,6 +203,7 @@ MODELS = {
         f"model/rnn/{emission}": (RNN, (3, (3,)), {"emission": emission})
         for emission in ("gaussian_fixed", "gaussian_shared", "gaussian_per_step")
     },
+    "model/nade": (FrameNADE, (3, 2), {}),
     "model/vrae": (VRAE, (3, 2, (3, 2)), {}),
     "model/vrae/diagonal": (VRAE, (3, 2, (3,)), DIAGONAL | {"variance": "explicit"}),
     "model/vrae/published": (

@@ -146,7 +146,7 @@ def main(arguments=None):
         description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     add = parser.add_argument
-    add("--model", required=True, choices=sorted(set(MODELS) - {"hmm"}), help="which system")
+    add("--model", required=True, choices=sorted(set(MODELS) - {"hmm", "nade"}), help="which system")
     add("--posterior", default="diagonal", choices=sorted(POSTERIORS), help="the paper's is diagonal")
     add("--n-steps", type=int, default=3, help="how many steps are shown")
     add("--out", default="runs/figures", help="folder for the pictures")

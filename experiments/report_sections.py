@@ -5,7 +5,7 @@ import numpy as np
 from breze_like.data import pad, wav_bytes
 from breze_like.data.rolls import N_KEYS
 from breze_like.estimators import check_observations
-from breze_like.models import VOSP, VRAE, HiddenMarkov
+from breze_like.models import VOSP, VRAE, FrameNADE, HiddenMarkov
 from breze_like.tasks import denoise, impute, sample
 from breze_like.trained import bounds_nothing
 from experiments import figures, report_pictures
@@ -21,6 +21,7 @@ SOUND = {"steps_per_quarter": 1, "tempo": 240.0, "rate": 11_025}
 READS = {
     VRAE: "The VRAE reads the whole sequence to make each of its frames.",
     HiddenMarkov: "The hidden Markov model reads the whole sequence to find the state of each frame.",
+    FrameNADE: "The NADE reads nothing: all of its frames are the same.",
     VOSP: "The VOSP reads the sequence up to the frame that it makes.",
 }
 PREDICTS = "The model makes each frame from those before it, and has not seen the frame itself."

@@ -82,6 +82,9 @@ def make_parser():
         },
     )
 
+    group = parser.add_argument_group("NADEs of single frames (nade)")
+    group.add_argument("--n-nade-hidden", type=int, default=100, help="hidden units")
+
     group = parser.add_argument_group("initialization")
     add_settings(
         group,
@@ -149,6 +152,9 @@ def make_config(options, dataset):
         if training["patience"] is None:
             training["patience"] = EMSettings.patience
         return config({"n_states": options.n_states}, training)
+
+    if options.model == "nade":
+        return config({"n_hidden": options.n_nade_hidden}, settings(TrainingSettings()))
 
     arguments = {
         "n_hiddens": options.n_hiddens,

@@ -1,5 +1,6 @@
 """The models; `MODELS` maps names to classes."""
 
+from breze_like.models.frame_nade import FrameNADE
 from breze_like.models.hidden_markov import HiddenMarkov
 from breze_like.models.marginal import IndependentBernoulli
 from breze_like.models.one_step import DOTSRNN, DTSRNN, FDRNN, RNN
@@ -11,6 +12,7 @@ MODELS = {
     "dts_rnn": DTSRNN,
     "dots_rnn": DOTSRNN,
     "fdrnn": FDRNN,
+    "nade": FrameNADE,
     "hmm": HiddenMarkov,
     "vrae": VRAE,
     "vosp": VOSP,
@@ -20,6 +22,7 @@ __all__ = [
     "DOTSRNN",
     "DTSRNN",
     "FDRNN",
+    "FrameNADE",
     "MODELS",
     "RNN",
     "VOSP",

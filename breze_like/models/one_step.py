@@ -71,18 +71,9 @@ class OneStepPredictor(Model, ABC):
         self.layers.append(self.emission)
 
         x, mask = self.inputs["observations"], self.inputs["mask"]
-        emission_noise = self.inputs["emission_noise"] = pt.tensor3("emission_noise")
+        self.inputs["emission_noise"] = pt.tensor3("emission_noise")
         states = self.network.states(*self._signal(previous(x, mask)), mask=mask)
-        y = self.emission(*self._features(*states[-1]))
-        log_prob = mask * y.log_prob(x)
-        self.expressions |= {
-            "emission/mean": y.mean,
-            "emission/sample": y.sample(emission_noise),
-            "denoised": y.mode,
-            "emission/log_prob": log_prob,
-            "objective": -log_prob,
-            "loss": per_step(-log_prob, mask),
-        }
+        self.expressions |= named_predictions(self.emission(*self._features(*states[-1])), self.inputs)
 
     def predict(self, frames, states):
         """The distribution of the frame that follows.
@@ -266,3 +257,25 @@ class FDRNN(OneStepPredictor):
 
     def _features(self, mean, variance):
         return mean, variance
+
+
+def named_predictions(y, inputs):
+    """The `expressions` of a model with exact likelihoods.
+
+    Parameters
+    ----------
+    y : Distribution
+        Of each frame.
+    inputs : dict of str to TensorVariable
+        The model's.
+    """
+    mask = inputs["mask"]
+    log_prob = mask * y.log_prob(inputs["observations"])
+    return {
+        "emission/mean": y.mean,
+        "emission/sample": y.sample(inputs["emission_noise"]),
+        "denoised": y.mode,
+        "emission/log_prob": log_prob,
+        "objective": -log_prob,
+        "loss": per_step(-log_prob, mask),
+    }

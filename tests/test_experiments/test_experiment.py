@@ -44,7 +44,7 @@ def command(model, folder, out, *more):
 
 # The others compile for up to half a minute each. On binary data, all systems are in the test of Table 1.
 FAST = [("rnn", "real"), ("rnn", "binary")]
-OTHERS = [(model, "real") for model in sorted(MODELS) if model not in ("rnn", "hmm")]
+OTHERS = [(model, "real") for model in sorted(MODELS) if model not in ("rnn", "hmm", "nade")]
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,16 @@ def test_a_hidden_markov_model_from_the_command_line(folders, tmp_path, capsys):
     words[-2] = str(tmp_path / "other")
     with pytest.raises(ValueError, match="emission must be one of real values, got StateEmission"):
         train.main([*words, str(folders["real"])])
+
+
+def test_a_nade_of_frames_from_the_command_line(folders, tmp_path, capsys):
+    words = ["--n-nade-hidden", "2"]
+    assert train.main(command("nade", folders["binary"], tmp_path / "run", *words)) == 0
+    assert Run(tmp_path / "run").config["arguments"] == {"n_visible": 3, "n_hidden": 2}
+    assert evaluate.main([str(tmp_path / "run"), "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out.splitlines()[-1])["scores"]) == ["nll"]
+    with pytest.raises(ValueError, match="emission must be one of real values, got SharedNADE"):
+        train.main(command("nade", folders["real"], tmp_path / "other"))
 
 
 @pytest.mark.parametrize("model", ["rnn", "vosp"])

@@ -7,7 +7,7 @@ import pytensor.tensor as pt
 import pytest
 
 from breze_like.distributions import DiagonalNormal
-from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE
+from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE, FrameNADE
 from breze_like.models.emissions import FixedVarianceEmission, MixtureEmission, NADEEmission
 from breze_like.models.variational import Recognised, VariationalModel
 
@@ -44,6 +44,7 @@ MODELS = {
     "vrae": lambda: VRAE(N_VISIBLE, 2, (3,)),
     "vosp": lambda: VOSP(N_VISIBLE, 2, (3,), (4,), prior="white"),
     "vosp_nade": lambda: VOSP(N_VISIBLE, 2, (3,), (4,), emission=partial(NADEEmission, n_hidden=2)),
+    "nade": lambda: FrameNADE(N_VISIBLE, 2),
     "rnn": lambda: RNN(N_VISIBLE, (3,)),
     "dts_rnn": lambda: DTSRNN(N_VISIBLE, (3,)),
     "dots_rnn": lambda: DOTSRNN(N_VISIBLE, (3,)),
