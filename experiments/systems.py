@@ -50,6 +50,7 @@ SYSTEMS = {
         training=SLOW | COSINE,
     ),
     "dots_rnn": System("Deep RNN, DOT(S)", "dots_rnn", {"n_hiddens": [200]}, 400, training=SLOW | COSINE),
+    "nade": System("NADE of single frames", "nade", {"n_hidden": 100}, 2000, training=COSINE),
     # With more updates, it overfits.
     "rnn_nade": System(
         "RNN-NADE", "rnn", {"n_hiddens": [100], "emission": "nade"}, 450, training=SLOW | COSINE
@@ -60,6 +61,28 @@ SYSTEMS = {
         "VOSP",
         "vosp",
         {"n_hiddens": [200], "n_latent": 32, "prior": "white", "generative_p_keep": 0.6},
+        700,
+        450,
+        SLOW | COSINE,
+    ),
+    "vrae_nade": System(
+        "VRAE, NADE emission",
+        "vrae",
+        {"n_hiddens": [200], "n_latent": 32, "emission": "nade"},
+        700,
+        400,
+        COSINE,
+    ),
+    "vosp_nade": System(
+        "VOSP, NADE emission",
+        "vosp",
+        {
+            "n_hiddens": [200],
+            "n_latent": 32,
+            "prior": "white",
+            "generative_p_keep": 0.6,
+            "emission": "nade",
+        },
         700,
         450,
         SLOW | COSINE,
@@ -78,7 +101,7 @@ SYSTEMS = {
 }
 
 # Those that a random search can be made of: the others have none of its hyper-parameters.
-SEARCHED = {name: system for name, system in SYSTEMS.items() if system.model != "hmm"}
+SEARCHED = {name: system for name, system in SYSTEMS.items() if system.model not in ("hmm", "nade")}
 
 TITLES = {FLOOR: FLOOR_TITLE} | {name: system.title for name, system in SYSTEMS.items()}
 

@@ -16,7 +16,7 @@ def test_can_be_made(name):
         assert make_model({"model": "hmm", "arguments": {"n_visible": 3, "n_states": 2}, "backend": "auto"})
         assert system.arguments.keys() == {"n_states"}
         return
-    sizes = {"n_visible": 3, "n_hiddens": [2]}
+    sizes = {"n_visible": 3} | ({"n_hidden": 2} if name == "nade" else {"n_hiddens": [2]})
     model = make_model({"model": system.model, "arguments": system.arguments | sizes, "backend": "auto"})
     settings = TrainingSettings(**system.training)
     assert system.annealing_updates < system.n_updates

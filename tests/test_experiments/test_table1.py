@@ -211,7 +211,8 @@ def test_real_values_are_refused(tmp_path):
 @pytest.fixture
 def tiny_systems(monkeypatch):
     for name, system in SYSTEMS.items():
-        arguments = system.arguments | ({"n_states": 3} if name == "hmm" else {"n_hiddens": [4]})
+        sizes = {"hmm": {"n_states": 3}, "nade": {"n_hidden": 4}}
+        arguments = system.arguments | sizes.get(name, {"n_hiddens": [4]})
         if "n_latent" in arguments:
             arguments["n_latent"] = 2
         tiny = replace(
@@ -248,10 +249,10 @@ def test_main_job_is_stopped_and_goes_on(small_data, tmp_path, tiny_systems, mon
     before = done.stat().st_mtime_ns
     assert table1.main(command) == 0
     assert done.stat().st_mtime_ns == before
-    assert capsys.readouterr().out.count("done already") == 6
+    assert capsys.readouterr().out.count("done already") == 7
     rows = json.loads((tmp_path / "r" / "table1_small.json").read_text())
     assert {row["system"] for row in rows} == set(TITLES)
-    assert [row["estimator"] for row in rows].count("exact") == 6
+    assert [row["estimator"] for row in rows].count("exact") == 7
     published = [row for row in rows if row["published_objective"] is not None]
     assert [row["system"] for row in published] == ["vrae_published", "vosp_published"]
     assert all(row["published_objective"] < row["per_step"] for row in published)
