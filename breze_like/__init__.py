@@ -15,6 +15,7 @@ from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE, FrameNADE
 from breze_like.parameters import ParameterSet
 from breze_like.runs import Run
 from breze_like.tasks import denoise, impute, impute_draws, outlier_scores, sample
+from breze_like.trained import load
 from breze_like.training import EMSettings, Member, TrainingSettings, fit, fit_em, fit_population
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "importance_sampled_nll",
     "impute",
     "impute_draws",
+    "load",
     "negative_log_likelihood",
     "outlier_scores",
     "prepare_process",

@@ -12,6 +12,8 @@ from breze_like.latent_draws import over_draws
 from breze_like.models.objectives import weighs_draws
 from breze_like.scores import Bound, ImportanceSampled, LogMean, Mean, Score
 
+# Of the draws of all validations, so that their scores compare.
+VALIDATION_SEED = 1234
 # Expressions (n_steps, n_sequences) that scores are made of.
 TERMS = ("kl", "emission/log_prob", "objective")
 
@@ -74,6 +76,23 @@ def training_objective(model, sequences, rng, n_draws=1, kl_weight=1.0):
     nats, sums = _means(model, sequences, rng, n_draws, "objective")
     divergence = sums["objective"] + sums["emission/log_prob"]
     return _score(sequences, nats.mean - (1 - kl_weight) * divergence, nats.standard_errors)
+
+
+def validation_score(model, sequences, n_draws=1, kl_weight=1.0):
+    """The `training_objective` per step, from the same draws each time: what models are selected by.
+
+    Parameters
+    ----------
+    model : Model
+    sequences : list of ndarray, shape (n_steps, n_visible)
+    n_draws : int
+        Those of the training. They count where it weighs them against each other; else one is enough.
+    kl_weight : float
+    """
+    rng = np.random.default_rng(VALIDATION_SEED)
+    return training_objective(
+        model, sequences, rng, n_draws if weighs_draws(model) else 1, kl_weight
+    ).per_step
 
 
 def variational_bound(model, sequences, rng, n_draws=1):

@@ -12,11 +12,11 @@ from breze_like.estimators import (
     negative_log_likelihood,
     sampled_scores,
     training_objective,
+    validation_score,
     variational_bound,
 )
 from breze_like.initialize import Initialization
 from breze_like.models import HiddenMarkov
-from breze_like.models.objectives import weighs_draws
 from breze_like.runs import Run
 from breze_like.trained import make_model
 from breze_like.training import EMSettings, TrainingSettings, fit, fit_em, n_batches
@@ -73,11 +73,8 @@ def train(config, dataset, folder, resume=False, progress=True, watch=None, unti
     rng = np.random.default_rng(config["seed"])
     model.initialize(rng, Initialization(**config["initialization"]))
 
-    # As many as training weighs against each other.
-    n_draws = settings.n_draws if weighs_draws(model) else 1
-
     def validate(sequences):
-        score = training_objective(model, sequences, np.random.default_rng(NOISE_SEED), n_draws).per_step
+        score = validation_score(model, sequences, getattr(settings, "n_draws", 1))
         if watch:
             watch(score)
         return score

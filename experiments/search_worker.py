@@ -5,17 +5,15 @@ import time
 import warnings
 from contextlib import suppress
 
-import numpy as np
 from optuna.exceptions import TrialPruned, UpdateFinishedTrialError
 from optuna.storages._heartbeat import get_heartbeat_thread
 from optuna.trial import TrialState
 
-from breze_like.estimators import training_objective
-from breze_like.models.objectives import weighs_draws
+from breze_like.estimators import validation_score
 from breze_like.runs import Run
 from breze_like.training import TrainingDiverged, TrainingSettings, progress_of
 from experiments import search, search_queue
-from experiments.experiment import NOISE_SEED, score, train, validation_chunks
+from experiments.experiment import score, train, validation_chunks
 from experiments.search_configuration import configure
 from experiments.search_plan import make_sampler
 from experiments.search_storage import explained
@@ -145,9 +143,7 @@ def rung_score(model, chunks, usual, progress):
         If it is not finite.
     """
     settings = TrainingSettings(**usual["training"])
-    n_draws = settings.n_draws if weighs_draws(model) else 1
-    rng, kl_weight = np.random.default_rng(NOISE_SEED), settings.kl_weight(progress.update)
-    found = training_objective(model, chunks, rng, n_draws, kl_weight).per_step
+    found = validation_score(model, chunks, settings.n_draws, settings.kl_weight(progress.update))
     if not math.isfinite(found):
         raise TrainingDiverged(f"the validation score after {progress.update} updates was not finite")
     return found

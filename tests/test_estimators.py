@@ -11,9 +11,11 @@ from scipy.stats import multivariate_normal
 from breze_like.data import pad
 from breze_like.distributions import Diagonal, DiagonalNormal, GaussMarkov
 from breze_like.estimators import (
+    VALIDATION_SEED,
     importance_sampled_nll,
     sampled_scores,
     training_objective,
+    validation_score,
     variational_bound,
 )
 from breze_like.latent_draws import streams
@@ -227,6 +229,13 @@ def test_the_training_objective_is_the_loss(published, rng, kl_weight):
     noise = np.stack([published.draw_noise(drawing, 5, 1)[:, 0] for _ in sequences], axis=1)
     loss = published.function(["observations", "mask", "noise", "kl_weight"], "loss")
     assert found.per_step == pytest.approx(loss(observations, mask, noise, kl_weight), rel=1e-12)
+
+
+def test_validation_scores_have_the_same_draws_each_time(published, weighted, rng):
+    sequences = [rng.standard_normal((n, 2)) for n in (5, 3)]
+    for model, n_draws in ((published, 1), (weighted, 3)):  # more than one matter to importance weights only
+        expected = training_objective(model, sequences, np.random.default_rng(VALIDATION_SEED), n_draws, 0.4)
+        assert validation_score(model, sequences, 3, 0.4) == expected.per_step
 
 
 def test_the_bound_is_exact_whatever_the_objective(diagonal, published, sequences):

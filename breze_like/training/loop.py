@@ -1,10 +1,12 @@
 """The loop: minibatches, steps, validation, early stopping, checkpoints."""
 
+from functools import partial
 from typing import NamedTuple
 
 from tqdm import tqdm
 
 from breze_like.backends import accelerator
+from breze_like.estimators import validation_score
 from breze_like.training.course import Course, n_batches
 from breze_like.training.device import DeviceRmsProp, pure_loss_and_gradient
 from breze_like.training.optimization import GuardedRmsProp
@@ -18,7 +20,7 @@ class Progress(NamedTuple):
     seconds: float
 
 
-def fit(model, train, valid, settings, rng, validate, run=None, progress=True, until=1.0):
+def fit(model, train, valid, settings, rng, validate=None, run=None, progress=True, until=1.0):
     """Train a model. Afterwards its parameters are those with the best validation score.
 
     Parameters
@@ -29,7 +31,7 @@ def fit(model, train, valid, settings, rng, validate, run=None, progress=True, u
     settings : TrainingSettings
     rng : numpy.random.Generator
         For the order of the chunks and the noise.
-    validate : callable
+    validate : callable, by default `validation_score` of the model
         Takes the chunks of `valid`, a list like it, and returns the score of the model's current parameters;
         lower is better. It must be deterministic.
     run : Run, optional
@@ -59,6 +61,7 @@ def fit(model, train, valid, settings, rng, validate, run=None, progress=True, u
     """
     if not 0 < until <= 1:
         raise ValueError(f"until must be in (0, 1], got {until!r}")
+    validate = validate or partial(validation_score, model, n_draws=settings.n_draws)
     course = Course(model, settings, train, valid, rng, model.parameters.data, run)
     if not course.has_come_to(until):
         _train(model, course, validate, progress, until)

@@ -1,7 +1,6 @@
 """Successive halving: who goes on from a rung, what that costs, and that nothing of it is seen in a run."""
 
 import itertools
-from types import SimpleNamespace
 
 import numpy as np
 import optuna
@@ -10,7 +9,6 @@ from optuna.trial import TrialState
 
 from breze_like import data
 from breze_like.runs import Run
-from breze_like.scores import Score
 from breze_like.training import Progress, TrainingSettings, is_finished, progress_of
 from experiments import experiment, random_search, search, search_worker, table1
 from experiments.search_configuration import configure
@@ -248,14 +246,13 @@ def test_a_score_has_the_weight_that_the_divergence_has_there(monkeypatch):
     """The system's, whatever annealing was drawn: so scores compare."""
     weights = []
 
-    def training_objective(model, chunks, rng, n_draws, kl_weight):
-        assert n_draws == 1
+    def validation_score(model, chunks, n_draws, kl_weight):
         weights.append(kl_weight)
-        return Score(np.array([3.0]), np.array([1]))
+        return 3.0
 
-    monkeypatch.setattr(search_worker, "training_objective", training_objective)
-    settings, model = TrainingSettings(annealing_updates=400), SimpleNamespace(has_latents=False)
+    monkeypatch.setattr(search_worker, "validation_score", validation_score)
+    settings = TrainingSettings(annealing_updates=400)
     usual = {"training": vars(settings)}
     for update in (44, 175, 600):
-        assert search_worker.rung_score(model, [], usual, Progress(update, 700, 1.0)) == 3.0
+        assert search_worker.rung_score(None, [], usual, Progress(update, 700, 1.0)) == 3.0
     assert weights == [44 / 400, 175 / 400, 1.0]

@@ -20,6 +20,7 @@ from breze_like.training import (
     fit,
     is_finished,
     load_parameters,
+    loop,
     progress_of,
 )
 
@@ -166,6 +167,25 @@ class TestLoop:
         for chunks in seen:
             np.testing.assert_array_equal(np.concatenate(chunks), np.concatenate(VALID))
             assert max(map(len, chunks)) == 6
+
+    def test_validates_on_the_training_objective_by_default(self, model, monkeypatch):
+        given = []
+
+        def validation_score(model, chunks, n_draws):
+            given.append((len(chunks), n_draws))
+            return 1.0
+
+        monkeypatch.setattr(loop, "validation_score", validation_score)
+        history = fit(
+            model,
+            TRAIN,
+            VALID,
+            TrainingSettings(n_epochs=1, n_draws=2),
+            np.random.default_rng(3),
+            progress=False,
+        )
+        assert history.best_score == 1.0
+        assert given == [(len(chunk(VALID, 100)), 2)]
 
     def test_keeps_the_best_parameters(self, model):
         visited, scores = [], iter([3.0, 1.0, float("nan"), 2.0, 1.5, 4.0])
