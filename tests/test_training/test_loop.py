@@ -176,16 +176,9 @@ class TestLoop:
             return 1.0
 
         monkeypatch.setattr(loop, "validation_score", validation_score)
-        history = fit(
-            model,
-            TRAIN,
-            VALID,
-            TrainingSettings(n_epochs=1, n_draws=2),
-            np.random.default_rng(3),
-            progress=False,
-        )
-        assert history.best_score == 1.0
-        assert given == [(len(chunk(VALID, 100)), 2)]
+        settings, rng = TrainingSettings(n_epochs=1), np.random.default_rng(3)
+        assert fit(model, TRAIN, VALID, settings, rng, progress=False).best_score == 1.0
+        assert given == [(len(chunk(VALID, settings.chunk_length)), settings.n_draws)]
 
     def test_keeps_the_best_parameters(self, model):
         visited, scores = [], iter([3.0, 1.0, float("nan"), 2.0, 1.5, 4.0])
