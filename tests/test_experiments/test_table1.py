@@ -266,8 +266,9 @@ def test_main_job_is_stopped_and_goes_on(small_data, tmp_path, tiny_systems, mon
 
 @pytest.mark.slow
 def test_examples_of_the_readme_work():
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    """Those of the library's page go on from them."""
     namespace = {}
-    for block in blocks:
-        exec(block, namespace)
+    for page in ("README.md", "breze_like/README.md"):
+        for block in re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL):
+            exec(block, namespace)
     assert namespace["bound"].per_step < 10
