@@ -1,9 +1,15 @@
 """How scripts end."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytensor
 import pytest
 
 from experiments import command_line
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def ending(main, *how):
@@ -26,3 +32,21 @@ def test_bad_input_ends_with_one_line(capsys):
 
     assert ending(main) == 2
     assert capsys.readouterr().err == "error: two lines\n"
+
+
+@pytest.mark.parametrize("line", ["import matplotlib.figure", "from optuna import trial"])
+def test_a_missing_package_ends_with_what_to_install(line):
+    package = line.split()[1].partition(".")[0]
+    code = f"import sys; sys.modules['{package}'] = None; import experiments; {line}"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    extra = {"matplotlib": "scripts", "optuna": "search"}[package]
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"error: {package}")
+    assert run.stderr.endswith(f" is not installed: pip install -e '.[jax,{extra}]'\n")
+
+
+def test_other_errors_keep_their_traceback():
+    code = "import experiments; import a_package_of_nobody"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 1
+    assert "Traceback" in run.stderr and "a_package_of_nobody" in run.stderr
