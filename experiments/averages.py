@@ -1,6 +1,7 @@
 """What is kept of a score, and how it is written: both averages, and how far they may be off."""
 
 import math
+import re
 
 import numpy as np
 
@@ -51,8 +52,8 @@ def average_text(kept, name, n_decimals, sign=""):
 
 
 def aligned(cells):
-    """Texts of a column, all of one length: numbers end at the same place, whatever error follows."""
-    parts = [(number, f"{sign}{error}") for number, sign, error in (c.partition(" ± ") for c in cells)]
+    """Texts of a column, all of one length: numbers end at the same place, whatever follows them."""
+    parts = [re.fullmatch(r"(.*?)( (?:±|\(\d).*)?", cell).groups("") for cell in cells]
     before, after = (max(map(len, part)) for part in zip(*parts, strict=True))
     return [f"{number:>{before}}{error:<{after}}" for number, error in parts]
 

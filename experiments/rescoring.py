@@ -6,6 +6,7 @@ import time
 from breze_like.trained import load_model, model_names
 from experiments.evaluate import describe_run
 from experiments.experiment import score
+from experiments.seeds import system_of
 
 # By how much exact scores may differ, in nats per time step: what single precision makes of them on different
 # machines; and estimates, in standard errors of their difference.
@@ -13,7 +14,7 @@ TOLERANCE, N_STANDARD_ERRORS = 1e-4, 3
 
 
 def rescore(system, dataset, n_draws=None):
-    """`describe_run` of a data set's trained model, with scores that were computed now.
+    """`describe_run` of a data set's trained models of a system, with scores that were computed now.
 
     Parameters
     ----------
@@ -25,17 +26,20 @@ def rescore(system, dataset, n_draws=None):
 
     Returns
     -------
-    dict or None
-        None if there is no such model.
+    list of dict
+        One for each seed; empty if there is no such model.
 
     Raises
     ------
     ValueError
-        If the model was trained on other data.
+        If a model was trained on other data.
     """
-    name = f"{dataset.name}/{system}"
-    if name not in model_names():
-        return None
+    named = (name.split("/") for name in model_names())
+    places = [place for folder, place in named if folder == dataset.name and system_of(place) == system]
+    return [_rescore(f"{dataset.name}/{place}", dataset, n_draws) for place in places]
+
+
+def _rescore(name, dataset, n_draws):
     run, model = load_model(name)
     if run.config["data"]["digests"] != dataset.digests:
         raise ValueError(f"{name} was trained on another version of the data set {dataset.name}")

@@ -12,7 +12,9 @@ from breze_like.trained import bounds_nothing
 from experiments.averages import aligned, text
 from experiments.collapse import floor
 from experiments.evaluate import portable
-from experiments.systems import FLOOR, PAPER_DATASETS, PAPER_EXACT, PAPER_PUBLISHED, TITLES
+from experiments.published import DATASETS, EXACT, OBJECTIVE, of_others, of_paper
+from experiments.row_notes import notes
+from experiments.systems import FLOOR, TITLES
 
 
 @dataclass(frozen=True)
@@ -27,27 +29,36 @@ class Row:
     system, title : str
     estimator : str
     per_step, per_sequence : float
-        Both averages of the estimate, nats per time step of the test set.
+        Both averages of the estimate, nats per time step of the test set; means over the seeds.
     per_step_standard_error, per_sequence_standard_error : float
         Of a Monte Carlo estimate.
+    per_step_range, per_sequence_range : list of float
+        The least and the largest one, of several seeds.
     n_draws : int
         Of the latents, likewise.
     effective_draws : dict
         Of an importance sampled one, see `averages.averages`.
-    published_objective, published_objective_standard_error : float
-        On the first row of a system that was trained on it, `per_step`.
+    published_objective, published_objective_standard_error, published_objective_range
+        On the first row of a system that was trained on it, as of `per_step`.
     paper_exact, paper_published : float or str
         On the first row of a system, what the paper says: an exact score, or a published objective.
+    others : str
+        On the first row of a system, valid scores of others that compare with it.
     command : str
         Which trained the system.
     seed : int
+    seeds : list of int
+        All that the row is of.
+    n_diverged : int
+        How many others have no score.
     versions : dict
         Of packages.
     config : dict
         The rest of the run's configuration.
     n_updates : int
+        Of one run.
     seconds, scoring_seconds : float
-        That training and scoring took; all rows of a system say the same.
+        That training and scoring took, of all seeds; all rows of a system say the same.
     """
 
     dataset: str
@@ -59,14 +70,20 @@ class Row:
     per_sequence: float | None = None
     per_step_standard_error: float | None = None
     per_sequence_standard_error: float | None = None
+    per_step_range: list | None = None
+    per_sequence_range: list | None = None
     n_draws: int | None = None
     effective_draws: dict | None = None
     published_objective: float | None = None
     published_objective_standard_error: float | None = None
+    published_objective_range: list | None = None
     paper_exact: float | str | None = None
     paper_published: float | str | None = None
+    others: str | None = None
     command: str | None = None
     seed: int | None = None
+    seeds: list | None = None
+    n_diverged: int = 0
     versions: dict | None = None
     config: dict | None = None
     n_updates: int | None = None
@@ -85,13 +102,16 @@ COLUMNS = {
     "per_sequence": "per sequence",
     "published_objective": "published objective, not a bound",
 }
-PAPER_COLUMNS = {"paper_exact": "paper, exact", "paper_published": "paper, published objective, not a bound"}
+PAPER_COLUMNS = {
+    "paper_exact": "paper, exact",
+    "paper_published": "paper, published objective, not a bound",
+    "others": "others, valid",
+}
 NUMBERS = ("per_step", "per_sequence", "published_objective", "paper_exact", "paper_published")
 SCORES = ("per_step", "per_sequence")
 # Fields that CSV has no place for.
-NESTED = ("config", "versions", "effective_draws")
-# With fewer effective draws, in the median, a score is said to depend on a few draws.
-FEW_DRAWS = 10
+RANGES = ("per_step_range", "per_sequence_range", "published_objective_range")
+NESTED = ("config", "versions", "effective_draws", "seeds", *RANGES)
 
 
 def floor_row(dataset):
@@ -111,14 +131,16 @@ def system_rows(dataset, name, result):
     name : str
         A key of `SYSTEMS`.
     result : dict
-        As of `describe_run`.
+        As of `describe_run` or, for several seeds, of `seeds.combine`.
     """
     config, scores = dict(result["config"]), result["scores"]
     about = {name: config.pop(name) for name in ("seed", "versions")}
     about["command"] = portable(config.pop("command"))
     about["config"] = config
+    about |= {"seeds": result.get("seeds"), "n_diverged": result.get("n_diverged", 0)}
     if result["log"]:
-        about |= {"n_updates": result["log"][-1]["update"], "seconds": result["log"][-1]["seconds"]}
+        last = result["log"][-1]
+        about |= {"n_updates": last["update"], "seconds": result.get("training_seconds", last["seconds"])}
     row = Row(dataset.name, dataset.verified, name, TITLES[name], DIVERGED, **about)
     rows = [
         replace(row, estimator=estimator(score, result), scoring_seconds=result["seconds"], **scores[score])
@@ -132,6 +154,7 @@ def system_rows(dataset, name, result):
             first,
             published_objective=objective["per_step"],
             published_objective_standard_error=objective.get("per_step_standard_error"),
+            published_objective_range=objective.get("per_step_range"),
         )
     return [replace(first, **paper(dataset, name)), *others]
 
@@ -141,32 +164,38 @@ def estimator(score, result):
     n_draws = result["scores"][score].get("n_draws")
     if score == "importance_sampled":
         n_draws = n_draws or result["n_samples"]
-    return ESTIMATORS[score] + (f", {n_draws} draws" if n_draws else "")
+    n_seeds = len(result.get("seeds", ()))
+    draws = f", {n_draws} draws" if n_draws else ""
+    return ESTIMATORS[score] + draws + (f"; {n_seeds} seeds" if n_seeds > 1 else "")
 
 
 def paper(dataset, name):
-    """What the paper says of a system on a data set, if it is the published one, by the name of the field."""
-    said = {}
-    for field, numbers in (("paper_exact", PAPER_EXACT), ("paper_published", PAPER_PUBLISHED)):
-        if dataset.verified and dataset.name in numbers.get(name, {}):
-            number = numbers[name][dataset.name]
-            said[field] = "did not finish" if number is None else number
-    return said
+    """What is published of a system on a data set, if it is the published one, by the name of the field."""
+    if not dataset.verified:
+        return {}
+    others = [f"{p.numbers[dataset.name]} {p.method}" for p in of_others(name, dataset.name)]
+    return {
+        "paper_exact": of_paper(name, dataset.name, EXACT),
+        "paper_published": of_paper(name, dataset.name, OBJECTIVE),
+        "others": ", ".join(others) or None,
+    }
 
 
 def columns(rows):
     """Titles of the columns of a table, by the name of the field."""
-    comparable = rows[0].verified and rows[0].dataset in PAPER_DATASETS
+    comparable = rows[0].verified and rows[0].dataset in DATASETS
     return COLUMNS | (PAPER_COLUMNS if comparable else {})
 
 
 def cell(row, column):
-    """What stands in a row's cell; a bound has a "<", an estimate its standard error."""
+    """What stands in a row's cell; a bound has a "<", an estimate its error, several seeds a range."""
     value = getattr(row, column)
     if value is None or isinstance(value, str):
         return value or ""
     sign = "<" if column in SCORES and row.estimator.startswith("upper bound") else ""
-    return text(value, getattr(row, f"{column}_standard_error", None), 2, sign)
+    number = text(value, getattr(row, f"{column}_standard_error", None), 2, sign)
+    ends = getattr(row, f"{column}_range", None)
+    return number + (" ({:.2f} to {:.2f})".format(*ends) if ends else "")
 
 
 def cells(rows):
@@ -190,46 +219,13 @@ def left(cells):
 
 def as_markdown(rows):
     """The table with what made it: command, seed, versions, time."""
+    return f"{markdown_table(rows)}\n\n{notes(rows)}\n"
+
+
+def markdown_table(rows):
     head, *lines = cells(rows)
     rule = ["--:" if column in NUMBERS else "---" for column in columns(rows)]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))
-    return f"{table}\n\n{notes(rows)}\n"
-
-
-def notes(rows):
-    """A sentence on data and time, and one for each way in which some of the systems were made."""
-    runs = {row.system: row for row in rows if row.command}.values()
-    verified = {True: "verified by digest", False: "not the published ones", None: "not verified"}
-    said = [f"Data: {rows[0].dataset}, {verified[rows[0].verified]}."]
-    if runs:
-        minutes = sum((run.seconds or 0) + (run.scoring_seconds or 0) for run in runs) / 60
-        said[0] += f" Training and scoring took {minutes:.1f} minutes in all."
-
-    if any(row.per_step_standard_error is not None for row in rows):
-        said.append('"±" is the standard error that the draws of the latents make.')
-    said += few_draws(rows)
-
-    def made(run):
-        versions = ", ".join(f"{name} {version}" for name, version in run.versions.items() if version)
-        return f"`{run.command}`; seed {run.seed}; {versions}."
-
-    ways = {}
-    for run in runs:
-        ways.setdefault(made(run), []).append(run.system)
-    said += [way if len(ways) == 1 else f"{', '.join(names)}: {way}" for way, names in ways.items()]
-    return "\n\n".join(said)
-
-
-def few_draws(rows):
-    """A list of a sentence about scores that depend on few draws; of none if there are none."""
-    sizes = {row.title: row.effective_draws["median"] for row in rows if row.effective_draws}
-    few = ", ".join(f"{title} ({size:.1f})" for title, size in sizes.items() if size < FEW_DRAWS)
-    if not few:
-        return []
-    return [
-        "A few draws have nearly all of the weight in these importance sampled scores, which are too high by "
-        f"more than their standard errors say (in brackets a sequence's effective draws, the median): {few}."
-    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))
 
 
 def as_csv(rows):

@@ -23,9 +23,10 @@ from experiments import command_line
 from experiments.benchmark_parts import LIBRARY
 from experiments.benchmark_report import table
 from experiments.peers.problem import MODELS
+from experiments.published import DATASETS
 from experiments.search_rungs import SHARES, cost, quota
 from experiments.search_space import TABLE_2
-from experiments.systems import PAPER_DATASETS, SYSTEMS
+from experiments.systems import SYSTEMS
 from experiments.table1 import VALIDATE_EVERY
 from experiments.throughput import compile_time, is_gpu, joined, n_cores, read, step_time
 
@@ -215,7 +216,7 @@ def make_parser():
         description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     add = parser.add_argument
-    add("--datasets", nargs="+", choices=list(CHUNKS), default=list(PAPER_DATASETS), help="which data sets")
+    add("--datasets", nargs="+", choices=list(CHUNKS), default=list(DATASETS), help="which data sets")
     add("--models", nargs="+", choices=MODELS, default=list(MODELS), help="which models")
     add("--trials", type=int, default=64, help="of each data set and model")
     add("--budget", type=float, default=1.0, help="of experiments.random_search")

@@ -103,21 +103,7 @@ SYSTEMS = {
 # Those that a random search can be made of: the others have none of its hyper-parameters.
 SEARCHED = {name: system for name, system in SYSTEMS.items() if system.model not in ("hmm", "nade")}
 
+# Those that the main job trains only if they, or data sets, are named: for the others, it has time.
+ON_REQUEST = ("vrae_nade",)
+
 TITLES = {FLOOR: FLOOR_TITLE} | {name: system.title for name, system in SYSTEMS.items()}
-
-# Table 1 of Bayer & Osendorfer (2014), nats per time step of the test sets. The exact scores of RNN-NADE are
-# those of Boulanger-Lewandowski et al. (2012), of the deep RNN those of Pascanu et al. (2013).
-PAPER_EXACT = {
-    "rnn": {"jsb_chorales": 8.58, "nottingham": 3.43, "piano_midi": 7.58},
-    "fdrnn": {"jsb_chorales": 8.01, "nottingham": 3.09, "piano_midi": 7.39},
-    "dots_rnn": {"jsb_chorales": 7.92, "nottingham": 2.95},
-    "rnn_nade": {"jsb_chorales": 5.19, "nottingham": 2.31, "piano_midi": 7.05, "musedata": 5.60},
-}
-
-# Values of the published objective; None: did not finish.
-PAPER_PUBLISHED = {
-    "vrae_published": {"jsb_chorales": 5.53, "nottingham": 2.00, "piano_midi": 4.00, "musedata": None},
-    "vosp_published": {"jsb_chorales": 6.21, "nottingham": 2.63, "piano_midi": 6.08, "musedata": None},
-}
-
-PAPER_DATASETS = ("jsb_chorales", "nottingham", "piano_midi", "musedata")

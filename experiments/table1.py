@@ -2,13 +2,16 @@
 
     python -m experiments.table1
     python -m experiments.table1 --datasets jsb_chorales nottingham --models fdrnn vosp --budget 4
+    python -m experiments.table1 --seeds 3
     python -m experiments.table1 --trained
 
-Without arguments it trains every system on Bach's chorales, which come with the project, and needs about
-eight minutes on two cores. It can be stopped at any time; the same command goes on with what is missing. A
+Without arguments it trains systems on Bach's chorales, which come with the project, and needs about eight
+minutes on two cores. It can be stopped at any time; the same command goes on with what is missing. A
 run that is found where one would be made, in OUT/DATASET/SYSTEM, takes its place, whatever its settings: a
 longer one can be put there with experiments.train. With --search, the best run of a random search does. With
---trained, nothing is trained: the models that come with the project are scored anew.
+--seeds, there are several runs of each system, whose rows are means and ranges; those of further seeds lie in
+OUT/DATASET/SYSTEM_seed2 and so on. With --trained, nothing is trained: the models that come with the project
+are scored anew, all seeds of them.
 """
 
 import argparse
@@ -29,7 +32,8 @@ from experiments.evaluate import describe_run, evaluate
 from experiments.experiment import reconstruct, train
 from experiments.rescoring import rescore
 from experiments.rows import FORMATS, as_text, floor_row, system_rows
-from experiments.systems import FLOOR, SYSTEMS, TITLES
+from experiments.seeds import combine, place
+from experiments.systems import FLOOR, ON_REQUEST, SYSTEMS, TITLES
 
 # Draws of the latents for the scores, by default.
 N_DRAWS = 500
@@ -148,21 +152,33 @@ def make_table(dataset, given, names, options):
         print(f"\n{dataset.name}, {i} of {len(names)}: {TITLES[name]}", flush=True)
         if name == FLOOR:
             rows.append(floor_row(dataset))
-        elif options.trained:
-            result = rescore(name, dataset, options.n_draws)
-            if result is None:
+        else:
+            if options.trained:
+                found = rescore(name, dataset, options.n_draws)
+            else:
+                found = finish_seeds(name, dataset, given, options)
+            if not found:
                 print("no trained model", flush=True)
                 continue
-            results[name] = result
-            rows += system_rows(dataset, name, result)
-        else:
-            folder = Path(options.out) / dataset.name / name
-            if options.search:
-                folder = best_run(Path(options.search) / dataset.name / name, SYSTEMS[name]) or folder
-            results[name] = finish(folder, SYSTEMS[name], dataset, given, options)
+            results[name] = combine(found)
             rows += system_rows(dataset, name, results[name])
         print(as_text(rows), flush=True)
     return rows, results
+
+
+def finish_seeds(name, dataset, given, options):
+    """`finish` the runs of all seeds of a system, one after the other; of a search, its best run."""
+    folder, system = Path(options.out) / dataset.name, SYSTEMS[name]
+    best = options.search and best_run(Path(options.search) / dataset.name / name, system)
+    if best:
+        return [finish(best, system, dataset, given, options)]
+    results = []
+    for seed in range(options.seed, options.seed + options.seeds):
+        if options.seeds > 1:
+            print(f"seed {seed}", flush=True)
+        of_seed = argparse.Namespace(**{**vars(options), "seed": seed})
+        results.append(finish(folder / place(name, seed, options.seed), system, dataset, given, of_seed))
+    return results
 
 
 def picture(dataset, results):
@@ -218,9 +234,10 @@ def parse(arguments):
     add = parser.add_argument
     add("--datasets", nargs="+", help=f"names of piano-roll data sets, or files ({DEFAULT})")
     add("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
-    add("--models", nargs="+", default=list(TITLES), help="which rows")
+    add("--models", nargs="+", help=f"which rows (all; of {DEFAULT} all but {', '.join(ON_REQUEST)})")
     add("--budget", type=float, default=1.0, help="factor of the number of updates")
-    add("--seed", type=int, default=1, help="of all random numbers")
+    add("--seed", type=int, default=1, help="of all random numbers; the first one")
+    add("--seeds", type=int, default=1, help="how many runs of each system, with seeds one after the other")
     add(
         "--n-draws",
         type=int,
@@ -232,7 +249,7 @@ def parse(arguments):
     add("--results", help="another folder for tables and pictures")
     add("--backend", default="auto", help="auto, jax, cvm or numba")
     options = parser.parse_args(arguments)
-    unknown = [name for name in options.models if name not in TITLES]
+    unknown = [name for name in options.models or () if name not in TITLES]
     if unknown:
         raise ValueError(f"--models must be among {', '.join(TITLES)}, got {', '.join(unknown)}")
     if not 0 < options.budget < math.inf:
@@ -241,6 +258,11 @@ def parse(arguments):
         raise ValueError(f"--n-draws must be positive, got {options.n_draws}")
     if options.seed < 0:
         raise ValueError(f"--seed must not be negative, got {options.seed}")
+    if options.seeds < 1:
+        raise ValueError(f"--seeds must be positive, got {options.seeds}")
+    if options.models is None:
+        left_out = () if options.trained or options.datasets else ON_REQUEST
+        options.models = [name for name in TITLES if name not in left_out]
     return options
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,16 @@ def test_the_table_of_trained_models(model, tmp_path, capsys):
     assert [row["system"] for row in rows] == ["floor", "rnn"]
     assert rows[1]["per_step"] == pytest.approx(34.89056278, rel=1e-6)
     assert {path.name: path.read_bytes() for path in model.iterdir()} == before
+
+
+def test_all_seeds_of_a_trained_model(model, tmp_path, capsys):
+    shutil.copytree(model, model.with_name("rnn_seed2"))
+    shutil.copytree(model, model.with_name("rnn_nade"))  # of another system
+    assert table1.main(["--trained", "--models", "rnn", "--out", str(tmp_path / "out")]) == 0
+    assert "chorales/rnn_seed2, nll: 34.8906" in capsys.readouterr().out
+    (row,) = json.loads((tmp_path / "out" / "trained.json").read_text())
+    assert (row["estimator"], row["seeds"]) == ("exact; 2 seeds", 2 * [row["seed"]])
+    assert row["per_step_range"] == pytest.approx(2 * [row["per_step"]])
 
 
 def test_other_scores_are_noticed():

@@ -20,6 +20,7 @@ from experiments.rows import (
     floor_row,
     system_rows,
 )
+from experiments.seeds import combine
 
 ROLL = [np.eye(4, dtype=np.uint8)]
 
@@ -128,6 +129,64 @@ def test_the_paper_stands_beside_its_own_data_sets_only(rows):
         assert published == ["", "", "", "", "5.53", "", "6.21"]
 
 
+def test_others_stand_beside_what_compares_with_them(rows):
+    """And below the table, who they are."""
+    table, text = columns(rows), as_markdown(rows)
+    if rows[0].dataset == "chorales":
+        assert "others, valid" not in table and "Others:" not in text
+    else:
+        assert table["others, valid"] == ["", "", "6.91 STORN", "", "", "", ""]
+        assert "Others: STORN by its authors, importance sampled, as quoted elsewhere." in text
+
+
+def seeds(*, n_diverged=0):
+    """Of a system, three seeds with scores, and some without."""
+    scores = [{**EXACT, "nll": value} for value in (8.1, 8.4, 8.25)] + n_diverged * [{}]
+    results = [result(s) for s in scores]
+    for seed, each in enumerate(results, 1):
+        each["config"]["seed"] = seed
+    return system_rows(dataset(), "rnn", combine(results))
+
+
+def test_seeds_have_a_mean_and_a_range():
+    (row,) = rows = seeds()
+    table = columns(rows)
+    assert table["per step"] == ["8.25 (8.10 to 8.40)"]
+    assert table["per sequence"] == ["9.25 (9.10 to 9.40)"]
+    assert table["estimator"] == ["exact; 3 seeds"]
+    assert (row.seeds, row.seconds, row.scoring_seconds) == ([1, 2, 3], 180.0, 90.0)
+    text = as_markdown(rows)
+    assert "took 4.5 minutes in all" in text
+    assert "Scores of several seeds are their means; the range of the seeds is in brackets." in text
+    assert "`python -m experiments.table1 --seed 1`; seeds 1, 2, 3; numpy 2.0." in text
+    read = [Row(**row) for row in json.loads(as_json(rows))]
+    assert read == rows
+    assert "range" not in as_csv(rows)
+
+
+def test_seeds_that_diverged_are_told():
+    (row,) = rows = seeds(n_diverged=2)
+    assert "seeds 1, 2, 3, 2 more diverged;" in as_markdown(rows)
+    assert row.n_diverged == 2
+
+
+def test_the_published_objective_of_several_seeds():
+    results = [result(PUBLISHED, kl="independent_increments") for _ in range(2)]
+    results[1]["scores"]["objective"]["per_step"] = 6.0
+    first, _ = rows = system_rows(dataset(), "vrae_published", combine(results))
+    assert columns(rows)["published objective, not a bound"] == ["5.75 (5.50 to 6.00)", ""]
+    assert first.published_objective_range == [5.5, 6.0]
+
+
+def test_numbers_with_ranges_are_aligned():
+    text = as_text([*seeds(), *system_rows(dataset(), "fdrnn", result({"nll": 10.5}))])
+    ends = {
+        line.index(number) + len(number)
+        for line, number in zip(text.splitlines()[1:], ("8.25", "10.50"), strict=True)
+    }
+    assert len(ends) == 1
+
+
 def test_the_paper_is_not_compared_with_other_data_of_the_same_name():
     (row,) = system_rows(dataset("jsb_chorales", verified=False), "rnn", result(EXACT))
     assert row.paper_exact is None
@@ -136,7 +195,7 @@ def test_the_paper_is_not_compared_with_other_data_of_the_same_name():
 
 def test_the_paper_did_not_finish():
     (row,) = system_rows(dataset("musedata"), "vosp_published", result({}, kl="independent_increments"))
-    assert cells([row])[1][-1] == "did not finish"
+    assert columns([row])["paper, published objective, not a bound"] == ["did not finish"]
 
 
 def test_text_is_aligned(rows):

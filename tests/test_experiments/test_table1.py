@@ -13,7 +13,7 @@ from breze_like.parameters import ParameterSet
 from breze_like.runs import Run
 from breze_like.training import EMSettings, TrainingDiverged
 from experiments import table1
-from experiments.systems import SYSTEMS, TITLES
+from experiments.systems import ON_REQUEST, SYSTEMS, TITLES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -188,12 +188,47 @@ class TestBestRun:
     def test_stands_in_the_table(self, folder, small_data, tmp_path, monkeypatch):
         taken = []
         monkeypatch.setattr(table1, "finish", lambda place, *_: taken.append(place) or {})
+        monkeypatch.setattr(table1, "combine", lambda results: {})
         monkeypatch.setattr(table1, "system_rows", lambda *_: [])
         monkeypatch.setattr(table1, "as_text", lambda rows: "")
         monkeypatch.setattr(table1, "save", lambda *_: None)
         command = ["--datasets", str(small_data), "--models", "rnn", "fdrnn", "--search", str(tmp_path)]
         table1.main([*command, "--out", str(tmp_path / "out")])
         assert taken == [folder / "trial_0001", tmp_path / "out" / "small" / "fdrnn"]
+
+
+def test_seeds_lie_beside_each_other(small_data, tmp_path, monkeypatch):
+    """The first one where the only one would."""
+    made = []
+
+    def finish(folder, system, dataset, given, options):
+        made.append((folder, table1.make_config(system, dataset, given, options)["seed"]))
+        return {}
+
+    monkeypatch.setattr(table1, "finish", finish)
+    monkeypatch.setattr(table1, "combine", lambda results: results)
+    monkeypatch.setattr(table1, "system_rows", lambda dataset, name, results: results)
+    monkeypatch.setattr(table1, "as_text", lambda rows: "")
+    monkeypatch.setattr(table1, "save", lambda *_: None)
+    words = ["--datasets", str(small_data), "--models", "rnn", "--out", str(tmp_path)]
+    table1.main([*words, "--seed", "3", "--seeds", "2"])
+    table1.main(words)
+    folder = tmp_path / "small"
+    assert made == [(folder / "rnn", 3), (folder / "rnn_seed4", 4), (folder / "rnn", 1)]
+
+
+@pytest.mark.parametrize(
+    ("words", "rows"), [([], "most"), (["--trained"], "all"), (["--datasets", "x"], "all")]
+)
+def test_what_takes_long_is_trained_on_request(words, rows):
+    left_out = set(TITLES) - set(table1.parse(words).models)
+    assert left_out == (set(ON_REQUEST) if rows == "most" else set())
+    assert set(ON_REQUEST) < set(SYSTEMS)
+
+
+def test_the_number_of_seeds_must_be_positive():
+    with pytest.raises(ValueError, match="--seeds must be positive, got 0"):
+        table1.main(["--seeds", "0"])
 
 
 def test_the_number_of_draws_must_be_positive():

@@ -1,0 +1,71 @@
+"""What is said below a table of rows: what its signs mean, what made it, and who published other numbers."""
+
+from experiments.published import of_others
+
+# With fewer effective draws, in the median, a score is said to depend on a few draws.
+FEW_DRAWS = 10
+
+
+def notes(rows):
+    """A sentence on data and time, some on scores, and one for each way in which systems were made."""
+    runs = {row.system: row for row in rows if row.command}.values()
+    said = [data_and_time(rows, runs), *about_scores(rows)]
+
+    def made(run):
+        versions = ", ".join(f"{name} {version}" for name, version in run.versions.items() if version)
+        return f"`{run.command}`; {seeds(run)}; {versions}."
+
+    ways = {}
+    for run in runs:
+        ways.setdefault(made(run), []).append(run.system)
+    said += [way if len(ways) == 1 else f"{', '.join(names)}: {way}" for way, names in ways.items()]
+    return "\n\n".join(said)
+
+
+def data_and_time(rows, runs):
+    verified = {True: "verified by digest", False: "not the published ones", None: "not verified"}
+    said = f"Data: {rows[0].dataset}, {verified[rows[0].verified]}."
+    if runs:
+        minutes = sum((run.seconds or 0) + (run.scoring_seconds or 0) for run in runs) / 60
+        said += f" Training and scoring took {minutes:.1f} minutes in all."
+    return said
+
+
+def seeds(run):
+    """``"seed 1"``, or ``"seeds 1, 2, 3"``, and how many trainings diverged, as far as some did."""
+    numbers = run.seeds or [run.seed]
+    said = f"seed{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+    return said + (f", {run.n_diverged} more diverged" if run.n_diverged and run.per_step else "")
+
+
+def about_scores(rows):
+    """A list of sentences: on errors, on ranges, on few draws, on others' scores; as far as there are any."""
+    said = []
+    if any(row.per_step_standard_error is not None for row in rows):
+        said.append('"±" is the standard error that the draws of the latents make.')
+    if any(row.per_step_range for row in rows):
+        said.append("Scores of several seeds are their means; the range of the seeds is in brackets.")
+    return said + few_draws(rows) + sources(rows)
+
+
+def few_draws(rows):
+    """A list of a sentence about scores that depend on few draws; of none if there are none."""
+    sizes = {row.title: row.effective_draws["median"] for row in rows if row.effective_draws}
+    few = ", ".join(f"{title} ({size:.1f})" for title, size in sizes.items() if size < FEW_DRAWS)
+    if not few:
+        return []
+    return [
+        "A few draws have nearly all of the weight in these importance sampled scores, which are too high by "
+        f"more than their standard errors say (in brackets a sequence's effective draws, the median): {few}."
+    ]
+
+
+def sources(rows):
+    """A list of a sentence about who published the scores of others; of none if there are none."""
+    shown = [p for row in rows if row.others for p in of_others(row.system, row.dataset)]
+    if not shown:
+        return []
+    parts = (
+        f"{p.method} by {p.source}, {p.estimator}{', as quoted elsewhere' if p.quoted else ''}" for p in shown
+    )
+    return [f"Others: {'; '.join(parts)}."]

@@ -1,0 +1,68 @@
+"""Several runs of one system that differ in their seed: where they lie, and what they say together.
+
+The run of the first seed lies in DATASET/SYSTEM, the others in DATASET/SYSTEM_seed2 and so on.
+"""
+
+import math
+import re
+
+AVERAGES = ("per_step", "per_sequence")
+
+
+def place(system, seed, first):
+    """The name of a seed's run; `first` is the first seed of all."""
+    return system if seed == first else f"{system}_seed{seed}"
+
+
+def system_of(name):
+    """The system that a run is of, by the name that `place` gave it."""
+    return re.sub(r"_seed\d+$", "", name)
+
+
+def combine(results):
+    """One result of those of all seeds: means of their scores, and the ranges that these are in.
+
+    Parameters
+    ----------
+    results : list of dict
+        As of `describe_run`, for one system and data set.
+
+    Returns
+    -------
+    dict
+        The first one, with ``"seeds"``, a list of all that have scores, and ``"n_diverged"``, how many have
+        none. Of each score, both averages are means over the seeds, their standard errors those of these
+        means, and ``"per_step_range"`` and ``"per_sequence_range"`` the least and the largest one; there
+        are so many draws, and effective ones, as the worst has. ``"training_seconds"`` and ``"seconds"`` are
+        sums. A single result has no ranges.
+    """
+    scored = [result for result in results if result["scores"]]
+    about = {
+        "seeds": [result["config"]["seed"] for result in scored or results],
+        "n_diverged": len(results) - len(scored),
+        "training_seconds": sum(result["log"][-1]["seconds"] for result in results if result["log"]),
+        "seconds": sum(result.get("seconds", 0.0) for result in results),
+    }
+    if len(scored) < 2:
+        return {**(scored or results)[0], **about}
+    names = [name for name in scored[0]["scores"] if all(name in result["scores"] for result in scored)]
+    scores = {name: _combine_scores([result["scores"][name] for result in scored]) for name in names}
+    return {**scored[0], **about, "scores": scores}
+
+
+def _combine_scores(kept):
+    """The `averages` of several runs as one."""
+    combined = {}
+    for name in AVERAGES:
+        values = [averages[name] for averages in kept]
+        combined[name] = sum(values) / len(values)
+        combined[f"{name}_range"] = [min(values), max(values)]
+        errors = [averages.get(f"{name}_standard_error") for averages in kept]
+        if None not in errors:
+            combined[f"{name}_standard_error"] = math.hypot(*errors) / len(errors)
+    if all("n_draws" in averages for averages in kept):
+        combined["n_draws"] = min(averages["n_draws"] for averages in kept)
+    sizes = [averages["effective_draws"] for averages in kept if "effective_draws" in averages]
+    if sizes:
+        combined["effective_draws"] = {name: min(size[name] for size in sizes) for name in ("min", "median")}
+    return combined
