@@ -4,8 +4,8 @@
 
 Of each data set: pieces of the validation and the test set that are pieces of the training set, note for
 note; the share of the test set's frames, and of its windows of 32 frames, that the training set has, too;
-notes of the test set on keys that are never on in the training set; and the share of pieces whose last lowest
-note is a C.
+notes of the test set on keys that are never on in the training set; the share of pieces whose last lowest
+note is a C; and the score of independent notes on the test set, in nats per time step.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from breze_like import data
 from breze_like.data.rolls import LOWEST_NOTE
 from breze_like.files import replacing
 from experiments import command_line
+from experiments.collapse import floor
 
 WINDOW = 32  # steps
 DATASETS = ("jsb_chorales", "nottingham", "piano_midi", "musedata")
@@ -64,6 +65,7 @@ def facts(dataset):
         f"known windows of {WINDOW}": f"{share_known(train, test, WINDOW):.1%}",
         "notes of new keys": str(n_new_notes(train, test)),
         "pieces that end on C": f"{share_ending_on_c([*train, *valid, *test]):.0%}",
+        "independent notes": f"{floor(train, test).per_step:.2f}",
     }
 
 

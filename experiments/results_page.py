@@ -1,12 +1,39 @@
-"""The page about all results on the paper's data sets, from what comes with the project.
+"""The page about all results, from what comes with the project.
 
     python -m experiments.results_page
 
-It writes experiments/results/README.md and a picture of learning curves for each data set: from the trained
+It writes experiments/results/README.md, and a picture of learning curves for each data set: from the trained
 models, the list of trials, and the table of what test sets share with training sets. Nothing is computed
-anew, and no data are needed; `experiments.publish`, `trials` and `leakage` add to what it is made of.
+anew, and no data are needed; `experiments.publish`, `trials` and `leakage` add to what the page is made of.
 """
 
+import argparse
 from pathlib import Path
 
-RESULTS = Path(__file__).resolve().parent / "results"
+from breze_like.files import replacing
+from breze_like.trained import models_folder
+from experiments import command_line, figures, trials
+from experiments.results_sections import count, models_by_dataset, page, picture, picture_name
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--results", default="experiments/results", help="folder of the page, with the lists")
+    parser.add_argument("--cores", type=int, default=2, help="of the machine that the trials ran on (2)")
+    options = parser.parse_args(arguments)
+    folder = Path(options.results)
+    models, lines = models_by_dataset(), list(trials.read(folder / "trials.csv").values())
+    if not models and not lines:
+        raise ValueError(f"there are no trained models in {models_folder()}, and no trials in {folder}")
+    leakage = folder / "leakage.md"
+    text = page(models, lines, leakage.read_text() if leakage.exists() else "", options.cores)
+    for name, of_dataset in models.items():
+        figures.save(picture(of_dataset), folder / picture_name(name))
+    with replacing(folder / "README.md") as stream:
+        stream.write(text.encode())
+    print(f"the page is in {folder / 'README.md'}: {len(models)} data sets, {count(lines)}")
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

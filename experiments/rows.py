@@ -184,7 +184,9 @@ def paper(dataset, name):
 def columns(rows):
     """Titles of the columns of a table, by the name of the field."""
     comparable = rows[0].verified and rows[0].dataset in DATASETS
-    return COLUMNS | (PAPER_COLUMNS if comparable else {})
+    others = any(row.others for row in rows)
+    paper = {name: title for name, title in PAPER_COLUMNS.items() if name != "others" or others}
+    return COLUMNS | (paper if comparable else {})
 
 
 def cell(row, column):

@@ -50,7 +50,7 @@ SYSTEMS = {
         training=SLOW | COSINE,
     ),
     "dots_rnn": System("Deep RNN, DOT(S)", "dots_rnn", {"n_hiddens": [200]}, 400, training=SLOW | COSINE),
-    "nade": System("NADE of single frames", "nade", {"n_hidden": 100}, 2000, training=COSINE),
+    "nade": System("NADE of single frames", "nade", {"n_hidden": 100}, 800, training=COSINE),
     # With more updates, it overfits.
     "rnn_nade": System(
         "RNN-NADE", "rnn", {"n_hiddens": [100], "emission": "nade"}, 450, training=SLOW | COSINE

@@ -1,0 +1,207 @@
+"""The parts of the page about all results: an overview, a section for each data set, costs, and leakage."""
+
+from types import SimpleNamespace
+
+from breze_like.runs import Run
+from breze_like.trained import bounds_nothing, model_names, models_folder
+from experiments import figures
+from experiments.evaluate import describe_run, portable
+from experiments.published import DATASETS, OTHERS, PAPER
+from experiments.row_notes import about_scores, data_and_time
+from experiments.rows import cell, markdown_table, system_rows
+from experiments.seeds import combine, system_of
+from experiments.systems import SYSTEMS, TITLES
+from experiments.trials_summary import N_BEST, by_system, choices, hours
+
+INTRODUCTION = f"""# Results
+
+Made by `python -m experiments.results_page` from the [trained models](models), the [list of all
+trials](trials.csv) and [what test sets share with training sets](leakage.md). Scores are negative
+log-likelihoods of the test sets in nats per time step, the first frame included, of sequences that are not
+cut; lower is better. "<" is an upper bound. The published objective is none, and compares with itself only.
+`python -m experiments.table1 --trained` makes the scores anew, on your copy of the data, and says whether
+they are the same.
+
+Configurations were chosen by validation scores. Of each system, the best {N_BEST} trials are shown; a star
+marks those that were then scored on the test set, and the list has the time of that.
+"""
+
+OVERVIEW = """## In short
+
+Exact scores, importance sampled bounds, and values of the published objective; in square brackets, what the
+paper has for it, and others.
+"""
+
+LEAKAGE = """## What the test sets share with their training sets
+
+By `python -m experiments.leakage`. Copies are pieces that are pieces of the training set, too, note for note.
+Known frames, and known windows of 32 steps, are those of the test set that occur in the training set. Notes
+of new keys are on in the test set where the training set never has a note; a model can only learn that they
+are improbable.
+"""
+
+
+def models_by_dataset():
+    """`combine` of all seeds of each trained model of a system: a dict by data set of dicts by system."""
+    found = {}
+    for name in model_names():
+        dataset, _, place = name.partition("/")
+        if system_of(place) not in SYSTEMS:
+            continue
+        results = found.setdefault(dataset, {}).setdefault(system_of(place), [])
+        results.append(describe_run(Run(models_folder() / name), "test"))
+    order = list(SYSTEMS)
+    return {
+        dataset: {
+            system: combine(results)
+            for system, results in sorted(systems.items(), key=lambda item: order.index(item[0]))
+        }
+        for dataset, systems in found.items()
+    }
+
+
+def overview(models):
+    """The best score of each system on each of the paper's data sets, beside what is published."""
+    names = [name for name in DATASETS if name in models]
+    rows = []
+    for system in SYSTEMS:
+        results = [models[name].get(system) for name in names]
+        if any(results):
+            rows.append([TITLES[system], *(best(system, result) if result else "" for result in results)])
+    return f"{OVERVIEW}\n{markdown(['system', *(DATASETS[name] for name in names)], rows)}"
+
+
+def best(system, result):
+    """The score that says most of a result: the exact one, the tightest bound, or the published objective."""
+    rows = rows_of(system, result)
+    first, last = rows[0], rows[-1]
+    if bounds_nothing(result["config"]):
+        ours, published = cell(first, "published_objective"), cell(first, "paper_published")
+    else:
+        ours, published = cell(last, "per_step"), cell(first, "paper_exact")
+    beside = ", ".join(filter(None, (published, first.others)))
+    return f"{ours} [{beside}]" if beside else ours
+
+
+def section(dataset, models, lines):
+    """What is known of a data set: the text of its section."""
+    parts = [f"## {DATASETS.get(dataset, dataset)}\n"]
+    if models:
+        rows = [row for name, result in models.items() for row in rows_of(name, result)]
+        runs = {row.system: row for row in rows}.values()
+        said = [data_and_time(rows, runs), *about_scores(rows)]
+        parts += [markdown_table(rows) + "\n", "\n\n".join(said) + "\n"]
+        parts.append(f"![Validation scores over updates, {dataset}]({picture_name(dataset)})\n")
+        parts += ["### How the numbers were made\n", "".join(made(*item) for item in models.items())]
+    else:
+        parts.append("No model of this data set has been published here yet.\n")
+    if lines:
+        parts += ["### What was tried\n", trials_table(lines)]
+    return "\n".join(parts)
+
+
+def rows_of(name, result):
+    known = result["config"]["data"]
+    return system_rows(SimpleNamespace(name=known["name"], verified=known["verified"]), name, result)
+
+
+def made(name, result):
+    """An item of a list: how a system's model was made."""
+    config, last = result["config"], result["log"][-1]
+    scores = [entry["valid_score"] for entry in result["log"] if entry["valid_score"] is not None]
+    seeds = ", ".join(map(str, result["seeds"]))
+    facts = [
+        f"seed{'s' if len(result['seeds']) > 1 else ''} {seeds}",
+        f"{last['update']} updates in {result['training_seconds'] / 60:.1f} minutes",
+        f"best validation score {min(scores):.3f}",
+        f"scored in {result['seconds'] / 60:.1f} minutes",
+        f"commit {config['versions']['commit']}",
+    ]
+    return f"- **{TITLES[name]}**: {', '.join(facts)}.\n  `{portable(config['command'])}`\n"
+
+
+def trials_table(lines):
+    """The best trials of each system."""
+    rows = []
+    for name, of_system in by_system(lines).items():
+        title = f"{TITLES.get(name, name)}, {count(of_system)}, {duration(of_system)}"
+        for line in of_system[:N_BEST]:
+            score = line["best_valid_score"] or "none"
+            star = " *" if line["scored_on_test"] else ""
+            stopped = "" if line["finished"] == "yes" else ", stopped"
+            length = f"{line['updates']} updates, {line['minutes']} min{stopped}"
+            rows.append([title, score + star, length, line["seed"], line["commit"], f"`{choices(line)}`"])
+            title = ""
+    return markdown(["system", "validation score", "training", "seed", "commit", "configuration"], rows)
+
+
+def duration(lines):
+    """How long trials took in all: text."""
+    n = hours(lines)
+    return f"{n:.1f} h" if n >= 1 else f"{60 * n:.0f} min"
+
+
+def count(lines):
+    return f"{len(lines)} trial{'s' if len(lines) > 1 else ''}"
+
+
+def elsewhere():
+    """What is published of the paper's data sets."""
+    head = ["method", *DATASETS.values(), "estimator", "source"]
+    rows = []
+    for published in (*PAPER, *OTHERS):
+        source = published.source + (", as quoted elsewhere" if published.quoted else "")
+        source += f"; {published.remark}" if published.remark else ""
+        numbers = [published.numbers.get(dataset, "") for dataset in DATASETS]
+        rows.append([published.method, *numbers, published.estimator, source])
+    return "## Published elsewhere\n\n" + markdown(head, rows)
+
+
+def cost(lines, n_cores):
+    """Hours of training by data set, and core-hours in all."""
+    names = list(dict.fromkeys([*DATASETS, *(line["dataset"] for line in lines)]))
+    of_datasets = {name: [line for line in lines if line["dataset"] == name] for name in names}
+    rows = [
+        [DATASETS.get(name, name), str(len(found)), duration(found)]
+        for name, found in of_datasets.items()
+        if found
+    ]
+    rows.append(["all", str(len(lines)), duration(lines)])
+    said = (
+        f"Times are by the clock, of one training at a time on {n_cores} cores, in which other work had a "
+        f"part: at most {n_cores * hours(lines):.1f} core-hours.\n"
+    )
+    return "\n".join(["## What it cost\n", markdown(["data set", "trials", "training"], rows), said])
+
+
+def markdown(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def picture_name(dataset):
+    return f"curves_{dataset}.png"
+
+
+def picture(models):
+    """Validation scores of all models of a data set; of several seeds, those of the first."""
+    published = {TITLES[name] for name, result in models.items() if bounds_nothing(result["config"])}
+    return figures.table({TITLES[name]: result["log"] for name, result in models.items()}, published)
+
+
+def page(models, lines, leakage, n_cores):
+    """The text of the page."""
+    datasets = dict.fromkeys([*DATASETS, *models])
+    parts = [INTRODUCTION]
+    if set(models) & set(DATASETS):
+        parts.append(overview(models))
+    for name in datasets:
+        of_dataset = [line for line in lines if line["dataset"] == name]
+        if name in models or of_dataset:
+            parts.append(section(name, models.get(name, {}), of_dataset))
+    parts.append(elsewhere())
+    if lines:
+        parts.append(cost(lines, n_cores))
+    if leakage:
+        parts.append(f"{LEAKAGE}\n{leakage}")
+    return "\n".join(parts)

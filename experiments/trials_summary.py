@@ -1,0 +1,61 @@
+"""What a list of trials says: of which system each one is, which did best, and what all of them cost."""
+
+import shlex
+
+from experiments.seeds import system_of
+from experiments.systems import SYSTEMS
+
+# What a command says that is not about the model or its training, or is said elsewhere.
+ELSEWHERE = ("--out", "--model", "--dataset", "--seed", "--validate-every", "--data-dir", "--backend")
+N_BEST = 3
+
+
+def system(line):
+    """The system that a trial is of, a key of `SYSTEMS`; the name of its model if it is of none."""
+    words = shlex.split(line["command"])
+    if "experiments.random_search" in words:
+        name = option(words, "--model")
+    elif "experiments.table1" in words:
+        name = system_of(line["run"])
+    else:
+        name = next((name for name, system in SYSTEMS.items() if _is_of(line, words, system)), None)
+    return name if name in SYSTEMS else line["model"]
+
+
+def _is_of(line, words, system):
+    kl, emission = (
+        system.arguments.get(*default) for default in (("kl", "exact"), ("emission", "bernoulli"))
+    )
+    found = line["model"], line["divergence"] or "exact", option(words, "--emission") or "bernoulli"
+    return found == (system.model, kl, emission)
+
+
+def option(words, flag):
+    """What stands behind a flag in a command; None if it is not there."""
+    return words[words.index(flag) + 1] if flag in words[:-1] else None
+
+
+def choices(line):
+    """The part of a command that is about the model and its training."""
+    words = iter(shlex.split(line["command"])[3:])
+    kept = []
+    for word in words:
+        if word in ELSEWHERE:
+            next(words, None)
+        elif word != "--quiet":
+            kept.append(word)
+    return shlex.join(kept)
+
+
+def by_system(lines):
+    """The trials of each system, by its name: the best ones first, those without a score last."""
+    order = {name: i for i, name in enumerate(SYSTEMS)}
+    trials = {}
+    for line in sorted(lines, key=lambda line: float(line["best_valid_score"] or "inf")):
+        trials.setdefault(system(line), []).append(line)
+    return dict(sorted(trials.items(), key=lambda item: order.get(item[0], len(order))))
+
+
+def hours(lines):
+    """Of training, in all."""
+    return sum(float(line["minutes"]) for line in lines) / 60
