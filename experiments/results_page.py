@@ -13,7 +13,7 @@ from pathlib import Path
 from breze_like.files import replacing
 from breze_like.trained import models_folder
 from experiments import command_line, figures, trials
-from experiments.results_sections import count, models_by_dataset, page, picture, picture_name
+from experiments.results_sections import models_by_dataset, page, picture, picture_name, plural
 
 
 def main(arguments=None):
@@ -31,7 +31,9 @@ def main(arguments=None):
         figures.save(picture(of_dataset), folder / picture_name(name))
     with replacing(folder / "README.md") as stream:
         stream.write(text.encode())
-    print(f"the page is in {folder / 'README.md'}: {len(models)} data sets, {count(lines)}")
+    n_models = sum(map(len, models.values()))
+    about = f"{plural(n_models, 'model')} and {plural(len(lines), 'trial')}"
+    print(f"{folder / 'README.md'} is about {about}")
     return 0
 
 

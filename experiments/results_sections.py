@@ -124,7 +124,7 @@ def trials_table(lines):
     """The best trials of each system."""
     rows = []
     for name, of_system in by_system(lines).items():
-        title = f"{TITLES.get(name, name)}, {count(of_system)}, {duration(of_system)}"
+        title = f"{TITLES.get(name, name)}, {plural(len(of_system), 'trial')}, {duration(of_system)}"
         for line in of_system[:N_BEST]:
             score = line["best_valid_score"] or "none"
             star = " *" if line["scored_on_test"] else ""
@@ -141,8 +141,8 @@ def duration(lines):
     return f"{n:.1f} h" if n >= 1 else f"{60 * n:.0f} min"
 
 
-def count(lines):
-    return f"{len(lines)} trial{'s' if len(lines) > 1 else ''}"
+def plural(n, noun):
+    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def elsewhere():

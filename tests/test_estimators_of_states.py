@@ -135,7 +135,6 @@ class LatentStates(VariationalModel):
 PROPOSALS = {
     "posterior": lambda p, known: p * (known.posterior / known.forecast)[:, :, None],
     "one step ahead": lambda p, known: p * (known.filtered / known.forecast)[:, :, None],
-    "independent": lambda p, known: pt.zeros_like(p) + known.posterior[:, :, None],
     "prior": lambda p, known: p,
 }
 

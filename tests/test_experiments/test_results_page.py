@@ -103,7 +103,7 @@ def test_of_few_models(folder, capsys):
     assert (folder / "curves_nottingham.png").stat().st_size > 5000
     assert "![Validation scores over updates, nottingham](curves_nottingham.png)" in text
     assert "What it cost" not in text and "What the test sets share" not in text
-    assert "1 data sets, 0 trial" in capsys.readouterr().out
+    assert "README.md is about 1 model and 0 trials" in capsys.readouterr().out
 
 
 def test_of_all_models(folder):
