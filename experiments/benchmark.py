@@ -22,10 +22,12 @@ from pathlib import Path
 
 from breze_like import data
 from breze_like.files import replacing
-from experiments import benchmark_report, command_line, figures
-from experiments.benchmark_parts import LIBRARY, PARTS, SYSTEMS, describe
-from experiments.evaluate import portable
-from experiments.peers.problem import MODELS
+from experiments import command_line
+from experiments.benchmarks import report
+from experiments.benchmarks.parts import LIBRARY, PARTS, SYSTEMS, describe
+from experiments.benchmarks.peers.problem import MODELS
+from experiments.command_line.commands import portable
+from experiments.pictures import figures
 
 # Sizes on a CPU, on a GPU, and to see quickly whether everything works. Test sequences are counted.
 ON_CPU = {
@@ -110,7 +112,7 @@ def save(results, path):
     """Write the report, with the chart and the JSON beside it; each file whole or not at all."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure, text = benchmark_report.chart(results), benchmark_report.as_markdown(results)
+    figure, text = report.chart(results), report.as_markdown(results)
     if figure:
         figures.save(figure, path.with_suffix(".png"))
         text += f"\n![Throughput against the limit]({path.with_suffix('.png').name})\n"
@@ -138,10 +140,10 @@ def main(arguments=None):
         results["parts"][part] = []
         for row in PARTS[part](options):
             results["parts"][part].append(row)
-            print(benchmark_report.as_line(part, row), file=sys.stderr, flush=True)
+            print(report.as_line(part, row), file=sys.stderr, flush=True)
         if options.report:
             save(results, options.report)
-    print(json.dumps(results) if options.json else benchmark_report.as_markdown(results))
+    print(json.dumps(results) if options.json else report.as_markdown(results))
     return 0
 
 

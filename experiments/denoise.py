@@ -10,15 +10,10 @@ set, and adds noise first, to see how much of it goes away.
 import numpy as np
 
 from breze_like.tasks import denoise
-from experiments import command_line, sequence_figures
-from experiments.task_options import Task, difference, make_parser
-
-
-def add_noise(sequence, noise, rng):
-    """Switch on each note with probability `noise`; real values get normal noise of that variance."""
-    if sequence.dtype == np.uint8:
-        return sequence | (rng.random(sequence.shape) < noise)
-    return (sequence + np.sqrt(noise) * rng.standard_normal(sequence.shape)).astype(sequence.dtype)
+from experiments import command_line
+from experiments.music.corruption import add_noise
+from experiments.music.task import Task, difference, make_parser
+from experiments.pictures import sequence_figures
 
 
 def check_noise(noise, binary):

@@ -19,11 +19,12 @@ from matplotlib.figure import Figure
 from breze_like import data
 from breze_like.tasks import denoise, impute
 from breze_like.trained import load
-from experiments import command_line, figures
-from experiments.corruption import P_ON, add_usual_noise, remove_frames
-from experiments.experiment import train
-from experiments.systems import SYSTEMS
-from experiments.table1 import find_run, make_config
+from experiments import command_line
+from experiments.music.corruption import P_ON, add_usual_noise, remove_frames
+from experiments.paper.experiment import train
+from experiments.paper.system_runs import find_run, make_config
+from experiments.paper.systems import SYSTEMS
+from experiments.pictures import figures
 
 N_SONGS = 3
 

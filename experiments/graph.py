@@ -16,8 +16,9 @@ from matplotlib.patches import Circle, FancyArrowPatch, Polygon
 
 from breze_like.models import MODELS, VOSP
 from breze_like.models.variational import POSTERIORS, VariationalModel
-from experiments import command_line, figures
-from experiments.dependencies import find_dependencies
+from experiments import command_line
+from experiments.pictures import figures
+from experiments.pictures.dependencies import find_dependencies
 
 # Sizes that matter for which quantity depends on which in no way, but to the time that it takes.
 N_VISIBLE, N_LATENT, N_HIDDENS = 4, 2, (4,)

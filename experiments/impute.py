@@ -12,9 +12,10 @@ import numpy as np
 
 from breze_like.data.rolls import LOWEST_NOTE
 from breze_like.tasks import impute, impute_draws
-from experiments import command_line, sequence_figures
-from experiments.missing import RULE, find_missing
-from experiments.task_options import Task, difference, make_parser
+from experiments import command_line
+from experiments.music.missing import RULE, find_missing
+from experiments.music.task import Task, difference, make_parser
+from experiments.pictures import sequence_figures
 
 
 def complete(task, known, n_rounds):

@@ -17,7 +17,7 @@ from breze_like import data
 from breze_like.data.rolls import LOWEST_NOTE
 from breze_like.files import replacing
 from experiments import command_line
-from experiments.collapse import floor
+from experiments.paper.collapse import floor
 
 WINDOW = 32  # steps
 DATASETS = ("jsb_chorales", "nottingham", "piano_midi", "musedata")

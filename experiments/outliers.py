@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from breze_like.tasks import outlier_scores
 from breze_like.tasks.outliers import ESTIMATORS
 from experiments import command_line
-from experiments.task_options import Task, make_parser
+from experiments.music.task import Task, make_parser
 
 FILES = ("outliers.csv", "outliers.json", "outliers.png")
 

@@ -17,7 +17,7 @@ from breze_like.runs import Run
 from breze_like.trained import find_run, load_model, models_folder
 from breze_like.training import is_finished
 from experiments import command_line
-from experiments.evaluate import portable
+from experiments.command_line.commands import portable
 
 # All trained models together are not to be larger: they are part of every copy of the project.
 MAX_BYTES = 40_000_000

@@ -6,7 +6,7 @@ It can be stopped and killed at any time; the same command goes on with what is 
 started on several machines, with a common --storage and, best, a common --out, shares the work.
 
 By default, trials are pruned by successive halving, so that 64 of them cost as much as ten full trainings;
-`search_rungs` says how. With --record, what the search knows is kept in a small file, from which it goes on
+`search.rungs` says how. With --record, what the search knows is kept in a small file, from which it goes on
 where there is nothing else left of it.
 
 A trial's folder, OUT/trial_0007, is an ordinary run. `experiments.search_report` writes a page about the
@@ -21,15 +21,16 @@ import optuna
 
 from breze_like import data
 from breze_like.backends import resolve
-from experiments import command_line, search
-from experiments.search_configuration import check_space
-from experiments.search_plan import PRUNERS, SAMPLERS, Plan
-from experiments.search_processes import supervise
-from experiments.search_record import Record
-from experiments.search_space import ADDITIONS, SPACES, make_space, read_space
-from experiments.search_storage import explained, file_of
-from experiments.search_table import best_of, showing, summary
-from experiments.systems import SEARCHED
+from experiments import command_line
+from experiments.paper.systems import SEARCHED
+from experiments.search import studies
+from experiments.search.configuration import check_space
+from experiments.search.plan import PRUNERS, SAMPLERS, Plan
+from experiments.search.processes import supervise
+from experiments.search.record import Record
+from experiments.search.space import ADDITIONS, SPACES, make_space, read_space
+from experiments.search.storage import explained, file_of
+from experiments.search.table import best_of, showing, summary
 
 
 def make_parser():
@@ -167,7 +168,7 @@ def main(arguments=None):
             run(plan, study, options, record)
         outcomes = plan.outcomes(study)
     best = best_of(outcomes)
-    print(summary(outcomes, plan.n_trials, search.shares_of(study)))
+    print(summary(outcomes, plan.n_trials, studies.shares_of(study)))
     if best:
         folder = plan.folder / best.run
         here = "" if folder.is_dir() else f" is not here: its score is from {options.record}"

@@ -14,20 +14,18 @@ import numpy as np
 
 from breze_like.files import replacing
 from breze_like.trained import bounds_nothing, load
-from experiments import command_line, figures
-from experiments.averages import average_text
-from experiments.evaluate import BOUNDS, describe_run
-from experiments.experiment import score
-from experiments.pages import element, page, picture, table, wide
-from experiments.report_sections import section
+from experiments import command_line
+from experiments.pages.html import element, page, picture, table, wide
+from experiments.pages.report_sections import section
+from experiments.paper.averages import average_text
+from experiments.paper.experiment import score
+from experiments.paper.results import BOUNDS, COMPARED, describe_run
+from experiments.pictures import figures
 
 SPLIT = "test"
 
 # Steps of a song: eight seconds.
 N_STEPS = 32
-
-# Scores in the comparison of runs, and what they are called there.
-COMPARED = {"nll": "exact", "bound": "upper bound", "importance_sampled": "importance sampled"}
 
 
 def result_of(run, model, dataset):

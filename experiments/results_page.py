@@ -12,8 +12,10 @@ from pathlib import Path
 
 from breze_like.files import replacing
 from breze_like.trained import models_folder
-from experiments import command_line, figures, trials
-from experiments.results_sections import models_by_dataset, page, picture, picture_name, plural
+from experiments import command_line
+from experiments.pages.results_sections import models_by_dataset, page, picture, picture_name, plural
+from experiments.paper.trials import read
+from experiments.pictures import figures
 
 
 def main(arguments=None):
@@ -22,7 +24,7 @@ def main(arguments=None):
     parser.add_argument("--cores", type=int, default=2, help="of the machine that the trials ran on (2)")
     options = parser.parse_args(arguments)
     folder = Path(options.results)
-    models, lines = models_by_dataset(), list(trials.read(folder / "trials.csv").values())
+    models, lines = models_by_dataset(), list(read(folder / "trials.csv").values())
     if not models and not lines:
         raise ValueError(f"there are no trained models in {models_folder()}, and no trials in {folder}")
     leakage = folder / "leakage.md"

@@ -9,9 +9,10 @@ What a model goes on with is part of the results. A VRAE, which does not run for
 import numpy as np
 
 from breze_like.tasks import sample
-from experiments import command_line, sequence_figures
-from experiments.sequence_files import numbered
-from experiments.task_options import Task, make_parser
+from experiments import command_line
+from experiments.music.files import numbered
+from experiments.music.task import Task, make_parser
+from experiments.pictures import sequence_figures
 
 
 def read_prefix(task, path, n_steps):

@@ -20,15 +20,15 @@ import numpy as np
 from breze_like.files import replacing
 from breze_like.training import TrainingSettings
 from experiments import command_line
-from experiments.benchmark_parts import LIBRARY
-from experiments.benchmark_report import table
-from experiments.peers.problem import MODELS
-from experiments.published import DATASETS
-from experiments.search_rungs import SHARES, cost, quota
-from experiments.search_space import TABLE_2
-from experiments.systems import SYSTEMS
-from experiments.table1 import VALIDATE_EVERY
-from experiments.throughput import compile_time, is_gpu, joined, n_cores, read, step_time
+from experiments.benchmarks.parts import LIBRARY
+from experiments.benchmarks.peers.problem import MODELS
+from experiments.benchmarks.report import table
+from experiments.benchmarks.throughput import compile_time, is_gpu, joined, n_cores, read, step_time
+from experiments.paper.published import DATASETS
+from experiments.paper.system_runs import VALIDATE_EVERY
+from experiments.paper.systems import SYSTEMS
+from experiments.search.rungs import SHARES, cost, quota
+from experiments.search.space import TABLE_2
 
 RESULTS = Path(__file__).parent / "results"
 MEASURED = [str(RESULTS / name) for name in ("benchmark.json", "benchmark_sizes.json")]
@@ -85,7 +85,7 @@ class Cost(NamedTuple):
 
 
 def lengths(dataset, model, options):
-    """Epochs of a trial, by what determines them: the budget, as in `table1.make_config`, or their number."""
+    """Epochs of a trial, by what determines them: the budget, as in `make_config`, or their number."""
     n_updates = options.budget * SYSTEMS[model].n_updates
     in_budget = max(1, round(n_updates / n_batches(dataset, options)))
     return {f"budget {options.budget:g}": in_budget, f"{options.epochs} epochs": options.epochs}

@@ -13,12 +13,12 @@ import optuna
 
 from breze_like.files import replacing
 from experiments import command_line
-from experiments.interactive import Plots
-from experiments.pages import page
-from experiments.search import FIXED, load_study, outcomes
-from experiments.search_pictures import pictures
-from experiments.search_sections import best, failed, rungs, searched, summary
-from experiments.search_storage import default_place, explained
+from experiments.pages.html import page
+from experiments.pages.interactive import Plots
+from experiments.search.pictures import pictures
+from experiments.search.sections import best, failed, rungs, searched, summary
+from experiments.search.storage import default_place, explained
+from experiments.search.studies import FIXED, load_study, outcomes
 
 # How a file begins that may be replaced.
 PAGE = b"<!doctype html>"

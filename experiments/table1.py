@@ -16,115 +16,33 @@ are scored anew, all seeds of them.
 
 import argparse
 import math
-from dataclasses import asdict
 from pathlib import Path
 
 from breze_like import data
-from breze_like.backends import resolve
-from breze_like.data import chunk
 from breze_like.files import replacing
-from breze_like.initialize import Initialization
 from breze_like.runs import Run
-from breze_like.trained import bounds_nothing, describe, load_model, model_names, models_folder
-from breze_like.training import EMSettings, TrainingDiverged, TrainingSettings, is_finished
-from experiments import collapse, command_line, figures
-from experiments.evaluate import describe_run, evaluate
-from experiments.experiment import reconstruct, train
-from experiments.rescoring import rescore
-from experiments.rows import FORMATS, as_text, floor_row, system_rows
-from experiments.seeds import combine, place
-from experiments.systems import FLOOR, ON_REQUEST, SYSTEMS, TITLES
+from breze_like.trained import bounds_nothing, load_model, model_names, models_folder
+from breze_like.training import TrainingDiverged
+from experiments import command_line
+from experiments.paper import collapse
+from experiments.paper.experiment import reconstruct, train
+from experiments.paper.rescoring import rescore
+from experiments.paper.results import describe_run, evaluate
+from experiments.paper.rows import FORMATS, as_text, floor_row, system_rows
+from experiments.paper.seeds import combine, place
+from experiments.paper.system_runs import best_run, find_run, is_done, make_config
+from experiments.paper.systems import FLOOR, ON_REQUEST, SYSTEMS, TITLES
+from experiments.pictures import figures
 
 # Draws of the latents for the scores, by default.
 N_DRAWS = 500
 
-# About so many updates lie between two validations.
-VALIDATE_EVERY = 65
 
 # The data set by default; its table is the README's.
 DEFAULT = "chorales"
 
 # Steps of the reconstruction in the picture.
 N_SHOWN = 100
-
-
-def make_config(system, dataset, given, options):
-    """The configuration of a system's new run."""
-    return {
-        "model": system.model,
-        "arguments": {"n_visible": dataset.n_features, **system.arguments},
-        "initialization": asdict(Initialization()),
-        "training": make_settings(system, dataset, options.budget),
-        "data": describe(dataset, given),
-        "seed": options.seed,
-        "backend": resolve(options.backend),
-    }
-
-
-def make_settings(system, dataset, budget):
-    """How a system is trained, a dict; updates are turned into epochs of the data set."""
-    if system.model == "hmm":
-        return asdict(EMSettings(n_epochs=system.n_updates, **system.training))
-    settings = TrainingSettings(**system.training)
-    n_chunks = len(chunk(dataset.train, settings.chunk_length))
-    n_batches = math.ceil(n_chunks / settings.batch_size)
-    lengths = {
-        "n_epochs": max(1, round(budget * system.n_updates / n_batches)),
-        "annealing_updates": round(budget * system.annealing_updates),
-        "validate_every": max(1, round(VALIDATE_EVERY / n_batches)),
-    }
-    return {**asdict(settings), **lengths}
-
-
-def find_run(folder, system, dataset):
-    """The run in a system's place, None if there is none yet.
-
-    Raises
-    ------
-    ValueError
-        If it is of another system or of other data. Its hyper-parameters are its own business.
-    """
-    if not (folder / "config.json").exists():
-        return None
-    run = Run(folder)
-    arguments = run.config.get("arguments", {})
-    fixed = {
-        "model": (run.config.get("model"), system.model),
-        "kl": (arguments.get("kl", "exact"), system.arguments.get("kl", "exact")),
-        "emission": (arguments.get("emission", "bernoulli"), system.arguments.get("emission", "bernoulli")),
-    }
-    for name, (found, expected) in fixed.items():
-        if found != expected:
-            raise ValueError(f"{folder} must hold a run with {name} {expected!r}, got {found!r}")
-    if run.config.get("data", {}).get("digests") != dataset.digests:
-        raise ValueError(f"{folder} must hold a run on the data set {dataset.name}, its data differ")
-    return run
-
-
-def best_run(folder, system):
-    """Of the runs of a search, the folder of the one with the best validation score; None if there is none.
-
-    It is one that has come to its end, and was trained on the system's divergence: others don't compare.
-    """
-    scores = {}
-    for path in sorted(Path(folder).glob("trial_*/config.json")):
-        run = Run(path.parent)
-        kl = run.config.get("arguments", {}).get("kl", "exact")
-        if kl == system.arguments.get("kl", "exact") and is_finished(run):
-            values = [e["valid_score"] for e in run.read_log() if e["valid_score"] is not None]
-            if values:
-                scores[run.folder] = min(values)
-    return min(scores, key=scores.get, default=None)
-
-
-def is_done(run, n_draws=None):
-    """Whether a run is finished, and has test scores of its end, from at least so many draws if they are."""
-    if not is_finished(run):
-        return False
-    result = describe_run(run, "test")
-    enough = n_draws is None or result.get("n_samples", 0) >= n_draws
-    scored = "nll" in result["scores"] or ("importance_sampled" in result["scores"] and enough)
-    return scored and result.get("update") in [entry["update"] for entry in result["log"][-1:]]
 
 
 def finish(folder, system, dataset, given, options):

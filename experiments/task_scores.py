@@ -21,10 +21,16 @@ from breze_like.models.variational import VariationalModel
 from breze_like.runs import versions
 from breze_like.trained import load
 from experiments import command_line
-from experiments.baselines import LastKnown, Marginals
-from experiments.corruption import N_REMOVED, P_ON, add_usual_noise
-from experiments.evaluate import portable
-from experiments.task_measures import DENOISING, IMPUTATION, best_threshold, score_denoising, score_imputation
+from experiments.command_line.commands import portable
+from experiments.music.baselines import LastKnown, Marginals
+from experiments.music.corruption import N_REMOVED, P_ON, add_usual_noise
+from experiments.music.measures import (
+    DENOISING,
+    IMPUTATION,
+    best_threshold,
+    score_denoising,
+    score_imputation,
+)
 
 # Rounds and chains of an imputation by draws, with and without latents: without, it takes as many rounds as
 # there are missing frames. Rounds of an imputation by modes.

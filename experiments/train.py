@@ -20,9 +20,10 @@ from breze_like.models.variational import KLS, POSTERIORS, PRIORS, VARIANCES, Va
 from breze_like.moments import TRANSFERS
 from breze_like.trained import describe
 from breze_like.training import EMSettings, TrainingSettings
-from experiments import collapse, command_line
-from experiments.averages import aligned, average_text
-from experiments.experiment import score, train, validation_chunks
+from experiments import command_line
+from experiments.paper import collapse
+from experiments.paper.averages import aligned, average_text
+from experiments.paper.experiment import score, train, validation_chunks
 
 
 def p_keep(text):

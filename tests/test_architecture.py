@@ -1,4 +1,7 @@
-"""Imports point one way: every module may import the rows before its own, and no others."""
+"""Imports point one way: every module may import the rows before its own, and no others.
+
+In experiments/, a module is a script, which nobody imports, and a folder is a room for what scripts share.
+"""
 
 import ast
 from pathlib import Path
@@ -34,6 +37,17 @@ ROWS = (
     ("experiments",),
 )
 ROW_OF = {unit: row for row, units in enumerate(ROWS) for unit in units}
+# Rooms of experiments/, likewise; scripts are above all of them, and on the same row.
+ROOMS = (
+    ("command_line", "pictures"),
+    ("paper", "music", "benchmarks"),
+    ("pages",),
+    ("search",),
+)
+ROW_OF_ROOM = {room: row for row, rooms in enumerate(ROOMS) for room in rooms}
+# So many floors one stands on top of the other there, with so many pairs of which one imports the other.
+MAX_FLOORS, MAX_ARROWS = 7, 65
+MAIN = 'if __name__ == "__main__":'
 VAGUE_NAMES = {"common", "helper", "helpers", "misc", "util", "utils"}
 MAX_LINES = 300
 
@@ -91,6 +105,60 @@ def violations(root):
                 yield f"{path}: {own} must not import {name}"
 
 
+def experiments(root):
+    """Source and the names that are imported, by the dotted name of a module of experiments/."""
+    paths = [path for path in modules(root) if path.parts[0] == "experiments" and len(path.parts) > 1]
+    return {
+        dotted_name(path): ((root / path).read_text(), list(imported_names(root, path)))
+        for path in paths
+        if path.parts[1:] != ("__init__.py",)
+    }
+
+
+def imported_module(name, found):
+    """The module that an imported name is, or is in; None if it is none of those that were found."""
+    return next((n for n in (name, name.rpartition(".")[0]) if n in found), None)
+
+
+def arrows(root):
+    """Pairs of a script or room of experiments/ and one that it imports."""
+    found = experiments(root)
+    pairs = {
+        (module.split(".")[1], other.split(".")[1])
+        for module, (_, names) in found.items()
+        for other in (imported_module(name, found) for name in names)
+        if other
+    }
+    return {(unit, other) for unit, other in pairs if unit != other}
+
+
+def script_violations(root):
+    """One line for each breach of the order of experiments/ in the tree at `root`."""
+    found = experiments(root)
+    scripts = {name.split(".")[1] for name in found if name.count(".") == 1} - set(ROW_OF_ROOM)
+    for module, (source, names) in found.items():
+        own = module.split(".")[1]
+        if own in scripts and MAIN not in source:
+            yield f"{module}: what is no script has its place in a room"
+        if own not in scripts and own not in ROW_OF_ROOM:
+            yield f"{module}: {own} has no place in the order"
+        for other in {imported_module(name, found) for name in names} - {None, module}:
+            if other.split(".")[1] in scripts or MAIN in found[other][0]:
+                yield f"{module}: must not import {other}, which is run"
+    for unit, other in sorted(arrows(root)):
+        if ROW_OF_ROOM.get(other, 0) >= ROW_OF_ROOM.get(unit, len(ROOMS)):
+            yield f"experiments.{unit}: must not import experiments.{other}"
+
+
+def n_floors(pairs):
+    """Units of the longest way along arrows."""
+
+    def height(unit):
+        return 1 + max((height(other) for from_, other in pairs if from_ == unit), default=0)
+
+    return max(height(unit) for unit, _ in pairs)
+
+
 def overlong(root):
     """One line for each module of more than `MAX_LINES` lines."""
     for path in modules(root):
@@ -101,6 +169,16 @@ def overlong(root):
 
 def test_imports_point_one_way():
     assert list(violations(ROOT)) == []
+
+
+def test_scripts_share_rooms():
+    assert list(script_violations(ROOT)) == []
+
+
+def test_experiments_are_as_flat_as_they_were():
+    pairs = arrows(ROOT)
+    assert n_floors(pairs) <= MAX_FLOORS
+    assert len(pairs) <= MAX_ARROWS
 
 
 def test_modules_are_short():
@@ -135,7 +213,7 @@ PARTS = {
     "breze_like/tasks": "import breze_like.models.vrae",
     "breze_like/__init__": "from breze_like.training import fit\n__version__ = '0'",
     "experiments/train": "import breze_like\nfrom breze_like.training import fit",
-    "experiments/table1": "from experiments.train import main",
+    "experiments/table1": "from experiments.paper.rows import Row",
 }
 
 
@@ -172,6 +250,53 @@ def test_rejects(tree, module, source):
     breaches = list(violations(tree({**PARTS, module: source})))
     assert len(breaches) >= 1
     assert all(breach.startswith(f"{module}.py: ") for breach in breaches)
+
+
+RUN = f"{MAIN}\n    pass"
+SCRIPTS = {
+    "experiments/train": f"from experiments import command_line\nfrom experiments.paper import rows\n{RUN}",
+    "experiments/report": f"from experiments.pages.html import page\n{RUN}",
+    "experiments/command_line/__init__": "",
+    "experiments/paper/__init__": "",
+    "experiments/paper/rows": "from experiments.command_line import run\nfrom .seeds import combine",
+    "experiments/paper/seeds": "",
+    "experiments/pages/html": "def late():\n    from ..paper import seeds",
+    "experiments/benchmarks/process": RUN,
+}
+
+
+def test_accepts_rooms(tree):
+    root = tree(SCRIPTS)
+    assert list(script_violations(root)) == []
+    expected = {
+        ("train", "command_line"),
+        ("train", "paper"),
+        ("report", "pages"),
+        ("paper", "command_line"),
+        ("pages", "paper"),
+    }
+    assert arrows(root) == expected
+    assert n_floors(expected) == 4
+
+
+@pytest.mark.parametrize(
+    "module, source",
+    [
+        ("experiments/report", f"from experiments.train import main\n{RUN}"),
+        ("experiments/report", f"from experiments import train\n{RUN}"),
+        ("experiments/report", f"def late():\n    from . import train\n{RUN}"),
+        ("experiments/report", "from experiments.pages.html import page"),
+        ("experiments/paper/seeds", "import experiments.train"),
+        ("experiments/paper/seeds", "from experiments.pages.html import page"),
+        ("experiments/paper/seeds", "from experiments.benchmarks.parts import PARTS"),
+        ("experiments/command_line/__init__", "from experiments.paper import seeds"),
+        ("experiments/benchmarks/worker", "from experiments.benchmarks.process import serve"),
+        ("experiments/attic/seeds", ""),
+    ],
+)
+def test_rejects_scripts(tree, module, source):
+    parts = {"experiments/benchmarks/parts": ""}
+    assert len(list(script_violations(tree({**SCRIPTS, **parts, module: source})))) >= 1
 
 
 def test_counts_lines(tree):

@@ -7,9 +7,9 @@ import time
 from contextlib import ExitStack, contextmanager
 from itertools import product
 
-from experiments.benchmark_worker import Worker, WorkerFailed
-from experiments.peers.arithmetic import n_operations, n_operations_of
-from experiments.peers.problem import Problem
+from experiments.benchmarks.peers.arithmetic import n_operations, n_operations_of
+from experiments.benchmarks.peers.problem import Problem
+from experiments.benchmarks.worker import Worker, WorkerFailed
 
 LIBRARY = "library"
 LIMIT = "limit"

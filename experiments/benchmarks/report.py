@@ -4,7 +4,7 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
-from experiments.benchmark_parts import LIBRARY, LIMIT
+from experiments.benchmarks.parts import LIBRARY, LIMIT
 
 TITLES = {
     LIBRARY: "breze_like",

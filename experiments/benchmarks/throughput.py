@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.benchmark_parts import LIBRARY
-from experiments.peers.arithmetic import n_operations
-from experiments.peers.problem import Problem
+from experiments.benchmarks.parts import LIBRARY
+from experiments.benchmarks.peers.arithmetic import n_operations
+from experiments.benchmarks.peers.problem import Problem
 
 
 class Estimate(NamedTuple):

@@ -2,14 +2,19 @@
 
 import numpy as np
 
-from experiments.denoise import add_noise
-
 # Probability that a note is switched on, and the frames that are removed, in the paper's Figure 3.
 P_ON = 0.05
 N_REMOVED = 8
 
 # Variance of the noise on real values, in units of the variance of the sequence's own.
 NOISE_SHARE = 0.25
+
+
+def add_noise(sequence, noise, rng):
+    """Switch on each note with probability `noise`; real values get normal noise of that variance."""
+    if sequence.dtype == np.uint8:
+        return sequence | (rng.random(sequence.shape) < noise)
+    return (sequence + np.sqrt(noise) * rng.standard_normal(sequence.shape)).astype(sequence.dtype)
 
 
 def add_usual_noise(sequence, rng):

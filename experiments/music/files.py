@@ -16,7 +16,7 @@ from breze_like.data.midi import check_instrument, import_mido
 from breze_like.data.rolls import N_KEYS, check_grid, check_length, check_tempo
 from breze_like.data.sound import check_duration
 from breze_like.files import replacing
-from experiments import figures
+from experiments.pictures import figures
 
 
 def read(path, split="test", steps_per_quarter=2):

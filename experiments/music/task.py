@@ -9,7 +9,7 @@ from breze_like.data import SPLITS
 from breze_like.data.batches import check_sequence
 from breze_like.data.rolls import N_KEYS
 from breze_like.trained import load, load_model
-from experiments import sequence_files
+from experiments.music import files
 
 # Steps in a quarter note of the data sets whose grid is not that of eighth notes.
 GRIDS = {"chorales": 1, "jsb_chorales": 1}
@@ -78,7 +78,7 @@ class Task:
         own = "input" in options and options.input is None
         run, self.model, *dataset = load(options.run, options.data_dir) if own else load_model(options.run)
         grid = options.steps_per_quarter or GRIDS.get(run.config["data"]["name"], 2)
-        self.results = sequence_files.Results(
+        self.results = files.Results(
             Path(options.out),
             self.binary and self.model.n_visible == N_KEYS,
             options.wav,
@@ -88,7 +88,7 @@ class Task:
             options.instrument,
         )
         if own:
-            sequences = sequence_files.numbered(getattr(dataset[0], options.split), options.split)
+            sequences = files.numbered(getattr(dataset[0], options.split), options.split)
             self.sequences = self._first(sequences, options)
         elif "input" in options:
             self.sequences = self._first(self.read(options.input, options.split), options)
@@ -100,7 +100,7 @@ class Task:
 
     def read(self, path, split="test"):
         """The sequences of a file or folder, by name, if they are of the kind that the model emits."""
-        sequences = sequence_files.read(path, split, self.results.steps_per_quarter)
+        sequences = files.read(path, split, self.results.steps_per_quarter)
         return {
             name: check_sequence(sequence, self.model.n_visible, self.binary, f"{path}: {name}")
             for name, sequence in sequences.items()

@@ -8,10 +8,11 @@ from breze_like.estimators import check_observations
 from breze_like.models import VOSP, VRAE, FrameNADE, HiddenMarkov
 from breze_like.tasks import denoise, impute, sample
 from breze_like.trained import bounds_nothing
-from experiments import figures, report_pictures
-from experiments.corruption import NOISE_SHARE, P_ON, add_usual_noise, remove_frames
-from experiments.evaluate import portable, remarks, rows
-from experiments.pages import element, picture, player, table, wide
+from experiments.command_line.commands import portable
+from experiments.music.corruption import NOISE_SHARE, P_ON, add_usual_noise, remove_frames
+from experiments.pages.html import element, picture, player, table, wide
+from experiments.paper.results import remarks, rows
+from experiments.pictures import figures, report_pictures
 
 N_SAMPLES = 2
 

@@ -4,14 +4,15 @@ from types import SimpleNamespace
 
 from breze_like.runs import Run
 from breze_like.trained import bounds_nothing, model_names, models_folder
-from experiments import figures
-from experiments.evaluate import describe_run, portable
-from experiments.published import DATASETS, OTHERS, PAPER
-from experiments.row_notes import about_scores, data_and_time
-from experiments.rows import cell, markdown_table, system_rows
-from experiments.seeds import combine, system_of
-from experiments.systems import SYSTEMS, TITLES
-from experiments.trials_summary import N_BEST, by_system, choices, hours
+from experiments.command_line.commands import portable
+from experiments.paper.published import DATASETS, OTHERS, PAPER
+from experiments.paper.results import describe_run
+from experiments.paper.row_notes import about_scores, data_and_time
+from experiments.paper.rows import cell, markdown_table, system_rows
+from experiments.paper.seeds import combine, system_of
+from experiments.paper.systems import SYSTEMS, TITLES
+from experiments.paper.trials_summary import N_BEST, by_system, choices, hours
+from experiments.pictures import figures
 
 INTRODUCTION = f"""# Results
 

@@ -20,7 +20,7 @@ from breze_like.models import HiddenMarkov
 from breze_like.runs import Run
 from breze_like.trained import make_model
 from breze_like.training import EMSettings, TrainingSettings, fit, fit_em, n_batches
-from experiments.averages import averages
+from experiments.paper.averages import averages
 
 # All validations of all runs see the same noise, so that their differences are those of the parameters.
 NOISE_SEED = 1234

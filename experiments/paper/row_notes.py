@@ -1,6 +1,6 @@
 """What is said below a table of rows: what its signs mean, what made it, and who published other numbers."""
 
-from experiments.published import of_others
+from experiments.paper.published import of_others
 
 # With fewer effective draws, in the median, a score is said to depend on a few draws.
 FEW_DRAWS = 10

@@ -9,12 +9,12 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 
 from breze_like.trained import bounds_nothing
-from experiments.averages import aligned, text
-from experiments.collapse import floor
-from experiments.evaluate import portable
-from experiments.published import DATASETS, EXACT, OBJECTIVE, of_others, of_paper
-from experiments.row_notes import notes
-from experiments.systems import FLOOR, TITLES
+from experiments.command_line.commands import portable
+from experiments.paper.averages import aligned, text
+from experiments.paper.collapse import floor
+from experiments.paper.published import DATASETS, EXACT, OBJECTIVE, of_others, of_paper
+from experiments.paper.row_notes import notes
+from experiments.paper.systems import FLOOR, TITLES
 
 
 @dataclass(frozen=True)

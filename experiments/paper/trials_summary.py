@@ -2,8 +2,8 @@
 
 import shlex
 
-from experiments.seeds import system_of
-from experiments.systems import SYSTEMS
+from experiments.paper.seeds import system_of
+from experiments.paper.systems import SYSTEMS
 
 # What a command says that is not about the model or its training, or is said elsewhere.
 ELSEWHERE = ("--out", "--model", "--dataset", "--seed", "--validate-every", "--data-dir", "--backend")

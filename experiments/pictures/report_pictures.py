@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from breze_like.data.rolls import N_KEYS
-from experiments import figures
+from experiments.pictures import figures
 
 WIDTH = 5.4
 

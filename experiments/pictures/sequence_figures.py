@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from breze_like.data.rolls import N_KEYS
-from experiments import figures
+from experiments.pictures import figures
 
 # Notes, or probabilities; what is missing is NaN.
 NOTES = matplotlib.colormaps["Greys"].with_extremes(bad="#fde2b8")

@@ -6,7 +6,7 @@ from breze_like.initialize import Initialization
 from breze_like.models import MODELS
 from breze_like.models.variational import VariationalModel
 from breze_like.training import TrainingSettings
-from experiments.systems import COSINE, PUBLISHED
+from experiments.paper.systems import COSINE, PUBLISHED
 
 # In which part of a configuration a hyper-parameter stands, and what it is called there.
 PLACES = {
@@ -41,7 +41,7 @@ def follow(base, config):
     ----------
     base : "ours" or "paper"
     config : dict
-        As of `table1.make_config`.
+        As of `system_runs.make_config`.
     """
     if base == "ours":
         return config | {"training": config["training"] | COSINE}
@@ -64,7 +64,7 @@ def configure(config, params, seed, number):
     config : dict
         See `follow`.
     params : dict
-        See `search_space.draw`; which of them there are, and how they were chosen, is not important.
+        See `space.draw`; which of them there are, and how they were chosen, is not important.
     seed, number : int
         Of the search, and of the configuration in it.
     """

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from experiments import search_plots
-from experiments.pages import wide
-from experiments.search_importance import ENOUGH_TRIALS, GOOD, LEAST_TRIALS, importances
-from experiments.search_rungs import named
-from experiments.search_sections import rungs_of, section
+from experiments.pages.html import wide
+from experiments.search import charts
+from experiments.search.importance import ENOUGH_TRIALS, GOOD, LEAST_TRIALS, importances
+from experiments.search.rungs import named
+from experiments.search.sections import rungs_of, section
 
 
 def pictures(outcomes, distributions, known, plots):
@@ -22,17 +22,17 @@ def pictures(outcomes, distributions, known, plots):
     plots : Plots
         To which the figures are added.
     """
-    scores, space, shares = search_plots.complete_scores(outcomes), known["space"], rungs_of(known)
+    scores, space, shares = charts.complete_scores(outcomes), known["space"], rungs_of(known)
     which = "complete trials"
     if len(shares) > 1:  # so many more trials came there than to the end
-        scores = search_plots.scores_at(outcomes, 0)
+        scores = charts.scores_at(outcomes, 0)
         which = f"all trials after {named(shares[0])} of the updates"
     if not scores:
         return []
-    highest = search_plots.highest_drawn(scores)
+    highest = charts.highest_drawn(scores)
     n_higher = sum(score > highest for score in scores.values())
     drawn = {number: min(score, highest) for number, score in scores.items()}
-    study = search_plots.as_study(outcomes, distributions, drawn)
+    study = charts.as_study(outcomes, distributions, drawn)
     note = f" Scores above {highest:.2f}, {n_higher} of {len(scores)}, are drawn there." if n_higher else ""
 
     def shown(title, words, figure, alt):
@@ -42,20 +42,20 @@ def pictures(outcomes, distributions, known, plots):
         shown(
             "History",
             f"Scores of {which}.",
-            search_plots.history(study),
+            charts.history(study),
             "Scores of the trials, and the best so far",
         ),
         importance(outcomes, distributions, known["sampler"], plots),
         shown(
             "Each hyper-parameter",
             f"Scores of {which}, a point for each.",
-            search_plots.slices(study, space),
+            charts.slices(study, space),
             "Scores against each hyper-parameter",
         ),
         shown(
             "Parallel coordinates",
             f"A line for each of {which}; the darker and lower, the better.",
-            search_plots.parallel(study, space),
+            charts.parallel(study, space),
             "A line for each trial through its hyper-parameters",
         ),
     ]
@@ -63,8 +63,8 @@ def pictures(outcomes, distributions, known, plots):
 
 def importance(outcomes, distributions, sampler, plots):
     """The section on the importance of hyper-parameters, and on what it rests."""
-    title, ranks = "Importance", search_plots.ranked_scores(outcomes)
-    found = importances(search_plots.as_study(outcomes, distributions, ranks), np.random.default_rng(0))
+    title, ranks = "Importance", charts.ranked_scores(outcomes)
+    found = importances(charts.as_study(outcomes, distributions, ranks), np.random.default_rng(0))
     if not found:
         words = (
             f"It takes {LEAST_TRIALS} trials that ended, with different hyper-parameters; got {len(ranks)}."
@@ -82,4 +82,4 @@ def importance(outcomes, distributions, sampler, plots):
     same = sorted(set(distributions) - set(found))
     if same:
         words += f" It is not known of {', '.join(same)}, the same in all trials."
-    return section(title, words, wide(plots.add(search_plots.bars(found), title), title))
+    return section(title, words, wide(plots.add(charts.bars(found), title), title))

@@ -10,14 +10,15 @@ from optuna.distributions import CategoricalDistribution
 
 from breze_like import __version__, data
 from breze_like.training import TrainingSettings
-from experiments import search, search_queue, search_rungs, table1
-from experiments.search_configuration import follow
-from experiments.search_space import draw
-from experiments.search_storage import default_place
-from experiments.systems import SYSTEMS
+from experiments.paper.system_runs import make_config
+from experiments.paper.systems import SYSTEMS
+from experiments.search import queue, rungs, studies
+from experiments.search.configuration import follow
+from experiments.search.space import draw
+from experiments.search.storage import default_place
 
 SAMPLERS = ("random", "tpe")
-# "halving" is ours, see `search_rungs`; "median" and "hyperband" are Optuna's, and look at validations.
+# "halving" is ours, see `rungs`; "median" and "hyperband" are Optuna's, and look at validations.
 PRUNERS = ("none", "halving", "median", "hyperband")
 
 # The median pruner looks at trials from this part of their validations on: before, the weight of the
@@ -49,7 +50,7 @@ class Plan:
     n_trials : int
     folder : Path
     storage : str or None
-        See `search_storage`.
+        See `storage`.
     study : str
         Its name.
     heartbeat : int
@@ -83,10 +84,10 @@ class Plan:
 
     def config(self, dataset):
         """The system's configuration, before hyper-parameters are drawn."""
-        return follow(self.base, table1.make_config(SYSTEMS[self.system], dataset, self.given, self))
+        return follow(self.base, make_config(SYSTEMS[self.system], dataset, self.given, self))
 
     def open(self, dataset, patient=False):
-        """The study; see `search.open_study`."""
+        """The study; see `studies.open_study`."""
         about = {
             "dataset": dataset.name,
             "digests": dataset.digests,
@@ -96,23 +97,23 @@ class Plan:
             "seed": self.seed,
             "sampler": self.sampler,
             "pruner": self.pruner,
-            "rungs": search_rungs.SHARES if self.pruner == "halving" else search_rungs.WHOLE,
+            "rungs": rungs.SHARES if self.pruner == "halving" else rungs.WHOLE,
             "budget": self.budget,
             "version": __version__,
         }
         sampler, pruner = make_sampler(self, 0), make_pruner(self.pruner, self.config(dataset))
-        return search.open_study(
+        return studies.open_study(
             self.folder, self.storage, self.study, about, self.heartbeat, sampler, pruner, patient
         )
 
     def outcomes(self, study):
         """What became of the configurations."""
-        return search.outcomes(study, self.n_trials)
+        return studies.outcomes(study, self.n_trials)
 
     def replenish(self, study):
         """Enqueue what is not in the study yet, what was left unfinished, and what goes on from a rung."""
-        search_queue.fail_dead(study, self.folder, self.place)
-        search_queue.replenish(study, self.folder, self.n_trials, self.params)
+        queue.fail_dead(study, self.folder, self.place)
+        queue.replenish(study, self.folder, self.n_trials, self.params)
 
     def is_done(self, study):
         """Whether all configurations have ended."""

@@ -15,8 +15,8 @@ import pytensor
 from tqdm import tqdm
 
 from breze_like import prepare_process
-from experiments.search_storage import shown
-from experiments.search_worker import work
+from experiments.search.storage import shown
+from experiments.search.worker import work
 
 # Where XLA and Numba look for the number of their threads. Last digits of scores depend on it.
 THREADS = ("NPROC", "NUMBA_NUM_THREADS")

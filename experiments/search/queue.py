@@ -22,8 +22,9 @@ from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.storages._heartbeat import is_heartbeat_enabled
 from optuna.trial import TrialState, create_trial
 
-from experiments.file_lock import FileLock
-from experiments.search import (
+from experiments.search.file_lock import FileLock
+from experiments.search.storage import file_of
+from experiments.search.studies import (
     attempts,
     bound_for,
     folder_lock,
@@ -33,7 +34,6 @@ from experiments.search import (
     shares_of,
     that_counts,
 )
-from experiments.search_storage import file_of
 
 
 def run_name(number):

@@ -15,8 +15,8 @@ from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.trial import TrialState, create_trial
 
 from breze_like.files import replacing
-from experiments.search import FIXED, attempts, folder_lock, outcomes, shares_of, that_counts
-from experiments.search_queue import run_name
+from experiments.search.queue import run_name
+from experiments.search.studies import FIXED, attempts, folder_lock, outcomes, shares_of, that_counts
 
 FORMAT = "breze_like search 1"
 

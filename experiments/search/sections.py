@@ -8,15 +8,14 @@ from urllib.parse import quote
 from breze_like.models import MODELS
 from breze_like.models.variational import VariationalModel
 from breze_like.runs import Run
-from experiments.averages import average_text
-from experiments.evaluate import BOUNDS
-from experiments.pages import element, table
-from experiments.report import COMPARED
-from experiments.search import attempts, is_void
-from experiments.search_plots import complete_scores, scores_at
-from experiments.search_rungs import WHOLE, cost, named
-from experiments.search_table import choices, duration
-from experiments.systems import PUBLISHED, SYSTEMS, TITLES
+from experiments.pages.html import element, table
+from experiments.paper.averages import average_text
+from experiments.paper.results import BOUNDS, COMPARED
+from experiments.paper.systems import PUBLISHED, SYSTEMS, TITLES
+from experiments.search.charts import complete_scores, scores_at
+from experiments.search.rungs import WHOLE, cost, named
+from experiments.search.studies import attempts, is_void
+from experiments.search.table import choices, duration
 
 N_BEST = 10
 

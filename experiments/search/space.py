@@ -1,6 +1,6 @@
 """The spaces of the random search, as data: the choices of each hyper-parameter, all equally probable.
 
-There are two, each with a procedure, what it leaves fixed; see `search_configuration.follow`.
+There are two, each with a procedure, what it leaves fixed; see `configuration.follow`.
 
 ``paper``
     Table 2, and what the paper says of training: a constant step rate; the weight of the divergence always 1;
@@ -30,7 +30,7 @@ import numpy as np
 
 from breze_like.models import MODELS
 from breze_like.models.variational import VariationalModel
-from experiments.systems import PUBLISHED, SYSTEMS
+from experiments.paper.systems import PUBLISHED, SYSTEMS
 
 SPACES = ("ours", "paper")
 

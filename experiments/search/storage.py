@@ -31,7 +31,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
-from experiments.file_lock import FileLock
+from experiments.search.file_lock import FileLock
 
 # Seconds to wait: for another process that writes to the same file; for a server to answer at all; and for
 # one that did answer, and is restarted.

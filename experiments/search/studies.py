@@ -1,11 +1,11 @@
 """The study of a random search: its configurations, their attempts, and what became of them.
 
 A configuration has a number, from 0 on, and comes from rung to rung, the last of which is the end of its
-training; see `search_rungs`. On its way to each of them, it is in the study as one of Optuna's trials, an
+training; see `rungs`. On its way to each of them, it is in the study as one of Optuna's trials, an
 attempt; when the attempt's process dies, another attempt takes its place. One that has come to a rung before
 the last is pruned, for Optuna, and has the configuration's score there.
 
-`search_queue` says who works on attempts, and what must hold whatever is killed.
+`queue` says who works on attempts, and what must hold whatever is killed.
 """
 
 import json
@@ -16,9 +16,9 @@ from typing import NamedTuple
 import optuna
 from optuna.trial import TrialState
 
-from experiments import search_rungs
-from experiments.file_lock import FileLock
-from experiments.search_storage import default_place, explained, file_of, open_storage, shown
+from experiments.search import rungs
+from experiments.search.file_lock import FileLock
+from experiments.search.storage import default_place, explained, file_of, open_storage, shown
 
 # What must be as it was when more is added to a study.
 FIXED = ("dataset", "digests", "model", "procedure", "space", "seed", "sampler", "pruner", "budget")
@@ -46,7 +46,7 @@ class Outcome(NamedTuple):
     rung : int
         The one that it has come to, or is on its way to.
     scores : tuple of float
-        At the rungs that it has come to, but for the last one; see `search_worker.rung_score`.
+        At the rungs that it has come to, but for the last one; see `worker.rung_score`.
     share : float
         Of its updates that were done, as far as it is known.
     """
@@ -81,7 +81,7 @@ def open_study(folder, storage, name, about, heartbeat, sampler, pruner, patient
     folder : Path
         Of the study; made if it is not there.
     storage : str or None
-        See `search_storage`; None: a file in the folder.
+        See `storage`; None: a file in the folder.
     name : str
         Of the study.
     about : dict
@@ -127,7 +127,7 @@ def load_study(folder, storage=None, name=None):
     folder : str or path-like
         Of the study.
     storage : str, optional
-        See `search_storage`; None: a file in the folder.
+        See `storage`; None: a file in the folder.
     name : str, optional
         Of the study, if there are several in the storage.
 
@@ -190,7 +190,7 @@ def that_counts(tries):
 
 def shares_of(study):
     """The shares of a full training at which there are rungs."""
-    return tuple(study.user_attrs.get("rungs", search_rungs.WHOLE))
+    return tuple(study.user_attrs.get("rungs", rungs.WHOLE))
 
 
 def outcomes(study, n_trials=None):
@@ -206,10 +206,10 @@ def outcomes(study, n_trials=None):
 
 
 def bound_for(outcomes, n_trials, n_rungs):
-    """Who goes to which rung, as `search_rungs.going_on` has it."""
+    """Who goes to which rung, as `rungs.going_on` has it."""
     scores = dict.fromkeys(range(n_trials or 0), ()) | {o.number: o.scores for o in outcomes}
     failed = {outcome.number for outcome in outcomes if outcome.state == TrialState.FAIL}
-    return search_rungs.going_on(scores, failed, n_rungs)
+    return rungs.going_on(scores, failed, n_rungs)
 
 
 def _outcome(number, tries):

@@ -10,8 +10,8 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from experiments import search
-from experiments.search_rungs import WHOLE, cost, named, stages
+from experiments.search import studies
+from experiments.search.rungs import WHOLE, cost, named, stages
 
 # Rows of the table, of trials that are done, and of those that failed.
 N_DONE, N_FAILED = 8, 5
@@ -151,11 +151,11 @@ def showing(study, n_trials, console=None):
             yield look
             look()
     else:
-        shares = search.shares_of(study)
-        told = {(o.number, o.n_ended) for o in search.outcomes(study, n_trials)}
+        shares = studies.shares_of(study)
+        told = {(o.number, o.n_ended) for o in studies.outcomes(study, n_trials)}
 
         def look(news=None):
-            outcomes = search.outcomes(study, n_trials)
+            outcomes = studies.outcomes(study, n_trials)
             lines = [news] if news else []
             for outcome in outcomes:
                 place = outcome.number, outcome.n_ended
@@ -172,9 +172,9 @@ def showing(study, n_trials, console=None):
 
 
 def _current_table(study, n_trials):
-    tries = search.attempts(study)
-    counting = {number: search.that_counts(each) for number, each in tries.items()}
+    tries = studies.attempts(study)
+    counting = {number: studies.that_counts(each) for number, each in tries.items()}
     progress = {number: attempt.intermediate_values for number, attempt in counting.items()}
     title = f"{study.study_name}, {time.strftime('%H:%M:%S')}"
-    outcomes, shares = search.outcomes(study, n_trials), search.shares_of(study)
+    outcomes, shares = studies.outcomes(study, n_trials), studies.shares_of(study)
     return table(title, outcomes, progress, n_trials, shares)

@@ -12,11 +12,11 @@ from optuna.trial import TrialState
 from breze_like.estimators import validation_score
 from breze_like.runs import Run
 from breze_like.training import TrainingDiverged, TrainingSettings, progress_of
-from experiments import search, search_queue
-from experiments.experiment import score, train, validation_chunks
-from experiments.search_configuration import configure
-from experiments.search_plan import make_sampler
-from experiments.search_storage import explained
+from experiments.paper.experiment import score, train, validation_chunks
+from experiments.search import queue, studies
+from experiments.search.configuration import configure
+from experiments.search.plan import make_sampler
+from experiments.search.storage import explained
 
 # Seconds between looks at a study in which there is nothing to do at present.
 POLL_SECONDS = 1
@@ -35,7 +35,7 @@ def work(plan):
             plan.replenish(study)
             if plan.is_done(study):
                 return
-            claimed = search_queue.claim(study, plan.folder, plan.n_trials)
+            claimed = queue.claim(study, plan.folder, plan.n_trials)
             if claimed is None:
                 time.sleep(POLL_SECONDS)
                 continue
@@ -89,13 +89,13 @@ def _run(plan, dataset, study, trial):
 
     ``"score"``, the one at a rung, is not a value for Optuna: it does not compare with that of an end.
     """
-    number, rung = trial.user_attrs["configuration"], search.rung_of(trial)
-    tries = [attempt for attempt in search.attempts(study)[number] if search.rung_of(attempt) == rung]
+    number, rung = trial.user_attrs["configuration"], studies.rung_of(trial)
+    tries = [attempt for attempt in studies.attempts(study)[number] if studies.rung_of(attempt) == rung]
     if len(tries) > MOST_ATTEMPTS:
         raise TrainingDiverged(f"begun {MOST_ATTEMPTS} times, and never ended: its process dies")
     study.sampler = make_sampler(plan, number)
     params = {name: trial.suggest_categorical(name, choices) for name, choices in plan.space.items()}
-    usual, share = plan.config(dataset), search.shares_of(study)[rung]
+    usual, share = plan.config(dataset), studies.shares_of(study)[rung]
     config = configure(usual, params, plan.seed, number)
 
     def watch(value):

@@ -12,7 +12,8 @@ import pytest
 from breze_like import Run, data
 from breze_like.data import Dataset, write_hdf5
 from breze_like.trained import load, load_model, make_model
-from experiments import command_line, task_options, train
+from experiments import command_line, train
+from experiments.music import task
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -128,7 +129,7 @@ def loaders():
 def loaded_once(loaders, monkeypatch):
     """Let the scripts that use a trained model load a run once; to be used by whole modules."""
     for name, loader in loaders.items():
-        monkeypatch.setattr(task_options, name, loader)
+        monkeypatch.setattr(task, name, loader)
 
 
 @pytest.fixture

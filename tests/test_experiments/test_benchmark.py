@@ -5,8 +5,9 @@ from argparse import Namespace
 
 import pytest
 
-from experiments import benchmark, benchmark_parts, benchmark_report
-from experiments.benchmark_worker import Worker, WorkerFailed
+from experiments import benchmark
+from experiments.benchmarks import parts, report
+from experiments.benchmarks.worker import Worker, WorkerFailed
 
 SMALL = ["--n-hiddens", "3", "--batch-sizes", "2", "--n-steps", "4", "--lengths", "3", "5", "--rounds", "2"]
 SMALL += ["--test-sequences", "2", "--n-members", "3", "--member-n-hidden", "2", "--member-batch-size", "2"]
@@ -27,7 +28,7 @@ class FakeWorker:
 def compare(team, rounds=3, seconds=1e9):
     options = Namespace(rounds=rounds, seconds=seconds)
     team = {name: (worker, "step") for name, worker in team.items()}
-    return benchmark_parts.compare(team, {"n_hidden": 5}, options, n_units=60)["systems"]
+    return parts.compare(team, {"n_hidden": 5}, options, n_units=60)["systems"]
 
 
 class TestCompare:
@@ -51,7 +52,7 @@ class TestCompare:
 
     def test_ends_when_time_is_up(self):
         systems = compare({"limit": FakeWorker(*[1.0] * 9)}, rounds=9, seconds=-1.0)
-        assert len(systems["limit"]["times"]) == benchmark_parts.LEAST_ROUNDS
+        assert len(systems["limit"]["times"]) == parts.LEAST_ROUNDS
 
 
 class TestWorker:
@@ -74,10 +75,10 @@ class TestWorker:
                 worker.ask("time")
 
     def test_what_is_not_installed_is_said(self):
-        about = benchmark_parts.describe(["limit", "nothing"])
+        about = parts.describe(["limit", "nothing"])
         assert "numpy" in about["limit"]
         assert about["nothing"] == {
-            "failed": "ModuleNotFoundError: No module named 'experiments.peers.nothing'"
+            "failed": "ModuleNotFoundError: No module named 'experiments.benchmarks.peers.nothing'"
         }
 
 
@@ -100,7 +101,7 @@ class TestReport:
         }
 
     def test_tables(self, results):
-        text = benchmark_report.as_markdown(results)
+        text = report.as_markdown(results)
         lines = [line.replace(" ", "") for line in text.splitlines()]
         assert "|vrae|5|2|0.12|0.24|0.50|180(tiles)|" in lines
         assert "|vrae|8|800.0|400.0|" in lines
@@ -110,15 +111,15 @@ class TestReport:
         assert "model vrae, hidden 5, batch 2, steps 4: warm failed: broken" in text
 
     def test_lines(self, results):
-        line = benchmark_report.as_line("step", results["parts"]["step"][0])
+        line = report.as_line("step", results["parts"]["step"][0])
         assert line.startswith("step: model vrae, hidden 5, batch 2, breze_like 0.12, limit 0.24")
 
     def test_chart(self, results):
-        figure = benchmark_report.chart(results)
+        figure = report.chart(results)
         assert [axes.get_title() for axes in figure.axes] == ["VRAE, training step", "Training step, time"]
         drawn = {line.get_label(): list(line.get_ydata()) for line in figure.axes[0].lines}
         assert drawn == {"breze_like": [120.0], "limit": [240.0]}
-        assert benchmark_report.chart({"parts": {"compile": []}}) is None
+        assert report.chart({"parts": {"compile": []}}) is None
 
 
 def test_small_sizes_without_the_library(tmp_path, capsys):
@@ -145,7 +146,7 @@ def test_small_sizes_without_the_library(tmp_path, capsys):
 def test_small_sizes_with_all_systems(capsys):
     assert benchmark.main([*SMALL, "--lengths", "3", "--models", "vosp", "--json"]) == 0
     results = json.loads(capsys.readouterr().out)
-    assert results["parts"].keys() == benchmark_parts.PARTS.keys()
+    assert results["parts"].keys() == parts.PARTS.keys()
     (row,) = results["parts"]["step"]
     assert row["systems"]["library"]["ratio"] == 1.0
     (row,) = results["parts"]["population"]

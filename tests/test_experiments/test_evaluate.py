@@ -11,7 +11,9 @@ import pytest
 
 from breze_like import Run
 from experiments import evaluate
-from experiments.evaluate import as_markdown, as_text, portable
+from experiments.command_line.commands import portable
+from experiments.evaluate import as_markdown, as_text
+from experiments.paper import results
 
 
 @pytest.fixture(params=["exact", "independent_increments"])
@@ -99,7 +101,7 @@ def test_scores_stay_until_new_ones_are_there(scored_run, monkeypatch):
     def stopped(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(evaluate, "score", stopped)
+    monkeypatch.setattr(results, "score", stopped)
     with pytest.raises(KeyboardInterrupt):
         evaluate.main([str(folder)])
     assert (folder / "scores.json").read_bytes() == before

@@ -8,7 +8,7 @@ import pytest
 
 from breze_like import data
 from experiments import figure3
-from experiments.systems import SYSTEMS
+from experiments.paper.systems import SYSTEMS
 
 
 def check_pictures(folder):

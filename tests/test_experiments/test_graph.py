@@ -7,7 +7,7 @@ import pytest
 from matplotlib.patches import Circle, FancyArrowPatch, Polygon
 
 from experiments import graph
-from experiments.dependencies import Dependencies
+from experiments.pictures.dependencies import Dependencies
 
 # As of a VOSP over seven steps, of which three are shown.
 NAMES = ("observations", "recognition/hidden_0/forward", "latents", "emission/mean")

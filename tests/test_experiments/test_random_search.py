@@ -21,7 +21,8 @@ from optuna.trial import TrialState
 from breze_like import data
 from breze_like.runs import Run
 from breze_like.training import is_finished
-from experiments import random_search, search
+from experiments import random_search
+from experiments.search import studies
 
 COMPLETE, FAIL = TrialState.COMPLETE, TrialState.FAIL
 ROOT = Path(__file__).resolve().parents[2]
@@ -132,7 +133,7 @@ class Searching:
 def outcomes_of(folder, storage=None):
     """Empty while there is no study yet."""
     try:
-        return search.outcomes(search.load_study(folder, storage))
+        return studies.outcomes(studies.load_study(folder, storage))
     except (ValueError, OSError):
         return []
 
@@ -157,9 +158,9 @@ def scores_of(*where):
 
 def check_all_whole(folder, storage=None):
     """Each configuration has ended once, and its run is complete."""
-    for number, tries in search.attempts(search.load_study(folder, storage)).items():
+    for number, tries in studies.attempts(studies.load_study(folder, storage)).items():
         assert [attempt.state for attempt in tries].count(COMPLETE) == 1
-        assert all(search.is_void(attempt) for attempt in tries if attempt.state != COMPLETE)
+        assert all(studies.is_void(attempt) for attempt in tries if attempt.state != COMPLETE)
         run = Run(folder / f"trial_{number:04d}")
         assert is_finished(run)
         assert run.config["training"]["n_epochs"] == run.read_log()[-1]["epoch"]
@@ -194,15 +195,15 @@ def test_two_workers_and_ctrl_c_and_more_trials(small_space, undisturbed, tmp_pa
     assert Searching(*command).end()[0] == 0
     assert scores_of(tmp_path) == undisturbed
     check_all_whole(tmp_path)
-    n_attempts = len(search.load_study(tmp_path).trials)
+    n_attempts = len(studies.load_study(tmp_path).trials)
 
     status, out, _ = Searching(*command).end()
-    assert (status, len(search.load_study(tmp_path).trials)) == (0, n_attempts)
+    assert (status, len(studies.load_study(tmp_path).trials)) == (0, n_attempts)
     best = min(undisturbed, key=lambda outcome: outcome[3])
     assert f"best {best[3]:.3f} (trial {best[0]})" in out
 
     assert Searching(small_space, tmp_path, "--trials", 24, "--jobs", 2).end()[0] == 0
-    assert len(search.load_study(tmp_path).trials) == n_attempts + 8
+    assert len(studies.load_study(tmp_path).trials) == n_attempts + 8
     assert [outcome.number for outcome in outcomes_of(tmp_path)] == list(range(24))
     assert scores_of(tmp_path) == undisturbed
 
@@ -227,7 +228,7 @@ def test_twenty_kills(small_space, undisturbed, tmp_path):
     status, _, err = searching.end()
     assert (status, err) == (0, "")
     assert len(outcomes_of(tmp_path)) == n_trials
-    assert len(search.load_study(tmp_path).trials) > n_trials
+    assert len(studies.load_study(tmp_path).trials) > n_trials
     assert scores_of(tmp_path) == undisturbed
     check_all_whole(tmp_path)
 
@@ -257,9 +258,9 @@ def test_kills_and_successive_halving(small_space, tmp_path):
     assert (status, err) == (0, "")
     assert f"{N_TRIALS} of {N_TRIALS} done, 15 pruned" in out
     assert scores_of(folder) == expected
-    assert n_kills > 3 and any(map(search.is_void, search.load_study(folder).trials))
-    for number, tries in search.attempts(search.load_study(folder)).items():
-        ended = [search.rung_of(attempt) for attempt in tries if not search.is_void(attempt)]
+    assert n_kills > 3 and any(map(studies.is_void, studies.load_study(folder).trials))
+    for number, tries in studies.attempts(studies.load_study(folder)).items():
+        ended = [studies.rung_of(attempt) for attempt in tries if not studies.is_void(attempt)]
         assert sorted(ended) == list(range(expected[number][5] + 1))
         assert is_finished(Run(folder / f"trial_{number:04d}")) == (expected[number][2] == COMPLETE)
 

@@ -10,7 +10,7 @@ import pytest
 
 from breze_like.runs import Run
 from experiments import report
-from experiments.report_sections import Songs
+from experiments.pages.report_sections import Songs
 
 # Pictures and players of a report on rolls: the original, its reconstruction, a noisy and a denoised one, an
 # incomplete and a completed one, and two samples.

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from experiments import results_page, trials
-from experiments.published import DATASETS
-from experiments.systems import FLOOR, SYSTEMS, TITLES
+from experiments import results_page
+from experiments.paper import trials
+from experiments.paper.published import DATASETS
+from experiments.paper.systems import FLOOR, SYSTEMS, TITLES
 
 
 @pytest.fixture

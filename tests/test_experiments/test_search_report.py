@@ -10,9 +10,10 @@ import pytest
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState, create_trial
 
-from experiments import search_report, search_sections
-from experiments.search_importance import LEAST_TRIALS
-from experiments.search_space import TABLE_2
+from experiments import search_report
+from experiments.search import sections
+from experiments.search.importance import LEAST_TRIALS
+from experiments.search.space import TABLE_2
 
 SPACE = {name: list(TABLE_2[name]) for name in ("n_hiddens", "step_rate", "momentum", "n_incoming")}
 ABOUT = {
@@ -233,7 +234,7 @@ def test_markup_in_names_is_text(tmp_path, browser):
     ],
 )
 def test_kinds_of_scores(model, space, kind):
-    assert search_sections.score_words(model, space) == kind
+    assert sections.score_words(model, space) == kind
 
 
 def test_several_studies_in_a_storage(folder, tmp_path, complaint):

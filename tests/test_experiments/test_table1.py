@@ -13,7 +13,9 @@ from breze_like.parameters import ParameterSet
 from breze_like.runs import Run
 from breze_like.training import EMSettings, TrainingDiverged
 from experiments import table1
-from experiments.systems import ON_REQUEST, SYSTEMS, TITLES
+from experiments.paper import system_runs
+from experiments.paper.system_runs import best_run
+from experiments.paper.systems import ON_REQUEST, SYSTEMS, TITLES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,7 +31,7 @@ def test_readme_has_the_table_of_the_results():
 
 
 def make_config(dataset, *arguments, name="vosp"):
-    return table1.make_config(SYSTEMS[name], dataset, dataset.name, table1.parse(arguments))
+    return system_runs.make_config(SYSTEMS[name], dataset, dataset.name, table1.parse(arguments))
 
 
 @pytest.fixture(scope="module")
@@ -177,13 +179,13 @@ class TestBestRun:
         return tmp_path / "small" / "rnn"
 
     def test_has_the_best_validation_score(self, folder):
-        assert table1.best_run(folder, SYSTEMS["rnn"]) == folder / "trial_0001"
+        assert best_run(folder, SYSTEMS["rnn"]) == folder / "trial_0001"
 
     def test_other_divergences_do_not_compare(self, folder):
-        assert table1.best_run(folder, SYSTEMS["vrae_published"]) is None
+        assert best_run(folder, SYSTEMS["vrae_published"]) is None
 
     def test_there_may_be_none(self, tmp_path):
-        assert table1.best_run(tmp_path / "nothing", SYSTEMS["rnn"]) is None
+        assert best_run(tmp_path / "nothing", SYSTEMS["rnn"]) is None
 
     def test_stands_in_the_table(self, folder, small_data, tmp_path, monkeypatch):
         taken = []
@@ -202,7 +204,7 @@ def test_seeds_lie_beside_each_other(small_data, tmp_path, monkeypatch):
     made = []
 
     def finish(folder, system, dataset, given, options):
-        made.append((folder, table1.make_config(system, dataset, given, options)["seed"]))
+        made.append((folder, system_runs.make_config(system, dataset, given, options)["seed"]))
         return {}
 
     monkeypatch.setattr(table1, "finish", finish)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from experiments import trials
+from experiments.paper.trials import line as line_of
 
 FINISHED = Path(__file__).resolve().parents[1] / "goldens" / "run_format_0"
 
@@ -51,9 +52,9 @@ def test_a_line_says_how_and_when(tmp_path):
 def test_a_run_that_was_stopped_between_validations_counts_as_a_whole(tmp_path):
     """As those of a search do, that stay at a rung: what they cost is in the list."""
     run = add_run(tmp_path / "first", "2026-01-02T03:04:05+00:00")
-    expected = trials.line(run)
+    expected = line_of(run)
     (run / "log.jsonl").write_text("")
-    found = trials.line(run)
+    found = line_of(run)
     assert [found[name] for name in ("updates", "minutes")] == ["8", expected["minutes"]]
     assert found["best_valid_score"] == ""
 
@@ -73,7 +74,7 @@ def test_a_run_that_was_not_validated(tmp_path):
     run = add_run(tmp_path / "run", "2026-01-01T00:00:00+00:00")
     for name in ("log.jsonl", "checkpoint.h5"):
         (run / name).unlink()
-    line = trials.line(run)
+    line = line_of(run)
     assert (line["best_valid_score"], line["finished"], line["updates"]) == ("", "no", "0")
 
 

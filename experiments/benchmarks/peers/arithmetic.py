@@ -8,7 +8,7 @@ single numbers: transfer functions, dropout, divergence.
 
 from typing import NamedTuple
 
-from experiments.peers.problem import N_LATENT, N_VISIBLE, Problem
+from experiments.benchmarks.peers.problem import N_LATENT, N_VISIBLE, Problem
 
 
 class Product(NamedTuple):

@@ -13,7 +13,7 @@ from breze_like.runs import versions
 from breze_like.training.device import PopulationRmsProp, pure_loss_and_gradient
 from breze_like.training.loop import make_optimizer
 from breze_like.training.optimization import GuardedRmsProp
-from experiments.peers.problem import N_LATENT, N_VISIBLE, P_KEEP, Problem
+from experiments.benchmarks.peers.problem import N_LATENT, N_VISIBLE, P_KEEP, Problem
 
 # Of updates that are timed: so small that parameters hardly change.
 STEP_RATE = 1e-6

@@ -16,7 +16,7 @@ import numba
 import numpy as np
 
 from breze_like.native.products import multiply, padded, panels
-from experiments.peers.arithmetic import n_operations, n_operations_of
+from experiments.benchmarks.peers.arithmetic import n_operations, n_operations_of
 
 # Rows of what is multiplied with weights, and length of the weights' axes. Measured to be the best: about
 # those of a recurrence for tiles, whole ones for all sizes of registers; more rows for a BLAS.

@@ -4,7 +4,7 @@ from math import pi
 
 import torch
 
-from experiments.peers.problem import P_KEEP, batchings
+from experiments.benchmarks.peers.problem import P_KEEP, batchings
 
 SLOPE = 4 - 2 * 2**0.5
 SHIFT = 0.881373587019543  # -log(sqrt 2 - 1)

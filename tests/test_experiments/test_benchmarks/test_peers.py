@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from experiments.peers import library
-from experiments.peers.arithmetic import n_operations, n_operations_of
-from experiments.peers.problem import MODELS, N_LATENT, N_VISIBLE, Problem, batchings
+from experiments.benchmarks.peers import library
+from experiments.benchmarks.peers.arithmetic import n_operations, n_operations_of
+from experiments.benchmarks.peers.problem import MODELS, N_LATENT, N_VISIBLE, Problem, batchings
 
 SIZES = {"n_hidden": 7, "batch_size": 3, "n_steps": 6}
 
@@ -35,7 +35,7 @@ def assert_same(actual, expected):
 
 def test_direct_jax_computes_what_the_library_does(problem, expected):
     jax = pytest.importorskip("jax")
-    from experiments.peers import direct_jax
+    from experiments.benchmarks.peers import direct_jax
 
     with jax.enable_x64(True):
         assert_same(direct_jax.loss_and_gradient(problem)(), expected)
@@ -43,7 +43,7 @@ def test_direct_jax_computes_what_the_library_does(problem, expected):
 
 def test_pytorch_computes_what_the_library_does(problem, expected):
     pytest.importorskip("torch")
-    from experiments.peers import pytorch
+    from experiments.benchmarks.peers import pytorch
 
     assert_same(pytorch.loss_and_gradient(problem)(), expected)
 
@@ -87,7 +87,7 @@ def multiplied(jaxpr):
 def test_products_are_those_of_direct_jax(model, gradient):
     """But for two that can be avoided: of variances that are 0; for the observations' keep probability."""
     jax = pytest.importorskip("jax")
-    from experiments.peers import direct_jax
+    from experiments.benchmarks.peers import direct_jax
 
     problem = Problem(model, **SIZES)
     loss = direct_jax.LOSSES[model]
@@ -111,7 +111,7 @@ class TestLimit:
     def test_ways_multiply(self, multiply, make):
         """All rows, in several products of which the last one has less."""
         pytest.importorskip("numba")
-        from experiments.peers import limit
+        from experiments.benchmarks.peers import limit
 
         x, weights, result = getattr(limit, make)()
         n = x.shape[1]
@@ -126,7 +126,7 @@ class TestLimit:
     def test_cores_share_the_arithmetic(self):
         """All rows that it takes are multiplied, up to one of each core."""
         numba = pytest.importorskip("numba")
-        from experiments.peers import limit
+        from experiments.benchmarks.peers import limit
 
         done = []
         matrices = np.zeros((4, 5), np.float32), None, None
@@ -136,7 +136,7 @@ class TestLimit:
 
     def test_of_a_problem(self):
         pytest.importorskip("numba")
-        from experiments.peers import limit
+        from experiments.benchmarks.peers import limit
 
         for ways in (
             limit.loss_and_gradient(Problem("vrae", **SIZES)),

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from experiments.throughput import Estimate, compile_time, read, step_time
+from experiments.benchmarks.throughput import Estimate, compile_time, read, step_time
 
 
 def sizes(model, n_hidden, batch_size=16, n_steps=100):

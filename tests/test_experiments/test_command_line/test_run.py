@@ -9,7 +9,7 @@ import pytest
 
 from experiments import command_line
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def ending(main, *how):

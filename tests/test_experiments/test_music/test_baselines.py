@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from experiments.baselines import LastKnown, Marginals, last_known
+from experiments.music.baselines import LastKnown, Marginals, last_known
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.corruption import N_REMOVED, P_ON, add_usual_noise, remove_frames
+from experiments.music.corruption import N_REMOVED, P_ON, add_usual_noise, remove_frames
 
 
 def test_notes_are_switched_on_and_never_off(rng):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from breze_like.data import Dataset, load, read_midi, write_hdf5, write_midi
-from experiments.sequence_files import Results, read
+from experiments.music.files import Results, read
 
 
 @pytest.fixture

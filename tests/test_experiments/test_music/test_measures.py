@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from experiments.task_measures import best_threshold, f1, score_denoising, score_imputation
+from experiments.music.measures import best_threshold, f1, score_denoising, score_imputation
 
 
 def test_f1():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.missing import find_missing
+from experiments.music.missing import find_missing
 
 SHAPE = (6, 4)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from experiments import denoise, impute, outliers, sample
-from experiments.task_options import Task, difference, make_parser
+from experiments.music.task import Task, difference, make_parser
 
 
 def options(*words, sequences=True):

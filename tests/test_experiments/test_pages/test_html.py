@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from breze_like.data import wav_bytes
-from experiments.pages import VOID, Markup, element, page, picture, player, table, wide
+from experiments.pages.html import VOID, Markup, element, page, picture, player, table, wide
 
 BAD = "<script>alert('1')</script> & \"2\""
 

@@ -3,8 +3,8 @@
 import plotly.graph_objects as go
 import pytest
 
-from experiments.interactive import Plots
-from experiments.pages import page
+from experiments.pages.html import page
+from experiments.pages.interactive import Plots
 
 BAD = "</script><script>console.error('1')</script>"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from breze_like.scores import ImportanceSampled, Score
-from experiments.averages import aligned, average_text, averages, effective_text, text
+from experiments.paper.averages import aligned, average_text, averages, effective_text, text
 
 NATS, N_STEPS, ERRORS = np.array([6.0, 1.0]), np.array([3, 1]), np.array([0.3, 0.4])
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from breze_like.data import Dataset
-from experiments import collapse
+from experiments.paper import collapse
 
 CONFIG = {"training": {"annealing_updates": 12}}
 

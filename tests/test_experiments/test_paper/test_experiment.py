@@ -15,7 +15,8 @@ from breze_like.scores import Bound, ImportanceSampled, Score
 from breze_like.trained import describe
 from breze_like.trained import load as load_run
 from breze_like.training import EMSettings, progress_of
-from experiments import evaluate, experiment, train
+from experiments import evaluate, train
+from experiments.paper import experiment
 
 KINDS = ("binary", "real")
 

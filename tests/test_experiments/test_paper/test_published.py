@@ -4,8 +4,17 @@ import pytest
 
 from breze_like.data import DIGESTS
 from breze_like.trained import bounds_nothing
-from experiments.published import DATASETS, EXACT, NOT_FINISHED, OBJECTIVE, OTHERS, PAPER, of_others, of_paper
-from experiments.systems import SYSTEMS
+from experiments.paper.published import (
+    DATASETS,
+    EXACT,
+    NOT_FINISHED,
+    OBJECTIVE,
+    OTHERS,
+    PAPER,
+    of_others,
+    of_paper,
+)
+from experiments.paper.systems import SYSTEMS
 
 ALL = (*PAPER, *OTHERS)
 

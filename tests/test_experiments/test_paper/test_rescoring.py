@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from breze_like import Run, trained
-from experiments import rescoring, table1
+from experiments import table1
+from experiments.paper import rescoring
 
-FINISHED = Path(__file__).resolve().parents[1] / "goldens" / "run_format_0"
+FINISHED = Path(__file__).resolve().parents[2] / "goldens" / "run_format_0"
 
 
 @pytest.fixture

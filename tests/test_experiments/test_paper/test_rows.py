@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from breze_like.data import Dataset
-from experiments.rows import (
+from experiments.paper.rows import (
     FORMATS,
     Row,
     as_csv,
@@ -20,7 +20,7 @@ from experiments.rows import (
     floor_row,
     system_rows,
 )
-from experiments.seeds import combine
+from experiments.paper.seeds import combine
 
 ROLL = [np.eye(4, dtype=np.uint8)]
 

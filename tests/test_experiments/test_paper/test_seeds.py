@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from experiments.seeds import combine, place, system_of
+from experiments.paper.seeds import combine, place, system_of
 
 
 def result(seed, scores, seconds=60.0):

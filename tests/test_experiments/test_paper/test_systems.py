@@ -4,7 +4,7 @@ import pytest
 
 from breze_like.trained import make_model
 from breze_like.training import EMSettings, TrainingSettings
-from experiments.systems import SYSTEMS
+from experiments.paper.systems import SYSTEMS
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

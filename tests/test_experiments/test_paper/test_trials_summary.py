@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.trials_summary import by_system, choices, hours, system
+from experiments.paper.trials_summary import by_system, choices, hours, system
 
 
 def trial(words, model="rnn", divergence="", run="a", score="", minutes="1.0"):

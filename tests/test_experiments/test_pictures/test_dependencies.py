@@ -4,7 +4,7 @@ import pytensor.tensor as pt
 import pytest
 
 from breze_like.models import RNN, VOSP, VRAE, vosp
-from experiments.dependencies import find_dependencies
+from experiments.pictures.dependencies import find_dependencies
 
 N_STEPS = 4
 STATES = "recognition/hidden_0/forward"

@@ -4,9 +4,9 @@ import pytest
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 
-from experiments import search_plots
-from experiments.search import Outcome
-from experiments.search_importance import Importance
+from experiments.search import charts
+from experiments.search.importance import Importance
+from experiments.search.studies import Outcome
 
 SPACE = {"n_incoming": [15, "all"], "step_rate": [0.1, 0.01, 0.001]}
 DISTRIBUTIONS = {name: CategoricalDistribution(choices) for name, choices in SPACE.items()}
@@ -31,16 +31,16 @@ SCORES = {0: 9.0, 2: 8.0, 4: 10.0}
 
 @pytest.fixture(scope="module")
 def study():
-    return search_plots.as_study(OUTCOMES, DISTRIBUTIONS, SCORES)
+    return charts.as_study(OUTCOMES, DISTRIBUTIONS, SCORES)
 
 
 def test_scores_of_complete_trials():
-    assert search_plots.complete_scores(OUTCOMES) == SCORES
+    assert charts.complete_scores(OUTCOMES) == SCORES
 
 
 def test_pruned_and_failed_trials_are_the_worst():
-    assert search_plots.ranked_scores(OUTCOMES) == SCORES | {1: 11.0, 3: 11.0}
-    assert search_plots.ranked_scores([]) == {}
+    assert charts.ranked_scores(OUTCOMES) == SCORES | {1: 11.0, 3: 11.0}
+    assert charts.ranked_scores([]) == {}
 
 
 def test_at_rungs_the_further_ones_are_better():
@@ -49,10 +49,10 @@ def test_at_rungs_the_further_ones_are_better():
         *(outcome(n, v, 15, 0.1, TrialState.PRUNED)._replace(rung=r, scores=s) for n, v, r, s in AT_RUNGS),
         OUTCOMES[3]._replace(number=5),
     ]
-    ranks = search_plots.ranked_scores(outcomes)
+    ranks = charts.ranked_scores(outcomes)
     assert sorted(ranks, key=ranks.get) == [0, 3, 1, 4, 2, 5]
-    assert search_plots.scores_at(outcomes, 0) == {1: 7.0, 2: 9.5, 3: 8.0, 4: 9.0}
-    assert search_plots.scores_at(outcomes, 1) == {1: 6.0, 3: 5.0}
+    assert charts.scores_at(outcomes, 0) == {1: 7.0, 2: 9.5, 3: 8.0, 4: 9.0}
+    assert charts.scores_at(outcomes, 1) == {1: 6.0, 3: 5.0}
 
 
 def test_trials_have_the_numbers_of_their_configurations(study):
@@ -61,18 +61,18 @@ def test_trials_have_the_numbers_of_their_configurations(study):
 
 
 def test_what_is_far_from_the_best_is_drawn_nearer():
-    assert search_plots.highest_drawn({0: 8.0, 1: 9.0, 2: 1e6}) == 12.0
-    assert search_plots.highest_drawn({0: 8.0}) == 8.0
+    assert charts.highest_drawn({0: 8.0, 1: 9.0, 2: 1e6}) == 12.0
+    assert charts.highest_drawn({0: 8.0}) == 8.0
 
 
 def test_history(study):
-    points, line, *_ = search_plots.history(study).data
+    points, line, *_ = charts.history(study).data
     assert (list(points.x), list(points.y)) == ([0, 2, 4], [9.0, 8.0, 10.0])
     assert list(line.y) == [9.0, 9.0, 8.0, 8.0, 8.0] and line.name == "best so far"
 
 
 def test_slices_have_all_choices_in_their_order(study):
-    figure = search_plots.slices(study, SPACE)
+    figure = charts.slices(study, SPACE)
     assert [list(trace.y) for trace in figure.data] == [[8.0, 10.0, 9.0], [8.0, 9.0, 10.0]]
     assert list(figure.layout.xaxis.ticktext) == ["15", "all"]
     assert list(figure.layout.xaxis2.ticktext) == ["0.1", "0.01", "0.001"]
@@ -80,7 +80,7 @@ def test_slices_have_all_choices_in_their_order(study):
 
 
 def test_parallel(study):
-    worst, middle, best = search_plots.parallel(study, SPACE).data
+    worst, middle, best = charts.parallel(study, SPACE).data
     assert worst.hovertext.startswith("trial 4, 10.000<br>") and best.hovertext.startswith(
         "trial 2, 8.000<br>"
     )
@@ -88,19 +88,19 @@ def test_parallel(study):
     assert list(worst.y) == pytest.approx([1.0, 0.8 / 2, 2.8 / 3])
     assert list(middle.y) == pytest.approx([0.5, 1.5 / 2, 2.5 / 3])
     assert list(best.y) == pytest.approx([0.0, 0.2 / 2, 1.2 / 3])
-    labels = [note.text for note in search_plots.parallel(study, SPACE).layout.annotations]
+    labels = [note.text for note in charts.parallel(study, SPACE).layout.annotations]
     assert labels == ["8.00", "10.00", "15", "all", "0.1", "0.01", "0.001"]
 
 
 def test_one_trial_alone():
-    study = search_plots.as_study(OUTCOMES[:1], DISTRIBUTIONS, {0: 9.0})
-    (line,) = search_plots.parallel(study, SPACE).data
+    study = charts.as_study(OUTCOMES[:1], DISTRIBUTIONS, {0: 9.0})
+    (line,) = charts.parallel(study, SPACE).data
     assert list(line.y)[0] == 0.0
-    assert len(search_plots.slices(study, SPACE).data) == 2
+    assert len(charts.slices(study, SPACE).data) == 2
 
 
 def test_bars():
-    figure = search_plots.bars({"step_rate": Importance(0.7, 0.3), "n_incoming": Importance(0.3, 0.4)})
+    figure = charts.bars({"step_rate": Importance(0.7, 0.3), "n_incoming": Importance(0.3, 0.4)})
     bars, marks = figure.data
     assert list(bars.y) == ["n_incoming", "step_rate"]  # Plotly begins at the bottom
     assert (list(bars.x), list(marks.x)) == ([0.3, 0.7], [0.4, 0.3])

@@ -8,10 +8,12 @@ from breze_like.initialize import Initialization
 from breze_like.models import MODELS
 from breze_like.models.variational import VariationalModel
 from breze_like.training import TrainingSettings
-from experiments import search_space, table1, train
-from experiments.search_configuration import PLACES, check_space, configure, follow
-from experiments.search_space import ADDITIONS, UNSAID, draw, make_space
-from experiments.systems import SEARCHED
+from experiments import table1, train
+from experiments.paper.system_runs import make_config
+from experiments.paper.systems import SEARCHED
+from experiments.search import space as space_of_search
+from experiments.search.configuration import PLACES, check_space, configure, follow
+from experiments.search.space import ADDITIONS, UNSAID, draw, make_space
 
 PAPER = ("rnn", "fdrnn", "dots_rnn", "rnn_nade", "vrae_published", "vosp_published")
 
@@ -21,13 +23,13 @@ def config_of():
     dataset = data.load("chorales")
 
     def config_of(name, base="ours"):
-        return follow(base, table1.make_config(SEARCHED[name], dataset, "chorales", table1.parse([])))
+        return follow(base, make_config(SEARCHED[name], dataset, "chorales", table1.parse([])))
 
     return config_of
 
 
 def test_every_hyper_parameter_has_a_place():
-    spaces = [space for space in vars(search_space).values() if isinstance(space, dict)]
+    spaces = [space for space in vars(space_of_search).values() if isinstance(space, dict)]
     assert {name for space in spaces for name in space if isinstance(name, str)} >= set(PLACES)
     for name in SEARCHED:
         assert set(make_space(SEARCHED[name])) <= set(PLACES)

@@ -6,7 +6,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import create_trial
 
-from experiments.search_importance import LEAST_TRIALS, importances, varied
+from experiments.search.importance import LEAST_TRIALS, importances, varied
 
 CHOICES = {"decisive": [1, 2, 3, "all"], "other": [0.1, 0.2], "same": [7]}
 

@@ -10,9 +10,10 @@ from optuna.trial import TrialState
 from breze_like import data
 from breze_like.runs import Run
 from breze_like.training import is_finished
-from experiments import random_search, search, search_worker
-from experiments.search_record import Record
-from experiments.search_rungs import SHARES
+from experiments import random_search
+from experiments.search import studies, worker
+from experiments.search.record import Record
+from experiments.search.rungs import SHARES
 
 COMPLETE, FAIL, PRUNED = TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED
 
@@ -49,19 +50,19 @@ def stub(monkeypatch):
         asked = []
 
         def run(plan, dataset, study, trial):
-            place = trial.user_attrs["configuration"], search.rung_of(trial)
+            place = trial.user_attrs["configuration"], studies.rung_of(trial)
             asked.append(place)
             for name, choices in plan.space.items():
                 trial.suggest_categorical(name, choices)
-            score, share = score_of(*place), search.shares_of(study)[place[1]]
+            score, share = score_of(*place), studies.shares_of(study)[place[1]]
             trial.report(score + 1, 1 + place[1])
             return {"values": score} if share == 1 else {"state": PRUNED, "score": score}
 
         def progress(plan, trial):
-            return {"share": SHARES[search.rung_of(trial)], "seconds": 3.0 + search.rung_of(trial)}
+            return {"share": SHARES[studies.rung_of(trial)], "seconds": 3.0 + studies.rung_of(trial)}
 
-        monkeypatch.setattr(search_worker, "_run", run)
-        monkeypatch.setattr(search_worker, "_progress", progress)
+        monkeypatch.setattr(worker, "_run", run)
+        monkeypatch.setattr(worker, "_progress", progress)
         return asked
 
     return stub
@@ -73,14 +74,14 @@ def opened(plan):
 
 def carried_out(plan):
     """The study of a search that has been worked on to its end."""
-    search_worker.work(plan)
+    worker.work(plan)
     return opened(plan)
 
 
 def scores(number, rung):
     """The best ones are 5, then 2; 3 fails."""
     if number == 3:
-        raise search_worker.TrainingDiverged("loss was not finite")
+        raise worker.TrainingDiverged("loss was not finite")
     return float((number + 3) % 8) - rung
 
 
@@ -105,16 +106,16 @@ class TestGoingOn:
     def test_elsewhere(self, plan, path, stub, stopped, trained):
         """Who goes on there has no checkpoint, but whatever is known is not asked for again."""
         stub(scores)
-        undisturbed = search.outcomes(carried_out(plan("undisturbed")))
+        undisturbed = studies.outcomes(carried_out(plan("undisturbed")))
         stub(interrupted_at(stopped))
         with pytest.raises(KeyboardInterrupt):
-            search_worker.work(plan("here"))
+            worker.work(plan("here"))
         Record(path, plan("here")).write(opened(plan("here")))
         shutil.rmtree(plan("here").folder)
 
         there, asked = plan("there"), stub(scores)
         Record(path, there).read_into(opened(there))
-        found = search.outcomes(carried_out(there))
+        found = studies.outcomes(carried_out(there))
         assert asked == trained
         assert found == undisturbed
         assert [o.params for o in found] == [there.params(number)[0] for number in range(8)]
@@ -126,7 +127,7 @@ class TestGoingOn:
         there, asked = plan("there"), stub(scores)
         study = opened(there)
         Record(path, there).read_into(study)
-        assert search.outcomes(study) == search.outcomes(opened(plan("here")))
+        assert studies.outcomes(study) == studies.outcomes(opened(plan("here")))
         assert there.is_done(carried_out(there)) and asked == []
         carried_out(plan("there", trials=9))
         assert asked == [(8, 0), (7, 1)]  # three of nine go on
@@ -138,13 +139,13 @@ class TestGoingOn:
         there = plan("there")
         stub(lambda number, rung: scores(number, rung) if number < 2 else interrupt())
         with pytest.raises(KeyboardInterrupt):
-            search_worker.work(there)
+            worker.work(there)
         for _ in range(2):
             Record(path, there).read_into(opened(there))
         asked = stub(scores)
-        found = search.outcomes(carried_out(there))
+        found = studies.outcomes(carried_out(there))
         assert asked == []
-        assert found == search.outcomes(opened(plan("here")))
+        assert found == studies.outcomes(opened(plan("here")))
 
     def test_the_file_never_knows_less(self, plan, path, stub):
         """Also if it is given to a search that was begun without it."""
@@ -165,7 +166,7 @@ class TestGoingOn:
         Record(path, plan("here", *more)).write(carried_out(plan("here", *more)))
         there = plan("there", *more)
         Record(path, there).read_into(opened(there))
-        assert search.outcomes(opened(there)) == search.outcomes(opened(plan("here", *more)))
+        assert studies.outcomes(opened(there)) == studies.outcomes(opened(plan("here", *more)))
         if more == ("--pruner", "median"):
             values = [[t.intermediate_values for t in opened(p).trials] for p in (plan("here", *more), there)]
             assert values[0] == values[1]

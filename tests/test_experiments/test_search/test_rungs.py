@@ -10,10 +10,13 @@ from optuna.trial import TrialState
 from breze_like import data
 from breze_like.runs import Run
 from breze_like.training import Progress, TrainingSettings, is_finished, progress_of
-from experiments import experiment, random_search, search, search_worker, table1
-from experiments.search_configuration import configure
-from experiments.search_rungs import FACTOR, SHARES, WHOLE, cost, going_on, named, quota, stages
-from experiments.systems import SYSTEMS
+from experiments import random_search
+from experiments.paper import experiment
+from experiments.paper.system_runs import best_run
+from experiments.paper.systems import SYSTEMS
+from experiments.search import studies, worker
+from experiments.search.configuration import configure
+from experiments.search.rungs import FACTOR, SHARES, WHOLE, cost, going_on, named, quota, stages
 
 COMPLETE, FAIL, PRUNED, WAITING = TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED, TrialState.WAITING
 
@@ -95,15 +98,15 @@ def stub(monkeypatch):
         asked = []
 
         def run(plan, dataset, study, trial):
-            place = trial.user_attrs["configuration"], search.rung_of(trial)
+            place = trial.user_attrs["configuration"], studies.rung_of(trial)
             asked.append(place)
             for name, choices in plan.space.items():
                 trial.suggest_categorical(name, choices)
             score = score_of(*place)
-            share = search.shares_of(study)[place[1]]
+            share = studies.shares_of(study)[place[1]]
             return {"values": score} if share == 1 else {"state": PRUNED, "score": score}
 
-        monkeypatch.setattr(search_worker, "_run", run)
+        monkeypatch.setattr(worker, "_run", run)
         return asked
 
     return stub
@@ -115,11 +118,11 @@ class TestSearch:
     @pytest.fixture
     def found(self, tmp_path):
         place = f"journal:{tmp_path / 'out' / 'study.journal'}"
-        return lambda: search.outcomes(search.load_study(tmp_path / "out", place))
+        return lambda: studies.outcomes(studies.load_study(tmp_path / "out", place))
 
     def test_the_best_quarter_goes_on(self, plan, stub, found):
         asked = stub(lambda number, rung: float((7 * number) % 16) - rung)
-        search_worker.work(plan(trials=16))
+        worker.work(plan(trials=16))
         assert asked[:16] == [(number, 0) for number in range(16)]
         best = [n for n in range(16) if (7 * n) % 16 < 4]
         assert asked[16:20] == [(number, 1) for number in best]
@@ -139,17 +142,17 @@ class TestSearch:
 
         stub(score_of)
         with pytest.raises(KeyboardInterrupt):
-            search_worker.work(plan())
+            worker.work(plan())
         found = found()
         assert [o.state for o in found] == 5 * [WAITING]
         assert [o.n_ended for o in found] == [1, 1, 1, 0, 0]
 
     def test_more_trials_are_compared_with_those_that_were_there(self, plan, stub, found):
         asked = stub(lambda number, rung: float(-number))
-        search_worker.work(plan(trials=4))
+        worker.work(plan(trials=4))
         assert asked[4:] == [(3, 1), (3, 2)]
         asked.clear()
-        search_worker.work(plan(trials=8))
+        worker.work(plan(trials=8))
         assert asked == [*((n, 0) for n in range(4, 8)), (6, 1), (7, 1), (7, 2)]
         found = found()
         assert [o.number for o in found if o.state == COMPLETE] == [3, 7]
@@ -157,11 +160,11 @@ class TestSearch:
     def test_what_fails_is_replaced_by_the_next_best(self, plan, stub, found):
         def score_of(number, rung):
             if number in (0, 1) and rung == number:
-                raise search_worker.TrainingDiverged("not finite")
+                raise worker.TrainingDiverged("not finite")
             return float(number)
 
         asked = stub(score_of)
-        search_worker.work(plan(trials=8))
+        worker.work(plan(trials=8))
         assert asked[8:] == [(1, 1), (2, 1), (2, 2)]
         found = found()
         assert [o.state for o in found] == [FAIL, FAIL, COMPLETE, *5 * [PRUNED]]
@@ -178,8 +181,8 @@ class TestSearch:
         asked = stub(score_of)
         for _ in range(2):
             with pytest.raises(KeyboardInterrupt):
-                search_worker.work(plan())
-        search_worker.work(plan())
+                worker.work(plan())
+        worker.work(plan())
         assert died == [0, 1]
         assert asked[5:] == [(0, 1), (1, 1), (0, 1), (1, 1), (0, 2)]
         assert found()[0].state == COMPLETE
@@ -187,8 +190,8 @@ class TestSearch:
     def test_what_a_sampler_proposed_is_kept_from_rung_to_rung(self, plan, stub):
         stub(lambda number, rung: float(number))
         made = plan("--sampler", "tpe", trials=2)
-        search_worker.work(made)
-        for tries in search.attempts(search.load_study(made.folder, made.storage)).values():
+        worker.work(made)
+        for tries in studies.attempts(studies.load_study(made.folder, made.storage)).values():
             assert len({str(attempt.params) for attempt in tries}) == 1 and tries[0].params
 
 
@@ -200,14 +203,14 @@ def searched(small_data, small_space, tmp_path_factory):
     words = ["--model", "rnn", "--dataset", str(small_data), "--space", str(small_space), "--trials", "2"]
     options = random_search.parse([*words, "--budget", "0.08", "--out", str(folder)])
     plan = random_search.make_plan(options, data.load(str(small_data)))
-    search_worker.work(plan)
+    worker.work(plan)
     return plan, folder
 
 
 class TestTraining:
     def test_rungs_are_shares_of_the_updates(self, searched):
         _, folder = searched
-        found = search.outcomes(search.load_study(folder))
+        found = studies.outcomes(studies.load_study(folder))
         assert sorted(o.rung for o in found) == [0, 2]
         for outcome in found:
             run = Run(folder / outcome.run)
@@ -218,7 +221,7 @@ class TestTraining:
 
     def test_the_best_run_is_as_if_it_had_never_stopped(self, searched, small_data, tmp_path):
         plan, folder = searched
-        (best,) = [o for o in search.outcomes(search.load_study(folder)) if o.state == COMPLETE]
+        (best,) = [o for o in studies.outcomes(studies.load_study(folder)) if o.state == COMPLETE]
         dataset = data.load(str(small_data))
         config = configure(plan.config(dataset), best.params, plan.seed, best.number)
         assert config["training"]["step_rate_schedule"] == "cosine"
@@ -230,11 +233,11 @@ class TestTraining:
         logs = [[{**entry, "seconds": 0} for entry in r.read_log()] for r in (run, Run(folder / best.run))]
         assert logs[0] == logs[1]
         assert best.value == min(entry["valid_score"] for entry in logs[0])
-        assert table1.best_run(folder, SYSTEMS["rnn"]) == folder / best.run
+        assert best_run(folder, SYSTEMS["rnn"]) == folder / best.run
 
     def test_the_score_is_that_of_the_validation_set_there(self, searched, small_data):
         plan, folder = searched
-        outcome = next(o for o in search.outcomes(search.load_study(folder)) if o.rung == 0)
+        outcome = next(o for o in studies.outcomes(studies.load_study(folder)) if o.rung == 0)
         run = Run(folder / outcome.run)
         dataset, model = data.load(str(small_data)), experiment.make_model(run.config)
         model.parameters.data[...] = run.read_checkpoint(model.parameters)[0]["parameters"]
@@ -250,9 +253,9 @@ def test_a_score_has_the_weight_that_the_divergence_has_there(monkeypatch):
         weights.append(kl_weight)
         return 3.0
 
-    monkeypatch.setattr(search_worker, "validation_score", validation_score)
+    monkeypatch.setattr(worker, "validation_score", validation_score)
     settings = TrainingSettings(annealing_updates=400)
     usual = {"training": vars(settings)}
     for update in (44, 175, 600):
-        assert search_worker.rung_score(None, [], usual, Progress(update, 700, 1.0)) == 3.0
+        assert worker.rung_score(None, [], usual, Progress(update, 700, 1.0)) == 3.0
     assert weights == [44 / 400, 175 / 400, 1.0]

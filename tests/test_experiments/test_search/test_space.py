@@ -6,7 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from experiments.search_space import (
+from experiments.paper.systems import PUBLISHED, SEARCHED
+from experiments.search.space import (
     ADDITIONS,
     OURS,
     OURS_DETERMINISTIC,
@@ -19,7 +20,6 @@ from experiments.search_space import (
     read_choices,
     read_space,
 )
-from experiments.systems import PUBLISHED, SEARCHED
 
 VARIATIONAL = [name for name, system in SEARCHED.items() if system.model in ("vrae", "vosp")]
 PAPER = [n for n in SEARCHED if n not in VARIATIONAL or SEARCHED[n].arguments.get("kl") == PUBLISHED["kl"]]

@@ -13,8 +13,9 @@ import pytest
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 
-from experiments import search, search_queue, search_storage
-from experiments.search_storage import JournalLock, PatientStorage, default_place, explained, open_storage
+from experiments.search import queue, studies
+from experiments.search import storage as storages
+from experiments.search.storage import JournalLock, PatientStorage, default_place, explained, open_storage
 
 COMPLETE, FAIL, RUNNING, WAITING = (
     TrialState.COMPLETE,
@@ -22,7 +23,7 @@ COMPLETE, FAIL, RUNNING, WAITING = (
     TrialState.RUNNING,
     TrialState.WAITING,
 )
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DISTRIBUTIONS = {"step_rate": CategoricalDistribution([0.1, 0.2, 0.3])}
 
 
@@ -43,76 +44,76 @@ def storage(request, tmp_path):
 
 def opened(folder, storage=None, name="small/rnn", heartbeat=60, **about):
     sampler, pruner = optuna.samplers.RandomSampler(), optuna.pruners.NopPruner()
-    return search.open_study(folder, storage, name, about, heartbeat, sampler, pruner)
+    return studies.open_study(folder, storage, name, about, heartbeat, sampler, pruner)
 
 
 @pytest.fixture
 def study(tmp_path, storage):
     """With four configurations."""
     study = opened(tmp_path, storage)
-    search_queue.replenish(study, tmp_path, 4, params_of)
+    queue.replenish(study, tmp_path, 4, params_of)
     return study
 
 
 def states(study):
-    return [outcome.state for outcome in search.outcomes(study)]
+    return [outcome.state for outcome in studies.outcomes(study)]
 
 
 class TestQueue:
     def test_each_configuration_is_enqueued_once(self, study, tmp_path):
-        search_queue.replenish(study, tmp_path, 4, params_of)
+        queue.replenish(study, tmp_path, 4, params_of)
         assert len(study.trials) == 4
-        search_queue.replenish(study, tmp_path, 6, params_of)
-        found = search.outcomes(study)
+        queue.replenish(study, tmp_path, 6, params_of)
+        found = studies.outcomes(study)
         assert [outcome.number for outcome in found] == list(range(6))
         assert [outcome.params for outcome in found] == [params_of(number)[0] for number in range(6)]
-        assert found[5] == search.Outcome(5, {"step_rate": 0.3}, WAITING, None, "trial_0005", None, None)
+        assert found[5] == studies.Outcome(5, {"step_rate": 0.3}, WAITING, None, "trial_0005", None, None)
 
     def test_claimed_ones_run_and_are_not_claimed_again(self, study, tmp_path):
         locks = []
         for number in range(4):
-            trial, lock = search_queue.claim(study, tmp_path, 4)
+            trial, lock = queue.claim(study, tmp_path, 4)
             locks.append(lock)
             assert trial.user_attrs["configuration"] == number
             # What is in the queue decides, not the sampler.
             assert (
                 trial.suggest_categorical("step_rate", [0.1, 0.2, 0.3]) == params_of(number)[0]["step_rate"]
             )
-        assert search_queue.claim(study, tmp_path, 4) is None
+        assert queue.claim(study, tmp_path, 4) is None
         assert states(study) == 4 * [RUNNING]
         for lock in locks:
             lock.release()
 
     def test_others_than_the_first_so_many_stay_in_the_queue(self, study, tmp_path):
-        assert search_queue.claim(study, tmp_path, 0) is None
+        assert queue.claim(study, tmp_path, 0) is None
         assert states(study) == 4 * [WAITING]
 
     def test_the_sampler_chooses_what_is_left_to_it(self, tmp_path):
         study = opened(tmp_path)
-        search_queue.replenish(study, tmp_path, 1, lambda number: ({}, {}))
-        trial, lock = search_queue.claim(study, tmp_path, 1)
+        queue.replenish(study, tmp_path, 1, lambda number: ({}, {}))
+        trial, lock = queue.claim(study, tmp_path, 1)
         value = trial.suggest_categorical("step_rate", [0.1, 0.2, 0.3])
         lock.release()
-        assert search.outcomes(study)[0].params == {"step_rate": value}
+        assert studies.outcomes(study)[0].params == {"step_rate": value}
 
     def test_attempts_that_do_not_count_are_closed(self, study, tmp_path, monkeypatch):
         # As if another process had enqueued the same at the same time.
-        monkeypatch.setattr(search_queue, "attempts", lambda study: {})
-        search_queue.replenish(study, tmp_path, 4, params_of)
+        monkeypatch.setattr(queue, "attempts", lambda study: {})
+        queue.replenish(study, tmp_path, 4, params_of)
         monkeypatch.undo()
-        claimed = [search_queue.claim(study, tmp_path, 4) for _ in range(4)]
+        claimed = [queue.claim(study, tmp_path, 4) for _ in range(4)]
         assert [trial.number for trial, _ in claimed] == [0, 1, 2, 3]
         for trial, lock in claimed:
             study.tell(trial, 1.0)
             lock.release()
-        assert search_queue.claim(study, tmp_path, 4) is None
+        assert queue.claim(study, tmp_path, 4) is None
         assert [trial.state for trial in study.trials] == 4 * [COMPLETE] + 4 * [FAIL]
         assert states(study) == 4 * [COMPLETE]
 
     def test_run_in_whose_folder_another_process_works_is_left_to_it(self, study, tmp_path):
-        lock = search_queue.run_lock(tmp_path, study.trials[0])
+        lock = queue.run_lock(tmp_path, study.trials[0])
         with lock:
-            trial, other = search_queue.claim(study, tmp_path, 4)
+            trial, other = queue.claim(study, tmp_path, 4)
         other.release()
         assert trial.number == 1
 
@@ -121,33 +122,33 @@ class TestOutcomes:
     def test_scores_and_reasons(self, study, tmp_path):
         ends = [{"values": 3.5}, {"state": TrialState.PRUNED}, {"state": FAIL}, {"state": FAIL}]
         for number, end in enumerate(ends):
-            trial, lock = search_queue.claim(study, tmp_path, 4)
+            trial, lock = queue.claim(study, tmp_path, 4)
             trial.report(7.0 + number, 1)
             trial.set_user_attr("seconds", 9.0)
             if number == 3:
                 trial.set_user_attr("reason", "diverged")
             study.tell(trial, **end)
             lock.release()
-        found = search.outcomes(study)
+        found = studies.outcomes(study)
         assert [(o.state, o.value, o.seconds, o.reason) for o in found] == [
             (COMPLETE, 3.5, 9.0, None),
             (TrialState.PRUNED, 8.0, 9.0, None),
             (WAITING, None, 9.0, None),
             (FAIL, None, 9.0, "diverged"),
         ]
-        assert search.load_study(tmp_path, study_place(study, tmp_path)).best_value == 3.5
+        assert studies.load_study(tmp_path, study_place(study, tmp_path)).best_value == 3.5
 
     def test_void_attempt_is_repeated_with_what_it_knew(self, study, tmp_path):
-        trial, lock = search_queue.claim(study, tmp_path, 4)
+        trial, lock = queue.claim(study, tmp_path, 4)
         trial.report(7.0, 1)
         study.tell(trial, state=FAIL)
         lock.release()
         for _ in range(2):
-            search_queue.replenish(study, tmp_path, 4, params_of)
+            queue.replenish(study, tmp_path, 4, params_of)
         assert len(study.trials) == 5
         again = study.trials[4]
         assert (again.state, again.params, again.intermediate_values) == (WAITING, trial.params, {1: 7.0})
-        assert search.outcomes(study)[0].run == "trial_0000"
+        assert studies.outcomes(study)[0].run == "trial_0000"
 
 
 def study_place(study, folder):
@@ -167,11 +168,11 @@ def start(tmp_path):
             from pathlib import Path
             import optuna
             from optuna.distributions import CategoricalDistribution
-            from experiments import search, search_queue
+            from experiments.search import queue, studies
             optuna.logging.set_verbosity(optuna.logging.ERROR)
             folder, storage = Path({str(folder)!r}), {storage!r}
             sampler, pruner = optuna.samplers.RandomSampler(), optuna.pruners.NopPruner()
-            study = search.open_study(folder, storage, "small/rnn", {{}}, {heartbeat}, sampler, pruner)
+            study = studies.open_study(folder, storage, "small/rnn", {{}}, {heartbeat}, sampler, pruner)
             distributions = {{"step_rate": CategoricalDistribution([0.1, 0.2, 0.3])}}
             def params_of(number):
                 return {{"step_rate": [0.1, 0.2, 0.3][number % 3]}}, distributions
@@ -188,13 +189,13 @@ def start(tmp_path):
 
 
 TAKE_ALL = """
-    search_queue.folder_lock = lambda folder: nullcontext()  # as on another machine
+    queue.folder_lock = lambda folder: nullcontext()  # as on another machine
     print("ready", flush=True)
     while not (folder / "go").exists():
         pass
     for _ in range(3):
-        search_queue.replenish(study, folder, 12, params_of)
-        while claimed := search_queue.claim(study, folder, 12):
+        queue.replenish(study, folder, 12, params_of)
+        while claimed := queue.claim(study, folder, 12):
             trial, lock = claimed
             time.sleep(0.002)
             study.tell(trial, float(trial.user_attrs["configuration"]))
@@ -209,17 +210,17 @@ def test_processes_at_the_same_time_end_each_configuration_once(start, tmp_path,
     (tmp_path / "go").touch()
     for process in processes:
         assert process.wait(60) == 0
-    study = search.load_study(tmp_path, storage)
-    found = search.outcomes(study)
+    study = studies.load_study(tmp_path, storage)
+    found = studies.outcomes(study)
     assert [(o.number, o.state, o.value) for o in found] == [(n, COMPLETE, float(n)) for n in range(12)]
-    for tries in search.attempts(study).values():
+    for tries in studies.attempts(study).values():
         assert [a.state for a in tries].count(COMPLETE) == 1
         assert {a.state for a in tries} <= {COMPLETE, FAIL}
 
 
 HANG = """
-    search_queue.replenish(study, folder, 1, params_of)
-    trial, lock = search_queue.claim(study, folder, 1)
+    queue.replenish(study, folder, 1, params_of)
+    trial, lock = queue.claim(study, folder, 1)
     print("claimed", flush=True)
     time.sleep(600)
 """
@@ -230,14 +231,14 @@ class TestDeadProcesses:
         process = start(HANG, tmp_path, storage)
         assert process.stdout.readline() == "claimed\n"
         study, place = opened(tmp_path, storage), storage or default_place(tmp_path)
-        search_queue.fail_dead(study, tmp_path, place)
+        queue.fail_dead(study, tmp_path, place)
         assert states(study) == [RUNNING]
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        search_queue.fail_dead(study, tmp_path, place)
+        queue.fail_dead(study, tmp_path, place)
         assert states(study) == [WAITING]
-        search_queue.replenish(study, tmp_path, 1, params_of)
-        trial, lock = search_queue.claim(study, tmp_path, 1)
+        queue.replenish(study, tmp_path, 1, params_of)
+        trial, lock = queue.claim(study, tmp_path, 1)
         lock.release()
         assert (trial.number, trial.params) == (1, {"step_rate": 0.1})
 
@@ -248,15 +249,15 @@ class TestDeadProcesses:
         assert process.stdout.readline() == "claimed\n"
         os.kill(process.pid, signal.SIGKILL)
         study = opened(other, storage, heartbeat=1)
-        search_queue.fail_dead(study, other, storage)
+        queue.fail_dead(study, other, storage)
         assert states(study) == [RUNNING]
         until = time.monotonic() + 30
         while states(study) == [RUNNING] and time.monotonic() < until:
             time.sleep(0.2)
-            search_queue.fail_dead(study, other, storage)
+            queue.fail_dead(study, other, storage)
         # Optuna itself has enqueued it again.
         assert [trial.state for trial in study.trials] == [FAIL, WAITING]
-        trial, lock = search_queue.claim(study, other, 1)
+        trial, lock = queue.claim(study, other, 1)
         lock.release()
         assert trial.number == 1
 
@@ -271,19 +272,19 @@ class TestOpenStudy:
 
     def test_says_what_it_is_of(self, tmp_path, storage):
         opened(tmp_path, storage, seed=3, space={"decay": (0.8, 0.9)})
-        study = search.load_study(tmp_path, storage)
+        study = studies.load_study(tmp_path, storage)
         assert study.user_attrs == {"seed": 3, "space": {"decay": [0.8, 0.9]}}
 
     def test_there_is_none(self, tmp_path):
         with pytest.raises(ValueError, match="must be the folder of a search, there is no .*study.db"):
-            search.load_study(tmp_path)
+            studies.load_study(tmp_path)
         assert list(tmp_path.iterdir()) == []
 
     def test_there_are_several(self, tmp_path):
         opened(tmp_path, name="one"), opened(tmp_path, name="two")
-        assert search.load_study(tmp_path, name="two").study_name == "two"
+        assert studies.load_study(tmp_path, name="two").study_name == "two"
         with pytest.raises(ValueError, match=r"--study must be one of those .*'one', 'two'.*, got None"):
-            search.load_study(tmp_path)
+            studies.load_study(tmp_path)
 
 
 class TestStorages:
@@ -306,7 +307,7 @@ class TestStorages:
             open_storage(place, 60)
         assert "secret" not in str(raised.value)
         assert "\n" not in str(raised.value)
-        assert time.monotonic() - started < search_storage.CONNECT_SECONDS
+        assert time.monotonic() - started < storages.CONNECT_SECONDS
 
     def test_file_that_is_no_database(self, tmp_path):
         (tmp_path / "study.db").write_text("Dear diary,\n" * 1000)
@@ -316,11 +317,11 @@ class TestStorages:
     def test_half_a_line_in_a_journal_is_dropped(self, tmp_path):
         place = f"journal:{tmp_path / 'study.journal'}"
         study = opened(tmp_path, place)
-        search_queue.replenish(study, tmp_path, 2, params_of)
+        queue.replenish(study, tmp_path, 2, params_of)
         with open(tmp_path / "study.journal", "a") as stream:
             stream.write('{"op_code": 4, "wor')
-        search_queue.replenish(opened(tmp_path, place), tmp_path, 3, params_of)
-        assert len(search.outcomes(search.load_study(tmp_path, place))) == 3
+        queue.replenish(opened(tmp_path, place), tmp_path, 3, params_of)
+        assert len(studies.outcomes(studies.load_study(tmp_path, place))) == 3
 
     def test_lock_of_a_journal(self, tmp_path):
         (tmp_path / "journal").touch()
@@ -336,7 +337,7 @@ class TestPatientStorage:
     def study(self, tmp_path):
         (tmp_path / "here").mkdir()
         url = f"sqlite:///{tmp_path / 'here' / 'study.db'}"
-        storage = PatientStorage(url, engine_kwargs={"poolclass": search_storage.sqlalchemy.NullPool})
+        storage = PatientStorage(url, engine_kwargs={"poolclass": storages.sqlalchemy.NullPool})
         return optuna.create_study(storage=storage)
 
     def test_waits_for_an_answer(self, study, tmp_path, monkeypatch):
@@ -348,15 +349,15 @@ class TestPatientStorage:
             if len(waited) == 3:
                 (tmp_path / "away").rename(tmp_path / "here")
 
-        monkeypatch.setattr(search_storage.time, "sleep", sleep)
+        monkeypatch.setattr(storages.time, "sleep", sleep)
         study.set_user_attr("seed", 3)
         assert study.user_attrs == {"seed": 3}
         assert len(waited) == 3
 
     def test_but_not_for_ever(self, study, tmp_path, monkeypatch):
         (tmp_path / "here").rename(tmp_path / "away")
-        monkeypatch.setattr(search_storage, "RESTART_SECONDS", 0)
-        monkeypatch.setattr(search_storage.time, "sleep", lambda seconds: None)
+        monkeypatch.setattr(storages, "RESTART_SECONDS", 0)
+        monkeypatch.setattr(storages.time, "sleep", lambda seconds: None)
         with pytest.raises(OSError, match="failed: unable to open"), explained("sqlite:///here"):
             study.set_user_attr("seed", 3)
 

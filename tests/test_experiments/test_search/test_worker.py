@@ -8,8 +8,10 @@ from optuna.trial import TrialState
 from breze_like import data
 from breze_like.runs import Run
 from breze_like.training import TrainingDiverged, is_finished
-from experiments import random_search, search, search_worker, table1
-from experiments.systems import SYSTEMS
+from experiments import random_search
+from experiments.paper.system_runs import best_run
+from experiments.paper.systems import SYSTEMS
+from experiments.search import studies, worker
 
 COMPLETE, FAIL, PRUNED = TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED
 
@@ -20,7 +22,7 @@ def quiet():
 
 
 def states(study):
-    return [outcome.state for outcome in search.outcomes(study)]
+    return [outcome.state for outcome in studies.outcomes(study)]
 
 
 class TestWork:
@@ -51,15 +53,15 @@ class TestWork:
                     run.append_log({"epoch": epoch, "update": epoch, "valid_score": value, "seconds": 2.0})
                 return run, None
 
-            monkeypatch.setattr(search_worker, "train", train)
+            monkeypatch.setattr(worker, "train", train)
 
         return stub
 
     def test_trials_are_ordinary_runs(self, plan, tmp_path):
         plan = plan()
-        search_worker.work(plan)
-        study = search.load_study(tmp_path / "out")
-        found = search.outcomes(study)
+        worker.work(plan)
+        study = studies.load_study(tmp_path / "out")
+        found = studies.outcomes(study)
         for outcome in found:
             run = Run(tmp_path / "out" / outcome.run)
             assert is_finished(run)
@@ -70,16 +72,16 @@ class TestWork:
             assert run.config["training"]["step_rate"] == outcome.params["step_rate"]
             assert run.config["arguments"]["n_hiddens"] == [4]
         best = min(found, key=lambda outcome: outcome.value)
-        assert table1.best_run(tmp_path / "out", SYSTEMS["rnn"]) == tmp_path / "out" / best.run
+        assert best_run(tmp_path / "out", SYSTEMS["rnn"]) == tmp_path / "out" / best.run
         before = (tmp_path / "out" / best.run / "checkpoint.h5").stat().st_mtime_ns
-        search_worker.work(plan)
+        worker.work(plan)
         assert len(study.trials) == 2
         assert (tmp_path / "out" / best.run / "checkpoint.h5").stat().st_mtime_ns == before
 
     def test_study_says_what_it_is_of(self, plan, stub, tmp_path):
         stub(lambda config: [1.0])
-        search_worker.work(plan())
-        known = search.load_study(tmp_path / "out").user_attrs
+        worker.work(plan())
+        known = studies.load_study(tmp_path / "out").user_attrs
         assert (known["dataset"], known["model"], known["seed"], known["budget"]) == ("small", "rnn", 1, 0.01)
         assert known["space"]["momentum"] == [0.0, 0.9]
         assert known["digests"].keys() == {"train", "valid", "test"}
@@ -97,10 +99,10 @@ class TestWork:
 
         stub(scores_of)
         with pytest.raises(KeyboardInterrupt):
-            search_worker.work(plan)
-        study = search.load_study(tmp_path / "out")
+            worker.work(plan)
+        study = studies.load_study(tmp_path / "out")
         assert states(study) == [COMPLETE, TrialState.WAITING, TrialState.WAITING]
-        search_worker.work(plan)
+        worker.work(plan)
         assert states(study) == 3 * [COMPLETE]
         assert sorted(calls) == sorted([*set(calls), calls[1]])
 
@@ -111,8 +113,8 @@ class TestWork:
 
         stub(scores_of)
         with pytest.raises(type(error), match="trial_0000: "):
-            search_worker.work(plan())
-        assert states(search.load_study(tmp_path / "out")) == 2 * [TrialState.WAITING]
+            worker.work(plan())
+        assert states(studies.load_study(tmp_path / "out")) == 2 * [TrialState.WAITING]
 
     def test_diverging_trial_fails_by_itself(self, plan, stub, tmp_path):
         def scores_of(config):
@@ -121,8 +123,8 @@ class TestWork:
             return [2.0]
 
         stub(scores_of)
-        search_worker.work(plan(trials=6))
-        found = search.outcomes(search.load_study(tmp_path / "out"))
+        worker.work(plan(trials=6))
+        found = studies.outcomes(studies.load_study(tmp_path / "out"))
         for outcome in found:
             diverged = outcome.params["momentum"] == 0.9
             expected = (FAIL, "loss was not finite") if diverged else (COMPLETE, None)
@@ -131,8 +133,8 @@ class TestWork:
 
     def test_without_a_finite_score(self, plan, stub, tmp_path):
         stub(lambda config: [np.inf, np.nan])
-        search_worker.work(plan(trials=1))
-        (outcome,) = search.outcomes(search.load_study(tmp_path / "out"))
+        worker.work(plan(trials=1))
+        (outcome,) = studies.outcomes(studies.load_study(tmp_path / "out"))
         assert (outcome.state, outcome.reason) == (FAIL, "no validation score was finite")
 
     def test_trial_that_is_too_large_twice_fails(self, plan, stub, tmp_path):
@@ -145,14 +147,14 @@ class TestWork:
             return [1.0]
 
         stub(scores_of)
-        search_worker.work(plan())
-        found = search.outcomes(search.load_study(tmp_path / "out"))
+        worker.work(plan())
+        found = studies.outcomes(studies.load_study(tmp_path / "out"))
         assert [outcome.state for outcome in found] == [FAIL, COMPLETE]
         assert found[0].reason == "RuntimeError: RESOURCE_EXHAUSTED"
         assert len(calls) == 4
 
     def test_trial_that_kills_its_processes_fails(self, plan, stub, tmp_path, monkeypatch):
-        monkeypatch.setattr(search_worker, "MOST_ATTEMPTS", 3)
+        monkeypatch.setattr(worker, "MOST_ATTEMPTS", 3)
 
         def scores_of(config):
             raise KeyboardInterrupt
@@ -160,9 +162,9 @@ class TestWork:
         stub(scores_of)
         for _ in range(3):
             with pytest.raises(KeyboardInterrupt):
-                search_worker.work(plan(trials=1))
-        search_worker.work(plan(trials=1))
-        (outcome,) = search.outcomes(search.load_study(tmp_path / "out"))
+                worker.work(plan(trials=1))
+        worker.work(plan(trials=1))
+        (outcome,) = studies.outcomes(studies.load_study(tmp_path / "out"))
         assert outcome.reason.startswith("begun 3 times, and never ended")
 
     def test_result_of_a_process_that_was_taken_for_dead_is_refused(self, plan, stub, tmp_path):
@@ -171,15 +173,15 @@ class TestWork:
         def scores_of(config):
             calls.append(config["seed"])
             if len(calls) == 1:
-                study = search.load_study(tmp_path / "out")
+                study = studies.load_study(tmp_path / "out")
                 study.tell(0, state=FAIL)  # by another process
             return [float(len(calls))]
 
         stub(scores_of)
-        search_worker.work(plan(trials=1))
-        study = search.load_study(tmp_path / "out")
+        worker.work(plan(trials=1))
+        study = studies.load_study(tmp_path / "out")
         assert [trial.state for trial in study.trials] == [FAIL, COMPLETE]
-        assert search.outcomes(study)[0].value == 2.0
+        assert studies.outcomes(study)[0].value == 2.0
 
     @pytest.fixture
     def journal(self, tmp_path):
@@ -189,8 +191,8 @@ class TestWork:
     @pytest.mark.parametrize("pruner", ["median", "hyperband"])
     def test_hopeless_trials_are_pruned(self, plan, stub, tmp_path, journal, pruner):
         stub(lambda config: [config["training"]["step_rate"] + 1 / n for n in range(1, 10)])
-        search_worker.work(plan("--pruner", pruner, "--storage", journal, trials=12))
-        found = search.outcomes(search.load_study(tmp_path / "out", journal))
+        worker.work(plan("--pruner", pruner, "--storage", journal, trials=12))
+        found = studies.outcomes(studies.load_study(tmp_path / "out", journal))
         pruned = {outcome.params["step_rate"] for outcome in found if outcome.state == PRUNED}
         complete = {outcome.params["step_rate"] for outcome in found if outcome.state == COMPLETE}
         assert 0.001 in complete
@@ -200,19 +202,17 @@ class TestWork:
         stub(lambda config: [1000 * config["training"]["step_rate"] + config["training"]["momentum"]])
         # However often the process is started, it proposes the same.
         for trials in (5, 24):
-            search_worker.work(plan("--sampler", "tpe", "--storage", journal, trials=trials))
-        found = search.outcomes(search.load_study(tmp_path / "out", journal))
+            worker.work(plan("--sampler", "tpe", "--storage", journal, trials=trials))
+        found = studies.outcomes(studies.load_study(tmp_path / "out", journal))
         late = [(o.params["step_rate"], o.params["momentum"]) for o in found[12:]]
         assert late.count((0.001, 0.0)) > 5  # by chance, one in six
         again = journal.replace("out", "again")
-        search_worker.work(
-            plan("--sampler", "tpe", "--out", str(tmp_path / "again"), "--storage", again, trials=12)
-        )
-        repeated = search.outcomes(search.load_study(tmp_path / "again", again))
+        worker.work(plan("--sampler", "tpe", "--out", str(tmp_path / "again"), "--storage", again, trials=12))
+        repeated = studies.outcomes(studies.load_study(tmp_path / "again", again))
         assert [o.params for o in repeated] == [o.params for o in found[:12]]
 
     def test_other_divergences_are_compared_by_their_bounds(self, plan, stub, tmp_path, monkeypatch):
         stub(lambda config: [1.0])
-        monkeypatch.setattr(search_worker, "score", lambda *_, **__: {"bound": {"per_step": 9.0}})
-        search_worker.work(plan("--also", "kl", model="vrae", trials=1))
-        assert search.outcomes(search.load_study(tmp_path / "out"))[0].value == 9.0
+        monkeypatch.setattr(worker, "score", lambda *_, **__: {"bound": {"per_step": 9.0}})
+        worker.work(plan("--also", "kl", model="vrae", trials=1))
+        assert studies.outcomes(studies.load_study(tmp_path / "out"))[0].value == 9.0

@@ -1,0 +1,17 @@
+"""Commands, as a person types them."""
+
+import shlex
+from pathlib import Path
+
+
+def portable(command):
+    """A script's `sys.argv` as one would type it elsewhere: without data and report, and runs in ``runs``."""
+    words = ["python", "-m", f"experiments.{Path(command[0]).stem}", *command[1:]]
+    for name in ("--data-dir", "--report"):
+        if name in words:
+            place = words.index(name)
+            del words[place : place + 2]
+    if "--out" in words:
+        place = words.index("--out") + 1
+        words[place] = f"runs/{Path(words[place]).name}"
+    return shlex.join(words)

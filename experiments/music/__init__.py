@@ -1,0 +1,1 @@
+"""Sequences that scripts read and write, what is done to them, and how well it is undone."""

@@ -1,0 +1,1 @@
+"""HTML pages: their parts, and the sections of those that scripts write."""

@@ -1,0 +1,62 @@
+"""The result of a run, one dict: its scores and how they came about. And how it is said to a person."""
+
+import time
+from datetime import UTC, datetime
+
+from breze_like.trained import bounds_nothing
+from experiments.paper.averages import average_text, effective_text
+from experiments.paper.experiment import score
+
+MEANINGS = {
+    "nll": "negative log-likelihood, exact",
+    "bound": "variational bound, exact divergence",
+    "kl": "its divergence",
+    "reconstruction": "its reconstruction",
+    "objective": "training objective",
+    "importance_sampled": "importance sampled",
+}
+
+BOUNDS = ("bound", "objective", "importance_sampled")
+
+# Scores in the comparison of runs, and what they are called there.
+COMPARED = {"nll": "exact", "bound": "upper bound", "importance_sampled": "importance sampled"}
+
+
+def evaluate(run, model, dataset, split, n_samples, progress=True):
+    """Score a trained model on a split, save that in its run's scores.json, and return `describe_run`."""
+    started = time.monotonic()
+    scores = score(model, getattr(dataset, split), n_samples, progress=progress)
+    # The update says whether the run has been trained further since.
+    about = {"n_samples": n_samples, "update": run.read_log()[-1]["update"]}
+    about["seconds"] = round(time.monotonic() - started, 2)
+    about["scored"] = datetime.now(UTC).isoformat(timespec="seconds")
+    run.write_scores({**run.read_scores(), split: {**scores, **about}})
+    return describe_run(run, split)
+
+
+def describe_run(run, split):
+    """All that is known of a run, one dict: ``"scores"`` of a split, and how, when and with what."""
+    known = run.read_scores().get(split, {})
+    scores = {name: known.pop(name) for name in MEANINGS if name in known}
+    about = {"run": str(run.folder), "split": split, **known}
+    return {**about, "config": run.config, "log": run.read_log(), "scores": scores}
+
+
+def rows(result):
+    """Name and both averages of each score of a result; the published objective is none."""
+    meanings = MEANINGS | {"importance_sampled": f"importance sampled, {result['n_samples']} draws"}
+    for name, kept in result["scores"].items():
+        if name == "objective" and bounds_nothing(result["config"]):
+            continue
+        sign = "<" if name in BOUNDS else ""
+        yield meanings[name], *(average_text(kept, a, 3, sign) for a in ("per_step", "per_sequence"))
+
+
+def remarks(result):
+    """Lines below the table: the published objective, if it is that, and how many draws count."""
+    said = effective_text(result["scores"].get("importance_sampled", {}))
+    if bounds_nothing(result["config"]):
+        kept = result["scores"]["objective"]
+        both = (average_text(kept, name, 3) for name in ("per_step", "per_sequence"))
+        said.append("published objective, not a bound: {} per step, {} per sequence".format(*both))
+    return said

@@ -1,0 +1,1 @@
+"""Pictures: learning curves, rolls and sequences, and arrows between variables."""

@@ -1,0 +1,1 @@
+"""The random search: its space, its study, who works on it, and what it found."""
