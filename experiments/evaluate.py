@@ -16,6 +16,7 @@ from pathlib import Path
 from breze_like.files import replacing
 from breze_like.trained import load
 from experiments import command_line
+from experiments.command_line.arguments import NotNegative, add_data_dir
 from experiments.command_line.commands import portable
 from experiments.paper.averages import aligned
 from experiments.paper.results import evaluate, remarks, rows
@@ -64,14 +65,13 @@ def main(arguments=None):
         "--samples",
         type=int,
         default=2000,
+        action=NotNegative,
         help="draws of the latents (2000); 0: no importance sampled estimate",
     )
-    parser.add_argument("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
+    add_data_dir(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, one object for each run")
     parser.add_argument("--report", help="write a Markdown report of the runs to this file")
     options = parser.parse_args(arguments)
-    if options.n_draws < 0:
-        raise ValueError(f"--n-draws must not be negative, got {options.n_draws}")
     results = []
     for folder in options.runs:
         run, model, dataset = load(folder, options.data_dir)

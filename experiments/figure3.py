@@ -20,6 +20,7 @@ from breze_like import data
 from breze_like.tasks import denoise, impute
 from breze_like.trained import load
 from experiments import command_line
+from experiments.command_line.arguments import add_data_dir, add_seed
 from experiments.music.corruption import P_ON, add_usual_noise, remove_frames
 from experiments.paper.experiment import train
 from experiments.paper.system_runs import find_run, make_config
@@ -123,12 +124,10 @@ def main(arguments=None):
     add = parser.add_argument
     add("--run", help="folder of a trained run; if not given, one is trained")
     add("--dataset", help="without --run, a name of piano rolls, or a file; chorales if not given")
-    add("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
-    add("--seed", type=int, default=1, help="of all random numbers")
+    add_data_dir(parser)
+    add_seed(parser)
     add("--out", default="runs/figures", help="folder for the pictures")
     options = parser.parse_args(arguments)
-    if options.seed < 0:
-        raise ValueError(f"--seed must not be negative, got {options.seed}")
     if options.run and options.dataset:
         raise ValueError(
             f"--dataset must be left out beside --run, which knows its own, got {options.dataset}"

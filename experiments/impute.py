@@ -13,6 +13,7 @@ import numpy as np
 from breze_like.data.rolls import LOWEST_NOTE
 from breze_like.tasks import impute, impute_draws
 from experiments import command_line
+from experiments.command_line.arguments import Positive
 from experiments.music.missing import RULE, find_missing
 from experiments.music.task import Task, difference, make_parser
 from experiments.pictures import sequence_figures
@@ -65,13 +66,15 @@ def main(arguments=None):
     parser = make_parser(__doc__)
     add = parser.add_argument
     add("--missing", nargs="+", required=True, metavar="WHAT", help=f"what is missing: {RULE}; all together")
-    add("--rounds", type=int, help="rounds of filling in (20, of draws 50)")
-    add("--draws", type=int, metavar="N", help="draw N times instead of taking the most probable")
+    add("--rounds", type=int, action=Positive, help="rounds of filling in (20, of draws 50)")
+    add(
+        "--draws",
+        type=int,
+        action=Positive,
+        metavar="N",
+        help="draw N times instead of taking the most probable",
+    )
     options = parser.parse_args(arguments)
-    for flag in ("rounds", "draws"):
-        value = getattr(options, flag)
-        if value is not None and value < 1:
-            raise ValueError(f"--{flag} must be at least 1, got {value}")
     task = Task(options)
     lowest = LOWEST_NOTE if task.results.rolls else 0
     known = [~find_missing(options.missing, s.shape, task.rng, lowest) for s in task.sequences.values()]

@@ -17,6 +17,7 @@ from breze_like import data
 from breze_like.data.rolls import LOWEST_NOTE
 from breze_like.files import replacing
 from experiments import command_line
+from experiments.command_line.arguments import add_data_dir
 from experiments.paper.collapse import floor
 
 WINDOW = 32  # steps
@@ -79,7 +80,7 @@ def as_markdown(found):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--datasets", nargs="+", default=list(DATASETS), help="names of data sets, or files")
-    parser.add_argument("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
+    add_data_dir(parser)
     parser.add_argument("--report", help="write the table to this Markdown file, too")
     options = parser.parse_args(arguments)
     datasets = [data.load(name, options.data_dir) for name in options.datasets]

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from breze_like.tasks import outlier_scores
 from breze_like.tasks.outliers import ESTIMATORS
 from experiments import command_line
+from experiments.command_line.arguments import Positive
 from experiments.music.task import Task, make_parser
 
 FILES = ("outliers.csv", "outliers.json", "outliers.png")
@@ -84,13 +85,10 @@ def draw(rows):
 def main(arguments=None):
     parser = make_parser(__doc__)
     add = parser.add_argument
-    add("--draws", type=int, default=10, help="of the latents, for the estimate (10)")
+    add("--draws", type=int, action=Positive, default=10, help="of the latents, for the estimate (10)")
     add("--estimator", default="bound", choices=sorted(ESTIMATORS), help="of models with latents (bound)")
-    add("--show", type=int, default=6, help="sequences in the picture (6)")
+    add("--show", type=int, action=Positive, default=6, help="sequences in the picture (6)")
     options = parser.parse_args(arguments)
-    for flag in ("draws", "show"):
-        if getattr(options, flag) < 1:
-            raise ValueError(f"--{flag} must be at least 1, got {getattr(options, flag)}")
     task = Task(options)
     task.results.reserve([], 0, FILES)
     sequences = list(task.sequences.values())

@@ -14,7 +14,6 @@ search, and `experiments.table1 --search` takes its best run.
 """
 
 import argparse
-import math
 from pathlib import Path
 
 import optuna
@@ -22,6 +21,7 @@ import optuna
 from breze_like import data
 from breze_like.backends import resolve
 from experiments import command_line
+from experiments.command_line.arguments import Positive, add_data_dir, add_seed
 from experiments.paper.systems import SEARCHED
 from experiments.search import studies
 from experiments.search.configuration import check_space
@@ -40,7 +40,7 @@ def make_parser():
     add = parser.add_argument
     add("--model", required=True, choices=list(SEARCHED), help="which system, a row of Table 1")
     add("--dataset", default="chorales", help="name of a piano-roll data set, or a file")
-    add("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
+    add_data_dir(parser)
     add(
         "--space",
         nargs="+",
@@ -49,9 +49,15 @@ def make_parser():
         help="ours; paper, its Table 2 and its procedure; or a JSON file with other choices, a list for each "
         "name; or both",
     )
-    add("--trials", type=int, default=64, help="how many configurations, those that are there included")
-    add("--budget", type=float, default=1.0, help="factor of the system's number of updates")
-    add("--seed", type=int, default=1, help="of the search: it decides on all configurations")
+    add(
+        "--trials",
+        type=int,
+        default=64,
+        action=Positive,
+        help="how many configurations, those that are there included",
+    )
+    add("--budget", type=float, default=1.0, action=Positive, help="factor of the system's number of updates")
+    add_seed(parser, "of the search: it decides on all configurations")
     add("--backend", default="auto", help="auto, jax, cvm or numba")
 
     group = parser.add_argument_group("where")
@@ -64,9 +70,15 @@ def make_parser():
         metavar="FILE",
         help="JSON in which to keep what the search knows; one that is there is gone on from, on any machine",
     )
-    add("--jobs", type=int, default=1, help="processes that train, on this machine")
-    add("--threads", type=int, default=1, help="of each; with another number, last digits differ")
-    add("--heartbeat", type=int, default=60, help="seconds between signs of life of a trial")
+    add("--jobs", type=int, default=1, action=Positive, help="processes that train, on this machine")
+    add(
+        "--threads",
+        type=int,
+        default=1,
+        action=Positive,
+        help="of each; with another number, last digits differ",
+    )
+    add("--heartbeat", type=int, default=60, action=Positive, help="seconds between signs of life of a trial")
 
     group = parser.add_argument_group("what the paper does not do")
     add = group.add_argument
@@ -84,13 +96,6 @@ def make_parser():
 
 def parse(arguments):
     options = make_parser().parse_args(arguments)
-    for name in ("trials", "jobs", "threads", "heartbeat"):
-        if getattr(options, name) < 1:
-            raise ValueError(f"--{name} must be positive, got {getattr(options, name)}")
-    if not 0 < options.budget < math.inf:
-        raise ValueError(f"--budget must be positive, got {options.budget}")
-    if options.seed < 0:
-        raise ValueError(f"--seed must not be negative, got {options.seed}")
     if "kl" in options.also and options.pruner not in (None, "none"):
         raise ValueError(
             "--pruner must be none with --also kl: objectives of different divergences don't compare"

@@ -15,6 +15,7 @@ import numpy as np
 from breze_like.files import replacing
 from breze_like.trained import bounds_nothing, load
 from experiments import command_line
+from experiments.command_line.arguments import add_data_dir, add_seed
 from experiments.pages.html import element, page, picture, table, wide
 from experiments.pages.report_sections import section
 from experiments.paper.averages import average_text
@@ -94,13 +95,11 @@ def check_target(path, force):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of trained runs")
-    parser.add_argument("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
-    parser.add_argument("--seed", type=int, default=1, help="of noise and samples (1)")
+    add_data_dir(parser)
+    add_seed(parser, "of noise and samples (1)")
     parser.add_argument("--out", default="report.html", help="the page (report.html)")
     parser.add_argument("--force", action="store_true", help="replace the page if it is there")
     options = parser.parse_args(arguments)
-    if options.seed < 0:
-        raise ValueError(f"--seed must not be negative, got {options.seed}")
     target = Path(options.out)
     check_target(target, options.force)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from breze_like.tasks import sample
 from experiments import command_line
+from experiments.command_line.arguments import Positive
 from experiments.music.files import numbered
 from experiments.music.task import Task, make_parser
 from experiments.pictures import sequence_figures
@@ -28,18 +29,18 @@ def read_prefix(task, path, n_steps):
 def main(arguments=None):
     parser = make_parser(__doc__, sequences=False)
     add = parser.add_argument
-    add("--n-steps", type=int, default=64, help="time steps to draw (64)")
-    add("--n-sequences", type=int, default=4, help="how many sequences (4)")
+    add("--n-steps", type=int, action=Positive, default=64, help="time steps to draw (64)")
+    add("--n-sequences", type=int, action=Positive, default=4, help="how many sequences (4)")
     add("--prefix", metavar="FILE", help="a MIDI or .npy file to go on with")
-    add("--prefix-steps", type=int, help="take the first steps of it only")
-    add("--temperature", type=float, default=1.0, help="of each frame; less is more probable (1)")
+    add("--prefix-steps", type=int, action=Positive, help="take the first steps of it only")
+    add(
+        "--temperature",
+        type=float,
+        default=1.0,
+        action=Positive,
+        help="of each frame; less is more probable (1)",
+    )
     options = parser.parse_args(arguments)
-    for flag in ("n_steps", "n_sequences", "prefix_steps"):
-        value = getattr(options, flag)
-        if value is not None and value < 1:
-            raise ValueError(f"--{flag.replace('_', '-')} must be at least 1, got {value}")
-    if not 0 < options.temperature < np.inf:
-        raise ValueError(f"--temperature must be positive, got {options.temperature}")
     task = Task(options)
     prefix = read_prefix(task, options.prefix, options.prefix_steps)
     names = list(numbered(range(options.n_sequences), "sample"))

@@ -15,8 +15,6 @@ from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from breze_like.files import replacing
 from breze_like.training import TrainingSettings
 from experiments import command_line
@@ -24,6 +22,7 @@ from experiments.benchmarks.parts import LIBRARY
 from experiments.benchmarks.peers.problem import MODELS
 from experiments.benchmarks.report import table
 from experiments.benchmarks.throughput import compile_time, is_gpu, joined, n_cores, read, step_time
+from experiments.command_line.arguments import Positive
 from experiments.paper.published import DATASETS
 from experiments.paper.system_runs import VALIDATE_EVERY
 from experiments.paper.systems import SYSTEMS
@@ -218,14 +217,27 @@ def make_parser():
     add = parser.add_argument
     add("--datasets", nargs="+", choices=list(CHUNKS), default=list(DATASETS), help="which data sets")
     add("--models", nargs="+", choices=MODELS, default=list(MODELS), help="which models")
-    add("--trials", type=int, default=64, help="of each data set and model")
-    add("--budget", type=float, default=1.0, help="of experiments.random_search")
-    add("--epochs", type=int, default=TrainingSettings().n_epochs, help="of each trial, instead of a budget")
-    add("--batch-size", type=int, default=TrainingSettings().batch_size, help="chunks in a minibatch")
+    add("--trials", type=int, action=Positive, default=64, help="of each data set and model")
+    add("--budget", type=float, action=Positive, default=1.0, help="of experiments.random_search")
+    add(
+        "--epochs",
+        type=int,
+        action=Positive,
+        default=TrainingSettings().n_epochs,
+        help="of each trial, instead of a budget",
+    )
+    add(
+        "--batch-size",
+        type=int,
+        action=Positive,
+        default=TrainingSettings().batch_size,
+        help="chunks in a minibatch",
+    )
     add(
         "--n-hiddens",
         type=int,
         nargs="+",
+        action=Positive,
         default=list(TABLE_2["n_hiddens"]),
         help="hidden units, equally likely",
     )
@@ -236,9 +248,6 @@ def make_parser():
 
 def main(arguments=None):
     options = make_parser().parse_args(arguments)
-    for name in ("trials", "budget", "epochs", "batch_size", "n_hiddens"):
-        if not 0 < np.min(getattr(options, name)) < np.inf:
-            raise ValueError(f"--{name.replace('_', '-')} must be positive, got {getattr(options, name)}")
     text = document(joined(map(read, options.benchmarks)), options)
     print(text, end="")
     if options.results:

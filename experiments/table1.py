@@ -15,7 +15,6 @@ are scored anew, all seeds of them.
 """
 
 import argparse
-import math
 from pathlib import Path
 
 from breze_like import data
@@ -24,6 +23,7 @@ from breze_like.runs import Run
 from breze_like.trained import bounds_nothing, load_model, model_names, models_folder
 from breze_like.training import TrainingDiverged
 from experiments import command_line
+from experiments.command_line.arguments import Positive, add_data_dir, add_seed
 from experiments.paper import collapse
 from experiments.paper.experiment import reconstruct, train
 from experiments.paper.rescoring import rescore
@@ -151,14 +151,21 @@ def parse(arguments):
     )
     add = parser.add_argument
     add("--datasets", nargs="+", help=f"names of piano-roll data sets, or files ({DEFAULT})")
-    add("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
+    add_data_dir(parser)
     add("--models", nargs="+", help=f"which rows (all; of {DEFAULT} all but {', '.join(ON_REQUEST)})")
-    add("--budget", type=float, default=1.0, help="factor of the number of updates")
-    add("--seed", type=int, default=1, help="of all random numbers; the first one")
-    add("--seeds", type=int, default=1, help="how many runs of each system, with seeds one after the other")
+    add("--budget", type=float, default=1.0, action=Positive, help="factor of the number of updates")
+    add_seed(parser, "of all random numbers; the first one")
+    add(
+        "--seeds",
+        type=int,
+        default=1,
+        action=Positive,
+        help="how many runs of each system, with seeds one after the other",
+    )
     add(
         "--n-draws",
         type=int,
+        action=Positive,
         help=f"draws of the latents for the scores; runs with fewer are scored anew (new scores: {N_DRAWS})",
     )
     add("--out", default="runs/table1", help="folder for runs, tables and pictures")
@@ -170,14 +177,6 @@ def parse(arguments):
     unknown = [name for name in options.models or () if name not in TITLES]
     if unknown:
         raise ValueError(f"--models must be among {', '.join(TITLES)}, got {', '.join(unknown)}")
-    if not 0 < options.budget < math.inf:
-        raise ValueError(f"--budget must be positive, got {options.budget}")
-    if options.n_draws is not None and options.n_draws < 1:
-        raise ValueError(f"--n-draws must be positive, got {options.n_draws}")
-    if options.seed < 0:
-        raise ValueError(f"--seed must not be negative, got {options.seed}")
-    if options.seeds < 1:
-        raise ValueError(f"--seeds must be positive, got {options.seeds}")
     if options.models is None:
         left_out = () if options.trained or options.datasets else ON_REQUEST
         options.models = [name for name in TITLES if name not in left_out]

@@ -21,6 +21,7 @@ from breze_like.models.variational import VariationalModel
 from breze_like.runs import versions
 from breze_like.trained import load
 from experiments import command_line
+from experiments.command_line.arguments import Positive, add_data_dir
 from experiments.command_line.commands import portable
 from experiments.music.baselines import LastKnown, Marginals
 from experiments.music.corruption import N_REMOVED, P_ON, add_usual_noise
@@ -194,12 +195,10 @@ def parse(arguments):
     add = parser.add_argument
     add("runs", nargs="+", help="folders of runs on the same data set")
     add("--split", default="test", choices=("train", "valid", "test"))
-    add("--seeds", type=int, default=3, help="number of corruptions")
-    add("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
+    add("--seeds", type=int, default=3, action=Positive, help="number of corruptions")
+    add_data_dir(parser)
     add("--report", help="write the tables to this Markdown file")
     options = parser.parse_args(arguments)
-    if options.seeds < 1:
-        raise ValueError(f"--seeds must be positive, got {options.seeds}")
     return options
 
 

@@ -21,6 +21,7 @@ from breze_like.moments import TRANSFERS
 from breze_like.trained import describe
 from breze_like.training import EMSettings, TrainingSettings
 from experiments import command_line
+from experiments.command_line.arguments import add_data_dir, add_seed
 from experiments.paper import collapse
 from experiments.paper.averages import aligned, average_text
 from experiments.paper.experiment import score, train, validation_chunks
@@ -37,10 +38,10 @@ def make_parser():
     add = parser.add_argument
     add("--model", required=True, choices=sorted(MODELS), help="which system")
     add("--dataset", default="chorales", help="name of a data set, or a file or folder")
-    add("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
+    add_data_dir(parser)
     add("--out", required=True, help="folder of the run")
     add("--resume", action="store_true", help="go on with the run in --out, if there is one")
-    add("--seed", type=int, default=1, help="of all random numbers")
+    add_seed(parser)
     add("--backend", default="auto", help="auto, jax, cvm or numba")
     add("--quiet", action="store_true", help="no progress bar")
 

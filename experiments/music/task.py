@@ -9,6 +9,7 @@ from breze_like.data import SPLITS
 from breze_like.data.batches import check_sequence
 from breze_like.data.rolls import N_KEYS
 from breze_like.trained import load, load_model
+from experiments.command_line.arguments import Positive, add_data_dir, add_seed
 from experiments.music import files
 
 # Steps in a quarter note of the data sets whose grid is not that of eighth notes.
@@ -30,11 +31,11 @@ def make_parser(doc, sequences=True):
             help="a MIDI or .npy file, a folder of these, or the file of a data set; else the run's own data",
         )
         add("--split", default="test", choices=SPLITS, help="of a data set (test)")
-        add("--first", type=int, metavar="N", help="take the first N sequences only")
-        add("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
+        add("--first", type=int, action=Positive, metavar="N", help="take the first N sequences only")
+        add_data_dir(parser)
     add("--out", required=True, metavar="FOLDER", help="folder for the results")
     add("--force", action="store_true", help="replace files that are there")
-    add("--seed", type=int, default=1, help="of all random numbers (1)")
+    add_seed(parser, "of all random numbers (1)")
     group = parser.add_argument_group("music, of models of piano rolls")
     add = group.add_argument
     add(
@@ -72,8 +73,6 @@ class Task:
     """
 
     def __init__(self, options):
-        if options.seed < 0:
-            raise ValueError(f"--seed must not be negative, got {options.seed}")
         self.rng = np.random.default_rng(options.seed)
         own = "input" in options and options.input is None
         run, self.model, *dataset = load(options.run, options.data_dir) if own else load_model(options.run)
@@ -107,8 +106,6 @@ class Task:
         }
 
     def _first(self, sequences, options):
-        if options.first is not None and options.first < 1:
-            raise ValueError(f"--first must be at least 1, got {options.first}")
         return dict(list(sequences.items())[: options.first])
 
 

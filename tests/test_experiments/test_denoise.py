@@ -120,7 +120,7 @@ def test_huge_files(run_of_rolls, tmp_path, complaint):
     [
         (["--noise", "1.5"], "--noise must be a probability, got 1.5"),
         (["--noise", "nan"], "--noise must be a probability, got nan"),
-        (["--first", "0"], "--first must be at least 1, got 0"),
+        (["--first", "0"], "--first must be positive, got 0"),
         (["--seed", "-1"], "--seed must not be negative, got -1"),
         (["--tempo", "0"], "tempo must be from 4 to 1000 quarter notes a minute, got 0.0"),
         (["--instrument", "200"], "instrument must be an integer from 0 to 127, got 200"),

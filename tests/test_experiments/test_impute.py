@@ -76,8 +76,8 @@ def test_real_values(run_of_reals, rng, tmp_path):
         (["--missing", "8:10"], "--missing must take out something, got 8:10 of shape (8, 88)"),
         (["--missing", "keys:10:30"], "ranges not empty from 21, got 'keys:10:30'"),
         (["--missing", "no.npy"], "no readable NumPy file no.npy"),
-        (["--missing", "2:3", "--rounds", "0"], "--rounds must be at least 1, got 0"),
-        (["--missing", "2:3", "--draws", "-2"], "--draws must be at least 1, got -2"),
+        (["--missing", "2:3", "--rounds", "0"], "--rounds must be positive, got 0"),
+        (["--missing", "2:3", "--draws", "-2"], "--draws must be positive, got -2"),
     ],
 )
 def test_bad_input(words, message, run_of_rolls, song, tmp_path, complaint):

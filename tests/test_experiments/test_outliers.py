@@ -60,8 +60,8 @@ def test_real_values(run_of_reals, rng, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--draws", "0"], "--draws must be at least 1, got 0"),
-        (["--show", "0"], "--show must be at least 1, got 0"),
+        (["--draws", "0"], "--draws must be positive, got 0"),
+        (["--show", "0"], "--show must be positive, got 0"),
         (["no.npy"], "no readable NumPy file no.npy"),
     ],
 )

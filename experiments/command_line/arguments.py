@@ -1,0 +1,57 @@
+"""Arguments that scripts have in common, and checks of the numbers that they take.
+
+>>> parser.add_argument("--rounds", type=int, action=Positive)
+"""
+
+import argparse
+import math
+
+
+class Checked(argparse.Action):
+    """Stores a number, or a list of them; subclasses say what they must be.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not; it is a script's, of one line, without argparse's usage.
+    """
+
+    must = None
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        numbers = values if isinstance(values, list) else [values]
+        if not all(map(self.allows, numbers)):
+            raise ValueError(f"{self.option_strings[0]} must {self.must}, got {values}")
+        setattr(namespace, self.dest, values)
+
+    @staticmethod
+    def allows(number):
+        raise NotImplementedError
+
+
+class Positive(Checked):
+    """Numbers above zero, and finite."""
+
+    must = "be positive"
+
+    @staticmethod
+    def allows(number):
+        return 0 < number < math.inf
+
+
+class NotNegative(Checked):
+    """Numbers from zero on, and finite."""
+
+    must = "not be negative"
+
+    @staticmethod
+    def allows(number):
+        return 0 <= number < math.inf
+
+
+def add_seed(parser, about="of all random numbers"):
+    parser.add_argument("--seed", type=int, default=1, action=NotNegative, help=about)
+
+
+def add_data_dir(parser):
+    parser.add_argument("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
