@@ -7,6 +7,7 @@ import pytest
 
 from experiments import benchmark
 from experiments.benchmarks import parts, report
+from experiments.benchmarks.process import System
 from experiments.benchmarks.worker import Worker, WorkerFailed
 
 SMALL = ["--n-hiddens", "3", "--batch-sizes", "2", "--n-steps", "4", "--lengths", "3", "5", "--rounds", "2"]
@@ -122,7 +123,28 @@ class TestReport:
         assert report.chart({"parts": {"compile": []}}) is None
 
 
-def test_small_sizes_without_the_library(tmp_path, capsys):
+class WorkerHere:
+    """A worker without a process of its own, which takes seconds to start."""
+
+    def __init__(self, system):
+        self._system = System(system)
+
+    def ask(self, request, **arguments):
+        return json.loads(json.dumps(getattr(self._system, request)(**arguments)))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+@pytest.fixture
+def no_processes(monkeypatch):
+    monkeypatch.setattr(parts, "Worker", WorkerHere)
+
+
+def test_small_sizes_without_the_library(no_processes, tmp_path, capsys):
     report = tmp_path / "new" / "report.md"
     parts = ["step", "evaluation", "length", "memory"]
     arguments = ["--systems", "limit", "--parts", *parts, "--json", "--report", str(report)]

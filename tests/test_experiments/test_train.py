@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from experiments import evaluate, train
+from experiments import evaluate, table1, train
 
 
 def arguments(data, out, *more):
@@ -81,20 +81,29 @@ def test_run_of_another_model(run_folder, tmp_path):
     ("module", "words", "message"),
     [
         ("train", ["--model", "rnn", "--dataset", "nothing", "--out", "x"], "data set must be one of"),
-        ("train", ["--model", "rnn", "--out", "x", "--step-rate", "-1"], "step_rate must be"),
         ("evaluate", ["nowhere"], "there is no run in"),
         ("table1", ["--budget", "0"], "--budget must be positive"),
-        ("table1", ["--models", "rnn", "lstm"], "--models must be among floor, rnn, fdrnn"),
-        ("table1", ["--seed", "-1"], "--seed must not be negative"),
-        ("table1", ["--datasets", "chorales", "nothing"], "data set must be one of"),
         ("check_gradients", ["--only", "nothing"], "--only must be"),
     ],
 )
-def test_bad_input_ends_with_one_line(module, words, message, tmp_path):
-    command = [sys.executable, "-m", f"experiments.{module}", *words[:-1], words[-1]]
+def test_bad_input_ends_with_one_line(module, words, message):
+    command = [sys.executable, "-m", f"experiments.{module}", *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: ")
     assert message in line
+
+
+@pytest.mark.parametrize(
+    ("script", "words", "message"),
+    [
+        (train, ["--model", "rnn", "--out", "x", "--step-rate", "-1"], "step_rate must be"),
+        (table1, ["--models", "rnn", "lstm"], "--models must be among floor, rnn, fdrnn"),
+        (table1, ["--seed", "-1"], "--seed must not be negative"),
+        (table1, ["--datasets", "chorales", "nothing"], "data set must be one of"),
+    ],
+)
+def test_more_bad_input(script, words, message, complaint):
+    assert message in complaint(script, words)

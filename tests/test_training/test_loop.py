@@ -443,7 +443,7 @@ class TestProcesses:
             time.sleep(0.005)
             seen.add(modified())
 
-    def check_killed(self, start, folder, model, n_kills, pause):
+    def kill(self, start, folder, n_kills, pause):
         moments = random.Random(0)
         for _ in range(n_kills):
             process = start(pause)
@@ -451,6 +451,9 @@ class TestProcesses:
             time.sleep(moments.uniform(0, 0.15))
             process.send_signal(signal.SIGKILL)
             assert process.wait(60) == -signal.SIGKILL, process.stderr.read()  # it was not finished
+
+    def check_end(self, start, folder, model):
+        """A process that is left alone ends as training without any interruption does."""
         final = start(0)
         assert final.wait(120) == 0, final.stderr.read()
         history = train(model, LONG)
@@ -459,24 +462,25 @@ class TestProcesses:
         np.testing.assert_array_equal(model.parameters.data, expected)
         assert without_seconds(Run(folder).read_log()) == without_seconds(history.entries)
 
-    def test_killed_twice(self, start, tmp_path, model):
-        self.check_killed(start, tmp_path / "run", model, 2, 0.002)
-
-    @pytest.mark.slow
-    def test_killed_ten_times(self, start, tmp_path, model):
-        self.check_killed(start, tmp_path / "run", model, 10, 0.006)
-
-    def test_ctrl_c_saves_and_ends(self, start, tmp_path, model):
+    def test_killed_and_interrupted(self, start, tmp_path, model):
+        folder = tmp_path / "run"
+        self.kill(start, folder, 1, 0.002)
         process = start(0.002)
-        self.wait_for_updates(process, tmp_path / "run")
+        self.wait_for_updates(process, folder)
         time.sleep(0.3)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)  # as Ctrl-C does: it saves and ends
         _, errors = process.communicate(timeout=60)
         assert process.returncode not in (0, -signal.SIGKILL)
         assert "KeyboardInterrupt" in errors
-        _, attributes = Run(tmp_path / "run").read_checkpoint(model.parameters)
+        _, attributes = Run(folder).read_checkpoint(model.parameters)
         assert 0 < attributes["state"]["update"]
         assert not attributes["state"]["finished"]
+        self.check_end(start, folder, model)
+
+    @pytest.mark.slow
+    def test_killed_ten_times(self, start, tmp_path, model):
+        self.kill(start, tmp_path / "run", 10, 0.006)
+        self.check_end(start, tmp_path / "run", model)
 
 
 def train_in_this_process(folder, pause):
