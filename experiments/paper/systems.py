@@ -104,6 +104,6 @@ SYSTEMS = {
 SEARCHED = {name: system for name, system in SYSTEMS.items() if system.model not in ("hmm", "nade")}
 
 # Those that the main job trains only if they, or data sets, are named: for the others, it has time.
-ON_REQUEST = ("vrae_nade",)
+ON_REQUEST = ("vrae_nade", "vosp_nade")
 
 TITLES = {FLOOR: FLOOR_TITLE} | {name: system.title for name, system in SYSTEMS.items()}
