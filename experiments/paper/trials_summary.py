@@ -11,7 +11,7 @@ N_BEST = 3
 
 
 def system(line):
-    """The system that a trial is of, a key of `SYSTEMS`; the name of its model if it is of none."""
+    """The system that a trial is of, a key of `SYSTEMS`; if it is of none, what it is made of."""
     words = shlex.split(line["command"])
     if "experiments.random_search" in words:
         name = option(words, "--model")
@@ -19,7 +19,10 @@ def system(line):
         name = system_of(line["run"])
     else:
         name = next((name for name, system in SYSTEMS.items() if _is_of(line, words, system)), None)
-    return name if name in SYSTEMS else line["model"]
+    if name in SYSTEMS:
+        return name
+    parts = (line["model"], line["divergence"].replace("exact", ""), option(words, "--emission"))
+    return f"other: {', '.join(filter(None, parts))}"
 
 
 def _is_of(line, words, system):

@@ -22,14 +22,15 @@ def trial(words, model="rnn", divergence="", run="a", score="", minutes="1.0"):
     [
         (trial("train --model rnn"), "rnn"),
         (trial("train --model rnn --emission nade"), "rnn_nade"),
-        (trial("train --model dts_rnn", "dts_rnn"), "dts_rnn"),
+        (trial("train --model dts_rnn", "dts_rnn"), "other: dts_rnn"),
+        (trial("train --model fdrnn --emission nade", "fdrnn"), "other: fdrnn, nade"),
         (trial("train --model nade", "nade"), "nade"),
         (trial("train --model vosp --emission nade", "vosp", "exact"), "vosp_nade"),
         (trial("train --model vosp", "vosp", "exact"), "vosp"),
         (trial("train --model vrae", "vrae", "independent_increments"), "vrae_published"),
         (trial("random_search --model vosp_nade --trials 9", "vosp", "exact", run="trial_0003"), "vosp_nade"),
         (trial("table1 --seeds 3", "vosp", "exact", run="vosp_nade_seed2"), "vosp_nade"),
-        (trial("table1 --out elsewhere", "vosp", "exact", run="mine"), "vosp"),
+        (trial("table1 --out elsewhere", "vosp", "exact", run="mine"), "other: vosp"),
     ],
 )
 def test_system(line, expected):
@@ -50,8 +51,8 @@ def test_the_best_come_first():
         trial("train", "dts_rnn", score="5.0", run="other"),
     ]
     found = {name: [line["run"] for line in of_system] for name, of_system in by_system(lines).items()}
-    assert found == {"rnn": ["better", "worse", "none"], "rnn_nade": ["nade"], "dts_rnn": ["other"]}
-    assert list(found) == ["rnn", "rnn_nade", "dts_rnn"]  # as in the table; unknown systems last
+    assert found == {"rnn": ["better", "worse", "none"], "rnn_nade": ["nade"], "other: dts_rnn": ["other"]}
+    assert list(found) == ["rnn", "rnn_nade", "other: dts_rnn"]  # as in the table; unknown systems last
 
 
 def test_hours():
