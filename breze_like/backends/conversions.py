@@ -3,25 +3,19 @@
 import operator
 import warnings
 from copy import copy
-from functools import cache, reduce, singledispatch, wraps
+from functools import reduce, singledispatch
 
 import jax
 import numpy as np
 from pytensor.compile.builders import OpFromGraph
-from pytensor.compile.mode import JAX, get_mode
 from pytensor.graph.fg import AbstractFunctionGraph, FunctionGraph
 from pytensor.link.jax.dispatch import jax_funcify, jax_typify
 from pytensor.link.jax.linker import JAXLinker
 from pytensor.link.utils import fgraph_to_python
-from pytensor.scalar import Add, Cast, Mul, ScalarOp
+from pytensor.scalar import Add, Cast, Mul
 from pytensor.scan.op import Scan
-from pytensor.tensor.basic import Alloc, AllocEmpty, ScalarFromTensor
-from pytensor.tensor.elemwise import DimShuffle, Elemwise
-from pytensor.tensor.extra_ops import CumOp
+from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.shape import Shape
-from pytensor.tensor.subtensor import IncSubtensor, Subtensor
-
-from breze_like.backends.jax_functions import LEFT_OUT
 
 
 class Linker(JAXLinker):
@@ -54,9 +48,7 @@ def typify(data, dtype=None, **others):
 
 @convert.register(AbstractFunctionGraph)
 def _graph(fgraph, node=None, fgraph_name="graph", **others):
-    return fgraph_to_python(
-        fgraph, convert_node, type_conversion_fn=typify, fgraph_name=fgraph_name, **others
-    )
+    return fgraph_to_python(fgraph, convert, type_conversion_fn=typify, fgraph_name=fgraph_name, **others)
 
 
 class InnerGraph(FunctionGraph):
@@ -67,75 +59,16 @@ jax_funcify.register(InnerGraph)(_graph)
 
 
 @convert.register(Scan)
-def _scan(op, **others):
+@convert.register(OpFromGraph)
+def _with_graph(op, **others):
+    # Since PyTensor 3.3, such graphs can't be changed, and are not cloned either.
+    inner = op.fgraph.unfreeze() if hasattr(op.fgraph, "unfreeze") else op.fgraph
     converted = copy(op)
-    converted.fgraph, converted.mode = _inside(op), get_mode(op.mode).excluding(*LEFT_OUT)
+    converted.fgraph = InnerGraph(inner.inputs, inner.outputs, clone=True)
     return jax_funcify(converted, **others)
 
 
-@convert.register(OpFromGraph)
-def _with_graph(op, storage_map=None, **others):
-    inner = _inside(op)
-    _rewriter()(inner)
-    function = convert(inner, **others)
-    return (lambda *arrays: function(*arrays)[0]) if len(inner.outputs) == 1 else function
-
-
-def _inside(op):
-    # Since PyTensor 3.3, such graphs can't be changed, and are not cloned either.
-    inner = op.fgraph.unfreeze() if hasattr(op.fgraph, "unfreeze") else op.fgraph
-    return InnerGraph(inner.inputs, inner.outputs, clone=True)
-
-
-@cache
-def _rewriter():
-    """PyTensor's for graphs inside ops, but for what is left out of others, too: most of its time."""
-    return JAX.excluding(*LEFT_OUT).optimizer
-
-
 # Shapes, and most of what is made of them, are computed by NumPy: JAX would compile each operation.
-
-BY_NUMPY = (
-    Alloc,
-    AllocEmpty,
-    CumOp,
-    DimShuffle,
-    Elemwise,
-    IncSubtensor,
-    ScalarFromTensor,
-    ScalarOp,
-    Subtensor,
-)
-
-
-def convert_node(op, node=None, **others):
-    """The function of a node, which computes by NumPy what does not depend on an array of JAX's."""
-    by_jax = convert(op, node=node, **others)
-    if not isinstance(op, BY_NUMPY):
-        return by_jax
-
-    @wraps(by_jax)
-    def function(*arrays):
-        if not any(isinstance(a, jax.Array) for a in arrays):
-            return _perform(op, node, arrays)
-        if isinstance(op, IncSubtensor | Subtensor):  # with arrays of NumPy's, JAX can do neither
-            arrays = (jax.numpy.asarray(arrays[0]), *arrays[1:])
-        return by_jax(*arrays)
-
-    return function
-
-
-def _perform(op, node, arrays):
-    dtype, *_ = (v.dtype for v in node.outputs)
-    arrays = [np.asarray(a, v.dtype) for a, v in zip(arrays, node.inputs, strict=True)]
-    if isinstance(op, Alloc):  # one number in memory, however large the array
-        return np.broadcast_to(arrays[0], [int(n) for n in arrays[1:]])
-    if isinstance(op, AllocEmpty):
-        return np.broadcast_to(np.zeros((), dtype), [int(n) for n in arrays])
-    storages = [[None] for _ in node.outputs]
-    op.perform(node, arrays, storages)
-    results = [np.asarray(storage[0]) for storage in storages]
-    return results[0] if len(results) == 1 else results
 
 
 @convert.register(Shape)
