@@ -148,12 +148,7 @@ def test_two_deterministic_layers(layer, directions, rng):
 
 @pytest.mark.parametrize(
     "make, more",
-    [
-        (Recurrent, []),
-        (DeepTransition, []),
-        # As quickly compiled as any transfer with moments that is not one of the kernels'.
-        (partial(FastDropoutRecurrent, p_keep=0.8, transfer=TRANSFERS["rectifier"]), [0.0]),
-    ],
+    [(Recurrent, []), (DeepTransition, []), (partial(FastDropoutRecurrent, p_keep=0.8), [0.0])],
     ids=["recurrent", "deep_transition", "fast_dropout"],
 )
 def test_a_network_can_go_on_where_it_stopped(make, more, rng):

@@ -462,9 +462,9 @@ class TestProcesses:
         np.testing.assert_array_equal(model.parameters.data, expected)
         assert without_seconds(Run(folder).read_log()) == without_seconds(history.entries)
 
-    def test_killed_and_interrupted(self, start, tmp_path, model):
+    def test_killed_twice_and_interrupted(self, start, tmp_path, model):
         folder = tmp_path / "run"
-        self.kill(start, folder, 1, 0.002)
+        self.kill(start, folder, 2, 0.002)
         process = start(0.002)
         self.wait_for_updates(process, folder)
         time.sleep(0.3)
