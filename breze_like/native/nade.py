@@ -56,7 +56,8 @@ def make_block(weights_out):
 def padded_copy(weights):
     """The weights, (n_visible, n_hidden), padded."""
     padded = padded_rows(weights.shape[0], weights.shape[1], weights)
-    padded[: weights.shape[0], : weights.shape[1]] = weights
+    for i in range(len(weights)):
+        copy(weights[i], padded[i])
     return padded
 
 

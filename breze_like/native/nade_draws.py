@@ -40,12 +40,13 @@ def key_by_key(first, last, weights_in, weights_out, visible_bias, hidden_bias, 
     preactivations = np.zeros((FRAMES + 1, weights.shape[1]), weights.dtype)  # the last row is a spare one
     hidden, logits = np.zeros_like(preactivations), np.zeros((FRAMES + 1, len(weights)), weights.dtype)
     places = np.zeros((FRAMES + 1, 3), np.int64)
-    places[:, FRAME] = np.arange(FRAMES + 1)
+    for f in range(len(places)):
+        places[f, FRAME] = f
     for start in range(first, last, FRAMES):
         n = min(FRAMES, last - start)
         for f in range(n):
             copy(hidden_bias[start + f], preactivations[f])
-        hidden[:n] = preactivations[:n]
+            copy(preactivations[f], hidden[f])
         sigmoid(hidden[:n].reshape(-1))
         for i in range(0, len(weights), FEW):
             for f in range(0, n, 2):
