@@ -39,6 +39,14 @@ def step(options):
             yield row | {"n_operations": n_operations(Problem(**sizes), gradient=True)}
 
 
+def nade(options):
+    """A training step of an RNN-NADE of 100 hidden units, on 1600 frames; PyTorch has none."""
+    sizes = {"model": "rnn_nade", "n_hidden": 100, "batch_size": 16, "n_steps": 100}
+    with workers({system: (system, "step") for system in options.systems if system != "pytorch"}) as team:
+        row = compare(team, sizes, options, sizes["n_steps"] * sizes["batch_size"])
+        yield row | {"n_operations": n_operations(Problem(**sizes), gradient=True)}
+
+
 def evaluation(options):
     """The bound of the whole sequences of a test set, with one draw; other systems know no masks."""
     with workers({system: (system, "evaluation") for system in options.systems}) as team:
@@ -91,7 +99,7 @@ def population(options):
             yield compare(team, {"model": model, **sizes}, options, options.n_members)
 
 
-PARTS = {part.__name__: part for part in (step, evaluation, compile, length, memory, population)}
+PARTS = {part.__name__: part for part in (step, nade, evaluation, compile, length, memory, population)}
 
 
 def all_sizes(options):

@@ -136,6 +136,10 @@ TABLES = {
         "Training step, loss and gradient: thousand time steps x sequences a second",
         partial(_throughputs, ["model", "n_hidden", "batch_size"]),
     ),
+    "nade": (
+        "The same of an RNN-NADE: keys that are not played take no arithmetic, though the limit counts it",
+        partial(_throughputs, ["model", "n_hidden", "batch_size"]),
+    ),
     "evaluation": (
         "Evaluation of whole sequences, the bound with one draw: thousand time steps a second",
         partial(_throughputs, ["model", "n_hidden"]),

@@ -8,7 +8,7 @@ single numbers: transfer functions, dropout, divergence.
 
 from typing import NamedTuple
 
-from experiments.benchmarks.peers.problem import N_LATENT, N_VISIBLE, Problem
+from experiments.benchmarks.peers.problem import N_LATENT, N_NADE_HIDDEN, N_VISIBLE, Problem
 
 
 class Product(NamedTuple):
@@ -36,8 +36,15 @@ class Product(NamedTuple):
 
 
 def products(problem):
-    """All products of the loss."""
+    """All products of the loss. In a NADE's, keys take turns: each has a column of weights of its own."""
     n = problem.n_hidden
+    if problem.model == "rnn_nade":
+        yield Product(N_VISIBLE, n, n_moments=1, is_data=True)
+        yield Product(n, n, n_moments=1)
+        yield Product(n, N_VISIBLE + N_NADE_HIDDEN, n_moments=1)
+        yield Product(N_VISIBLE, N_NADE_HIDDEN, n_moments=1, is_data=True)
+        yield Product(N_NADE_HIDDEN, N_VISIBLE, n_moments=1)
+        return
     yield Product(N_VISIBLE, n, is_data=True)
     yield Product(n, N_LATENT)
     yield Product(n, N_VISIBLE)

@@ -5,6 +5,7 @@ from math import pi
 import jax
 import jax.numpy as jnp
 
+from experiments.benchmarks.peers import direct_jax_nade
 from experiments.benchmarks.peers.problem import P_KEEP, batchings
 
 SLOPE = 4 - 2 * 2**0.5
@@ -128,8 +129,15 @@ def on_device(problem):
 
 
 def loss_and_gradient(problem):
-    """A function of nothing: loss of the problem's minibatch, and its gradient by name."""
-    function, inputs = jax.jit(jax.value_and_grad(LOSSES[problem.model])), on_device(problem)
+    """A function of nothing: loss of the problem's minibatch, and its gradient by name; or several ways."""
+    inputs = on_device(problem)
+    if problem.model == "rnn_nade":
+        return {way: _compiled(loss, inputs[:2]) for way, loss in direct_jax_nade.LOSSES.items()}
+    return _compiled(LOSSES[problem.model], inputs)
+
+
+def _compiled(loss, inputs):
+    function = jax.jit(jax.value_and_grad(loss))
     return lambda: jax.block_until_ready(function(*inputs))
 
 

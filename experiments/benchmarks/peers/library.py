@@ -5,15 +5,15 @@ from functools import partial
 import numpy as np
 import pytensor
 
-from breze_like import VOSP, VRAE, TrainingSettings, prepare_process, variational_bound
+from breze_like import RNN, VOSP, VRAE, TrainingSettings, prepare_process, variational_bound
 from breze_like.backends import accelerator
-from breze_like.models.emissions import BernoulliEmission
+from breze_like.models.emissions import BernoulliEmission, NADEEmission
 from breze_like.moments import WangManningSigmoid
 from breze_like.runs import versions
 from breze_like.training.device import PopulationRmsProp, pure_loss_and_gradient
 from breze_like.training.loop import make_optimizer
 from breze_like.training.optimization import GuardedRmsProp
-from experiments.benchmarks.peers.problem import N_LATENT, N_VISIBLE, P_KEEP, Problem
+from experiments.benchmarks.peers.problem import N_LATENT, N_NADE_HIDDEN, N_VISIBLE, P_KEEP, Problem
 
 # Of updates that are timed: so small that parameters hardly change.
 STEP_RATE = 1e-6
@@ -40,7 +40,9 @@ def make_model(problem):
     }
     with pytensor.config.change_flags(floatX=problem.dtype):
         n_hiddens = (problem.n_hidden,)
-        if problem.model == "vrae":
+        if problem.model == "rnn_nade":
+            model = RNN(N_VISIBLE, n_hiddens, emission=partial(NADEEmission, n_hidden=N_NADE_HIDDEN))
+        elif problem.model == "vrae":
             model = VRAE(N_VISIBLE, N_LATENT, n_hiddens, **choices)
         else:
             model = VOSP(N_VISIBLE, N_LATENT, n_hiddens, n_hiddens, **choices)
@@ -102,7 +104,9 @@ def _step(model, problem):
 def _inputs(problem, *leading):
     """What training feeds, on a GPU if there is one; `leading` sizes are of copies, side by side."""
     mask, weight = np.ones((problem.n_steps, problem.batch_size)), np.ones(())
-    arrays = [problem.observations, mask, problem.noise, weight]
+    arrays = [problem.observations, mask]
+    if problem.model != "rnn_nade":
+        arrays += [problem.noise, weight]
     arrays = [np.broadcast_to(a, (*leading, *a.shape)).astype(problem.dtype) for a in arrays]
     if not accelerator():
         return arrays

@@ -8,6 +8,8 @@ import numpy as np
 MODELS = ("vrae", "vosp")
 N_VISIBLE = 88
 N_LATENT = 50
+# Hidden units of the NADE that "rnn_nade" has for an emission.
+N_NADE_HIDDEN = 100
 
 # Keep probabilities of the generative network, and of the recognition network by their logits.
 P_KEEP = 0.9
@@ -20,7 +22,8 @@ class Problem:
 
     Parameters
     ----------
-    model : "vrae" or "vosp"
+    model : "vrae", "vosp" or "rnn_nade"
+        The last one is deterministic: it takes no noise.
     n_hidden, batch_size, n_steps : int
     dtype : str
 
@@ -39,6 +42,8 @@ class Problem:
     @cached_property
     def shapes(self):
         """Shapes of the parameters, by name."""
+        if self.model == "rnn_nade":
+            return _rnn_nade(self.n_hidden)
         n, directions = self.n_hidden, ["forward", "backward"] if self.model == "vrae" else ["forward"]
         keeps = [
             "recognition/hidden_0/input/p_keep",
@@ -96,6 +101,17 @@ def batchings(lengths, **sizes):
     return {
         way: [Problem(**sizes, n_steps=n_steps, batch_size=n) for n_steps, n in batches]
         for way, batches in shapes.items()
+    }
+
+
+def _rnn_nade(n):
+    weights = (N_VISIBLE, N_NADE_HIDDEN)
+    return {
+        **_affine("generative/hidden_0/input", N_VISIBLE, n),
+        **_chains("generative/hidden_0", ["forward"], n),
+        **_affine("generative/emission/output", n, N_VISIBLE + N_NADE_HIDDEN),
+        "generative/emission/weights_in": weights,
+        "generative/emission/weights_out": weights,
     }
 
 
