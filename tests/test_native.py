@@ -15,7 +15,12 @@ if vectors.BYTES == 32:
     del CPUS["avx2"]  # it is this one
 
 
-@pytest.fixture(scope="module", params=CPUS)
+OTHERS = [name for name in CPUS if name != "this"]
+
+
+@pytest.fixture(
+    scope="module", params=["this", *(pytest.param(cpu, marks=pytest.mark.slow) for cpu in OTHERS)]
+)
 def load(request):
     """Load a module of machine code anew, with all that it imports of it, for the vectors of a CPU."""
     import llvmlite.binding

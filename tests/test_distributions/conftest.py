@@ -32,8 +32,8 @@ class Batch:
         (2, slice(0, 4)),
         (3, slice(2, 3)),
         (4, slice(1, 5)),
-        (5, slice(0, 3)),
-        (5, slice(4, 6)),
+        (5, slice(0, 4)),
+        (5, slice(5, 6)),
     )
 
     def __init__(self, rng, n_latents=3):
