@@ -55,6 +55,20 @@ SYSTEMS = {
     "rnn_nade": System(
         "RNN-NADE", "rnn", {"n_hiddens": [100], "emission": "nade"}, 450, training=SLOW | COSINE
     ),
+    # What it sees of the frame before is dropped most: notes are held, and that is all that it learns else.
+    "fdrnn_nade": System(
+        "RNN-NADE, fast dropout",
+        "fdrnn",
+        {
+            "n_hiddens": [200],
+            "p_keep": 0.4,
+            "input_p_keep": 0.5,
+            "recurrent_p_keep": 0.2,
+            "emission": "nade",
+        },
+        1000,
+        training=SLOW | COSINE,
+    ),
     "hmm": System("hidden Markov model", "hmm", {"n_states": 512}, 30),
     "vrae": System("VRAE", "vrae", {"n_hiddens": [200], "n_latent": 32}, 700, 400, COSINE),
     "vosp": System(
