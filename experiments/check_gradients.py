@@ -35,7 +35,7 @@ from breze_like.distributions import (
 )
 from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE, FrameNADE
 from breze_like.models.emissions import MixtureEmission, NADEEmission
-from breze_like.moments import TRANSFERS
+from breze_like.moments import TRANSFERS, Moments
 from breze_like.recurrence import (
     Direction,
     deep_transition_recurrence,
@@ -93,8 +93,12 @@ def weighted(rng, *outputs):
     )
 
 
+def uncertain(a):
+    return Moments(a(), a(positive=True))
+
+
 def transfer(function):
-    return lambda a, mask: function.moments(a(), a(positive=True))
+    return lambda a, mask: function.moments(uncertain(a))
 
 
 def posterior(kind, a, mask):
@@ -141,14 +145,12 @@ PRIORS = {
 POSTERIORS = {"diagonal": Diagonal, "increments": Increments, "gauss_markov": GaussMarkov}
 
 COMPONENTS = {
-    "moments/dropout": lambda a, mask: moments.dropout(a(), a(positive=True), pt.sigmoid(a(()))),
-    "moments/affine": lambda a, mask: moments.affine(
-        a(), a(positive=True), a((3, 2)), a((2,)), pt.sigmoid(a(()))
-    ),
+    "moments/dropout": lambda a, mask: moments.dropout(uncertain(a), pt.sigmoid(a(()))),
+    "moments/affine": lambda a, mask: moments.affine(uncertain(a), a((3, 2)), a((2,)), pt.sigmoid(a(()))),
     **{f"transfer/{name}": transfer(f) for name, f in moments.TRANSFERS.items()},
-    "logit_mean/sigmoid": lambda a, mask: [moments.Sigmoid().logit_mean(a(), a(positive=True))],
+    "logit_mean/sigmoid": lambda a, mask: [moments.Sigmoid().logit_mean(uncertain(a))],
     "logit_mean/sigmoid_wang_manning": lambda a, mask: [
-        moments.WangManningSigmoid().logit_mean(a(), a(positive=True))
+        moments.WangManningSigmoid().logit_mean(uncertain(a))
     ],
     "recurrence/fast_dropout/forward": chains(moments.Tanh(), False),
     "recurrence/fast_dropout/backward": chains(moments.Tanh(), True),

@@ -6,7 +6,7 @@ import pytensor.tensor as pt
 import pytest
 
 from breze_like import backends
-from breze_like.moments import TRANSFERS, dropout
+from breze_like.moments import TRANSFERS, Moments, dropout
 from breze_like.recurrence import (
     Direction,
     deep_transition_recurrence,
@@ -58,10 +58,9 @@ def plain_fast_dropout(
     """The same formulas as a scan, over the steps in that order, that PyTensor differentiates."""
 
     def step(real, a_mean, a_variance, h_mean, h_variance, recurrent, p_keep, start_mean, start_variance):
-        kept_mean, kept_variance = dropout(h_mean, h_variance, p_keep)
-        f_mean, f_variance = transfer.moments(
-            a_mean + kept_mean @ recurrent, a_variance + kept_variance @ recurrent**2
-        )
+        kept_mean, kept_variance = dropout(Moments(h_mean, h_variance), p_keep)
+        a = Moments(a_mean + kept_mean @ recurrent, a_variance + kept_variance @ recurrent**2)
+        f_mean, f_variance = transfer.moments(a)
         return pt.switch(real, f_mean, start_mean), pt.switch(real, f_variance, start_variance)
 
     results = pytensor.scan(
