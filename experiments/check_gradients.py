@@ -40,6 +40,7 @@ from breze_like.recurrence import (
     Direction,
     deep_transition_recurrence,
     fast_dropout_recurrence,
+    gated_recurrence,
     linear_recurrence,
 )
 from experiments import command_line
@@ -134,6 +135,15 @@ def deep_transition(a, mask):
     return [deep_transition_recurrence(a(), real, *weights, a((n,)), a(SHAPE[1:]), moments.Tanh())]
 
 
+def gated(reverse):
+    def outputs(a, mask):
+        n, real = SHAPE[2], pt.gt(mask, 0)[:, :, None]
+        preactivations, weights = [a() for _ in range(3)], [a((n, n)) for _ in range(3)]
+        return [gated_recurrence(*preactivations, real, *weights, a(SHAPE[1:]), moments.Tanh(), reverse)]
+
+    return outputs
+
+
 def squared_exponential(t, r):
     return pt.exp(-((t - r) ** 2) / 8) + 0.1 * pt.eq(t, r)
 
@@ -156,6 +166,8 @@ COMPONENTS = {
     "recurrence/fast_dropout/backward": chains(moments.Tanh(), True),
     "recurrence/fast_dropout/native": chains(TRANSFERS["tanh_wang_manning"], False, True),
     "recurrence/deep_transition": deep_transition,
+    "recurrence/gated/forward": gated(False),
+    "recurrence/gated/backward": gated(True),
     "recurrence/linear": lambda a, mask: [linear_recurrence(pt.sigmoid(a()), a())],
     "distribution/normal": lambda a, mask: [DiagonalNormal(a(), a(positive=True)).log_prob(a())],
     "distribution/bernoulli": lambda a, mask: [Bernoulli(a()).log_prob(pt.sigmoid(a()))],
@@ -196,6 +208,7 @@ COMPONENTS = {
 DIAGONAL = {"posterior": "diagonal", "prior": "white"}
 MODELS = {
     "model/rnn": (RNN, (3, (3, 2)), {}),
+    "model/rnn/gru": (RNN, (3, (3, 2)), {"layer": "gru"}),
     "model/dts_rnn": (DTSRNN, (3, (3, 2)), {}),
     "model/dots_rnn": (DOTSRNN, (3, (3,)), {}),
     "model/fdrnn": (FDRNN, (3, (3, 2)), {"p_keep": "learned"}),

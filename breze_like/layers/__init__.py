@@ -15,14 +15,20 @@ networks.
 from breze_like.layers.base import Layer
 from breze_like.layers.deep_transition import DeepTransition
 from breze_like.layers.feedforward import Affine, FixedKeep, Joint, LearnedKeep, keep_probability
+from breze_like.layers.gated_recurrent import GatedRecurrent
 from breze_like.layers.recurrent import Bidirectional, Recurrent, Stack
+
+# Of one chain, and deterministic if made without a p_keep: what an `RNN` can be made of.
+LAYERS = {"recurrent": Recurrent, "deep_transition": DeepTransition, "gru": GatedRecurrent}
 
 __all__ = [
     "Affine",
     "Bidirectional",
     "DeepTransition",
     "FixedKeep",
+    "GatedRecurrent",
     "Joint",
+    "LAYERS",
     "Layer",
     "LearnedKeep",
     "Recurrent",

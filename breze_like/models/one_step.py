@@ -7,7 +7,7 @@ import numpy as np
 import pytensor.tensor as pt
 
 from breze_like.distributions.processes import previous
-from breze_like.layers import Affine, DeepTransition, Recurrent, Stack
+from breze_like.layers import LAYERS, Affine, Recurrent, Stack
 from breze_like.models.base import (
     Model,
     check_positive_integers,
@@ -165,13 +165,17 @@ class RNN(OneStepPredictor):
     ----------
     n_visible, n_hiddens, emission, transfer, backend
         As for `OneStepPredictor`.
+    layer : "recurrent", "deep_transition", "gru" or a layer class
+        Of its layers; see `layers`.
 
     References
     ----------
     Pascanu et al. (2013), How to construct deep recurrent neural networks.
     """
 
-    layer_class = Recurrent
+    def __init__(self, n_visible, n_hiddens=(200,), *, layer="recurrent", **others):
+        self.layer_class = choose("layer", layer, LAYERS)
+        super().__init__(n_visible, n_hiddens, **others)
 
     def _make_network(self, name, n_in, n_hiddens):
         make = partial(self.layer_class, self.parameters, transfer=self.transfer)
@@ -184,7 +188,8 @@ class DTSRNN(RNN):
     See `DeepTransition`; the parameters and the reference are those of `RNN`.
     """
 
-    layer_class = DeepTransition
+    def __init__(self, *sizes, layer="deep_transition", **others):
+        super().__init__(*sizes, layer=layer, **others)
 
 
 class DOTSRNN(DTSRNN):

@@ -196,9 +196,9 @@ def test_single_precision_stays(name):
         assert {v.dtype for v in variables} == {"float32"}
 
 
-@pytest.fixture(scope="module")
-def rnn_nade():
-    model = RNN(3, (4,), emission=partial(NADEEmission, n_hidden=2))
+@pytest.fixture(scope="module", params=["recurrent", "gru"])
+def rnn_nade(request):
+    model = RNN(3, (4,), layer=request.param, emission=partial(NADEEmission, n_hidden=2))
     rng = np.random.default_rng(0)
     model.parameters.data[...] = 2 * rng.standard_normal(model.parameters.size)
     return model
