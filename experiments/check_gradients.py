@@ -35,11 +35,12 @@ from breze_like.distributions import (
 )
 from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE, FrameNADE
 from breze_like.models.emissions import MixtureEmission, NADEEmission
-from breze_like.moments import TRANSFERS
+from breze_like.moments import TRANSFERS, Moments
 from breze_like.recurrence import (
     Direction,
     deep_transition_recurrence,
     fast_dropout_recurrence,
+    gated_recurrence,
     linear_recurrence,
 )
 from experiments import command_line
@@ -93,8 +94,12 @@ def weighted(rng, *outputs):
     )
 
 
+def uncertain(a):
+    return Moments(a(), a(positive=True))
+
+
 def transfer(function):
-    return lambda a, mask: function.moments(a(), a(positive=True))
+    return lambda a, mask: function.moments(uncertain(a))
 
 
 def posterior(kind, a, mask):
@@ -130,6 +135,15 @@ def deep_transition(a, mask):
     return [deep_transition_recurrence(a(), real, *weights, a((n,)), a(SHAPE[1:]), moments.Tanh())]
 
 
+def gated(reverse):
+    def outputs(a, mask):
+        n, real = SHAPE[2], pt.gt(mask, 0)[:, :, None]
+        preactivations, weights = [a() for _ in range(3)], [a((n, n)) for _ in range(3)]
+        return [gated_recurrence(*preactivations, real, *weights, a(SHAPE[1:]), moments.Tanh(), reverse)]
+
+    return outputs
+
+
 def squared_exponential(t, r):
     return pt.exp(-((t - r) ** 2) / 8) + 0.1 * pt.eq(t, r)
 
@@ -141,19 +155,19 @@ PRIORS = {
 POSTERIORS = {"diagonal": Diagonal, "increments": Increments, "gauss_markov": GaussMarkov}
 
 COMPONENTS = {
-    "moments/dropout": lambda a, mask: moments.dropout(a(), a(positive=True), pt.sigmoid(a(()))),
-    "moments/affine": lambda a, mask: moments.affine(
-        a(), a(positive=True), a((3, 2)), a((2,)), pt.sigmoid(a(()))
-    ),
+    "moments/dropout": lambda a, mask: moments.dropout(uncertain(a), pt.sigmoid(a(()))),
+    "moments/affine": lambda a, mask: moments.affine(uncertain(a), a((3, 2)), a((2,)), pt.sigmoid(a(()))),
     **{f"transfer/{name}": transfer(f) for name, f in moments.TRANSFERS.items()},
-    "logit_mean/sigmoid": lambda a, mask: [moments.Sigmoid().logit_mean(a(), a(positive=True))],
+    "logit_mean/sigmoid": lambda a, mask: [moments.Sigmoid().logit_mean(uncertain(a))],
     "logit_mean/sigmoid_wang_manning": lambda a, mask: [
-        moments.WangManningSigmoid().logit_mean(a(), a(positive=True))
+        moments.WangManningSigmoid().logit_mean(uncertain(a))
     ],
     "recurrence/fast_dropout/forward": chains(moments.Tanh(), False),
     "recurrence/fast_dropout/backward": chains(moments.Tanh(), True),
     "recurrence/fast_dropout/native": chains(TRANSFERS["tanh_wang_manning"], False, True),
     "recurrence/deep_transition": deep_transition,
+    "recurrence/gated/forward": gated(False),
+    "recurrence/gated/backward": gated(True),
     "recurrence/linear": lambda a, mask: [linear_recurrence(pt.sigmoid(a()), a())],
     "distribution/normal": lambda a, mask: [DiagonalNormal(a(), a(positive=True)).log_prob(a())],
     "distribution/bernoulli": lambda a, mask: [Bernoulli(a()).log_prob(pt.sigmoid(a()))],
@@ -194,6 +208,7 @@ COMPONENTS = {
 DIAGONAL = {"posterior": "diagonal", "prior": "white"}
 MODELS = {
     "model/rnn": (RNN, (3, (3, 2)), {}),
+    "model/rnn/gru": (RNN, (3, (3, 2)), {"layer": "gru"}),
     "model/dts_rnn": (DTSRNN, (3, (3, 2)), {}),
     "model/dots_rnn": (DOTSRNN, (3, (3,)), {}),
     "model/fdrnn": (FDRNN, (3, (3, 2)), {"p_keep": "learned"}),

@@ -13,6 +13,7 @@ from typing import get_args, get_type_hints
 from breze_like import data
 from breze_like.backends import resolve
 from breze_like.initialize import Initialization
+from breze_like.layers import LAYERS
 from breze_like.models import MODELS
 from breze_like.models.emissions import EMISSIONS
 from breze_like.models.objectives import OBJECTIVES
@@ -48,6 +49,7 @@ def make_parser():
     group = parser.add_argument_group("model")
     add = group.add_argument
     add("--n-hiddens", type=int, nargs="+", default=[200], help="sizes of the hidden layers")
+    add("--layer", choices=sorted(LAYERS), help="of the hidden units (rnn); recurrent if not given")
     add("--transfer", default="tanh_wang_manning", choices=sorted(TRANSFERS), help="of the hidden units")
     add(
         "--emission",
@@ -169,6 +171,8 @@ def make_config(options, dataset):
         names += ["recognition_p_keep", "generative_p_keep"]
     if options.model == "vosp":
         names.append("n_emission_hiddens")
+    if options.model == "rnn" and options.layer:
+        names.append("layer")
     if options.model == "fdrnn":
         arguments["p_keep"] = options.generative_p_keep
         names += ["input_p_keep", "recurrent_p_keep"]

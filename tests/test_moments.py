@@ -9,6 +9,7 @@ from scipy.special import expit, log_expit, log_ndtr, logsumexp, ndtr
 
 from breze_like import moments
 from breze_like.backends import compile_function
+from breze_like.moments import Moments
 
 FUNCTIONS = {"rectifier": lambda x: np.maximum(x, 0), "sigmoid": expit, "tanh": np.tanh}
 
@@ -58,7 +59,7 @@ def exact_by_trapezoid(function, mean, variance):
 def evaluate():
     """Name -> mean and variance of every transfer at arrays of means and variances (matrices)."""
     m, v = pt.matrix("m"), pt.matrix("v")
-    outputs = [out for transfer in moments.TRANSFERS.values() for out in transfer.moments(m, v)]
+    outputs = [out for transfer in moments.TRANSFERS.values() for out in transfer.moments(Moments(m, v))]
     function = compile_function([m, v], outputs, "jax")
 
     def call(mean, variance):
@@ -76,6 +77,50 @@ def grid(goldens):
 @pytest.fixture(scope="module")
 def on_grid(evaluate, grid):
     return evaluate(grid["mean_grid"], grid["var_grid"])
+
+
+class TestMoments:
+    def test_of_a_value(self):
+        """None as a variance says that the mean is the value, through all that is done with it."""
+        x = Moments(pt.matrix())
+        assert x.arrays == (x.mean,)
+        assert Moments(*x.arrays) == x
+        for result in (
+            x.map(lambda u: u[0]),
+            x.through(moments.Tanh()),
+            moments.total(x, x),
+            moments.dropout(x),
+        ):
+            assert result.variance is None
+        assert moments.dropout(x, 0.5).variance is not None
+
+    def test_zeros_in_place_of_no_variance(self, rng):
+        x, v = pt.matrix(), pt.matrix()
+        value = rng.normal(size=(2, 3))
+        mean, variance = compile_function([x], list(Moments(x).uncertain), "jax")(value)
+        np.testing.assert_array_equal(mean, value)
+        np.testing.assert_array_equal(variance, np.zeros((2, 3)))
+        uncertain = Moments(x, v)
+        assert uncertain.uncertain is uncertain
+
+    @pytest.mark.parametrize("name", moments.TRANSFERS)
+    def test_values_pass_transfer_functions(self, name, rng):
+        """Not their moments at variance 0, which are approximations."""
+        x, f, value = pt.matrix(), moments.TRANSFERS[name], rng.normal(size=(2, 3))
+        result, expected = compile_function([x], [Moments(x).through(f).mean, f(x)], "jax")(value)
+        np.testing.assert_array_equal(result, expected)
+
+    def test_of_a_sum_of_independent_terms(self, rng):
+        m, v, x = pt.matrix(), pt.matrix(), pt.vector()
+        arrays = [rng.random((2, 3)), rng.random((2, 3)), rng.random(3)]
+        graph = moments.total(Moments(m, v), Moments(x), Moments(2 * m, v**2))
+        mean, variance = compile_function([m, v, x], list(graph), "jax")(*arrays)
+        np.testing.assert_allclose(mean, 3 * arrays[0] + arrays[2], rtol=1e-12)
+        np.testing.assert_allclose(variance, arrays[1] + arrays[1] ** 2, rtol=1e-12)
+
+    def test_arrays_of_several(self):
+        a, b, c = pt.matrix(), pt.matrix(), pt.matrix()
+        assert moments.flatten([Moments(a), Moments(b, c)]) == [a, b, c]
 
 
 class TestDropoutAndAffine:
@@ -99,26 +144,42 @@ class TestDropoutAndAffine:
         mean = (p * x).sum(axis=0)
         variance = (p * (x - mean) ** 2).sum(axis=0)
         arguments = [pt.matrix(), pt.matrix(), pt.matrix(), pt.vector(), pt.scalar()]
-        function = compile_function(arguments, list(moments.affine(*arguments)), "jax")
+        graph = moments.affine(Moments(*arguments[:2]), *arguments[2:])
+        function = compile_function(arguments, list(graph), "jax")
         actual = function(mean[None], variance[None], weights, bias, p_keep)
         np.testing.assert_allclose(actual[0][0], expected, rtol=1e-12, atol=1e-14)
         np.testing.assert_allclose(actual[1][0], spread, rtol=1e-12, atol=1e-14)
 
     def test_dropout_of_one_unit(self):
         m, v, p = pt.matrix(), pt.matrix(), pt.vector()
-        mean, variance = compile_function([m, v, p], list(moments.dropout(m, v, p)), "jax")(
+        mean, variance = compile_function([m, v, p], list(moments.dropout(Moments(m, v), p)), "jax")(
             np.array([[2.0, 3.0]]), np.array([[0.5, 0.0]]), np.array([0.25, 1.0])
         )
         np.testing.assert_allclose(mean, [[0.5, 3.0]])
         np.testing.assert_allclose(variance, [[0.25 * 4.5 - 0.25, 0]])  # E[d x^2] - E[d x]^2
 
     def test_certain_inputs(self, rng):
-        """With variance 0 and without dropout it is the affine map."""
+        """Without dropout it is the affine map, and what is certain stays so."""
         x, w = pt.matrix(), pt.matrix()
         arrays = rng.normal(size=(3, 4)), rng.normal(size=(4, 2))
-        mean, variance = compile_function([x, w], list(moments.affine(x, 0.0 * x, w)), "jax")(*arrays)
-        np.testing.assert_allclose(mean, arrays[0] @ arrays[1], rtol=1e-12)
+        result = moments.affine(Moments(x), w)
+        assert result.variance is None
+        zero = moments.affine(Moments(x, 0.0 * x), w)
+        value, mean, variance = compile_function([x, w], [result.mean, *zero], "jax")(*arrays)
+        np.testing.assert_allclose(value, arrays[0] @ arrays[1], rtol=1e-12)
+        np.testing.assert_array_equal(mean, value)
         assert not variance.any()
+
+    def test_dropout_makes_what_is_certain_uncertain(self, rng):
+        """As if its variance were an array of zeros."""
+        x, w = pt.matrix(), pt.matrix()
+        graph = [
+            *moments.affine(Moments(x), w, p_keep=0.7),
+            *moments.affine(Moments(x, 0.0 * x), w, p_keep=0.7),
+        ]
+        results = compile_function([x, w], graph, "jax")(rng.normal(size=(3, 4)), rng.normal(size=(4, 2)))
+        assert (results[1] > 0).all()
+        np.testing.assert_array_equal(results[:2], results[2:])
 
     @pytest.mark.parametrize("p_drop", ["0.0", "0.1", "0.5"])
     @pytest.mark.parametrize("transfer", ["identity", "rectifier", "sigmoid"])
@@ -127,8 +188,8 @@ class TestDropoutAndAffine:
         wang_manning = {"sigmoid": "sigmoid_wang_manning"}
         f = moments.TRANSFERS[wang_manning.get(transfer, transfer)]
         m, v, w, b = pt.matrix(), pt.matrix(), pt.matrix(), pt.vector()
-        preactivation = moments.affine(m, v, w, b, 1 - float(p_drop))
-        function = compile_function([m, v, w, b], [*preactivation, *f.moments(*preactivation)], "jax")
+        preactivation = moments.affine(Moments(m, v), w, b, 1 - float(p_drop))
+        function = compile_function([m, v, w, b], [*preactivation, *f.moments(preactivation)], "jax")
         results = function(g["fwd_in_mean"], g["fwd_in_var"], g["fwd_weights"], g["fwd_bias"])
         for actual, name in zip(results, ("in_mean", "in_var", "mean", "var"), strict=True):
             # The original takes an approximate normal distribution function for its rectifier.
@@ -203,7 +264,7 @@ class TestTransfers:
         with pytensor.config.change_flags(floatX=precision):
             m, v = pt.matrix(), pt.matrix()
             transfers = (moments.TRANSFERS[name] for name in ("rectifier", "tanh", "tanh_wang_manning"))
-            outputs = [out for transfer in transfers for out in transfer.moments(m, v)]
+            outputs = [out for transfer in transfers for out in transfer.moments(Moments(m, v))]
             loss = sum(out.sum() for out in outputs)
             function = compile_function([m, v], [loss, *outputs, *pt.grad(loss, [m, v])], "jax")
             arrays = np.meshgrid(np.linspace(-40, 40, 41), [0, 1e-20, 1e-8, 1e-2, 1, 1e4], indexing="ij")
@@ -276,7 +337,7 @@ class TestMixture:
 
         mean, variance = np.meshgrid(np.linspace(-4, 4, 9), [0.01, 0.5, 4.0, 25.0], indexing="ij")
         m, v = pt.matrix(), pt.matrix()
-        actual = compile_function([m, v], list(function.moments(m, v)), "jax")(mean, variance)
+        actual = compile_function([m, v], list(function.moments(Moments(m, v))), "jax")(mean, variance)
         expected = exact_by_trapezoid(mixture, mean, variance)
         np.testing.assert_allclose(actual[0], expected[0], rtol=0, atol=1e-12)
         atol = {1: 2e-2, 2: 1e-4, 3: 1e-5, 8: 1e-9}[n_nodes]
@@ -289,7 +350,7 @@ class TestLogitMean:
 
     def evaluate(self, sigmoid):
         m, v = pt.matrix(), pt.matrix()
-        logit = sigmoid.logit_mean(m, v)
+        logit = sigmoid.logit_mean(Moments(m, v))
         dtype = pytensor.config.floatX
         arrays = [x.astype(dtype) for x in np.broadcast_arrays(self.means, self.variances)]
         outputs = [logit, *pt.grad(logit.sum(), [m, v])]
@@ -326,7 +387,7 @@ class TestLogitMean:
     @pytest.mark.parametrize("sigmoid", [moments.Sigmoid(), moments.WangManningSigmoid()])
     def test_is_the_logit_of_the_mean(self, sigmoid, rng):
         m, v = pt.vector(), pt.vector()
-        outputs = [sigmoid.logit_mean(m, v), sigmoid.moments(m, v)[0]]
+        outputs = [sigmoid.logit_mean(Moments(m, v)), sigmoid.moments(Moments(m, v)).mean]
         logit, mean = compile_function([m, v], outputs, "jax")(rng.normal(size=20), rng.uniform(0, 9, 20))
         np.testing.assert_allclose(log_expit(logit), np.log(mean), rtol=1e-10)
 

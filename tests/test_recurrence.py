@@ -6,11 +6,12 @@ import pytensor.tensor as pt
 import pytest
 
 from breze_like import backends
-from breze_like.moments import TRANSFERS, dropout
+from breze_like.moments import TRANSFERS, Moments, dropout
 from breze_like.recurrence import (
     Direction,
     deep_transition_recurrence,
     fast_dropout_recurrence,
+    gated_recurrence,
     linear_recurrence,
     recurrence,
 )
@@ -58,10 +59,9 @@ def plain_fast_dropout(
     """The same formulas as a scan, over the steps in that order, that PyTensor differentiates."""
 
     def step(real, a_mean, a_variance, h_mean, h_variance, recurrent, p_keep, start_mean, start_variance):
-        kept_mean, kept_variance = dropout(h_mean, h_variance, p_keep)
-        f_mean, f_variance = transfer.moments(
-            a_mean + kept_mean @ recurrent, a_variance + kept_variance @ recurrent**2
-        )
+        kept_mean, kept_variance = dropout(Moments(h_mean, h_variance), p_keep)
+        a = Moments(a_mean + kept_mean @ recurrent, a_variance + kept_variance @ recurrent**2)
+        f_mean, f_variance = transfer.moments(a)
         return pt.switch(real, f_mean, start_mean), pt.switch(real, f_variance, start_variance)
 
     results = pytensor.scan(
@@ -261,6 +261,43 @@ def test_deep_transition_recurrence_and_its_gradient_are_those_of_a_plain_scan(r
         )
         for start in (0, 14):
             assert_all_close(results[start : start + 7], results[start + 7 : start + 14])
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_gated_recurrence_and_its_gradient_are_those_of_a_plain_scan(reverse, rng):
+    inputs = [*(pt.tensor3() for _ in range(3)), *(pt.matrix() for _ in range(4))]
+    real, order, weight = pt.tensor(dtype="bool", shape=(None, None, 1)), pt.lvector(), pt.tensor3()
+    *preactivations, r, u, v, initial = inputs
+
+    def step(real, a, by_update, by_reset, h, r, u, v, start):
+        update, reset = pt.sigmoid(by_update + h @ u), pt.sigmoid(by_reset + h @ v)
+        new = update * h + (1 - update) * pt.tanh(a + (reset * h) @ r)
+        return pt.switch(real, new, start)
+
+    plain = pytensor.scan(
+        step,
+        sequences=[s[order] for s in (real, *preactivations)],
+        outputs_info=initial,
+        non_sequences=[r, u, v, initial],
+        return_updates=False,
+    )
+    ours = gated_recurrence(*preactivations, real, r, u, v, initial, TRANSFERS["tanh"], reverse)
+    graph = [
+        *values_and_gradients([ours], [weight], inputs),
+        *values_and_gradients([plain[order]], [weight], inputs),
+    ]
+    function = backends.compile_function([*inputs, real, order, weight], graph)
+    for mask in (MASK, MASK[2:3]):
+        shape = (*mask.shape, 3)
+        results = function(
+            *rng.standard_normal((3, *shape)),
+            *rng.standard_normal((3, 3, 3)),
+            rng.standard_normal(shape[1:]),
+            mask[:, :, None] > 0,
+            np.arange(len(mask))[:: -1 if reverse else 1],
+            rng.standard_normal(shape),
+        )
+        assert_all_close(results[:8], results[8:])
 
 
 def test_linear_recurrence_and_its_gradient_are_those_of_a_plain_scan(rng):

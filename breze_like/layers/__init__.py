@@ -1,10 +1,10 @@
 """Layers: they own their weights, and map symbolic variables to symbolic variables.
 
 A layer declares its parameters when it is made, in the `ParameterSet` that it is given, and uses them when
-it is called: make all layers first, then call them. Deterministic layers map arrays to arrays, fast-dropout
-layers map (mean, variance) to (mean, variance). Sequences are time-major, (n_steps, n_sequences, n_units),
-with a mask (n_steps, n_sequences), positive where a step is real. Where it is not, a recurrent layer's state
-is the initial one, so that real steps which follow are a sequence of their own.
+it is called: make all layers first, then call them. Layers map `Moments` to `Moments`; where nothing is
+uncertain and all is kept, these are values. Sequences are time-major, (n_steps, n_sequences, n_units), with a
+mask (n_steps, n_sequences), positive where a step is real. Where it is not, a recurrent layer's state is the
+initial one, so that real steps which follow are a sequence of their own.
 
 References
 ----------
@@ -14,33 +14,21 @@ networks.
 
 from breze_like.layers.base import Layer
 from breze_like.layers.deep_transition import DeepTransition
-from breze_like.layers.feedforward import (
-    Affine,
-    FastDropoutAffine,
-    FastDropoutHidden,
-    FastDropoutJoint,
-    FixedKeep,
-    LearnedKeep,
-    keep_probability,
-)
-from breze_like.layers.recurrent import (
-    Bidirectional,
-    FastDropoutBidirectional,
-    FastDropoutRecurrent,
-    Recurrent,
-    Stack,
-)
+from breze_like.layers.feedforward import Affine, FixedKeep, Joint, LearnedKeep, keep_probability
+from breze_like.layers.gated_recurrent import GatedRecurrent
+from breze_like.layers.recurrent import Bidirectional, Recurrent, Stack
+
+# Of one chain, and deterministic if made without a p_keep: what an `RNN` can be made of.
+LAYERS = {"recurrent": Recurrent, "deep_transition": DeepTransition, "gru": GatedRecurrent}
 
 __all__ = [
     "Affine",
     "Bidirectional",
     "DeepTransition",
-    "FastDropoutAffine",
-    "FastDropoutBidirectional",
-    "FastDropoutRecurrent",
-    "FastDropoutHidden",
-    "FastDropoutJoint",
     "FixedKeep",
+    "GatedRecurrent",
+    "Joint",
+    "LAYERS",
     "Layer",
     "LearnedKeep",
     "Recurrent",

@@ -1,37 +1,25 @@
 """Recurrent layers with a deep transition from state to state."""
 
-from breze_like.layers.recurrent import Chain, Recurrent
+from breze_like.layers.feedforward import Affine
+from breze_like.layers.recurrent import Chain, RecurrentLayer
+from breze_like.moments import Moments, Tanh
 from breze_like.recurrence import deep_transition_recurrence
 
 
 class DeepTransitionChain(Chain):
-    """h_t = f(u_t Q + h_{t-1} S + c) with u_t = f(a_t + h_{t-1} R), and a learned h_0.
+    """Parameters of h_t = f(u_t Q + h_{t-1} S + c) with u_t = f(a_t + h_{t-1} R), and a learned h_0.
 
     Parameters
     ----------
-    parameters, name, n_hidden, transfer, reverse
+    parameters, name, n_hidden
         As for `Chain`; the intermediate layer u_t is as large as the state.
     """
 
-    def __init__(self, parameters, name, n_hidden, transfer, reverse=False):
-        super().__init__(parameters, name, n_hidden, transfer, reverse)
+    def __init__(self, parameters, name, n_hidden):
+        super().__init__(parameters, name, n_hidden)
         self.declare("intermediate", (n_hidden, n_hidden))
         self.declare("shortcut", (n_hidden, n_hidden))
         self.declare("bias", (n_hidden,))
-
-    def __call__(self, preactivation, mask, initial):
-        """States from preactivations of the intermediate layer, both (n_steps, n_sequences, n_hidden)."""
-        return deep_transition_recurrence(
-            preactivation,
-            self.real(mask),
-            self["recurrent"],
-            self["intermediate"],
-            self["shortcut"],
-            self["bias"],
-            initial,
-            self.transfer,
-            self.reverse,
-        )
 
     def initialize(self, rng, initialization):
         super().initialize(rng, initialization)
@@ -40,21 +28,32 @@ class DeepTransitionChain(Chain):
         shortcut[...] = initialization.recurrent(rng, shortcut.shape)
 
 
-class DeepTransition(Recurrent):
+class DeepTransition(RecurrentLayer):
     """One chain with an intermediate layer between old and new state, and a shortcut past it.
 
         u_t = f(x_t W + h_{t-1} R + b),   h_t = f(u_t Q + h_{t-1} S + c)
 
-    The input reaches the new state through the intermediate layer only.
+    The input reaches the new state through the intermediate layer only. Of what is uncertain, the mean is
+    taken.
 
     Parameters
     ----------
-    parameters, name, n_in, n_hidden, transfer
+    parameters, name, n_in, n_hidden
         As for `Recurrent`; the intermediate layer is as large as the state.
+    transfer : callable, by default `Tanh()`
 
     References
     ----------
     Pascanu et al. (2013), How to construct deep recurrent neural networks.
     """
 
-    chain = DeepTransitionChain
+    def __init__(self, parameters, name, n_in, n_hidden, transfer=None):
+        super().__init__(parameters, name)
+        self.transfer = transfer or Tanh()
+        self.input = Affine(parameters, f"{name}/input", n_in, n_hidden)
+        self.chains = [DeepTransitionChain(parameters, f"{name}/forward", n_hidden)]
+
+    def states(self, a, real, starts):
+        (chain,), (start,) = self.chains, starts
+        weights = [chain[key] for key in ("recurrent", "intermediate", "shortcut", "bias")]
+        return [Moments(deep_transition_recurrence(a.mean, real, *weights, start.mean, self.transfer))]

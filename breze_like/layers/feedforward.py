@@ -5,11 +5,11 @@ import pytensor
 import pytensor.tensor as pt
 
 from breze_like.layers.base import Layer
-from breze_like.moments import affine, is_certain, product
+from breze_like.moments import Moments, affine, total
 
 
 class FixedKeep:
-    """A probability to keep a unit that is given.
+    """A probability to keep a unit that is given. Called, it gives the probability, or None if all are kept.
 
     Raises
     ------
@@ -21,9 +21,10 @@ class FixedKeep:
         if not 0 < p_keep <= 1:
             raise ValueError(f"p_keep must be 'learned' or in (0, 1], got {p_keep!r}")
         self.p_keep = float(p_keep)
-        self.keeps_all = p_keep == 1
 
     def __call__(self):
+        if self.p_keep == 1:
+            return None
         return pt.as_tensor(np.asarray(self.p_keep, pytensor.config.floatX))
 
     def initialize(self, rng, initialization):
@@ -34,7 +35,6 @@ class LearnedKeep(Layer):
     """A probability to keep a unit that is learned: 0.025 + 0.95 sigmoid(theta), so it stays off 0 and 1."""
 
     LOWEST, HIGHEST = 0.025, 0.975
-    keeps_all = False
 
     def __init__(self, parameters, name):
         super().__init__(parameters, name)
@@ -56,80 +56,35 @@ def keep_probability(parameters, name, p_keep):
 
 
 class Affine(Layer):
-    """x W + b.
+    """Moments of (d x) W + b with dropout d; see `moments.affine`.
 
     Parameters
     ----------
     parameters : ParameterSet
     name : str
     n_in, n_out : int
+    p_keep : float, "learned", or an object like `FixedKeep`
+        Probability to keep an input. With 1, what is certain stays so.
     """
 
-    def __init__(self, parameters, name, n_in, n_out):
+    def __init__(self, parameters, name, n_in, n_out, p_keep=1.0):
         super().__init__(parameters, name)
         self.declare("weights", (n_in, n_out))
         self.declare("bias", (n_out,))
+        self.p_keep = keep_probability(parameters, f"{name}/p_keep", p_keep)
 
     def __call__(self, x):
-        """x of shape (..., n_in) to (..., n_out)."""
-        return product(x, self["weights"]) + self["bias"]
+        """Moments of shape (..., n_in) to moments of shape (..., n_out)."""
+        return affine(x, self["weights"], self["bias"], self.p_keep())
 
     def initialize(self, rng, initialization):
         weights = self.view("weights")
         weights[...] = initialization.weights(rng, weights.shape)
-
-
-class FastDropoutAffine(Affine):
-    """Moments of (d x) W + b with dropout d; see `moments.affine`.
-
-    Parameters
-    ----------
-    parameters, name, n_in, n_out
-        As for `Affine`.
-    p_keep : float, "learned", or an object like `FixedKeep`
-        Probability to keep an input.
-    """
-
-    def __init__(self, parameters, name, n_in, n_out, p_keep):
-        super().__init__(parameters, name, n_in, n_out)
-        self.p_keep = keep_probability(parameters, f"{name}/p_keep", p_keep)
-
-    def __call__(self, mean, variance):
-        """Moments of shape (..., n_in) to moments of shape (..., n_out)."""
-        if is_certain(variance) and self.p_keep.keeps_all:
-            return super().__call__(mean), 0.0
-        return affine(mean, variance, self["weights"], self["bias"], self.p_keep())
-
-    def initialize(self, rng, initialization):
-        super().initialize(rng, initialization)
         self.p_keep.initialize(rng, initialization)
 
 
-class FastDropoutHidden(FastDropoutAffine):
-    """Moments of f((d x) W + b) with dropout d.
-
-    Parameters
-    ----------
-    parameters, name, n_in, n_out, p_keep
-        As for `FastDropoutAffine`.
-    transfer : object with `moments`
-        f.
-    """
-
-    def __init__(self, parameters, name, n_in, n_out, p_keep, transfer):
-        super().__init__(parameters, name, n_in, n_out, p_keep)
-        self.transfer = transfer
-
-    def __call__(self, mean, variance):
-        """Moments of shape (..., n_in) to moments of shape (..., n_out)."""
-        mean, variance = super().__call__(mean, variance)
-        if is_certain(variance):
-            return self.transfer(mean), 0.0
-        return self.transfer.moments(mean, variance)
-
-
-class FastDropoutJoint(Layer):
-    """Moments of f(z V + (d h) U + b): of a signal z that is kept as it is, and of a state h with dropout d.
+class Joint(Layer):
+    """Moments of z V + (d h) U + b: of a signal z that is kept as it is, and of a state h with dropout d.
 
     What comes of the state is computed on its own, by `from_state`: where many signals meet the same state,
     that is done once.
@@ -142,34 +97,23 @@ class FastDropoutJoint(Layer):
         The weights are one matrix (n_signal + n_state, n_out): V, and U below it.
     p_keep : float or "learned"
         Probability to keep a unit of the state. With 1, the state is its mean.
-    transfer : object with `moments`
-        f.
     """
 
-    def __init__(self, parameters, name, n_signal, n_state, n_out, p_keep, transfer):
+    def __init__(self, parameters, name, n_signal, n_state, n_out, p_keep):
         super().__init__(parameters, name)
         self.p_keep = keep_probability(parameters, f"{name}/p_keep", p_keep)
         self.declare("weights", (n_signal + n_state, n_out))
         self.declare("bias", (n_out,))
         self.n_signal = n_signal
-        self.transfer = transfer
 
-    def from_state(self, mean, variance):
-        """What moments of h (..., n_state) add to the preactivations: moments, or a value if all is kept."""
-        weights = self["weights"][self.n_signal :]
-        if self.p_keep.keeps_all:
-            return (product(mean, weights),)
-        return affine(mean, variance, weights, p_keep=self.p_keep())
+    def from_state(self, h):
+        """What moments of h (..., n_state) add to the result: moments of (d h) U, (..., n_out)."""
+        p_keep, weights = self.p_keep(), self["weights"][self.n_signal :]
+        return affine(Moments(h.mean) if p_keep is None else h, weights, p_keep=p_keep)
 
-    def __call__(self, mean, variance, state_mean, state_variance=0.0):
+    def __call__(self, z, state):
         """Moments of z (..., n_signal), and what `from_state` gives, to moments (..., n_out)."""
-        weights = self["weights"][: self.n_signal]
-        mean = product(mean, weights) + state_mean + self["bias"]
-        if not is_certain(variance):
-            state_variance = product(variance, weights**2) + state_variance
-        if is_certain(state_variance):
-            return self.transfer(mean), 0.0
-        return self.transfer.moments(mean, state_variance)
+        return total(affine(z, self["weights"][: self.n_signal]), state, Moments(self["bias"]))
 
     def initialize(self, rng, initialization):
         weights = self.view("weights")

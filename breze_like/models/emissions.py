@@ -9,9 +9,9 @@ import numpy as np
 import pytensor.tensor as pt
 
 from breze_like.distributions import NADE, Bernoulli, DiagonalNormal, NormalMixture, StudentT
-from breze_like.layers import FastDropoutAffine, Layer
+from breze_like.layers import Affine, Layer
 from breze_like.models.base import check_positive_integers, constant
-from breze_like.moments import Sigmoid, is_certain
+from breze_like.moments import Sigmoid
 
 # No learned variance of an observation falls below this.
 SMALLEST_VARIANCE = 1e-4
@@ -39,14 +39,14 @@ class Emission(Layer):
     def __init__(self, parameters, name, n_in, n_visible, p_keep):
         super().__init__(parameters, name)
         self.n_visible = n_visible
-        self.output = FastDropoutAffine(parameters, f"{name}/output", n_in, self.n_outputs, p_keep)
+        self.output = Affine(parameters, f"{name}/output", n_in, self.n_outputs, p_keep)
 
     @property
     def n_outputs(self):
         """Number of output units."""
         return self.n_visible
 
-    def __call__(self, mean, variance):
+    def __call__(self, features):
         """The distribution given moments of shape (n_steps, n_sequences, n_in)."""
         raise NotImplementedError
 
@@ -69,9 +69,9 @@ class BernoulliEmission(Emission):
         super().__init__(*args, **kwargs)
         self.sigmoid = sigmoid or Sigmoid()
 
-    def __call__(self, mean, variance):
-        mean, variance = self.output(mean, variance)
-        return Bernoulli(mean if is_certain(variance) else self.sigmoid.logit_mean(mean, variance))
+    def __call__(self, features):
+        a = self.output(features)
+        return Bernoulli(a.mean if a.variance is None else self.sigmoid.logit_mean(a))
 
     def initialize(self, rng, initialization):
         """Starts with few notes on: the bias is -0.8, as in the paper."""
@@ -114,9 +114,8 @@ class NADEEmission(Emission):
     def n_outputs(self):
         return self.n_visible + self.n_hidden
 
-    def __call__(self, mean, variance):
-        biases, _ = self.output(mean, variance)
-        n = self.n_visible
+    def __call__(self, features):
+        biases, n = self.output(features).mean, self.n_visible
         return NADE(self["weights_in"], self["weights_out"], biases[:, :, :n], biases[:, :, n:])
 
     def initialize(self, rng, initialization):
@@ -144,8 +143,8 @@ class FixedVarianceEmission(Emission):
             raise ValueError(f"variance must be positive, got {variance!r}")
         self.variance = variance
 
-    def __call__(self, mean, variance):
-        return DiagonalNormal(self.output(mean, variance)[0], constant(self.variance))
+    def __call__(self, features):
+        return DiagonalNormal(self.output(features).mean, constant(self.variance))
 
 
 class SharedVarianceEmission(Emission):
@@ -155,8 +154,8 @@ class SharedVarianceEmission(Emission):
         super().__init__(*args, **kwargs)
         self.declare("raw_variance", (self.n_visible,))
 
-    def __call__(self, mean, variance):
-        return DiagonalNormal(self.output(mean, variance)[0], positive(self["raw_variance"]))
+    def __call__(self, features):
+        return DiagonalNormal(self.output(features).mean, positive(self["raw_variance"]))
 
 
 class PerStepVarianceEmission(Emission):
@@ -166,9 +165,8 @@ class PerStepVarianceEmission(Emission):
     def n_outputs(self):
         return 2 * self.n_visible
 
-    def __call__(self, mean, variance):
-        output, _ = self.output(mean, variance)
-        n = self.n_visible
+    def __call__(self, features):
+        output, n = self.output(features).mean, self.n_visible
         return DiagonalNormal(output[:, :, :n], positive(output[:, :, n:]))
 
 
@@ -186,9 +184,9 @@ class StudentTEmission(Emission):
         self.declare("raw_variance", (self.n_visible,))
         self.declare("raw_degrees", (self.n_visible,))
 
-    def __call__(self, mean, variance):
+    def __call__(self, features):
         scale, degrees = pt.sqrt(positive(self["raw_variance"])), 2 + positive(self["raw_degrees"])
-        return StudentT(self.output(mean, variance)[0], scale, degrees)
+        return StudentT(self.output(features).mean, scale, degrees)
 
 
 class MixtureEmission(Emission):
@@ -216,8 +214,8 @@ class MixtureEmission(Emission):
     def n_outputs(self):
         return self.n_components * (1 + 2 * self.n_visible)
 
-    def __call__(self, mean, variance):
-        output, _ = self.output(mean, variance)
+    def __call__(self, features):
+        output = self.output(features).mean
         k, n = self.n_components, self.n_visible
         logits, means, raw = (output[:, :, part] for part in self._parts())
         shape = (*output.shape[:2], k, n)

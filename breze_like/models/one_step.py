@@ -1,14 +1,13 @@
 """One-step predictors: p(x_t | x_1, ..., x_{t-1}) from a recurrent network, with exact likelihoods."""
 
 from abc import ABC, abstractmethod
-from functools import cached_property
-from itertools import chain, repeat
+from functools import cached_property, partial
 
 import numpy as np
 import pytensor.tensor as pt
 
 from breze_like.distributions.processes import previous
-from breze_like.layers import Affine, DeepTransition, FastDropoutRecurrent, Recurrent, Stack
+from breze_like.layers import LAYERS, Affine, Recurrent, Stack
 from breze_like.models.base import (
     Model,
     check_positive_integers,
@@ -18,7 +17,7 @@ from breze_like.models.base import (
     per_step,
 )
 from breze_like.models.emissions import EMISSIONS
-from breze_like.moments import TRANSFERS
+from breze_like.moments import TRANSFERS, Moments, flatten
 
 
 class OneStepPredictor(Model, ABC):
@@ -62,7 +61,7 @@ class OneStepPredictor(Model, ABC):
         super().__init__(backend)
         self.n_visible = n_visible
         self.transfer = choose("transfer", transfer, TRANSFERS)
-        self.network = Stack(self._make_layer, "generative", n_visible, n_hiddens)
+        self.network = self._make_network("generative", n_visible, n_hiddens)
         self.layers.append(self.network)
         n_features = self._make_output(n_hiddens[-1])
         self.emission = choose("emission", emission, EMISSIONS)(
@@ -72,8 +71,8 @@ class OneStepPredictor(Model, ABC):
 
         x, mask = self.inputs["observations"], self.inputs["mask"]
         self.inputs["emission_noise"] = pt.tensor3("emission_noise")
-        states = self.network.states(*self._signal(previous(x, mask)), mask=mask)
-        self.expressions |= named_predictions(self.emission(*self._features(*states[-1])), self.inputs)
+        state = self.network(Moments(previous(x, mask)), mask)
+        self.expressions |= named_predictions(self.emission(self._features(state)), self.inputs)
 
     def predict(self, frames, states):
         """The distribution of the frame that follows.
@@ -82,20 +81,19 @@ class OneStepPredictor(Model, ABC):
         ----------
         frames : TensorVariable, shape (n_steps, n_sequences, n_visible)
             What came since the last prediction; before the first one, a zero frame.
-        states : list of tuple of TensorVariable, each of shape (n_sequences, n_hidden)
+        states : list of Moments, shape (n_sequences, n_hidden)
             What the last prediction left; before the first one, `network.initial`.
 
         Returns
         -------
         distribution : Distribution
             Of arrays of shape (1, n_sequences, n_visible).
-        states : list of tuple of TensorVariable
+        states : list of Moments
             For the next prediction.
         """
-        mask = pt.ones_like(frames[:, :, 0])
-        states = self.network.states(*self._signal(frames), mask=mask, initial=states)
-        features = self._features(*(s[-1:] for s in states[-1]))
-        return self.emission(*features), [tuple(s[-1] for s in layer) for layer in states]
+        states = self.network.states(Moments(frames), pt.ones_like(frames[:, :, 0]), states)
+        features = self._features(states[-1].map(lambda u: u[-1:]))
+        return self.emission(features), [h.map(lambda u: u[-1]) for h in states]
 
     def sample(self, rng, n_steps, n_sequences, prefix=None, temperature=1.0):
         """Draw sequences, or go on with given ones.
@@ -134,27 +132,23 @@ class OneStepPredictor(Model, ABC):
     def _sampler(self):
         """Compiled: the states to start from; and a step, to a draw of the next frame and the new states."""
         initial = self.network.initial(self.inputs["mask"])
-        states = [tuple(h.type() for h in layer) for layer in initial]
+        states = [h.map(lambda u: u.type()) for h in initial]
         frames, noise, temperature = pt.tensor3("frames"), pt.tensor3("noise"), pt.scalar("temperature")
         distribution, new_states = self.predict(frames, states)
-        start = self.function(["mask"], [h for layer in initial for h in layer])
+        start = self.function(["mask"], flatten(initial))
         step = self.function(
-            [frames, noise, temperature, *(h for layer in states for h in layer)],
-            [distribution.tempered(temperature).sample(noise), *(h for layer in new_states for h in layer)],
+            [frames, noise, temperature, *flatten(states)],
+            [distribution.tempered(temperature).sample(noise), *flatten(new_states)],
         )
         return start, step
 
     @abstractmethod
-    def _make_layer(self, **name_and_sizes):
-        """A recurrent layer."""
+    def _make_network(self, name, n_in, n_hiddens):
+        """The `Stack` of recurrent layers."""
 
-    @abstractmethod
-    def _signal(self, frames):
-        """What the first layer takes for the frames: a tuple."""
-
-    @abstractmethod
-    def _features(self, *state):
-        """Moments of what the emission takes, from the output of the last layer."""
+    def _features(self, state):
+        """Moments of what the emission takes, from those of the last layer."""
+        return state
 
     def _make_output(self, n_hidden):
         """Make what is between the last layer and the emission, if anything; the number of features."""
@@ -171,22 +165,21 @@ class RNN(OneStepPredictor):
     ----------
     n_visible, n_hiddens, emission, transfer, backend
         As for `OneStepPredictor`.
+    layer : "recurrent", "deep_transition", "gru" or a layer class
+        Of its layers; see `layers`.
 
     References
     ----------
     Pascanu et al. (2013), How to construct deep recurrent neural networks.
     """
 
-    layer_class = Recurrent
+    def __init__(self, n_visible, n_hiddens=(200,), *, layer="recurrent", **others):
+        self.layer_class = choose("layer", layer, LAYERS)
+        super().__init__(n_visible, n_hiddens, **others)
 
-    def _make_layer(self, **name_and_sizes):
-        return self.layer_class(self.parameters, **name_and_sizes, transfer=self.transfer)
-
-    def _signal(self, frames):
-        return (frames,)
-
-    def _features(self, state):
-        return state, 0.0
+    def _make_network(self, name, n_in, n_hiddens):
+        make = partial(self.layer_class, self.parameters, transfer=self.transfer)
+        return Stack(make, name, n_in, n_hiddens)
 
 
 class DTSRNN(RNN):
@@ -195,7 +188,8 @@ class DTSRNN(RNN):
     See `DeepTransition`; the parameters and the reference are those of `RNN`.
     """
 
-    layer_class = DeepTransition
+    def __init__(self, *sizes, layer="deep_transition", **others):
+        super().__init__(*sizes, layer=layer, **others)
 
 
 class DOTSRNN(DTSRNN):
@@ -213,7 +207,8 @@ class DOTSRNN(DTSRNN):
         return 2 * n_hidden
 
     def _features(self, state):
-        return pt.concatenate([self.transfer(self.output(state)), state], axis=-1), 0.0
+        above = self.output(state).through(self.transfer)
+        return Moments(pt.concatenate([above.mean, state.mean], axis=-1))
 
 
 class FDRNN(OneStepPredictor):
@@ -238,25 +233,20 @@ class FDRNN(OneStepPredictor):
         self, n_visible, n_hiddens=(200,), *, p_keep=0.9, input_p_keep=None, recurrent_p_keep=None, **others
     ):
         self.p_keep = p_keep
-        self.recurrent_p_keep = recurrent_p_keep if recurrent_p_keep is not None else p_keep
-        first = input_p_keep if input_p_keep is not None else p_keep
-        self._p_keeps = chain([first], repeat(p_keep))  # of what the layers see of the one below
+        self.input_p_keep = p_keep if input_p_keep is None else input_p_keep
+        self.recurrent_p_keep = p_keep if recurrent_p_keep is None else recurrent_p_keep
         super().__init__(n_visible, n_hiddens, **others)
 
-    def _make_layer(self, **name_and_sizes):
-        return FastDropoutRecurrent(
+    def _make_network(self, name, n_in, n_hiddens):
+        make = partial(
+            Recurrent,
             self.parameters,
-            **name_and_sizes,
-            p_keep=next(self._p_keeps),
-            recurrent_p_keep=self.recurrent_p_keep,
             transfer=self.transfer,
+            initial_variance=0.0,
+            recurrent_p_keep=self.recurrent_p_keep,
         )
-
-    def _signal(self, frames):
-        return frames, 0.0
-
-    def _features(self, mean, variance):
-        return mean, variance
+        first, others = partial(make, p_keep=self.input_p_keep), partial(make, p_keep=self.p_keep)
+        return Stack(others, name, n_in, n_hiddens, make_first=first)
 
 
 def named_predictions(y, inputs):

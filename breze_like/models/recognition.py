@@ -1,28 +1,36 @@
 """Outputs of recognition networks: from the moments of its features to the mean and variance of its units."""
 
-from breze_like.layers import FastDropoutAffine, Layer
+from breze_like.layers import Affine, Layer
 from breze_like.models.emissions import positive
+from breze_like.moments import Moments
 
 # Added to the implicit variance, so that it is positive whatever the weights are.
 SMALLEST_VARIANCE = 1e-6
 
 
-class ImplicitVariance(FastDropoutAffine):
+class ImplicitVariance(Layer):
     """The two moments of the output units: their variance is due to dropout. The paper's.
 
     Parameters
     ----------
     parameters, name, n_in, n_out, p_keep
-        As for `FastDropoutAffine`.
+        As for `Affine`.
 
     References
     ----------
     Bayer & Osendorfer (2014), section 3.
     """
 
-    def __call__(self, mean, variance):
-        mean, variance = super().__call__(mean, variance)
-        return mean, variance + SMALLEST_VARIANCE
+    def __init__(self, parameters, name, n_in, n_out, p_keep):
+        super().__init__(parameters, name)
+        self.output = Affine(parameters, name, n_in, n_out, p_keep)
+
+    def __call__(self, features):
+        mean, variance = self.output(features).uncertain
+        return Moments(mean, variance + SMALLEST_VARIANCE)
+
+    def initialize(self, rng, initialization):
+        self.output.initialize(rng, initialization)
 
 
 class ExplicitVariance(Layer):
@@ -33,17 +41,17 @@ class ExplicitVariance(Layer):
     Parameters
     ----------
     parameters, name, n_in, n_out, p_keep
-        As for `FastDropoutAffine`.
+        As for `Affine`.
     """
 
     def __init__(self, parameters, name, n_in, n_out, p_keep):
         super().__init__(parameters, name)
         self.n_out = n_out
-        self.output = FastDropoutAffine(parameters, f"{name}/explicit", n_in, 2 * n_out, p_keep)
+        self.output = Affine(parameters, f"{name}/explicit", n_in, 2 * n_out, p_keep)
 
-    def __call__(self, mean, variance):
-        output, _ = self.output(mean, variance)
-        return output[:, :, : self.n_out], positive(output[:, :, self.n_out :])
+    def __call__(self, features):
+        output = self.output(features).mean
+        return Moments(output[:, :, : self.n_out], positive(output[:, :, self.n_out :]))
 
     def initialize(self, rng, initialization):
         self.output.initialize(rng, initialization)

@@ -192,7 +192,7 @@ class VariationalModel(Model, ABC):
         return reduce(terms.reshape((*terms.shape[:-1], -1, n_sequences)), axis=-2)
 
     def _make_stack(self, layer, name, n_in, n_hiddens, p_keep):
-        made = partial(layer, self.parameters, transfer=self.transfer, p_keep=p_keep)
+        made = partial(layer, self.parameters, transfer=self.transfer, p_keep=p_keep, initial_variance=0.0)
         self.layers.append(Stack(made, name, n_in, n_hiddens))
         return self.layers[-1]
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytensor.tensor as pt
 
 from breze_like.distributions.processes import MarkovProcess, first_steps, previous
-from breze_like.layers import FastDropoutHidden, FastDropoutJoint, FastDropoutRecurrent
+from breze_like.layers import Affine, Joint, Recurrent
 from breze_like.models.base import check_positive_integers, check_prefix, check_temperature
 from breze_like.models.variational import Recognised, VariationalModel
+from breze_like.moments import Moments, flatten
 
 
 class Step(NamedTuple):
@@ -75,16 +76,16 @@ class VOSP(VariationalModel):
         if isinstance(self.prior, MarkovProcess):
             q, mask = self.posterior, self.inputs["mask"]
             before = previous(q.mean, mask), previous(q.variance, mask)
-            z = self.prior.forecast(*before, first_steps(mask))
-            self.expressions["prediction"] = self._emit(*z, *self.recognised.context).mean
+            z = Moments(*self.prior.forecast(*before, first_steps(mask)))
+            self.expressions["prediction"] = self._emit(z, *self.recognised.context).mean
 
     def recognise(self, observations, mask):
-        mean, variance = self.recognition(observations, 0.0, mask=mask)
-        past = tuple(previous(h, mask) for h in self._context(mean, variance))
-        return Recognised(*self.recognition_output(mean, variance), past)
+        h = self.recognition(Moments(observations), mask)
+        past = self.generative[0].from_state(h).map(lambda u: previous(u, mask))
+        return Recognised(*self.recognition_output(h), past.arrays)
 
     def generate(self, latents, mask, *past):
-        return self._emit(latents, 0.0, *past)
+        return self._emit(Moments(latents), *past)
 
     def step(self, frames, state=None):
         """Take the next frame of running sequences.
@@ -131,39 +132,25 @@ class VOSP(VariationalModel):
         return np.concatenate(drawn)
 
     def _make_networks(self, n_hiddens, recognition_p_keep, generative_p_keep):
-        self._make_recognition(FastDropoutRecurrent, n_hiddens, recognition_p_keep)
-        sizes, transfer = self.n_emission_hiddens, self.transfer
-        joint = FastDropoutJoint(
-            self.parameters,
-            "generative/hidden_0",
-            self.n_latent,
-            n_hiddens[-1],
-            sizes[0],
-            generative_p_keep,
-            transfer,
-        )
-        self.generative = [joint]
+        self._make_recognition(Recurrent, n_hiddens, recognition_p_keep)
+        name, sizes = "generative/hidden_{}".format, self.n_emission_hiddens
+        joint = self.n_latent, n_hiddens[-1], sizes[0], generative_p_keep
+        self.generative = [Joint(self.parameters, name(0), *joint)]
         for i, (n_in, n_out) in enumerate(pairwise(sizes), 1):
-            name = f"generative/hidden_{i}"
-            layer = FastDropoutHidden(self.parameters, name, n_in, n_out, generative_p_keep, transfer)
-            self.generative.append(layer)
+            self.generative.append(Affine(self.parameters, name(i), n_in, n_out, generative_p_keep))
         self.layers += self.generative
         self._make_emission(sizes[-1], generative_p_keep)
 
-    def _context(self, mean, variance):
-        """What the emission sees of moments of h: what these add to the preactivations of its first layer."""
-        return tuple(self.generative[0].from_state(mean, variance))
-
-    def _emit(self, mean, variance, *past):
-        """The emission, from moments of z_t, the variance may be the number 0, and from `_context`."""
+    def _emit(self, z, *past):
+        """The emission, from moments of z_t, and from the arrays of what h_{t-1} adds to the first layer."""
         first, *others = self.generative
-        mean, variance = first(mean, variance, *past)
+        features = first(z, Moments(*past)).through(self.transfer)
         for layer in others:
-            mean, variance = layer(mean, variance)
-        return self.emission(mean, variance)
+            features = layer(features).through(self.transfer)
+        return self.emission(features)
 
     # A state is a flat list: moments of z_{t-1}, what the emission sees of h_{t-1}, all (1, n_sequences, n),
-    # and the moments of all layers of the recognition network, (n_sequences, n_hidden).
+    # and those of all layers of the recognition network, (n_sequences, n_hidden).
 
     def _start(self, n_sequences):
         initial = self._initial(np.ones((1, n_sequences)))
@@ -173,18 +160,18 @@ class VOSP(VariationalModel):
 
     @cached_property
     def _initial(self):
-        moments = self.recognition.initial(self.inputs["mask"])
-        return self.function(["mask"], [h for layer in moments for h in layer])
+        return self.function(["mask"], flatten(self.recognition.initial(self.inputs["mask"])))
 
     def _advance(self, frames, states):
-        """Moments of h_t, (1, n_sequences, n_hidden), and the flat list of those of all layers."""
-        mask, pairs = pt.ones_like(frames[:, :, 0]), list(zip(states[::2], states[1::2], strict=True))
-        outputs = self.recognition.states(frames, 0.0, mask=mask, initial=pairs)
-        return outputs[-1], [h[-1] for layer in outputs for h in layer]
+        """Moments of h_t, (1, n_sequences, n_hidden), and the flat list of the next state but for z_t."""
+        outputs = self.recognition.states(Moments(frames), pt.ones_like(frames[:, :, 0]), states)
+        past = self.generative[0].from_state(outputs[-1])
+        return outputs[-1], [*past.arrays, *flatten(h.map(lambda u: u[-1]) for h in outputs)]
 
     def _state_variables(self):
-        past = [pt.tensor3("past") for _ in self.recognised.context]
-        return past, [pt.matrix("state") for _ in self.recognition.layers for _ in ("mean", "variance")]
+        """For what the emission sees, and `Moments` for each layer of the recognition network: two lists."""
+        states = self.recognition.initial(self.inputs["mask"])
+        return [u.type() for u in self.recognised.context], [h.map(lambda u: u.type()) for h in states]
 
     @cached_property
     def _step(self):
@@ -192,17 +179,16 @@ class VOSP(VariationalModel):
         frames, first = pt.tensor3("frames"), pt.scalar("first")
         z_mean, z_variance = pt.tensor3("z_mean"), pt.tensor3("z_variance")
         past, states = self._state_variables()
-        prediction = self._emit(*self.prior.forecast(z_mean, z_variance, first), *past).mean
-        h, new_states = self._advance(frames, states)
-        q = self.approximate_posterior(
-            Recognised(*self.recognition_output(*h)), pt.ones_like(frames[:, :, 0])
-        )
+        prediction = self._emit(Moments(*self.prior.forecast(z_mean, z_variance, first)), *past).mean
+        h, new_state = self._advance(frames, states)
+        recognised = Recognised(*self.recognition_output(h))
+        q = self.approximate_posterior(recognised, pt.ones_like(frames[:, :, 0]))
         mean = q.coefficient * z_mean + q.offset
         variance = q.coefficient**2 * z_variance + q.innovation_variance
-        y = self._emit(mean, 0.0, *past)
+        y = self._emit(Moments(mean), *past)
         return self.function(
-            [frames, first, z_mean, z_variance, *past, *states],
-            [prediction, y.mean, y.mode, mean, variance, *self._context(*h), *new_states],
+            [frames, first, z_mean, z_variance, *past, *flatten(states)],
+            [prediction, y.mean, y.mode, mean, variance, *new_state],
         )
 
     @cached_property
@@ -230,11 +216,9 @@ class VOSP(VariationalModel):
         """Compiled: a step from latents to a draw of a frame, and to the new states."""
         z, noise, temperature = pt.tensor3("z"), pt.tensor3("noise"), pt.scalar("temperature")
         past, states = self._state_variables()
-        frames = self._emit(z, 0.0, *past).tempered(temperature).sample(noise)
-        h, new_states = self._advance(frames, states)
-        return self.function(
-            [z, noise, temperature, *past, *states], [frames, *self._context(*h), *new_states]
-        )
+        frames = self._emit(Moments(z), *past).tempered(temperature).sample(noise)
+        _, new_state = self._advance(frames, states)
+        return self.function([z, noise, temperature, *past, *flatten(states)], [frames, *new_state])
 
     def _check_prior(self):
         if not isinstance(self.prior, MarkovProcess):

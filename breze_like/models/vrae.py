@@ -5,9 +5,10 @@ from functools import cached_property
 import numpy as np
 import pytensor.tensor as pt
 
-from breze_like.layers import FastDropoutBidirectional
+from breze_like.layers import Bidirectional
 from breze_like.models.base import check_positive_integers, check_temperature
 from breze_like.models.variational import Recognised, VariationalModel
+from breze_like.moments import Moments
 
 
 class VRAE(VariationalModel):
@@ -24,19 +25,17 @@ class VRAE(VariationalModel):
     """
 
     def _make_networks(self, n_hiddens, recognition_p_keep, generative_p_keep):
-        layer = FastDropoutBidirectional
-        self._make_recognition(layer, n_hiddens, recognition_p_keep)
+        self._make_recognition(Bidirectional, n_hiddens, recognition_p_keep)
         self.generative = self._make_stack(
-            layer, "generative", self.n_latent, n_hiddens[::-1], generative_p_keep
+            Bidirectional, "generative", self.n_latent, n_hiddens[::-1], generative_p_keep
         )
         self._make_emission(n_hiddens[0], generative_p_keep)
 
     def recognise(self, observations, mask):
-        features = self.recognition(observations, 0.0, mask=mask)
-        return Recognised(*self.recognition_output(*features))
+        return Recognised(*self.recognition_output(self.recognition(Moments(observations), mask)))
 
     def generate(self, latents, mask):
-        return self.emission(*self.generative(latents, 0.0, mask=mask))
+        return self.emission(self.generative(Moments(latents), mask))
 
     def sample(self, rng, n_steps, n_sequences, temperature=1.0):
         """Draw sequences: latents from the prior, observations given them.

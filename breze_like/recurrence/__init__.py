@@ -11,6 +11,7 @@ where it is not, a state stays as it was.
 
 from breze_like.recurrence.deterministic import deep_transition_recurrence, recurrence
 from breze_like.recurrence.fast_dropout import Direction, fast_dropout_recurrence
+from breze_like.recurrence.gated import gated_recurrence
 from breze_like.recurrence.hidden_states import forecast_states
 from breze_like.recurrence.linear import linear_recurrence
 from breze_like.recurrence.loop import Loop
@@ -21,6 +22,7 @@ __all__ = [
     "deep_transition_recurrence",
     "fast_dropout_recurrence",
     "forecast_states",
+    "gated_recurrence",
     "linear_recurrence",
     "recurrence",
 ]

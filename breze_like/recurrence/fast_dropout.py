@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pytensor.tensor as pt
 
-from breze_like.moments import Tanh, WangManningSigmoid, dropout
+from breze_like.moments import Moments, Tanh, WangManningSigmoid, dropout
 from breze_like.native import kernel
 from breze_like.recurrence.loop import at_starts, before, chain, outer, scan
 
@@ -48,8 +48,7 @@ def fast_dropout_recurrence(real, transfer, *directions):
 
     Returns
     -------
-    list of (mean, variance)
-        TensorVariables, shape (n_steps, n_sequences, n).
+    list of Moments, shape (n_steps, n_sequences, n)
 
     References
     ----------
@@ -62,7 +61,7 @@ def fast_dropout_recurrence(real, transfer, *directions):
     native = [kernel(f"recurrence{end}", scale, *reverses) for end in ("", "_gradient")] if scale else []
     settings = {"transfer": transfer, "reverses": reverses}
     moments = chain(_forward, _gradient, arguments, n_states, n_states, native, **settings)
-    return list(zip(moments[::2], moments[1::2], strict=True))
+    return [Moments(*pair) for pair in zip(moments[::2], moments[1::2], strict=True)]
 
 
 def _scale(transfer):
@@ -104,10 +103,10 @@ def _forward_chain(
     """Moments of the states, and of their preactivations."""
 
     def step(real, a_mean, a_variance, h_mean, h_variance, recurrent, squared, p_keep, *start):
-        kept_mean, kept_variance = dropout(h_mean, h_variance, p_keep)
+        kept_mean, kept_variance = dropout(Moments(h_mean, h_variance), p_keep)
         b_mean = a_mean + kept_mean @ recurrent
         b_variance = a_variance + kept_variance @ squared
-        moments = transfer.moments(b_mean, b_variance)
+        moments = transfer.moments(Moments(b_mean, b_variance))
         h_mean, h_variance = (pt.switch(real, f, h) for f, h in zip(moments, start, strict=True))
         return h_mean, h_variance, b_mean, b_variance
 
@@ -125,7 +124,7 @@ def _gradient_chain(real, arguments, states, preactivations, cotangents, *, tran
     before_variance = before(h_variance, initial_variance, reverse)
 
     # Derivatives of the two moments of f with respect to the two of b, element by element.
-    f_mean, f_variance = transfer.moments(b_mean, b_variance)
+    f_mean, f_variance = transfer.moments(Moments(b_mean, b_variance))
     jacobian = [
         *pt.grad(f_mean.sum(), [b_mean, b_variance], disconnected_inputs="ignore"),
         *pt.grad(f_variance.sum(), [b_mean, b_variance], disconnected_inputs="ignore"),
@@ -149,7 +148,7 @@ def _gradient_chain(real, arguments, states, preactivations, cotangents, *, tran
         not reverse,
     )
     starts = (at_starts(real, *g, reverse) for g in ((g_mean, back_m), (g_variance, back_v)))
-    kept_mean, kept_variance = dropout(before_mean, before_variance, p_keep)
+    kept_mean, kept_variance = dropout(Moments(before_mean, before_variance), p_keep)
     by_recurrent = outer(kept_mean, b_m) + 2 * recurrent * outer(kept_variance, b_v)
     by_p_keep = kept_m * before_mean + kept_v * ((1 - 2 * p_keep) * before_mean**2 + before_variance)
     return [b_m, b_v, by_recurrent, *starts, by_p_keep.sum()]

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from breze_like import data
 from experiments import evaluate, table1, train
 
 
@@ -75,6 +76,19 @@ def test_run_of_another_model(run_folder, tmp_path):
     (copy / "config.json").write_text(json.dumps(config))
     with pytest.raises(ValueError, match="another model"):
         evaluate.main([str(copy)])
+
+
+def test_a_layer_is_configured_where_it_is_named(small_data):
+    """And not elsewhere: runs of before there was a choice are of the same configuration."""
+    dataset = data.load(str(small_data))
+
+    def configured(*words):
+        words = ["--dataset", str(small_data), "--out", "x", *words]
+        return train.make_config(train.make_parser().parse_args(words), dataset)["arguments"]
+
+    assert configured("--model", "rnn", "--layer", "gru")["layer"] == "gru"
+    assert "layer" not in configured("--model", "rnn")
+    assert "layer" not in configured("--model", "fdrnn", "--layer", "gru")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from breze_like import backends
 from breze_like.initialize import Initialization
 from breze_like.layers import DeepTransition, Stack
+from breze_like.moments import Moments
 from breze_like.parameters import ParameterSet
 
 N_IN = 2
@@ -42,7 +43,7 @@ def evaluate(parameters_and_stack):
     """States, and the gradient of the sum of those of real steps."""
     parameters, stack = parameters_and_stack
     x, mask = pt.tensor3(), pt.matrix()
-    states = stack(x, mask=mask)
+    states = stack(Moments(x), mask).mean
     gradient = parameters.gradient((states * mask[:, :, None]).sum())
     function = backends.compile_function([parameters.flat, x, mask], [states, gradient])
     return lambda x, mask: function(parameters.data, x, mask)

@@ -4,15 +4,8 @@ import pytest
 
 from breze_like import backends
 from breze_like.initialize import Initialization
-from breze_like.layers import (
-    Affine,
-    FastDropoutAffine,
-    FastDropoutJoint,
-    FixedKeep,
-    LearnedKeep,
-    keep_probability,
-)
-from breze_like.moments import Identity, Tanh
+from breze_like.layers import Affine, FixedKeep, Joint, LearnedKeep, keep_probability
+from breze_like.moments import Moments, Tanh
 from breze_like.parameters import ParameterSet
 
 
@@ -26,7 +19,9 @@ def test_affine(shape, rng):
     layer = Affine(parameters, "layer", 2, 3)
     parameters.data[...] = rng.standard_normal(parameters.size)
     value = rng.standard_normal(shape)
-    result = evaluate(parameters, [x], layer(x), value)
+    graph = layer(Moments(x))
+    assert graph.variance is None
+    result = evaluate(parameters, [x], graph.mean, value)
     np.testing.assert_allclose(result, value @ layer.view("weights") + layer.view("bias"), rtol=1e-12)
 
 
@@ -34,10 +29,11 @@ def test_affine(shape, rng):
 def test_fast_dropout_affine_reproduces_the_reference(p_drop, goldens):
     g = goldens("g2_layers.npz")
     parameters, moments = ParameterSet(), [pt.matrix(), pt.matrix()]
-    layer = FastDropoutAffine(parameters, "layer", 4, 5, 1 - p_drop)
+    layer = Affine(parameters, "layer", 4, 5, 1 - p_drop)
     layer.view("weights")[...] = g["fwd_weights"]
     layer.view("bias")[...] = g["fwd_bias"]
-    mean, variance = evaluate(parameters, moments, list(layer(*moments)), g["fwd_in_mean"], g["fwd_in_var"])
+    graph = list(layer(Moments(*moments)))
+    mean, variance = evaluate(parameters, moments, graph, g["fwd_in_mean"], g["fwd_in_var"])
     np.testing.assert_allclose(mean, g[f"fwd_p{p_drop}_identity_in_mean"], rtol=1e-10)
     np.testing.assert_allclose(variance, g[f"fwd_p{p_drop}_identity_in_var"], rtol=1e-10)
 
@@ -47,14 +43,14 @@ def test_fast_dropout_affine_reproduces_the_reference(p_drop, goldens):
 def test_joint_signal_and_state(p_keep, is_certain, rng):
     """As one affine map of both side by side, with dropout on the state alone."""
     parameters, variables = ParameterSet(), [pt.matrix() for _ in range(4)]
-    layer = FastDropoutJoint(parameters, "layer", 2, 3, 4, p_keep, Identity())
+    layer = Joint(parameters, "layer", 2, 3, 4, p_keep)
     parameters.data[...] = rng.standard_normal(parameters.size)
     mean, variance, h_mean, h_variance = arrays = [rng.random((5, n)) for n in (2, 2, 3, 3)]
     z_mean, z_variance, *h = variables
-    outputs = list(layer(z_mean, 0.0 if is_certain else z_variance, *layer.from_state(*h)))
-    if is_certain and p_keep == 1:
-        assert outputs.pop() == 0
-    results = evaluate(parameters, variables, outputs, *arrays)
+    z = Moments(z_mean) if is_certain else Moments(z_mean, z_variance)
+    outputs = layer(z, layer.from_state(Moments(*h)))
+    assert (outputs.variance is None) == (is_certain and p_keep == 1)
+    results = evaluate(parameters, variables, outputs.arrays, *arrays)
 
     weights = layer.view("weights")
     dropped = p_keep * (1 - p_keep) * h_mean**2 + (p_keep * h_variance if p_keep < 1 else 0)
@@ -66,11 +62,12 @@ def test_joint_signal_and_state(p_keep, is_certain, rng):
 
 def test_joint_values_pass_the_transfer_function(rng):
     parameters, variables = ParameterSet(), [pt.matrix() for _ in range(3)]
-    layer = FastDropoutJoint(parameters, "layer", 2, 3, 4, 1.0, Tanh())
+    layer = Joint(parameters, "layer", 2, 3, 4, 1.0)
     parameters.data[...] = rng.standard_normal(parameters.size)
     z, h, unused = (rng.random((5, n)) for n in (2, 3, 3))
-    value, variance = layer(variables[0], 0.0, *layer.from_state(*variables[1:]))
-    assert variance == 0
+    state = layer.from_state(Moments(*variables[1:]))
+    value, variance = layer(Moments(variables[0]), state).through(Tanh())
+    assert variance is None
     expected = np.tanh(np.hstack([z, h]) @ layer.view("weights") + layer.view("bias"))
     np.testing.assert_allclose(evaluate(parameters, variables, value, z, h, unused), expected, rtol=1e-12)
 
@@ -104,15 +101,19 @@ def test_a_fixed_keep_probability_has_no_parameters():
     assert keep().dtype == "float64"
 
 
+def test_without_dropout_there_is_no_keep_probability():
+    assert keep_probability(ParameterSet(), "keep", 1)() is None
+
+
 @pytest.mark.parametrize("p_keep", [0, -0.1, 1.1, float("nan")])
 def test_keep_probabilities_out_of_range(p_keep):
     with pytest.raises(ValueError, match=rf"p_keep must be 'learned' or in \(0, 1\], got {p_keep}"):
-        FastDropoutAffine(ParameterSet(), "layer", 2, 3, p_keep)
+        Affine(ParameterSet(), "layer", 2, 3, p_keep)
 
 
 def test_layers_are_made_before_they_are_used():
     parameters = ParameterSet()
-    Affine(parameters, "layer", 2, 3)(pt.matrix())
+    Affine(parameters, "layer", 2, 3)(Moments(pt.matrix()))
     with pytest.raises(ValueError, match="declare must precede"):
         Affine(parameters, "another", 2, 3)
 
@@ -125,7 +126,7 @@ def test_names_are_unique():
 
 
 def test_initialize_leaves_the_bias_at_zero(rng):
-    layer = FastDropoutAffine(ParameterSet(), "layer", 200, 100, "learned")
+    layer = Affine(ParameterSet(), "layer", 200, 100, "learned")
     layer.initialize(rng, Initialization(weight_scale=2.0))
     assert layer.view("weights").std() == pytest.approx(2 / np.sqrt(200), rel=0.05)
     assert not layer.view("bias").any()

@@ -9,15 +9,8 @@ from scipy.special import expit
 
 from breze_like import backends
 from breze_like.initialize import Initialization
-from breze_like.layers import (
-    Bidirectional,
-    DeepTransition,
-    FastDropoutBidirectional,
-    FastDropoutRecurrent,
-    Recurrent,
-    Stack,
-)
-from breze_like.moments import TRANSFERS
+from breze_like.layers import Bidirectional, DeepTransition, Recurrent, Stack
+from breze_like.moments import TRANSFERS, Moments, flatten
 from breze_like.parameters import ParameterSet
 
 N_IN = 2
@@ -105,16 +98,15 @@ def randomised(make, rng):
     return parameters, stack
 
 
-FAST_DROPOUT = {FastDropoutRecurrent: ("forward",), FastDropoutBidirectional: ("forward", "backward")}
-PLAIN = {Recurrent: ("forward",), Bidirectional: ("forward", "backward")}
+LAYERS = {Recurrent: ("forward",), Bidirectional: ("forward", "backward")}
 
 
-@pytest.mark.parametrize("layer, directions", FAST_DROPOUT.items())
+@pytest.mark.parametrize("layer, directions", LAYERS.items())
 def test_two_fast_dropout_layers(layer, directions, rng):
     make = partial(layer, p_keep="learned", transfer=TRANSFERS["tanh_wang_manning"])
     parameters, stack = randomised(make, rng)
     inputs = [pt.tensor3(), pt.tensor3(), pt.matrix()]
-    graph = list(stack(*inputs[:2], mask=inputs[2]))
+    graph = list(stack(Moments(*inputs[:2]), inputs[2]))
     m, v = rng.standard_normal((4, 4, N_IN)), rng.uniform(0.1, 1, (4, 4, N_IN))
     mean, variance = backends.compile_function([parameters.flat, *inputs], graph)(parameters.data, m, v, MASK)
     views = parameters.views()
@@ -124,11 +116,12 @@ def test_two_fast_dropout_layers(layer, directions, rng):
     np.testing.assert_allclose(variance, expected[1], rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("layer, directions", PLAIN.items())
+@pytest.mark.parametrize("layer, directions", LAYERS.items())
 def test_two_deterministic_layers(layer, directions, rng):
     parameters, stack = randomised(layer, rng)
     x, mask = pt.tensor3(), pt.matrix()
-    graph = stack(x, mask=mask)
+    graph, variance = stack(Moments(x), mask)
+    assert variance is None
     gradient = parameters.gradient((graph * mask[:, :, None]).sum())
     value = rng.standard_normal((4, 4, N_IN))
     function = backends.compile_function([parameters.flat, x, mask], [graph, gradient])
@@ -147,18 +140,18 @@ def test_two_deterministic_layers(layer, directions, rng):
 
 
 @pytest.mark.parametrize(
-    "make, more",
-    [(Recurrent, []), (DeepTransition, []), (partial(FastDropoutRecurrent, p_keep=0.8), [0.0])],
+    "make",
+    [Recurrent, DeepTransition, partial(Recurrent, p_keep=0.8, initial_variance=0.0)],
     ids=["recurrent", "deep_transition", "fast_dropout"],
 )
-def test_a_network_can_go_on_where_it_stopped(make, more, rng):
+def test_a_network_can_go_on_where_it_stopped(make, rng):
     parameters, stack = randomised(make, rng)
     x, mask = pt.tensor3(), pt.matrix()
-    whole = stack.states(x, *more, mask=mask)
-    first = stack.states(x[:2], *more, mask=mask[:2], initial=stack.initial(mask))
-    stopped = [tuple(h[-1] for h in layer) for layer in first]
-    second = stack.states(x[2:], *more, mask=mask[2:], initial=stopped)
-    graph = [h for states in (whole, first, second) for layer in states for h in layer]
+    whole = stack.states(Moments(x), mask)
+    first = stack.states(Moments(x[:2]), mask[:2], initial=stack.initial(mask))
+    stopped = [h.map(lambda u: u[-1]) for h in first]
+    second = stack.states(Moments(x[2:]), mask[2:], initial=stopped)
+    graph = flatten([*whole, *first, *second])
     function = backends.compile_function([parameters.flat, x, mask], graph)
     results = function(parameters.data, rng.standard_normal((4, 4, N_IN)), MASK)
     n = len(results) // 3
@@ -170,10 +163,10 @@ def test_a_network_can_go_on_where_it_stopped(make, more, rng):
 def test_fast_dropout_that_keeps_all_of_what_is_certain(rng):
     """With the identity as transfer, a chain of moments is a linear one."""
     parameters = ParameterSet()
-    layer = FastDropoutRecurrent(parameters, "layer", 2, 3, 1.0, transfer=TRANSFERS["identity"])
+    layer = Recurrent(parameters, "layer", 2, 3, transfer=TRANSFERS["identity"], initial_variance=0.0)
     parameters.data[...] = rng.standard_normal(parameters.size)
     x, mask = pt.tensor3(), pt.matrix()
-    graph = layer(x, 0.0, mask)
+    graph = layer(Moments(x), mask)
     value = rng.standard_normal((2, 1, 2))
     function = backends.compile_function([parameters.flat, x, mask], list(graph))
     mean, variance = function(parameters.data, value, np.ones((2, 1)))
@@ -202,6 +195,27 @@ def test_the_reference_chain_reproduces_the_original_code_with_its_mistakes(p_dr
     np.testing.assert_allclose(variances, g[f"rec_p{p_drop}_tanh_var"], atol=1e-6)
 
 
+@pytest.mark.parametrize("uncertain", ["nothing", "input", "kept_input", "kept_state", "initial state"])
+def test_moments_are_propagated_where_anything_is_uncertain(uncertain):
+    settings = {
+        "kept_input": dict(p_keep=0.5, recurrent_p_keep=1.0),
+        "kept_state": dict(recurrent_p_keep=0.5),
+        "initial state": dict(initial_variance=0.0),
+    }
+    layer = Recurrent(ParameterSet(), "layer", 2, 3, **settings.get(uncertain, {}))
+    x = Moments(pt.tensor3(), pt.tensor3()) if uncertain == "input" else Moments(pt.tensor3())
+    assert (layer(x, pt.matrix()).variance is None) == (uncertain == "nothing")
+
+
+def test_the_first_layer_can_be_another_one():
+    parameters = ParameterSet()
+    make, first = partial(Recurrent, parameters), partial(Recurrent, parameters, p_keep=0.5)
+    stack = Stack(make, "net", 2, (3, 4, 5), make_first=first)
+    assert [layer.p_keep.p_keep for layer in stack.layers] == [0.5, 1.0, 1.0]
+    shapes = [parameters.shapes[f"net/hidden_{i}/input/weights"] for i in range(3)]
+    assert shapes == [(2, 3), (3, 4), (4, 5)]
+
+
 def test_stack_needs_a_layer():
     with pytest.raises(ValueError, match=r"n_hiddens must name at least one layer, got \(\)"):
         Stack(partial(Recurrent, ParameterSet()), "net", 2, ())
@@ -209,18 +223,16 @@ def test_stack_needs_a_layer():
 
 def test_keep_probability_out_of_range():
     with pytest.raises(ValueError, match=r"p_keep must be 'learned' or in \(0, 1\], got 0"):
-        FastDropoutRecurrent(ParameterSet(), "layer", 2, 3, 0)
+        Recurrent(ParameterSet(), "layer", 2, 3, 0)
 
 
 def test_initial_variance(rng):
     """With the identity as transfer, h_1 = a_1 + h_0 R."""
     parameters = ParameterSet()
-    layer = FastDropoutRecurrent(
-        parameters, "layer", 2, 3, 1.0, transfer=TRANSFERS["identity"], initial_variance=0.5
-    )
+    layer = Recurrent(parameters, "layer", 2, 3, transfer=TRANSFERS["identity"], initial_variance=0.5)
     parameters.data[...] = rng.standard_normal(parameters.size)
     x, mask = pt.tensor3(), pt.matrix()
-    _, variance = layer(x, pt.zeros_like(x), mask)
+    _, variance = layer(Moments(x), mask)
     result = backends.compile_function([parameters.flat, x, mask], variance)(
         parameters.data, np.ones((1, 1, 2)), np.ones((1, 1))
     )
@@ -228,7 +240,7 @@ def test_initial_variance(rng):
 
 
 def test_initialize(rng):
-    _, stack = randomised(partial(FastDropoutBidirectional, p_keep="learned"), rng)
+    _, stack = randomised(partial(Bidirectional, p_keep="learned"), rng)
     stack.initialize(rng, Initialization(n_incoming=2, spectral_radius=0.7))
     for layer in stack.layers:
         forward, backward = (c.view("recurrent") for c in layer.chains)

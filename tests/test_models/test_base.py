@@ -4,6 +4,7 @@ import pytest
 
 from breze_like.layers import Affine
 from breze_like.models.base import Model, check_positive_integers, choose, constant, per_step
+from breze_like.moments import Moments
 
 
 class Small(Model):
@@ -14,7 +15,7 @@ class Small(Model):
         self.layer = Affine(self.parameters, "layer", 2, 1)
         self.layers = [self.layer]
         x, mask = self.inputs["observations"], self.inputs["mask"]
-        output = self.layer(x)[:, :, 0]
+        output = self.layer(Moments(x)).mean[:, :, 0]
         self.expressions |= {"output": output, "loss": per_step(mask * output**2, mask)}
 
 

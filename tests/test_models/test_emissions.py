@@ -21,7 +21,7 @@ from breze_like.models.emissions import (
     SharedVarianceEmission,
     StudentTEmission,
 )
-from breze_like.moments import WangManningSigmoid
+from breze_like.moments import Moments, WangManningSigmoid
 from breze_like.parameters import ParameterSet
 
 P_KEEP = 0.8
@@ -40,7 +40,7 @@ def evaluate(emission, results, rng):
     """`results` of the distribution and of observations, and the preactivations, at random arguments."""
     mean, variance, x = pt.tensor3(), pt.tensor3(), pt.tensor3()
     flat = emission.parameters.flat
-    graph = results(emission(mean, variance), x)
+    graph = results(emission(Moments(mean, variance)), x)
     arrays = rng.standard_normal((4, 5, 2)), rng.uniform(0, 1, (4, 5, 2)), rng.standard_normal((4, 5, 3))
     if emission.binary:
         arrays = (*arrays[:2], (arrays[2] > 0).astype(float))
@@ -153,7 +153,7 @@ def test_components_of_a_mixture_start_apart_where_all_features_are_zero(rng):
     emission.parameters.data[...] = 0.0
     emission.initialize(rng, Initialization())
     zero = pt.zeros((1, 1, 2))
-    components = emission(zero, zero).components
+    components = emission(Moments(zero, zero)).components
     graph = [components.mean, components.variance]
     means, variances = backends.compile_function([emission.parameters.flat], graph)(emission.parameters.data)
     assert means.shape == variances.shape == (1, 1, 5, 3)
@@ -191,14 +191,14 @@ def test_counts_must_be_positive_integers(factory, name, n):
 def test_single_precision_stays(name):
     with pytensor.config.change_flags(floatX="float32"):
         emission = EMISSIONS[name](ParameterSet(), "emission", 2, 3, "learned")
-        y = emission(pt.tensor3(), pt.tensor3())
+        y = emission(Moments(pt.tensor3(), pt.tensor3()))
         variables = [y.mean, y.log_prob(pt.tensor3()), y.sample(pt.tensor3())]
         assert {v.dtype for v in variables} == {"float32"}
 
 
-@pytest.fixture(scope="module")
-def rnn_nade():
-    model = RNN(3, (4,), emission=partial(NADEEmission, n_hidden=2))
+@pytest.fixture(scope="module", params=["recurrent", "gru"])
+def rnn_nade(request):
+    model = RNN(3, (4,), layer=request.param, emission=partial(NADEEmission, n_hidden=2))
     rng = np.random.default_rng(0)
     model.parameters.data[...] = 2 * rng.standard_normal(model.parameters.size)
     return model

@@ -7,12 +7,14 @@ from scipy.stats import chisquare
 
 from breze_like.data import pad
 from breze_like.estimators import negative_log_likelihood
+from breze_like.layers import LAYERS
 from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN
 
 N_VISIBLE = 2
 OUTPUTS = ["emission/mean", "emission/log_prob", "objective", "loss", "gradient"]
 MODELS = {
     "rnn": lambda: RNN(N_VISIBLE, (3, 2)),
+    "gru": lambda: RNN(N_VISIBLE, (3, 2), layer="gru"),
     "dts_rnn": lambda: DTSRNN(N_VISIBLE, (3, 2)),
     "dots_rnn": lambda: DOTSRNN(N_VISIBLE, (3,)),
     "fdrnn": lambda: FDRNN(N_VISIBLE, (3,), transfer="tanh_wang_manning", p_keep="learned"),
@@ -187,6 +189,15 @@ def test_deep_transition_and_deep_output_are_what_their_formulas_say(rng):
 def test_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         FDRNN(**arguments)
+
+
+def test_layers_have_names():
+    """Deep recurrent networks have deep transitions, if they are not told otherwise."""
+    assert type(RNN(N_VISIBLE, (3,)).network.layers[0]) is LAYERS["recurrent"]
+    assert type(DTSRNN(N_VISIBLE, (3,)).network.layers[0]) is LAYERS["deep_transition"]
+    assert type(DOTSRNN(N_VISIBLE, (3,), layer="gru").network.layers[0]) is LAYERS["gru"]
+    with pytest.raises(ValueError, match="layer must be one of .*, got 'lstm'"):
+        RNN(N_VISIBLE, (3,), layer="lstm")
 
 
 def test_each_part_of_a_fast_dropout_network_has_its_p_keep():

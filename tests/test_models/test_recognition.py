@@ -3,6 +3,7 @@ import pytensor.tensor as pt
 
 from breze_like.backends import compile_function
 from breze_like.models.recognition import ExplicitVariance, ImplicitVariance
+from breze_like.moments import Moments
 from breze_like.parameters import ParameterSet
 
 P_KEEP = 0.8
@@ -14,7 +15,7 @@ def apply(layer_class, x, v, rng):
     layer = layer_class(parameters, "output", 3, 2, P_KEEP)
     parameters.data[...] = rng.standard_normal(parameters.size)
     mean, variance = pt.tensor3(), pt.tensor3()
-    outputs = compile_function([parameters.flat, mean, variance], list(layer(mean, variance)), "jax")
+    outputs = compile_function([parameters.flat, mean, variance], list(layer(Moments(mean, variance))), "jax")
     weights, bias = (
         next(view for name, view in parameters.views().items() if name.endswith(end))
         for end in ("weights", "bias")

@@ -11,7 +11,7 @@ from breze_like.distributions import GaussianProcess
 from breze_like.distributions.processes import previous
 from breze_like.models import VOSP, recognition
 from breze_like.models.emissions import BernoulliEmission, NADEEmission
-from breze_like.moments import WangManningSigmoid
+from breze_like.moments import Moments, WangManningSigmoid
 
 INPUTS = ["observations", "mask", "noise", "kl_weight"]
 
@@ -247,7 +247,7 @@ def test_the_original_code_is_reproduced(goldens, monkeypatch):
     mean, variance = q.mean - previous(q.mean, mask), q.variance + previous(q.variance, mask)
     kl = pt.log(1 / pt.sqrt(variance) + 1e-4) + (variance + mean**2) / (2 + 1e-4) - 0.5
     loss = (kl.sum(axis=-1) - log_prob).mean()
-    shortcut = previous(model.recognition(x, 0.0, mask=mask)[0], mask)
+    shortcut = previous(model.recognition(Moments(x), mask).mean, mask)
     outputs = [q.mean, q.variance, shortcut, z, y, kl, loss, model.parameters.gradient(loss)]
     *values, gradient = model.function([x, mask, noise], outputs)(
         g["inpt"], np.ones((6, 3)), g["noise"].reshape(6, 3, 4)
