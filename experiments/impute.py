@@ -10,7 +10,7 @@ certain.
 
 import numpy as np
 
-from breze_like.data.rolls import LOWEST_NOTE
+from breze_like.music.rolls import LOWEST_NOTE
 from breze_like.tasks import impute, impute_draws
 from experiments import command_line
 from experiments.command_line.arguments import Positive

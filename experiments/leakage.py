@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from breze_like import data
-from breze_like.data.rolls import LOWEST_NOTE
 from breze_like.files import replacing
+from breze_like.music.rolls import LOWEST_NOTE
 from experiments import command_line
 from experiments.command_line.arguments import add_data_dir
 from experiments.paper.collapse import floor

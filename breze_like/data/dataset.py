@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from breze_like.data.batches import check_sequences
+from breze_like.sequences import check_sequences
 
 SPLITS = ("train", "valid", "test")
 

@@ -7,7 +7,7 @@ A folder has either
 
 A ``.npy`` file is an array (n_steps, n_features). Integers and booleans are binary data, all 0 or 1; if one
 of the files has floating-point numbers, the data are real-valued. A MIDI file, ``.mid`` or ``.midi``, is a
-piano roll, see :mod:`breze_like.data.midi`. A split's sequences are in the order of the file names. Hidden
+piano roll, see :mod:`breze_like.music.midi`. A split's sequences are in the order of the file names. Hidden
 files, and what is not called so, are left alone.
 """
 
@@ -16,10 +16,10 @@ import warnings
 
 import numpy as np
 
-from breze_like.data.batches import check_sequence
 from breze_like.data.dataset import SPLITS, Dataset, is_integer
-from breze_like.data.decoding import decoding
-from breze_like.data.midi import read_midi, report
+from breze_like.decoding import decoding
+from breze_like.music.midi import read_midi, report
+from breze_like.sequences import check_sequence
 
 SEED = 0
 MIDI_EXTENSIONS = (".mid", ".midi")

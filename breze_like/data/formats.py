@@ -24,13 +24,13 @@ import h5py
 import numpy as np
 import scipy.io
 
-from breze_like.data.batches import check_sequences
 from breze_like.data.dataset import SPLITS, Dataset
-from breze_like.data.decoding import decoding
 from breze_like.data.folders import MAX_BYTES, read_folder
 from breze_like.data.pickles import load_notes
-from breze_like.data.rolls import HIGHEST_NOTE, LOWEST_NOTE, N_KEYS
+from breze_like.decoding import decoding
 from breze_like.files import replacing
+from breze_like.music.rolls import HIGHEST_NOTE, LOWEST_NOTE, N_KEYS
+from breze_like.sequences import check_sequences
 
 
 def read(path, steps_per_quarter=2):

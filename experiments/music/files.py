@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from breze_like import data
-from breze_like.data import SPLITS, write_midi, write_wav
+from breze_like.data import SPLITS
 from breze_like.data.folders import EXTENSIONS, names_of_files, read_files
-from breze_like.data.midi import check_instrument, import_mido
-from breze_like.data.rolls import N_KEYS, check_grid, check_length, check_tempo
-from breze_like.data.sound import check_duration
 from breze_like.files import replacing
+from breze_like.music import write_midi, write_wav
+from breze_like.music.midi import check_instrument, import_mido
+from breze_like.music.rolls import N_KEYS, check_grid, check_length, check_tempo
+from breze_like.music.sound import check_duration
 from experiments.pictures import figures
 
 

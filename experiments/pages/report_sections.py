@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from breze_like.data import pad, wav_bytes
-from breze_like.data.rolls import N_KEYS
+from breze_like.data import pad
 from breze_like.estimators import check_observations
 from breze_like.models import VOSP, VRAE, FrameNADE, HiddenMarkov
+from breze_like.music import wav_bytes
+from breze_like.music.rolls import N_KEYS
 from breze_like.tasks import denoise, impute, sample
 from breze_like.trained import bounds_nothing
 from experiments.command_line.commands import portable

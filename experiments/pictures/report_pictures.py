@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from breze_like.data.rolls import N_KEYS
+from breze_like.music.rolls import N_KEYS
 from experiments.pictures import figures
 
 WIDTH = 5.4

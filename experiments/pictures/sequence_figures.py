@@ -4,7 +4,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from breze_like.data.rolls import N_KEYS
+from breze_like.music.rolls import N_KEYS
 from experiments.pictures import figures
 
 # Notes, or probabilities; what is missing is NaN.

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from breze_like.data import DIGESTS, SPLITS, Dataset, load, read, write_hdf5, write_midi
+from breze_like.data import DIGESTS, SPLITS, Dataset, load, read, write_hdf5
 from breze_like.data.folders import divide
+from breze_like.music import write_midi
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
-from breze_like.data import load, read_midi, write_midi
+from breze_like.data import load
+from breze_like.music import read_midi, write_midi
 from breze_like.tasks import denoise as denoised_by
 from experiments import denoise
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from breze_like.data import load, read_midi
+from breze_like.data import load
+from breze_like.music import read_midi
 from experiments import impute
 
 pytestmark = pytest.mark.usefixtures("loaded_once")

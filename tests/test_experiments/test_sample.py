@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from breze_like.data import read_midi, write_midi
+from breze_like.music import read_midi, write_midi
 from experiments import sample
 
 pytestmark = pytest.mark.usefixtures("loaded_once")

@@ -5,8 +5,10 @@ import wave
 
 import numpy as np
 import pytest
+from scipy.io import wavfile
 
-from breze_like.data import Dataset, load, read_midi, write_hdf5, write_midi
+from breze_like.data import Dataset, load, write_hdf5
+from breze_like.music import read_midi, write_midi
 from experiments.music.files import Results, read
 
 
@@ -180,7 +182,7 @@ class TestResults:
         def fails(*_):
             raise OSError("disk full")
 
-        monkeypatch.setattr(wave.Wave_write, "writeframes", fails)
+        monkeypatch.setattr(wavfile, "write", fails)
         with pytest.raises(OSError, match="disk full"):
             results.write("a", rolls[0])
         assert (tmp_path / "a.wav").read_bytes() == b"before"

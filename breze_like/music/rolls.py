@@ -6,7 +6,7 @@ eighth and sixteenth notes.
 
 import numpy as np
 
-from breze_like.data.batches import check_sequence
+from breze_like.sequences import check_sequence
 
 LOWEST_NOTE, HIGHEST_NOTE = 21, 108  # MIDI numbers of the first and the last key
 N_KEYS = HIGHEST_NOTE - LOWEST_NOTE + 1

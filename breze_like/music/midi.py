@@ -20,8 +20,9 @@ from itertools import chain
 
 import numpy as np
 
-from breze_like.data.decoding import decoding
-from breze_like.data.rolls import (
+from breze_like.decoding import decoding
+from breze_like.files import writing
+from breze_like.music.rolls import (
     HIGHEST_NOTE,
     LOWEST_NOTE,
     MAX_STEPS,
@@ -31,7 +32,6 @@ from breze_like.data.rolls import (
     check_tempo,
     strokes,
 )
-from breze_like.files import writing
 
 TICKS_PER_QUARTER = 480
 VELOCITY = 80
