@@ -22,8 +22,7 @@ from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.storages._heartbeat import is_heartbeat_enabled
 from optuna.trial import TrialState, create_trial
 
-from experiments.search.file_lock import FileLock
-from experiments.search.storage import file_of
+from experiments.search.storage import file_of, lock_at, take
 from experiments.search.studies import (
     attempts,
     bound_for,
@@ -112,7 +111,7 @@ def claim(study, folder, n_trials):
         if waiting.user_attrs["configuration"] >= n_trials:
             continue
         lock = run_lock(folder, waiting)
-        if lock.acquire(wait=False):
+        if take(lock):
             taken = False
             try:
                 taken = _take(storage, waiting)
@@ -139,7 +138,7 @@ def run_lock(folder, trial):
     """The lock that who works on an attempt holds."""
     run = Path(folder) / trial.user_attrs["run"]
     run.mkdir(parents=True, exist_ok=True)
-    return FileLock(run / ".lock")
+    return lock_at(run / ".lock")
 
 
 def fail_dead(study, folder, place):
@@ -158,7 +157,7 @@ def fail_dead(study, folder, place):
         if "run" not in running.user_attrs:
             continue
         lock = run_lock(folder, running)
-        if lock.acquire(wait=False):
+        if take(lock):
             try:
                 with suppress(UpdateFinishedTrialError):
                     study.tell(running.number, state=TrialState.FAIL, skip_if_finished=True)

@@ -17,8 +17,7 @@ import optuna
 from optuna.trial import TrialState
 
 from experiments.search import rungs
-from experiments.search.file_lock import FileLock
-from experiments.search.storage import default_place, explained, file_of, open_storage, shown
+from experiments.search.storage import default_place, explained, file_of, lock_at, open_storage, shown
 
 # What must be as it was when more is added to a study.
 FIXED = ("dataset", "digests", "model", "procedure", "space", "seed", "sampler", "pruner", "budget")
@@ -154,7 +153,7 @@ def load_study(folder, storage=None, name=None):
 
 def folder_lock(folder):
     """The lock that those who add to a study of this folder hold."""
-    return FileLock(Path(folder) / ".lock")
+    return lock_at(Path(folder) / ".lock")
 
 
 def _brief(value):

@@ -1,5 +1,7 @@
 """The study of a search: queue, attempts, outcomes, and the storages that it can lie in."""
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -15,7 +17,15 @@ from optuna.trial import TrialState
 
 from experiments.search import queue, studies
 from experiments.search import storage as storages
-from experiments.search.storage import JournalLock, PatientStorage, default_place, explained, open_storage
+from experiments.search.storage import (
+    JournalLock,
+    PatientStorage,
+    default_place,
+    explained,
+    lock_at,
+    open_storage,
+    take,
+)
 
 COMPLETE, FAIL, RUNNING, WAITING = (
     TrialState.COMPLETE,
@@ -325,11 +335,22 @@ class TestStorages:
 
     def test_lock_of_a_journal(self, tmp_path):
         (tmp_path / "journal").touch()
-        one, other = JournalLock(tmp_path / "journal"), JournalLock(tmp_path / "journal")
-        with one:
-            assert not other.acquire(wait=False)
-        assert other.acquire(wait=False)
+        one, other = JournalLock(tmp_path / "journal"), lock_at(tmp_path / "journal.lock")
+        one.acquire()
+        assert not take(other)
+        one.release()
+        assert take(other)
         other.release()
+
+    def test_lock_of_a_file_system_without_locks(self, tmp_path, monkeypatch):
+        """It is an error, at once: nothing takes the place of the lock that would outlive its holder."""
+
+        def flock(*_):
+            raise OSError(errno.ENOSYS, "Function not implemented")
+
+        monkeypatch.setattr(fcntl, "flock", flock)
+        with pytest.raises(OSError, match="not implemented"):
+            take(lock_at(tmp_path / ".lock"))
 
 
 class TestPatientStorage:
