@@ -17,6 +17,7 @@ from breze_like import data
 from breze_like.files import replacing
 from breze_like.music.rolls import LOWEST_NOTE
 from experiments import command_line
+from experiments.command_line import tables
 from experiments.command_line.arguments import add_data_dir
 from experiments.paper.collapse import floor
 
@@ -71,10 +72,7 @@ def facts(dataset):
 
 
 def as_markdown(found):
-    head = list(found[0])
-    rule = ["---", *["--:"] * (len(head) - 1)]
-    lines = [head, rule, *([row[column] for column in head] for row in found)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return tables.markdown(list(found[0]), [list(row.values()) for row in found]) + "\n"
 
 
 def main(arguments=None):

@@ -23,6 +23,7 @@ from breze_like.trained import load
 from experiments import command_line
 from experiments.command_line.arguments import Positive, add_data_dir
 from experiments.command_line.commands import portable
+from experiments.command_line.tables import markdown
 from experiments.music.baselines import LastKnown, Marginals
 from experiments.music.corruption import N_REMOVED, P_ON, add_usual_noise
 from experiments.music.measures import (
@@ -136,11 +137,11 @@ def average(scores):
 
 def table(head, columns, scores):
     """A Markdown table, with one row for each title."""
-    lines = [[head, *columns.values()], ["---", *["--:"] * len(columns)]]
-    for title, measures in scores.items():
-        numbers = (f"{measures[c]:.3f}" if c in measures else "" for c in columns)
-        lines.append([title, *numbers])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    rows = (
+        [title, *(f"{measures[c]:.3f}" if c in measures else "" for c in columns)]
+        for title, measures in scores.items()
+    )
+    return markdown([head, *columns.values()], rows)
 
 
 def describe(options, loaded, denoised, imputed, seconds):

@@ -5,6 +5,7 @@ from functools import partial
 from matplotlib.figure import Figure
 
 from experiments.benchmarks.parts import LIBRARY, LIMIT
+from experiments.command_line import tables
 
 TITLES = {
     LIBRARY: "breze_like",
@@ -49,13 +50,10 @@ def as_line(part, row):
 
 def table(rows, columns):
     """Lines of an aligned table; columns are pairs of a title and a function from a row to a text."""
-    cells = [[title, *map(cell, rows)] for title, cell in columns]
-    widths = [max(3, *map(len, column)) for column in cells]
-    lines = [
-        [text.rjust(w) for text, w in zip(line, widths, strict=True)] for line in zip(*cells, strict=True)
-    ]
-    lines.insert(1, ["-" * (w - 1) + ":" for w in widths])
-    return [f"| {' | '.join(line)} |" for line in lines]
+    aligned = [tables.right([title, *map(cell, rows)], width=3) for title, cell in columns]
+    head, *lines = zip(*aligned, strict=True)
+    rule = tables.rule_of([True] * len(head), [len(title) for title in head])
+    return tables.markdown(head, lines, rule).splitlines()
 
 
 def failures(rows):
