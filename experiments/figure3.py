@@ -106,7 +106,7 @@ def _draw_imputation(figure, model, song, rng):
         axes[3], recovered > song, song > recovered, notes, "errors: red is wrong, blue missing"
     )
     for each in axes[1:]:
-        each.axvspan(missing[0], missing[-1] + 1, color="black", alpha=0.1, linewidth=0)
+        figures.shade(each, missing[0], missing[-1] + 1)
     _tidy(axes)
 
 
