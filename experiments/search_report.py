@@ -11,9 +11,8 @@ from pathlib import Path
 
 import optuna
 
-from breze_like.files import replacing
 from experiments import command_line
-from experiments.pages.html import page
+from experiments.pages.html import page, write
 from experiments.pages.interactive import Plots
 from experiments.search.pictures import pictures
 from experiments.search.sections import best, failed, rungs, searched, summary
@@ -78,11 +77,8 @@ def main(arguments=None):
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = load_study(folder, options.storage, options.study)
     with explained(options.storage or default_place(folder)):
-        content = document(study, folder, target.parent).encode()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as stream:
-        stream.write(content)
-    print(f"{target}, {len(content) / 1e6:.1f} MB: open it in a browser")
+        content = document(study, folder, target.parent)
+    write(target, content)
     return 0
 
 

@@ -59,7 +59,7 @@ def compared_roll(axes, roll, truth, notes, title):
 
 
 def lines(axes, values):
-    """A real-valued sequence (n_steps, n_features): a line a feature, each value in the middle of its step."""
+    """A real-valued sequence (n_steps, n_features): a line a feature, values in the middle of steps."""
     steps = np.arange(len(values)) + 0.5
     for feature, line in enumerate(values.T):
         axes.plot(steps, line, linewidth=1, color=f"C{feature % 10}", label=str(feature))

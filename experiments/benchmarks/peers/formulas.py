@@ -25,9 +25,9 @@ class Formulas:
     sigmoid, rsqrt : callable
         Of arrays; rsqrt(x) is 1 / sqrt(x).
     scan : callable
-        Moments of the states of a chain, (n_steps, batch_size, n_hidden), from what `chain` passes: a function
-        from mean and variance of the state before and of what comes in to those of the state, the initial
-        mean, mean and variance of all that comes in, and whether time runs backwards.
+        Moments of the states of a chain, (n_steps, batch_size, n_hidden), given: a function from mean and
+        variance of the state before and of what comes in to those of the state; the initial mean; mean and
+        variance of all that comes in; and whether time runs backwards.
     """
 
     xp: ModuleType

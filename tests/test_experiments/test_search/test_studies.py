@@ -41,11 +41,6 @@ def params_of(number):
     return {"step_rate": [0.1, 0.2, 0.3][number % 3]}, DISTRIBUTIONS
 
 
-@pytest.fixture(autouse=True)
-def quiet():
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-
-
 @pytest.fixture(params=["sqlite", "journal"])
 def storage(request, tmp_path):
     """A file in the folder of the study; None for the default."""
