@@ -17,12 +17,15 @@ import subprocess
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from breze_like import __version__
 from breze_like.checkpoints import read_checkpoint, read_weights, write_checkpoint, write_weights
-from breze_like.files import replacing, sync
+from breze_like.files import PathLike, replacing, sync
+from breze_like.parameters import ParameterSet
 
 FILES = ("config.json", "log.jsonl", "checkpoint.h5", "weights.h5", "scores.json")
 # Version of what is in the files, as ``"format"`` of the configuration. Folders without one are of version 0,
@@ -50,7 +53,7 @@ class Run:
         If the folder does not hold a run, or one of a later format.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: PathLike):
         self.folder = Path(folder)
         if not self._path("config.json").is_file():
             raise ValueError(f"folder must hold a run, with a config.json, got {self.folder}")
@@ -63,7 +66,7 @@ class Run:
             )
 
     @classmethod
-    def create(cls, folder, config, **about):
+    def create(cls, folder: PathLike, config: dict[str, Any], **about: Any) -> Self:
         """Begin a new run.
 
         Parameters
@@ -91,13 +94,13 @@ class Run:
         _write_json(folder / "config.json", {**config, **about, "format": FORMAT})
         return cls(folder)
 
-    def append_log(self, entry):
+    def append_log(self, entry: dict[str, Any]) -> None:
         """Add an evaluation, a dict, to the log."""
         with open(self._path("log.jsonl"), "ab") as stream:
             stream.write(_json(entry).encode() + b"\n")
             sync(stream)
 
-    def read_log(self):
+    def read_log(self) -> list[dict[str, Any]]:
         """All evaluations, a list of dicts.
 
         Raises
@@ -107,7 +110,7 @@ class Run:
         """
         return [self._parse("log.jsonl", line) for line in self._log_lines()]
 
-    def truncate_log(self, n_entries):
+    def truncate_log(self, n_entries: int) -> None:
         """Keep the first `n_entries` evaluations: later ones are repeated when training goes on.
 
         Raises
@@ -123,11 +126,13 @@ class Run:
             stream.writelines(lines[:n_entries])
 
     @property
-    def has_checkpoint(self):
+    def has_checkpoint(self) -> bool:
         """Whether there is anything to go on from."""
         return self._path("checkpoint.h5").is_file()
 
-    def write_checkpoint(self, parameters, arrays, attributes):
+    def write_checkpoint(
+        self, parameters: ParameterSet, arrays: dict[str, NDArray], attributes: dict[str, Any]
+    ) -> None:
         """Replace the checkpoint.
 
         Parameters
@@ -141,7 +146,9 @@ class Run:
         """
         write_checkpoint(self._path("checkpoint.h5"), parameters, arrays, _json(attributes))
 
-    def read_checkpoint(self, parameters=None):
+    def read_checkpoint(
+        self, parameters: ParameterSet | None = None
+    ) -> tuple[dict[str, NDArray], dict[str, Any]]:
         """Read the checkpoint of a model.
 
         Parameters
@@ -164,23 +171,23 @@ class Run:
         return read_checkpoint(self._path("checkpoint.h5"), parameters)
 
     @property
-    def has_weights(self):
+    def has_weights(self) -> bool:
         """Whether these are what is left of training."""
         return self._path("weights.h5").is_file()
 
-    def write_weights(self, parameters, values):
+    def write_weights(self, parameters: ParameterSet, values: NDArray) -> str:
         """Write the parameters of a trained model; see `checkpoints.write_weights`."""
         return write_weights(self._path("weights.h5"), parameters, values)
 
-    def read_weights(self, parameters):
+    def read_weights(self, parameters: ParameterSet) -> NDArray[np.float32]:
         """Read the parameters of a trained model; see `checkpoints.read_weights`."""
         return read_weights(self._path("weights.h5"), parameters)
 
-    def write_scores(self, scores):
+    def write_scores(self, scores: dict[str, Any]) -> None:
         """Replace the results of the evaluation, a dict."""
         _write_json(self._path("scores.json"), scores)
 
-    def read_scores(self):
+    def read_scores(self) -> dict[str, Any]:
         """The results of the evaluation, a dict; empty if there are none yet.
 
         Raises
@@ -211,7 +218,7 @@ class Run:
         return value
 
 
-def versions():
+def versions() -> dict[str, str | None]:
     """Versions of what the numbers of a run depend on, by name; None for what is not installed.
 
     ``"commit"`` is that of the checkout that the code lies in, and ends in ``-dirty`` if files were changed.

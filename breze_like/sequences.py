@@ -1,10 +1,18 @@
 """What a sequence is: an array (n_steps, n_features), binary or real-valued, of one data type."""
 
+from collections.abc import Iterable, Sized
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from pytensor import config
 
 
-def check_sequences(sequences, n_features=None, binary=True, name="sequences"):
+def check_sequences(
+    sequences: Iterable[ArrayLike],
+    n_features: int | None = None,
+    binary: bool = True,
+    name: str = "sequences",
+) -> list[NDArray]:
     """Check sequences and bring them to one data type.
 
     Parameters
@@ -36,7 +44,7 @@ def check_sequences(sequences, n_features=None, binary=True, name="sequences"):
     return checked
 
 
-def check_sequence(sequence, n_features, binary, name):
+def check_sequence(sequence: ArrayLike, n_features: int | None, binary: bool, name: str) -> NDArray:
     """Check one sequence, as :func:`check_sequences` does; `name` is its own."""
     try:
         values = np.asarray(sequence)
@@ -66,7 +74,7 @@ def _allowed(values, is_allowed, rule, name):
     return values
 
 
-def check_any(sequences, name):
+def check_any(sequences: Sized, name: str) -> None:
     """Raise a ValueError if there is no sequence."""
     if len(sequences) == 0:
         raise ValueError(f"{name} must hold at least one sequence, got none")

@@ -13,13 +13,16 @@ Transposing to time-major happens here and nowhere else.
 [[1.0, 0.0], [1.0, 1.0]]
 """
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 from pytensor import config
 
 from breze_like.sequences import check_any
 
 
-def chunk(sequences, length=100):
+def chunk(sequences: Sequence[NDArray], length: int = 100) -> list[NDArray]:
     """Cut every sequence into consecutive pieces of `length` steps; its last piece may be shorter.
 
     Parameters
@@ -40,7 +43,7 @@ def chunk(sequences, length=100):
     ]
 
 
-def pad(sequences, n_steps=None):
+def pad(sequences: Sequence[NDArray], n_steps: int | None = None) -> tuple[NDArray, NDArray]:
     """Stack sequences of different lengths into one batch, with zeros in front of the shorter ones.
 
     Padding goes in front so that every sequence ends at the last step and a recurrent state simply
@@ -77,7 +80,7 @@ def pad(sequences, n_steps=None):
     return observations, mask
 
 
-def minibatches(n, batch_size, rng):
+def minibatches(n: int, batch_size: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
     """Indices of one epoch's minibatches, in random order.
 
     Every minibatch has the same size, because each new shape costs a compilation: the last one is
@@ -103,7 +106,9 @@ def minibatches(n, batch_size, rng):
     return list(np.resize(rng.permutation(n), (n_batches, size)))
 
 
-def batches_by_length(sequences, max_steps=20_000, max_padding=0.25):
+def batches_by_length(
+    sequences: Sequence[NDArray], max_steps: int = 20_000, max_padding: float = 0.25
+) -> Iterator[tuple[NDArray[np.int64], NDArray, NDArray]]:
     """Batches of whole sequences of similar length, in few different shapes.
 
     Whole sequences differ much in length, and each new shape of a batch costs a compilation. So the

@@ -13,8 +13,11 @@ files, and what is not called so, are left alone.
 
 import os
 import warnings
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from breze_like.data.dataset import SPLITS, Dataset, is_integer
 from breze_like.decoding import decoding
@@ -27,7 +30,7 @@ EXTENSIONS = (".npy", *MIDI_EXTENSIONS)
 MAX_BYTES = 2_000_000_000  # of an array, so that a wrong file does not take all memory
 
 
-def read_folder(folder, steps_per_quarter=2):
+def read_folder(folder: Path, steps_per_quarter: int = 2) -> Dataset:
     """Read a data set; it is called what the folder is called.
 
     Parameters
@@ -57,10 +60,10 @@ def read_folder(folder, steps_per_quarter=2):
     names = _names_by_split(folder)
     sequences = read_files(folder, [name for split in SPLITS for name in names[split]], steps_per_quarter)
     splits = {split: [sequences[name] for name in names[split]] for split in SPLITS}
-    return Dataset(folder.resolve().name, **splits)
+    return Dataset(folder.resolve().name, splits["train"], splits["valid"], splits["test"])
 
 
-def read_files(folder, names, steps_per_quarter=2):
+def read_files(folder: Path, names: Sequence[str], steps_per_quarter: int = 2) -> dict[str, NDArray]:
     """Read some files of a folder, all of one kind and with the same number of features.
 
     Parameters
@@ -93,13 +96,13 @@ def read_files(folder, names, steps_per_quarter=2):
     return _check({name: roll.roll for name, roll in rolls.items()})
 
 
-def names_of_files(folder):
+def names_of_files(folder: Path) -> list[str]:
     """Names of the sequences' files that lie in the folder itself, in order."""
     paths = (path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS)
     return sorted(path.name for path in paths if not path.name.startswith("."))
 
 
-def divide(names):
+def divide(names: Sequence[str]) -> dict[str, list[str]]:
     """Divide files into splits: a fifth for validation, a fifth for testing, the others for training.
 
     The random permutation has a fixed seed, 0, so the same number of files is divided the same way each time.

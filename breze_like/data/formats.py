@@ -28,12 +28,12 @@ from breze_like.data.dataset import SPLITS, Dataset
 from breze_like.data.folders import MAX_BYTES, read_folder
 from breze_like.data.pickles import load_notes
 from breze_like.decoding import decoding
-from breze_like.files import replacing
+from breze_like.files import PathLike, replacing
 from breze_like.music.rolls import HIGHEST_NOTE, LOWEST_NOTE, N_KEYS
 from breze_like.sequences import check_sequences
 
 
-def read(path, steps_per_quarter=2):
+def read(path: PathLike, steps_per_quarter: int = 2) -> Dataset:
     """Read a data set from a MATLAB, pickle, JSON or HDF5 file, which its content tells apart, or a folder.
 
     Parameters
@@ -198,7 +198,7 @@ def _split_values(arrays, split):
     return np.split(values, np.cumsum(lengths)[:-1])
 
 
-def write_hdf5(path, dataset):
+def write_hdf5(path: PathLike, dataset: Dataset) -> None:
     """Write a data set in this project's own layout, completely or not at all.
 
     Parameters

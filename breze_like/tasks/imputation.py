@@ -1,9 +1,11 @@
 """Filling in what is missing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
 import numpy as np
+from numpy.typing import NDArray
 
 from breze_like.estimators import check_observations
 from breze_like.latent_draws import streams
@@ -31,17 +33,23 @@ class Draws:
     expectation: list
 
     @property
-    def mean(self):
+    def mean(self) -> list[NDArray]:
         """Over the draws: a list of ndarray, shape (n_steps, n_visible)."""
         return [d.mean(axis=0) for d in self.draws]
 
     @property
-    def variance(self):
+    def variance(self) -> list[NDArray]:
         """Over the draws: how far they spread; 0 in known entries."""
         return [d.var(axis=0) for d in self.draws]
 
 
-def impute(model, sequences, known, rng, n_rounds=20):
+def impute(
+    model,
+    sequences: Sequence[NDArray],
+    known: Sequence[NDArray[np.bool_]],
+    rng: np.random.Generator,
+    n_rounds: int = 20,
+) -> list[NDArray]:
     """Complete sequences by rounds of modes.
 
     Missing entries start uniform in [0, 1]. In each round, they become those of `denoise`:
@@ -94,7 +102,14 @@ def impute(model, sequences, known, rng, n_rounds=20):
     return [_complete(*each)[0] for each in zip(observed, known, modes, strict=True)]
 
 
-def impute_draws(model, sequences, known, rng, n_rounds=50, n_draws=20):
+def impute_draws(
+    model,
+    sequences: Sequence[NDArray],
+    known: Sequence[NDArray[np.bool_]],
+    rng: np.random.Generator,
+    n_rounds: int = 50,
+    n_draws: int = 20,
+) -> Draws:
     """Complete sequences by rounds of draws, several times.
 
     As `impute`, but for
