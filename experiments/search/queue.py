@@ -19,9 +19,9 @@ from pathlib import Path
 import optuna
 from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.storages import RetryHeartbeatStaleTrialCallback
-from optuna.storages._heartbeat import is_heartbeat_enabled
 from optuna.trial import TrialState, create_trial
 
+from experiments.search.internals import begun, give_sign_of_life, set_state
 from experiments.search.storage import file_of, lock_at, take
 from experiments.search.studies import (
     attempts,
@@ -100,13 +100,13 @@ def claim(study, folder, n_trials):
 
     It is one at a configuration below `n_trials`. Attempts that don't count are closed instead.
     """
-    storage, found = study._storage, attempts(study)
+    found = attempts(study)
     counting = {that_counts(tries).number for tries in found.values()}
     waiting_ones = [a for tries in found.values() for a in tries if a.state == TrialState.WAITING]
     for waiting in sorted(waiting_ones, key=lambda a: a.number):
         if waiting.number not in counting:
             with suppress(UpdateFinishedTrialError):
-                storage.set_trial_state_values(waiting._trial_id, TrialState.FAIL)
+                set_state(study, waiting, TrialState.FAIL)
             continue
         if waiting.user_attrs["configuration"] >= n_trials:
             continue
@@ -114,22 +114,21 @@ def claim(study, folder, n_trials):
         if take(lock):
             taken = False
             try:
-                taken = _take(storage, waiting)
+                taken = _take(study, waiting)
                 if taken:
-                    return optuna.trial.Trial(study, waiting._trial_id), lock
+                    return begun(study, waiting), lock
             finally:
                 if not taken:
                     lock.release()
     return None
 
 
-def _take(storage, waiting):
+def _take(study, waiting):
     """Let an attempt run; whether no other process was faster."""
     try:
-        if is_heartbeat_enabled(storage):
-            # Before it runs: an attempt that never gave a sign of life is never missed.
-            storage.record_heartbeat(waiting._trial_id)
-        return storage.set_trial_state_values(waiting._trial_id, TrialState.RUNNING)
+        # Before it runs: an attempt that never gave a sign of life is never missed.
+        give_sign_of_life(study, waiting)
+        return set_state(study, waiting, TrialState.RUNNING)
     except UpdateFinishedTrialError:
         return False
 

@@ -15,6 +15,7 @@ from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.trial import TrialState, create_trial
 
 from breze_like.files import replacing
+from experiments.search.internals import set_state
 from experiments.search.queue import run_name
 from experiments.search.studies import FIXED, attempts, folder_lock, outcomes, shares_of, that_counts
 
@@ -163,4 +164,4 @@ def _give_up(study, tries):
     for attempt in tries:
         if not attempt.state.is_finished():
             with suppress(UpdateFinishedTrialError):
-                study._storage.set_trial_state_values(attempt._trial_id, TrialState.FAIL)
+                set_state(study, attempt, TrialState.FAIL)

@@ -32,6 +32,8 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
+from experiments.search.internals import TRANSACTIONS
+
 # Seconds to wait: for another process that writes to the same file; for a server to answer at all; and for
 # one that did answer, and is restarted.
 FILE_SECONDS, CONNECT_SECONDS, RESTART_SECONDS = 60, 10, 300
@@ -206,10 +208,6 @@ def _patient(operation):
     return tried_again
 
 
-# All that studies do with a storage; the last ones are Optuna's own.
-for _name in (
-    *BaseStorage.__abstractmethods__,
-    *("record_heartbeat", "_get_stale_trial_ids"),
-    *("_create_new_trial", "_get_trials", "_set_trial_param", "_get_best_trial_id"),
-):
+# All that studies do with a storage.
+for _name in (*BaseStorage.__abstractmethods__, "record_heartbeat", *TRANSACTIONS):
     setattr(PatientStorage, _name, _patient(getattr(RDBStorage, _name)))

@@ -6,7 +6,6 @@ import warnings
 from contextlib import suppress
 
 from optuna.exceptions import TrialPruned, UpdateFinishedTrialError
-from optuna.storages._heartbeat import get_heartbeat_thread
 from optuna.trial import TrialState
 
 from breze_like.estimators import validation_score
@@ -15,6 +14,7 @@ from breze_like.training import TrainingDiverged, TrainingSettings, progress_of
 from experiments.paper.experiment import score, train, validation_chunks
 from experiments.search import queue, studies
 from experiments.search.configuration import configure
+from experiments.search.internals import signs_of_life
 from experiments.search.plan import make_sampler
 from experiments.search.storage import explained
 
@@ -53,7 +53,7 @@ def attempt(plan, dataset, study, trial):
     due to its configuration; or if it was failed in the meantime, since its process was taken for dead.
     """
     known = trial.user_attrs
-    with get_heartbeat_thread(trial._trial_id, study._storage):
+    with signs_of_life(study, trial):
         try:
             ended = _run(plan, dataset, study, trial)
         except TrialPruned:
