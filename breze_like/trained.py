@@ -49,9 +49,9 @@ def load(folder: PathLike, data_dir: PathLike | None = None) -> Trained:
         If one of them is missing or damaged, or the data are not those that the run was trained on.
     """
     run, model = load_model(folder)
-    known = run.config["data"]
-    dataset = data.load(known.get("file", known["name"]), data_dir)
-    if dataset.digests != known["digests"]:
+    recorded = run.config["data"]
+    dataset = data.load(recorded.get("file", recorded["name"]), data_dir)
+    if dataset.digests != recorded["digests"]:
         raise ValueError(f"data set {dataset.name} must be the one that {folder} was trained on, it differs")
     return Trained(run, model, dataset)
 
@@ -125,8 +125,8 @@ def make_model(config: dict[str, Any]) -> Model:
 
 def describe(dataset: Dataset, given: PathLike) -> dict[str, Any]:
     """What a run's configuration says of its data; `given` is the name or path that it was loaded by."""
-    known = {"name": dataset.name, "digests": dataset.digests, "verified": dataset.verified}
-    return known if given in data.DIGESTS else {**known, "file": str(Path(given).resolve())}
+    recorded = {"name": dataset.name, "digests": dataset.digests, "verified": dataset.verified}
+    return recorded if given in data.DIGESTS else {**recorded, "file": str(Path(given).resolve())}
 
 
 def bounds_nothing(config: dict[str, Any]) -> bool:

@@ -103,8 +103,8 @@ def complete(options, on_gpu):
 def machine():
     """What the numbers depend on, in words."""
     cpuinfo = Path("/proc/cpuinfo")
-    known = re.search("model name.*: (.*)", cpuinfo.read_text()) if cpuinfo.exists() else None
-    name = known[1] if known else platform.processor()
+    match = re.search("model name.*: (.*)", cpuinfo.read_text()) if cpuinfo.exists() else None
+    name = match[1] if match else platform.processor()
     return f"{date.today()}: {os.cpu_count()} cores, {name}, load {os.getloadavg()[0]:.1f} before"
 
 
@@ -134,8 +134,8 @@ def main(arguments=None):
     complete(options, on_gpu)
     words = sys.argv if arguments is None else [__file__, *arguments]
     sizes = {name: value for name, value in vars(options).items() if name not in ("json", "report")}
-    known = {"command": portable(words), "machine": machine(), "about": about, "options": sizes}
-    results = {**known, "parts": {}}
+    origin = {"command": portable(words), "machine": machine(), "about": about, "options": sizes}
+    results = {**origin, "parts": {}}
     for part in options.parts:
         results["parts"][part] = []
         for row in PARTS[part](options):

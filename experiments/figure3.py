@@ -93,14 +93,14 @@ def _draw_denoising(figure, model, songs, rng):
 
 def _draw_imputation(figure, model, song, rng):
     song = song[:N_SHOWN]
-    known = remove_frames(song)
-    (recovered,) = impute(model, [song], [known], rng)
+    observed = remove_frames(song)
+    (recovered,) = impute(model, [song], [observed], rng)
     notes = figures.note_range(song, recovered)
-    missing = np.flatnonzero(~known.all(axis=1))
+    missing = np.flatnonzero(~observed.all(axis=1))
     figure.suptitle("imputation")
     axes = figure.subplots(4, 1)
     figures.piano_roll(axes[0], song, notes, "original")
-    figures.piano_roll(axes[1], song * known, notes, f"{len(missing)} time steps removed")
+    figures.piano_roll(axes[1], song * observed, notes, f"{len(missing)} time steps removed")
     figures.piano_roll(axes[2], recovered, notes, "recovered")
     figures.compared_roll(
         axes[3], recovered > song, song > recovered, notes, "errors: red is wrong, blue missing"

@@ -33,21 +33,21 @@ def windows(roll, n_steps):
 
 def share_known(train, test, n_steps):
     """Share of the test set's windows that occur in the training set."""
-    known = {window for roll in train for window in windows(roll, n_steps)}
-    found = [window in known for roll in test for window in windows(roll, n_steps)]
+    of_training = {window for roll in train for window in windows(roll, n_steps)}
+    found = [window in of_training for roll in test for window in windows(roll, n_steps)]
     return float(np.mean(found)) if found else 0.0
 
 
 def n_copies(train, others):
     """Number of pieces that are in the training set."""
-    known = {next(windows(roll, len(roll))) for roll in train}
-    return sum(next(windows(roll, len(roll))) in known for roll in others)
+    of_training = {next(windows(roll, len(roll))) for roll in train}
+    return sum(next(windows(roll, len(roll))) in of_training for roll in others)
 
 
 def n_new_notes(train, test):
     """How often a key is on in the test set that is never on in the training set."""
-    known = np.any([np.any(roll, axis=0) for roll in train], axis=0)
-    return sum(int(np.sum(roll[:, ~known])) for roll in test)
+    in_training = np.any([np.any(roll, axis=0) for roll in train], axis=0)
+    return sum(int(np.sum(roll[:, ~in_training])) for roll in test)
 
 
 def share_ending_on_c(rolls):

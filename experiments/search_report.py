@@ -44,16 +44,16 @@ def distributions_of(study):
 
 def document(study, folder, beside):
     """The page of a study; for the folders, see `best`."""
-    known, found, plots = study.user_attrs, outcomes(study), Plots()
-    if not known.keys() >= {*FIXED} - {"procedure"}:  # which older ones don't say
+    attributes, found, plots = study.user_attrs, outcomes(study), Plots()
+    if not attributes.keys() >= {*FIXED} - {"procedure"}:  # which older ones don't say
         raise ValueError(f"study {study.study_name} must be one of experiments.random_search, it is another")
-    space = known["space"]
+    space = attributes["space"]
     content = [
-        summary(found, known["model"], space),
+        summary(found, attributes["model"], space),
         searched(study, found),
-        rungs(found, known),
+        rungs(found, attributes),
         best(found, space, folder, beside),
-        *pictures(found, distributions_of(study), known, plots),
+        *pictures(found, distributions_of(study), attributes, plots),
         failed(found, folder, beside),
     ]
     return page(f"Search {study.study_name}", *content, scripts=plots.scripts)

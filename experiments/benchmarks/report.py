@@ -31,8 +31,8 @@ def as_markdown(results):
     lines = ["# Benchmark", "", f"`{results['command']}`", ""]
     lines += [f"{results['machine']}; medians of alternating rounds.", ""]
     for system, about in results["about"].items():
-        known = [f"{name} {value}" for name, value in about.items()]
-        said = f"not measured: {about['failed']}" if "failed" in about else ", ".join(known)
+        facts = [f"{name} {value}" for name, value in about.items()]
+        said = f"not measured: {about['failed']}" if "failed" in about else ", ".join(facts)
         lines.append(f"- {TITLES[system]}: {said}")
     for part, rows in results["parts"].items():
         heading, columns = TABLES[part]
@@ -72,10 +72,12 @@ def sizes(*names):
 
 def of_systems(rows, name, factor=1.0, digits=2, text="{}"):
     """A column for each system that has a number of this name in any row."""
-    known = {s: None for row in rows for s, result in row["systems"].items() if result.get(name) is not None}
+    measured = {
+        s: None for row in rows for s, result in row["systems"].items() if result.get(name) is not None
+    }
     return [
         (text.format(TITLES[s]), partial(_cell, path=["systems", s, name], factor=factor, digits=digits))
-        for s in known
+        for s in measured
     ]
 
 

@@ -185,11 +185,11 @@ def _denoising(model, song, rng):
 
 
 def _imputation(model, song, rng):
-    known = remove_frames(song)
-    missing = ~known.all(axis=1)
-    (recovered,) = impute(model, [song], [known], rng)
+    observed = remove_frames(song)
+    missing = ~observed.all(axis=1)
+    (recovered,) = impute(model, [song], [observed], rng)
     songs = Songs(song, model.emission.binary, recovered)
-    with_hole = song * known if model.emission.binary else np.where(known, song, np.nan)
+    with_hole = song * observed if model.emission.binary else np.where(observed, song, np.nan)
     return _group(
         "Imputation",
         f"{missing.sum()} frames, shaded, are removed and recovered by rounds of modes.",

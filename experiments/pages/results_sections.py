@@ -103,8 +103,8 @@ def section(dataset, models, lines):
 
 
 def rows_of(name, result):
-    known = result["config"]["data"]
-    return system_rows(SimpleNamespace(name=known["name"], verified=known["verified"]), name, result)
+    recorded = result["config"]["data"]
+    return system_rows(SimpleNamespace(name=recorded["name"], verified=recorded["verified"]), name, result)
 
 
 def made(name, result):

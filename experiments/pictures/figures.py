@@ -24,9 +24,9 @@ def learning_curves(axes, logs, dashed=()):
     """
     best = []
     for name, entries in logs.items():
-        known = [(e["update"], e["valid_score"]) for e in entries if e["valid_score"] is not None]
-        if known:
-            updates, scores = zip(*known, strict=True)
+        scored = [(e["update"], e["valid_score"]) for e in entries if e["valid_score"] is not None]
+        if scored:
+            updates, scores = zip(*scored, strict=True)
             axes.plot(updates, scores, ".--" if name in dashed else ".-", label=name)
             best.append(min(scores))
     if best:  # the scores of the first updates would flatten the rest

@@ -62,10 +62,12 @@ def replenish(study, folder, n_trials, params_of):
         for number in range(n_trials):
             if number not in there:
                 params, distributions = params_of(number)
-                known = {"configuration": number, "run": run_name(number), "rung": 0}
+                attributes = {"configuration": number, "run": run_name(number), "rung": 0}
                 state = TrialState.WAITING
                 study.add_trial(
-                    create_trial(state=state, params=params, distributions=distributions, user_attrs=known)
+                    create_trial(
+                        state=state, params=params, distributions=distributions, user_attrs=attributes
+                    )
                 )
             elif is_void(that_counts(there[number])):
                 rung = rung_of(that_counts(there[number]))
@@ -83,13 +85,13 @@ def _promote(study, there, n_trials):
             before = that_counts(there[number])
             if rung_of(before) == rung - 1:
                 kept = ("configuration", "run", "seconds", "share")
-                known = {name: before.user_attrs[name] for name in kept if name in before.user_attrs}
+                attributes = {name: before.user_attrs[name] for name in kept if name in before.user_attrs}
                 study.add_trial(
                     create_trial(
                         state=TrialState.WAITING,
                         params=before.params,
                         distributions=before.distributions,
-                        user_attrs={**known, "rung": rung},
+                        user_attrs={**attributes, "rung": rung},
                         intermediate_values=before.intermediate_values,
                     )
                 )

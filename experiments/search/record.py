@@ -66,9 +66,9 @@ class Record:
             raise ValueError(f"--record must be the file of a search, {self.path} is none: {error}") from None
         with folder_lock(self._plan.folder), warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            there, known = attempts(study), {outcome.number: outcome for outcome in outcomes(study)}
+            there, by_number = attempts(study), {outcome.number: outcome for outcome in outcomes(study)}
             for number, ended in entries.items():
-                before = known.get(number)
+                before = by_number.get(number)
                 if before and before.state in (TrialState.COMPLETE, TrialState.FAIL):
                     continue
                 n_known = before.n_ended if before else 0
@@ -102,17 +102,17 @@ class Record:
 
 def text_of(study):
     """The content of a study's file, with a line for each configuration."""
-    known, counting = study.user_attrs, {n: that_counts(tries) for n, tries in attempts(study).items()}
+    attributes, counting = study.user_attrs, {n: that_counts(tries) for n, tries in attempts(study).items()}
     entries = []
     for outcome in outcomes(study):
         if outcome.n_ended:
             entry = _entry(outcome)
-            if known["pruner"] in NEED_VALIDATIONS:
+            if attributes["pruner"] in NEED_VALIDATIONS:
                 entry["validations"] = counting[outcome.number].intermediate_values
             entries.append(entry)
     lines = [json.dumps(entry, allow_nan=False) for entry in entries]
     head = f'"format": {json.dumps(FORMAT)},\n "name": {json.dumps(study.study_name)},\n'
-    about = f' "study": {json.dumps(known)},\n "configurations": [\n  '
+    about = f' "study": {json.dumps(attributes)},\n "configurations": [\n  '
     return f"{{{head}{about}{f',{chr(10)}  '.join(lines)}\n ]\n}}\n"
 
 
@@ -138,13 +138,13 @@ def _attempts(entry, space, n_rungs):
     validations = {int(number): score for number, score in entry.get("validations", {}).items()}
 
     def made(rung, state, value=None, **more):
-        known = {"configuration": entry["number"], "run": run_name(entry["number"]), "rung": rung}
+        attributes = {"configuration": entry["number"], "run": run_name(entry["number"]), "rung": rung}
         return create_trial(
             state=state,
             value=value,
             params=entry["params"],
             distributions=distributions,
-            user_attrs={**known, "share": entry["share"], "seconds": entry["seconds"], **more},
+            user_attrs={**attributes, "share": entry["share"], "seconds": entry["seconds"], **more},
             intermediate_values=validations,
         )
 

@@ -105,15 +105,15 @@ def open_study(folder, storage, name, about, heartbeat, sampler, pruner, patient
         study = optuna.create_study(
             storage=opened, study_name=name, load_if_exists=True, sampler=sampler, pruner=pruner
         )
-        known = study.user_attrs
+        attributes = study.user_attrs
         about = json.loads(json.dumps(about))
         for key, value in about.items():
-            if key not in known:
+            if key not in attributes:
                 study.set_user_attr(key, value)
-            elif key in FIXED and known[key] != value:
+            elif key in FIXED and attributes[key] != value:
                 raise ValueError(
                     f"study {name} in {shown(place)} must be of {key} {_brief(value)}, "
-                    f"it was made for {_brief(known[key])}: choose another --out or --study"
+                    f"it was made for {_brief(attributes[key])}: choose another --out or --study"
                 )
     return study
 
@@ -200,8 +200,8 @@ def outcomes(study, n_trials=None):
     """
     tries = attempts(study)
     found = [_outcome(number, tries[number]) for number in tries if n_trials is None or number < n_trials]
-    known = bound_for(found, n_trials, len(shares_of(study)))
-    return [_decided(outcome, known) for outcome in found]
+    bound = bound_for(found, n_trials, len(shares_of(study)))
+    return [_decided(outcome, bound) for outcome in found]
 
 
 def bound_for(outcomes, n_trials, n_rungs):
@@ -213,18 +213,18 @@ def bound_for(outcomes, n_trials, n_rungs):
 
 def _outcome(number, tries):
     attempt = that_counts(tries)
-    known, state = attempt.user_attrs, TrialState.WAITING if is_void(attempt) else attempt.state
+    attributes, state = attempt.user_attrs, TrialState.WAITING if is_void(attempt) else attempt.state
     return Outcome(
         number,
         attempt.params,
         state,
         attempt.value if state.is_finished() else None,
-        known["run"],
-        known.get("seconds"),
-        known.get("reason") if state == TrialState.FAIL else None,
+        attributes["run"],
+        attributes.get("seconds"),
+        attributes.get("reason") if state == TrialState.FAIL else None,
         rung_of(attempt),
         _scores(tries),
-        known.get("share", 0.0),
+        attributes.get("share", 0.0),
     )
 
 
@@ -237,11 +237,11 @@ def _scores(tries):
     return tuple(found[rung] for rung in sorted(found))
 
 
-def _decided(outcome, known):
+def _decided(outcome, bound):
     """An outcome that is at a rung before the last: whether it stays there, as far as it is known."""
     if not outcome.is_at_rung:
         return outcome
-    following = known[outcome.rung + 1 : outcome.rung + 2]
+    following = bound[outcome.rung + 1 : outcome.rung + 2]
     stays = following and outcome.number not in following[0]
     return outcome._replace(
         state=TrialState.PRUNED if stays else TrialState.WAITING, value=outcome.scores[outcome.rung]

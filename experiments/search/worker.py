@@ -52,7 +52,7 @@ def attempt(plan, dataset, study, trial):
     It stays without one, and is enqueued again, if its process is stopped or something is wrong that is not
     due to its configuration; or if it was failed in the meantime, since its process was taken for dead.
     """
-    known = trial.user_attrs
+    attributes = trial.user_attrs
     with signs_of_life(study, trial):
         try:
             ended = _run(plan, dataset, study, trial)
@@ -64,13 +64,13 @@ def attempt(plan, dataset, study, trial):
             ended = {"reason": str(error)}
         except (RuntimeError, MemoryError) as error:  # too large for a GPU, for instance; maybe not next time
             reason = f"{type(error).__name__}: {error}"
-            ended = {"reason" if "error" in known else "error": reason}
+            ended = {"reason" if "error" in attributes else "error": reason}
         except BaseException as error:
             with suppress(Exception):
                 study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
             if isinstance(error, OSError | ValueError):
                 kind = OSError if isinstance(error, OSError) else ValueError
-                raise kind(f"{plan.folder / known['run']}: {error}") from error
+                raise kind(f"{plan.folder / attributes['run']}: {error}") from error
             raise
         with suppress(UpdateFinishedTrialError):
             for name, value in _progress(plan, trial).items():
