@@ -56,7 +56,7 @@ class Run:
     def __init__(self, folder: PathLike):
         self.folder = Path(folder)
         if not self._path("config.json").is_file():
-            raise ValueError(f"folder must hold a run, with a config.json, got {self.folder}")
+            raise ValueError(f"there is no run in {self.folder}: give the folder of one, with a config.json")
         self.config = self._read_json("config.json")
         version = self.config.get("format", 0)
         if version not in range(FORMAT + 1):
@@ -85,9 +85,9 @@ class Run:
         """
         folder = Path(folder)
         if any((folder / name).exists() for name in FILES):
-            raise ValueError(f"folder must not hold a run yet, got {folder}: resume it or choose another")
+            raise ValueError(f"there is a run in {folder} already: resume it or choose another folder")
         if folder.exists() and not folder.is_dir():
-            raise ValueError(f"folder must be a folder, got the file {folder}")
+            raise ValueError(f"{folder} is a file; choose a folder")
         folder.mkdir(parents=True, exist_ok=True)
         created = datetime.now(UTC).isoformat(timespec="seconds")
         about = {"created": created, "versions": versions(), **about}
@@ -121,7 +121,9 @@ class Run:
         lines = self._log_lines()
         if len(lines) < n_entries:
             path = self._path("log.jsonl")
-            raise ValueError(f"{path} must have the {n_entries} entries of its checkpoint, got {len(lines)}")
+            raise ValueError(
+                f"{path} has {len(lines)} entries, and its checkpoint is of {n_entries}: restore the log"
+            )
         with replacing(self._path("log.jsonl")) as stream:
             stream.writelines(lines[:n_entries])
 
@@ -167,7 +169,9 @@ class Run:
             If there is none, it is damaged or none of ours, or belongs to another model.
         """
         if not self.has_checkpoint:
-            raise ValueError(f"folder must hold a checkpoint, got {self.folder} without checkpoint.h5")
+            raise ValueError(
+                f"there is no checkpoint.h5 in {self.folder}: give the folder of a run that was trained"
+            )
         return read_checkpoint(self._path("checkpoint.h5"), parameters)
 
     @property
@@ -212,9 +216,13 @@ class Run:
         try:
             value = json.loads(text)
         except ValueError as error:
-            raise ValueError(f"{self._path(name)} must be JSON: {error}") from None
+            raise ValueError(
+                f"{self._path(name)} is damaged, it is no JSON: {error}; restore a copy"
+            ) from None
         if not isinstance(value, dict):
-            raise ValueError(f"{self._path(name)} must hold JSON objects, got {value!r}")
+            raise ValueError(
+                f"{self._path(name)} is damaged, it must hold JSON objects, got {value!r}; restore a copy"
+            )
         return value
 
 

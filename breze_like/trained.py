@@ -52,7 +52,9 @@ def load(folder: PathLike, data_dir: PathLike | None = None) -> Trained:
     recorded = run.config["data"]
     dataset = data.load(recorded.get("file", recorded["name"]), data_dir)
     if dataset.digests != recorded["digests"]:
-        raise ValueError(f"data set {dataset.name} must be the one that {folder} was trained on, it differs")
+        raise ValueError(
+            f"data set {dataset.name} is not the one that {folder} was trained on: restore its data"
+        )
     return Trained(run, model, dataset)
 
 

@@ -130,7 +130,8 @@ def main(arguments=None):
         del about["limit"]  # that of the CPU
     options.systems = [system for system in about if "failed" not in about[system]]
     if not options.systems:
-        raise ValueError(f"--systems must be installed, got {about}")
+        reasons = "; ".join(f"{system}: {said['failed']}" for system, said in about.items())
+        raise ValueError(f"none of the --systems runs here, install one: {reasons}")
     complete(options, on_gpu)
     words = sys.argv if arguments is None else [__file__, *arguments]
     sizes = {name: value for name, value in vars(options).items() if name not in ("json", "report")}

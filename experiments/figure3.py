@@ -48,10 +48,13 @@ def find_or_train(dataset_name, data_dir, seed):
 def check_rolls(dataset):
     """Raise a ValueError if a data set can't be drawn: it is no piano rolls, or too few songs."""
     if not dataset.binary:
-        raise ValueError(f"data set must be binary, as piano rolls are, {dataset.name} is real-valued")
+        raise ValueError(
+            f"data set must be binary, as piano rolls are, {dataset.name} is real-valued: choose another"
+        )
     if len(dataset.test) < N_SONGS:
         raise ValueError(
-            f"data set must have at least {N_SONGS} test sequences, {dataset.name} has {len(dataset.test)}"
+            f"data set must have at least {N_SONGS} test sequences, {dataset.name} has {len(dataset.test)}: "
+            "choose another"
         )
 
 

@@ -84,7 +84,9 @@ def main(arguments=None):
     datasets = [data.load(name, options.data_dir) for name in options.datasets]
     for dataset in datasets:
         if not dataset.binary:
-            raise ValueError(f"--datasets must be binary, as piano rolls are, {dataset.name} is real-valued")
+            raise ValueError(
+                f"--datasets must be binary, as piano rolls are, {dataset.name} is real-valued: leave it out"
+            )
     table = as_markdown([facts(dataset) for dataset in datasets])
     print(table, end="")
     if options.report:

@@ -86,9 +86,9 @@ def _cells(result):
 def check_target(path, force):
     """Raise a ValueError if there is something in the place of the page that must not be replaced."""
     if path.is_dir():
-        raise ValueError(f"--out must be a file, got the folder {path}")
+        raise ValueError(f"{path} is a folder; choose a file for --out, such as {path / 'report.html'}")
     if path.exists() and not force:
-        raise ValueError(f"--out must not be there yet, got {path}; --force replaces it")
+        raise ValueError(f"{path} is there already: choose another --out, or replace it with --force")
 
 
 def main(arguments=None):

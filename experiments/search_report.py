@@ -26,11 +26,13 @@ PAGE = b"<!doctype html>"
 def check_target(path):
     """Raise a ValueError if there is something in the place of the page that is none."""
     if path.is_dir():
-        raise ValueError(f"--out must be a file, got the folder {path}")
+        raise ValueError(f"{path} is a folder; choose a file for --out, such as {path / 'report.html'}")
     if path.exists():
         with open(path, "rb") as stream:
             if stream.read(len(PAGE)) != PAGE:
-                raise ValueError(f"--out must not be there yet, or be a page, got {path}")
+                raise ValueError(
+                    f"{path} is there already and no page, which would be replaced: choose another --out"
+                )
 
 
 def distributions_of(study):
@@ -46,7 +48,9 @@ def document(study, folder, beside):
     """The page of a study; for the folders, see `best`."""
     attributes, found, plots = study.user_attrs, outcomes(study), Plots()
     if not attributes.keys() >= {*FIXED} - {"procedure"}:  # which older ones don't say
-        raise ValueError(f"study {study.study_name} must be one of experiments.random_search, it is another")
+        raise ValueError(
+            f"study {study.study_name} is none of experiments.random_search: name another one with --study"
+        )
     space = attributes["space"]
     content = [
         summary(found, attributes["model"], space),

@@ -185,13 +185,17 @@ def load_all(folders, data_dir):
     for folder in folders:
         name = Path(folder).resolve().name
         if name in loaded:
-            raise ValueError(f"runs must be in folders of different names, got {name} twice")
+            raise ValueError(f"runs must be in folders of different names, got {name} twice: rename one")
         loaded[name] = run, _, dataset = load(folder, data_dir)
         if not dataset.binary:
-            raise ValueError(f"runs must be of binary data, as piano rolls are, {folder} is of real values")
+            raise ValueError(
+                f"runs must be of binary data, as piano rolls are, {folder} is of real values: leave it out"
+            )
         first = next(iter(loaded.values()))[2]
         if dataset.digests != first.digests:
-            raise ValueError(f"runs must be of the same data, got {first.name} and {dataset.name}")
+            raise ValueError(
+                f"runs must be of the same data, got {first.name} and {dataset.name}: score them one by one"
+            )
     return loaded
 
 

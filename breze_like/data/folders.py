@@ -88,7 +88,7 @@ def read_files(folder: Path, names: Sequence[str], steps_per_quarter: int = 2) -
     if not midi_names:
         return _check({name: _read_array(folder, name) for name in names})
     if len(midi_names) < len(names):
-        raise ValueError("must have .npy files or .mid files, got both")
+        raise ValueError("must have .npy files or .mid files, got both: put them into two folders")
     rolls = {name: read_midi(folder / name, steps_per_quarter, name) for name in names}
     if left_out := report(rolls.values()):
         where = folder / names[0] if len(names) == 1 else folder
@@ -140,10 +140,14 @@ def _names_by_split(folder):
     names = {}
     for split in SPLITS:
         if not (folder / split).is_dir():
-            raise ValueError(f"must have the subfolders {', '.join(SPLITS)}, got no {split}")
+            raise ValueError(
+                f"must have the subfolders {', '.join(SPLITS)}, got no {split}: make it, or use one folder"
+            )
         names[split] = [f"{split}/{name}" for name in names_of_files(folder / split)]
         if not names[split]:
-            raise ValueError(f"{split} must have .npy or .mid files, got none")
+            raise ValueError(
+                f"{split} must have .npy or .mid files, got none: put some of the sequences there"
+            )
     return names
 
 

@@ -94,7 +94,9 @@ def _read_matlab(path):
         if key not in content:
             raise ValueError(f"must have traindata, validdata and testdata, got no {key}")
         if content[key].dtype != object:
-            raise ValueError(f"{key} must be a cell array of piano rolls")
+            raise ValueError(
+                f"{key} must be a cell array of piano rolls, got an array of {content[key].dtype}"
+            )
     return _rolls(path.stem, {split: content[key].ravel() for split, key in keys.items()})
 
 
@@ -112,7 +114,7 @@ def _read_json(path):
 
 def _notes(name, content):
     if not isinstance(content, dict) or not set(SPLITS) <= set(content):
-        raise ValueError(f"must be a dictionary of {', '.join(SPLITS)}")
+        raise ValueError(f"must be a dictionary of {', '.join(SPLITS)}, got {_named(content)}")
     splits = {}
     for split in SPLITS:
         _check_list(content[split], split)
@@ -120,6 +122,13 @@ def _notes(name, content):
             _roll(sequence, f"{split}[{index}]") for index, sequence in enumerate(content[split])
         ]
     return _rolls(name, splits)
+
+
+def _named(content):
+    """What was found instead of a dictionary of splits, in words."""
+    if not isinstance(content, dict):
+        return type(content).__name__
+    return ", ".join(map(str, content)) or "an empty one"
 
 
 def _roll(steps, name):

@@ -81,7 +81,9 @@ def read(path):
     with open(path, newline="") as stream:
         reader = csv.DictReader(stream)
         if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise ValueError(f"{path} is no list of trials, its columns are {reader.fieldnames}")
+            raise ValueError(
+                f"{path} is no list of trials, its columns are {reader.fieldnames}: choose another file"
+            )
         return {key(line): line for line in reader}
 
 

@@ -63,7 +63,9 @@ class Record:
         try:
             entries = self._entries(json.loads(self.path.read_bytes()), study)
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-            raise ValueError(f"--record must be the file of a search, {self.path} is none: {error}") from None
+            raise ValueError(
+                f"--record must be the file of a search, {self.path} is none: {error}; choose another"
+            ) from None
         with folder_lock(self._plan.folder), warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             there, by_number = attempts(study), {outcome.number: outcome for outcome in outcomes(study)}
@@ -85,7 +87,7 @@ class Record:
             if content["study"][name] != study.user_attrs[name]:
                 raise ValueError(
                     f"--record must be of this search, {self.path} is of another one: of {name} "
-                    f"{content['study'][name]}, not {study.user_attrs[name]}"
+                    f"{content['study'][name]}, not {study.user_attrs[name]}; choose another"
                 )
         found = {}
         for entry in content["configurations"]:

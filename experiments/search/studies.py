@@ -140,7 +140,9 @@ def load_study(folder, storage=None, name=None):
     place = storage or default_place(folder)
     path = file_of(place)
     if path and not path.is_file():
-        raise ValueError(f"{folder} must be the folder of a search, there is no {path}")
+        raise ValueError(
+            f"there is no search in {folder}, no {path}: give the folder of one, or its --storage"
+        )
     with explained(place):
         opened = open_storage(place)
         names = optuna.get_all_study_names(opened)

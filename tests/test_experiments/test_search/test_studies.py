@@ -281,7 +281,9 @@ class TestOpenStudy:
         assert study.user_attrs == {"seed": 3, "space": {"decay": [0.8, 0.9]}}
 
     def test_there_is_none(self, tmp_path):
-        with pytest.raises(ValueError, match="must be the folder of a search, there is no .*study.db"):
+        with pytest.raises(
+            ValueError, match="there is no search in .*study.db: give the folder of one, or its --storage"
+        ):
             studies.load_study(tmp_path)
         assert list(tmp_path.iterdir()) == []
 
