@@ -7,17 +7,23 @@ damage is noticed. They are written whole or not at all.
 import hashlib
 import io
 import json
+from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from breze_like.files import replacing
+from breze_like.parameters import ParameterSet
 
 CHECKPOINT = "breze_like checkpoint 1"
 WEIGHTS = "breze_like weights 1"
 
 
-def write_checkpoint(path, parameters, arrays, attributes):
+def write_checkpoint(
+    path: Path, parameters: ParameterSet, arrays: dict[str, NDArray], attributes: str
+) -> None:
     """Write arrays and attributes, in the precision that they have.
 
     Parameters
@@ -35,7 +41,9 @@ def write_checkpoint(path, parameters, arrays, attributes):
     _write(path, CHECKPOINT, parameters, datasets, attributes=attributes)
 
 
-def read_checkpoint(path, parameters=None):
+def read_checkpoint(
+    path: Path, parameters: ParameterSet | None = None
+) -> tuple[dict[str, NDArray], dict[str, Any]]:
     """What `write_checkpoint` has written: arrays and attributes, both dicts.
 
     Parameters
@@ -56,7 +64,7 @@ def read_checkpoint(path, parameters=None):
     return _read(path, CHECKPOINT, "a checkpoint", parameters, read)
 
 
-def write_weights(path, parameters, values):
+def write_weights(path: Path, parameters: ParameterSet, values: ArrayLike) -> str:
     """Write a model's parameters in single precision, compressed.
 
     Parameters
@@ -78,7 +86,7 @@ def write_weights(path, parameters, values):
     return digest
 
 
-def read_weights(path, parameters):
+def read_weights(path: Path, parameters: ParameterSet) -> NDArray[np.float32]:
     """The parameters that `write_weights` has written, float32, shape (n_parameters,).
 
     Raises

@@ -1,12 +1,16 @@
 """Files that are written whole or not at all, whenever the process is killed."""
 
 import os
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import BinaryIO
+
+PathLike = str | os.PathLike[str]
 
 
 @contextmanager
-def replacing(path):
+def replacing(path: PathLike) -> Iterator[BinaryIO]:
     """A binary stream, whose content takes the place of `path` once it is safely on the disk.
 
     After an error, `path` is what it was before. A temporary file that a killed process left is written over
@@ -35,12 +39,12 @@ def replacing(path):
             os.close(folder)
 
 
-def writing(target):
+def writing(target: PathLike | BinaryIO) -> AbstractContextManager[BinaryIO]:
     """A context with a binary stream: `target` itself if it is one, else what is `replacing` that path."""
-    return nullcontext(target) if hasattr(target, "write") else replacing(target)
+    return replacing(target) if isinstance(target, str | os.PathLike) else nullcontext(target)
 
 
-def sync(stream):
+def sync(stream: BinaryIO) -> None:
     """Bring what was written to a stream to the disk."""
     stream.flush()
     os.fsync(stream.fileno())

@@ -17,12 +17,15 @@ import subprocess
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from breze_like import __version__
 from breze_like.checkpoints import read_checkpoint, read_weights, write_checkpoint, write_weights
-from breze_like.files import replacing, sync
+from breze_like.files import PathLike, replacing, sync
+from breze_like.parameters import ParameterSet
 
 FILES = ("config.json", "log.jsonl", "checkpoint.h5", "weights.h5", "scores.json")
 # Version of what is in the files, as ``"format"`` of the configuration. Folders without one are of version 0,
@@ -50,10 +53,10 @@ class Run:
         If the folder does not hold a run, or one of a later format.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: PathLike):
         self.folder = Path(folder)
         if not self._path("config.json").is_file():
-            raise ValueError(f"folder must hold a run, with a config.json, got {self.folder}")
+            raise ValueError(f"there is no run in {self.folder}: give the folder of one, with a config.json")
         self.config = self._read_json("config.json")
         version = self.config.get("format", 0)
         if version not in range(FORMAT + 1):
@@ -63,7 +66,7 @@ class Run:
             )
 
     @classmethod
-    def create(cls, folder, config, **about):
+    def create(cls, folder: PathLike, config: dict[str, Any], **about: Any) -> Self:
         """Begin a new run.
 
         Parameters
@@ -82,22 +85,22 @@ class Run:
         """
         folder = Path(folder)
         if any((folder / name).exists() for name in FILES):
-            raise ValueError(f"folder must not hold a run yet, got {folder}: resume it or choose another")
+            raise ValueError(f"there is a run in {folder} already: resume it or choose another folder")
         if folder.exists() and not folder.is_dir():
-            raise ValueError(f"folder must be a folder, got the file {folder}")
+            raise ValueError(f"{folder} is a file; choose a folder")
         folder.mkdir(parents=True, exist_ok=True)
         created = datetime.now(UTC).isoformat(timespec="seconds")
         about = {"created": created, "versions": versions(), **about}
         _write_json(folder / "config.json", {**config, **about, "format": FORMAT})
         return cls(folder)
 
-    def append_log(self, entry):
+    def append_log(self, entry: dict[str, Any]) -> None:
         """Add an evaluation, a dict, to the log."""
         with open(self._path("log.jsonl"), "ab") as stream:
             stream.write(_json(entry).encode() + b"\n")
             sync(stream)
 
-    def read_log(self):
+    def read_log(self) -> list[dict[str, Any]]:
         """All evaluations, a list of dicts.
 
         Raises
@@ -107,7 +110,7 @@ class Run:
         """
         return [self._parse("log.jsonl", line) for line in self._log_lines()]
 
-    def truncate_log(self, n_entries):
+    def truncate_log(self, n_entries: int) -> None:
         """Keep the first `n_entries` evaluations: later ones are repeated when training goes on.
 
         Raises
@@ -118,16 +121,20 @@ class Run:
         lines = self._log_lines()
         if len(lines) < n_entries:
             path = self._path("log.jsonl")
-            raise ValueError(f"{path} must have the {n_entries} entries of its checkpoint, got {len(lines)}")
+            raise ValueError(
+                f"{path} has {len(lines)} entries, and its checkpoint is of {n_entries}: restore the log"
+            )
         with replacing(self._path("log.jsonl")) as stream:
             stream.writelines(lines[:n_entries])
 
     @property
-    def has_checkpoint(self):
+    def has_checkpoint(self) -> bool:
         """Whether there is anything to go on from."""
         return self._path("checkpoint.h5").is_file()
 
-    def write_checkpoint(self, parameters, arrays, attributes):
+    def write_checkpoint(
+        self, parameters: ParameterSet, arrays: dict[str, NDArray], attributes: dict[str, Any]
+    ) -> None:
         """Replace the checkpoint.
 
         Parameters
@@ -141,7 +148,9 @@ class Run:
         """
         write_checkpoint(self._path("checkpoint.h5"), parameters, arrays, _json(attributes))
 
-    def read_checkpoint(self, parameters=None):
+    def read_checkpoint(
+        self, parameters: ParameterSet | None = None
+    ) -> tuple[dict[str, NDArray], dict[str, Any]]:
         """Read the checkpoint of a model.
 
         Parameters
@@ -160,27 +169,29 @@ class Run:
             If there is none, it is damaged or none of ours, or belongs to another model.
         """
         if not self.has_checkpoint:
-            raise ValueError(f"folder must hold a checkpoint, got {self.folder} without checkpoint.h5")
+            raise ValueError(
+                f"there is no checkpoint.h5 in {self.folder}: give the folder of a run that was trained"
+            )
         return read_checkpoint(self._path("checkpoint.h5"), parameters)
 
     @property
-    def has_weights(self):
+    def has_weights(self) -> bool:
         """Whether these are what is left of training."""
         return self._path("weights.h5").is_file()
 
-    def write_weights(self, parameters, values):
+    def write_weights(self, parameters: ParameterSet, values: NDArray) -> str:
         """Write the parameters of a trained model; see `checkpoints.write_weights`."""
         return write_weights(self._path("weights.h5"), parameters, values)
 
-    def read_weights(self, parameters):
+    def read_weights(self, parameters: ParameterSet) -> NDArray[np.float32]:
         """Read the parameters of a trained model; see `checkpoints.read_weights`."""
         return read_weights(self._path("weights.h5"), parameters)
 
-    def write_scores(self, scores):
+    def write_scores(self, scores: dict[str, Any]) -> None:
         """Replace the results of the evaluation, a dict."""
         _write_json(self._path("scores.json"), scores)
 
-    def read_scores(self):
+    def read_scores(self) -> dict[str, Any]:
         """The results of the evaluation, a dict; empty if there are none yet.
 
         Raises
@@ -205,13 +216,17 @@ class Run:
         try:
             value = json.loads(text)
         except ValueError as error:
-            raise ValueError(f"{self._path(name)} must be JSON: {error}") from None
+            raise ValueError(
+                f"{self._path(name)} is damaged, it is no JSON: {error}; restore a copy"
+            ) from None
         if not isinstance(value, dict):
-            raise ValueError(f"{self._path(name)} must hold JSON objects, got {value!r}")
+            raise ValueError(
+                f"{self._path(name)} is damaged, it must hold JSON objects, got {value!r}; restore a copy"
+            )
         return value
 
 
-def versions():
+def versions() -> dict[str, str | None]:
     """Versions of what the numbers of a run depend on, by name; None for what is not installed.
 
     ``"commit"`` is that of the checkout that the code lies in, and ends in ``-dirty`` if files were changed.

@@ -29,24 +29,24 @@ class Score:
     standard_errors: np.ndarray | None = None
 
     @property
-    def per_step(self):
+    def per_step(self) -> float:
         """Nats per time step, over all steps of all sequences."""
         return float(self.nats.sum() / self.n_steps.sum())
 
     @property
-    def per_sequence(self):
+    def per_sequence(self) -> float:
         """Nats per time step, averaged over sequences of whatever length."""
         return float((self.nats / self.n_steps).mean())
 
     @property
-    def per_step_standard_error(self):
+    def per_step_standard_error(self) -> float | None:
         """Of `per_step`; None without standard errors."""
         if self.standard_errors is None:
             return None
         return float(np.linalg.norm(self.standard_errors) / self.n_steps.sum())
 
     @property
-    def per_sequence_standard_error(self):
+    def per_sequence_standard_error(self) -> float | None:
         """Of `per_sequence`; None without standard errors."""
         if self.standard_errors is None:
             return None

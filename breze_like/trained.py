@@ -10,10 +10,11 @@ class; ``"initialization"`` and ``"training"``, those of `Initialization` and `T
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from breze_like import data
 from breze_like.data import Dataset
+from breze_like.files import PathLike
 from breze_like.models import MODELS
 from breze_like.models.base import Model
 from breze_like.runs import Run
@@ -28,7 +29,7 @@ class Trained(NamedTuple):
     dataset: Dataset
 
 
-def load(folder, data_dir=None):
+def load(folder: PathLike, data_dir: PathLike | None = None) -> Trained:
     """A trained run, with the data that it was trained on.
 
     Parameters
@@ -48,14 +49,16 @@ def load(folder, data_dir=None):
         If one of them is missing or damaged, or the data are not those that the run was trained on.
     """
     run, model = load_model(folder)
-    known = run.config["data"]
-    dataset = data.load(known.get("file", known["name"]), data_dir)
-    if dataset.digests != known["digests"]:
-        raise ValueError(f"data set {dataset.name} must be the one that {folder} was trained on, it differs")
+    recorded = run.config["data"]
+    dataset = data.load(recorded.get("file", recorded["name"]), data_dir)
+    if dataset.digests != recorded["digests"]:
+        raise ValueError(
+            f"data set {dataset.name} is not the one that {folder} was trained on: restore its data"
+        )
     return Trained(run, model, dataset)
 
 
-def load_model(folder):
+def load_model(folder: PathLike) -> tuple[Run, Model]:
     """A trained run without its data: `Run` and model.
 
     Parameters
@@ -74,7 +77,7 @@ def load_model(folder):
     return run, model
 
 
-def find_run(folder):
+def find_run(folder: PathLike) -> Run:
     """The `Run` of that folder or, where there is no such folder, the trained model of that name.
 
     Parameters
@@ -97,19 +100,19 @@ def find_run(folder):
     )
 
 
-def models_folder():
+def models_folder() -> Path:
     """Where trained models lie, in DATASET/SYSTEM: ``$BREZE_LIKE_MODELS``, or where a checkout has them."""
     own = Path(__file__).resolve().parents[1] / "experiments" / "results" / "models"
     return Path(os.environ.get("BREZE_LIKE_MODELS") or own)
 
 
-def model_names():
+def model_names() -> list[str]:
     """Names of all trained models, sorted: a list of str."""
     folder = models_folder()
     return sorted(path.parent.relative_to(folder).as_posix() for path in folder.glob("*/*/config.json"))
 
 
-def make_model(config):
+def make_model(config: dict[str, Any]) -> Model:
     """The untrained model of a run's configuration.
 
     Raises
@@ -122,12 +125,12 @@ def make_model(config):
     return MODELS[config["model"]](**config["arguments"], backend=config["backend"])
 
 
-def describe(dataset, given):
+def describe(dataset: Dataset, given: PathLike) -> dict[str, Any]:
     """What a run's configuration says of its data; `given` is the name or path that it was loaded by."""
-    known = {"name": dataset.name, "digests": dataset.digests, "verified": dataset.verified}
-    return known if given in data.DIGESTS else {**known, "file": str(Path(given).resolve())}
+    recorded = {"name": dataset.name, "digests": dataset.digests, "verified": dataset.verified}
+    return recorded if given in data.DIGESTS else {**recorded, "file": str(Path(given).resolve())}
 
 
-def bounds_nothing(config):
+def bounds_nothing(config: dict[str, Any]) -> bool:
     """Whether the training objective of a run is the published one, which bounds nothing."""
     return config["arguments"].get("kl") == "independent_increments"

@@ -51,8 +51,8 @@ def main(arguments=None):
         sequences = getattr(dataset, name)
         n_steps = sum(map(len, sequences))
         print(f"{name}: {len(sequences)} sequences, {n_steps} steps, {dataset.digests[name]}")
-    known = dataset.digests == DIGESTS["chorales"]
-    print(f"{out}: {out.stat().st_size} bytes, {'as' if known else 'NOT as'} in the library")
+    is_published = dataset.digests == DIGESTS["chorales"]
+    print(f"{out}: {out.stat().st_size} bytes, {'as' if is_published else 'NOT as'} in the library")
     return 0
 
 

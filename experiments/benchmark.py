@@ -103,8 +103,8 @@ def complete(options, on_gpu):
 def machine():
     """What the numbers depend on, in words."""
     cpuinfo = Path("/proc/cpuinfo")
-    known = re.search("model name.*: (.*)", cpuinfo.read_text()) if cpuinfo.exists() else None
-    name = known[1] if known else platform.processor()
+    match = re.search("model name.*: (.*)", cpuinfo.read_text()) if cpuinfo.exists() else None
+    name = match[1] if match else platform.processor()
     return f"{date.today()}: {os.cpu_count()} cores, {name}, load {os.getloadavg()[0]:.1f} before"
 
 
@@ -130,12 +130,13 @@ def main(arguments=None):
         del about["limit"]  # that of the CPU
     options.systems = [system for system in about if "failed" not in about[system]]
     if not options.systems:
-        raise ValueError(f"--systems must be installed, got {about}")
+        reasons = "; ".join(f"{system}: {said['failed']}" for system, said in about.items())
+        raise ValueError(f"none of the --systems runs here, install one: {reasons}")
     complete(options, on_gpu)
     words = sys.argv if arguments is None else [__file__, *arguments]
     sizes = {name: value for name, value in vars(options).items() if name not in ("json", "report")}
-    known = {"command": portable(words), "machine": machine(), "about": about, "options": sizes}
-    results = {**known, "parts": {}}
+    origin = {"command": portable(words), "machine": machine(), "about": about, "options": sizes}
+    results = {**origin, "parts": {}}
     for part in options.parts:
         results["parts"][part] = []
         for row in PARTS[part](options):

@@ -281,7 +281,9 @@ def main(arguments=None):
             if not options.json:
                 print(f"{name:40s} {errors[name]:9.2e} {verdict(errors[name])}", flush=True)
     if not errors:
-        raise ValueError(f"--only must be part of a row's name, got {options.only!r}")
+        raise ValueError(
+            f"--only must be part of a row's name, got {options.only!r}: without it, all rows are shown"
+        )
     if options.json:
         print(json.dumps({"tolerance": TOLERANCE, "largest_relative_error": errors}))
     return int(any(verdict(e) == "FAILED" for e in errors.values()))

@@ -16,17 +16,15 @@ from pathlib import Path
 from breze_like.files import replacing
 from breze_like.trained import load
 from experiments import command_line
+from experiments.command_line import tables
 from experiments.command_line.arguments import NotNegative, add_data_dir
 from experiments.command_line.commands import portable
-from experiments.paper.averages import aligned
 from experiments.paper.results import evaluate, remarks, rows
 
 
 def as_text(result):
     names, *numbers = zip(("", "per step", "per sequence"), *rows(result), strict=True)
-    width = max(map(len, names))
-    columns = [[f"{name:{width}}" for name in names], *map(aligned, numbers)]
-    table = ["  ".join(line).rstrip() for line in zip(*columns, strict=True)]
+    table = tables.lines([tables.left(names), *map(tables.numbers, numbers)])
     head = f"{result['run']}: {result['split']} set of {result['config']['data']['name']}"
     return "\n".join([head, *table, *remarks(result)])
 
@@ -35,13 +33,12 @@ def as_markdown(result):
     """A section with scores, command, configuration, duration and versions."""
     config = result["config"]
     last = result["log"][-1]
+    head = [f"{result['split']} set, nats per time step", "per step", "per sequence"]
     return "\n".join(
         [
             f"## {config['data']['name']}: {config['model']}, {Path(result['run']).name}",
             "",
-            f"| {result['split']} set, nats per time step | per step | per sequence |",
-            "|---|---|---|",
-            *(f"| {name} | {a} | {b} |" for name, a, b in rows(result)),
+            tables.markdown(head, rows(result), "|---|---|---|"),
             "",
             *(f"{line[0].upper()}{line[1:]}.\n" for line in remarks(result)),
             f"`{portable(config['command'])}`",

@@ -48,10 +48,13 @@ def find_or_train(dataset_name, data_dir, seed):
 def check_rolls(dataset):
     """Raise a ValueError if a data set can't be drawn: it is no piano rolls, or too few songs."""
     if not dataset.binary:
-        raise ValueError(f"data set must be binary, as piano rolls are, {dataset.name} is real-valued")
+        raise ValueError(
+            f"data set must be binary, as piano rolls are, {dataset.name} is real-valued: choose another"
+        )
     if len(dataset.test) < N_SONGS:
         raise ValueError(
-            f"data set must have at least {N_SONGS} test sequences, {dataset.name} has {len(dataset.test)}"
+            f"data set must have at least {N_SONGS} test sequences, {dataset.name} has {len(dataset.test)}: "
+            "choose another"
         )
 
 
@@ -93,20 +96,20 @@ def _draw_denoising(figure, model, songs, rng):
 
 def _draw_imputation(figure, model, song, rng):
     song = song[:N_SHOWN]
-    known = remove_frames(song)
-    (recovered,) = impute(model, [song], [known], rng)
+    observed = remove_frames(song)
+    (recovered,) = impute(model, [song], [observed], rng)
     notes = figures.note_range(song, recovered)
-    missing = np.flatnonzero(~known.all(axis=1))
+    missing = np.flatnonzero(~observed.all(axis=1))
     figure.suptitle("imputation")
     axes = figure.subplots(4, 1)
     figures.piano_roll(axes[0], song, notes, "original")
-    figures.piano_roll(axes[1], song * known, notes, f"{len(missing)} time steps removed")
+    figures.piano_roll(axes[1], song * observed, notes, f"{len(missing)} time steps removed")
     figures.piano_roll(axes[2], recovered, notes, "recovered")
     figures.compared_roll(
         axes[3], recovered > song, song > recovered, notes, "errors: red is wrong, blue missing"
     )
     for each in axes[1:]:
-        each.axvspan(missing[0], missing[-1] + 1, color="black", alpha=0.1, linewidth=0)
+        figures.shade(each, missing[0], missing[-1] + 1)
     _tidy(axes)
 
 

@@ -10,7 +10,7 @@ certain.
 
 import numpy as np
 
-from breze_like.data.rolls import LOWEST_NOTE
+from breze_like.music.rolls import LOWEST_NOTE
 from breze_like.tasks import impute, impute_draws
 from experiments import command_line
 from experiments.command_line.arguments import Positive
@@ -19,22 +19,22 @@ from experiments.music.task import Task, difference, make_parser
 from experiments.pictures import sequence_figures
 
 
-def complete(task, known, n_rounds):
+def complete(task, observed, n_rounds):
     """Fill in modes, and write and compare them."""
     given = list(task.sequences.values())
     names = [f"{name}_imputed" for name in task.sequences]
     task.results.reserve(names, max(map(len, given)), (f"{name}.png" for name in names))
-    imputed = impute(task.model, given, known, task.rng, **n_rounds)
-    for name, sequence, mask, other in zip(task.sequences, given, known, imputed, strict=True):
+    imputed = impute(task.model, given, observed, task.rng, **n_rounds)
+    for name, sequence, mask, other in zip(task.sequences, given, observed, imputed, strict=True):
         task.results.write(f"{name}_imputed", other)
         panels = {"imputed": other, "imputed against given": (other, sequence)}
         draw(task, name, sequence, mask, panels, f"{name}_imputed.png")
-    made, true = ([x[~k] for x, k in zip(xs, known, strict=True)] for xs in (imputed, given))
+    made, true = ([x[~o] for x, o in zip(xs, observed, strict=True)] for xs in (imputed, given))
     print(f"missing entries against given: {difference(made, true, task.binary)}")
     print(task.results.describe(len(given)))
 
 
-def complete_by_draws(task, known, n_rounds, n_draws):
+def complete_by_draws(task, observed, n_rounds, n_draws):
     """Fill in draws, and write them, their expectation and their variance."""
     given = list(task.sequences.values())
     digits = len(str(n_draws - 1))
@@ -43,8 +43,8 @@ def complete_by_draws(task, known, n_rounds, n_draws):
     others = [f"{name}_{kind}" for name in task.sequences for kind in kinds]
     names = [f"{name}_{number}" for name in task.sequences for number in numbers]
     task.results.reserve(names, max(map(len, given)), others)
-    made = impute_draws(task.model, given, known, task.rng, n_draws=n_draws, **n_rounds)
-    parts = zip(given, known, made.draws, made.expectation, made.variance, strict=True)
+    made = impute_draws(task.model, given, observed, task.rng, n_draws=n_draws, **n_rounds)
+    parts = zip(given, observed, made.draws, made.expectation, made.variance, strict=True)
     for name, (sequence, mask, draws, expectation, variance) in zip(task.sequences, parts, strict=True):
         for number, other in zip(numbers, draws, strict=True):
             task.results.write(f"{name}_{number}", other)
@@ -55,9 +55,9 @@ def complete_by_draws(task, known, n_rounds, n_draws):
     print(task.results.describe(n_draws * len(given)))
 
 
-def draw(task, name, sequence, known, panels, file_name):
+def draw(task, name, sequence, observed, panels, file_name):
     """Write a picture of a sequence, of what is known of it, and of other panels."""
-    panels = {"given": sequence, "known": np.where(known, sequence, np.nan), **panels}
+    panels = {"given": sequence, "known": np.where(observed, sequence, np.nan), **panels}
     figure = sequence_figures.draw(name, panels, task.binary)
     task.results.write_picture(file_name, figure)
 
@@ -77,12 +77,12 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     task = Task(options)
     lowest = LOWEST_NOTE if task.results.rolls else 0
-    known = [~find_missing(options.missing, s.shape, task.rng, lowest) for s in task.sequences.values()]
+    observed = [~find_missing(options.missing, s.shape, task.rng, lowest) for s in task.sequences.values()]
     n_rounds = {"n_rounds": options.rounds} if options.rounds else {}
     if options.draws:
-        complete_by_draws(task, known, n_rounds, options.draws)
+        complete_by_draws(task, observed, n_rounds, options.draws)
     else:
-        complete(task, known, n_rounds)
+        complete(task, observed, n_rounds)
     return 0
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from breze_like import data
-from breze_like.data.rolls import LOWEST_NOTE
 from breze_like.files import replacing
+from breze_like.music.rolls import LOWEST_NOTE
 from experiments import command_line
+from experiments.command_line import tables
 from experiments.command_line.arguments import add_data_dir
 from experiments.paper.collapse import floor
 
@@ -32,21 +33,21 @@ def windows(roll, n_steps):
 
 def share_known(train, test, n_steps):
     """Share of the test set's windows that occur in the training set."""
-    known = {window for roll in train for window in windows(roll, n_steps)}
-    found = [window in known for roll in test for window in windows(roll, n_steps)]
+    of_training = {window for roll in train for window in windows(roll, n_steps)}
+    found = [window in of_training for roll in test for window in windows(roll, n_steps)]
     return float(np.mean(found)) if found else 0.0
 
 
 def n_copies(train, others):
     """Number of pieces that are in the training set."""
-    known = {next(windows(roll, len(roll))) for roll in train}
-    return sum(next(windows(roll, len(roll))) in known for roll in others)
+    of_training = {next(windows(roll, len(roll))) for roll in train}
+    return sum(next(windows(roll, len(roll))) in of_training for roll in others)
 
 
 def n_new_notes(train, test):
     """How often a key is on in the test set that is never on in the training set."""
-    known = np.any([np.any(roll, axis=0) for roll in train], axis=0)
-    return sum(int(np.sum(roll[:, ~known])) for roll in test)
+    in_training = np.any([np.any(roll, axis=0) for roll in train], axis=0)
+    return sum(int(np.sum(roll[:, ~in_training])) for roll in test)
 
 
 def share_ending_on_c(rolls):
@@ -71,10 +72,7 @@ def facts(dataset):
 
 
 def as_markdown(found):
-    head = list(found[0])
-    rule = ["---", *["--:"] * (len(head) - 1)]
-    lines = [head, rule, *([row[column] for column in head] for row in found)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return tables.markdown(list(found[0]), [list(row.values()) for row in found]) + "\n"
 
 
 def main(arguments=None):
@@ -86,7 +84,9 @@ def main(arguments=None):
     datasets = [data.load(name, options.data_dir) for name in options.datasets]
     for dataset in datasets:
         if not dataset.binary:
-            raise ValueError(f"--datasets must be binary, as piano rolls are, {dataset.name} is real-valued")
+            raise ValueError(
+                f"--datasets must be binary, as piano rolls are, {dataset.name} is real-valued: leave it out"
+            )
     table = as_markdown([facts(dataset) for dataset in datasets])
     print(table, end="")
     if options.report:

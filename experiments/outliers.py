@@ -7,8 +7,6 @@ Scores are in nats per time step, the highest ones first. The results are a tabl
 all steps in outliers.json, and a picture of the first sequences with those of their steps.
 """
 
-import csv
-import io
 import json
 
 import numpy as np
@@ -17,6 +15,7 @@ from matplotlib.figure import Figure
 from breze_like.tasks import outlier_scores
 from breze_like.tasks.outliers import ESTIMATORS
 from experiments import command_line
+from experiments.command_line import tables
 from experiments.command_line.arguments import Positive
 from experiments.music.task import Task, make_parser
 
@@ -47,21 +46,20 @@ def ranking(names, scores):
 
 def as_text(rows):
     """The table to print."""
-    width = max(8, *(len(row["sequence"]) for row in rows))
-    lines = [f"{'sequence':{width}s} {'nats per step':>13s} {'steps':>6s} {'worst step':>10s} {'nats':>8s}"]
-    form = "{sequence:{width}s} {nats_per_step:13.3f} {n_steps:6d} {worst_step:10d} {worst_nats:8.2f}"
-    lines += [form.format(**row, width=width) for row in rows]
-    return "\n".join(lines)
+    columns = [
+        tables.left(["sequence", *(row["sequence"] for row in rows)]),
+        tables.right(["nats per step", *(f"{row['nats_per_step']:.3f}" for row in rows)]),
+        tables.right(["steps", *(str(row["n_steps"]) for row in rows)], width=6),
+        tables.right(["worst step", *(str(row["worst_step"]) for row in rows)]),
+        tables.right(["nats", *(f"{row['worst_nats']:.2f}" for row in rows)], width=8),
+    ]
+    return "\n".join(tables.lines(columns, between=" "))
 
 
 def as_csv(rows):
     """The table without the steps, in full precision."""
-    stream = io.StringIO()
     names = [name for name in rows[0] if name != "steps"]
-    writer = csv.DictWriter(stream, names, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
+    return tables.csv_of(names, ({name: row[name] for name in names} for row in rows))
 
 
 def draw(rows):

@@ -111,7 +111,9 @@ def default_pruner(base, also):
 def make_plan(options, dataset):
     """The `Plan` of a command line."""
     if not dataset.binary:
-        raise ValueError(f"--dataset must be binary, as piano rolls are, {dataset.name} is real-valued")
+        raise ValueError(
+            f"--dataset must be binary, as piano rolls are, {dataset.name} is real-valued: choose another"
+        )
     system = SEARCHED[options.model]
     base, own = read_space(options.space)
     folder = Path(options.out or Path("runs", "search", dataset.name, options.model))

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from breze_like.files import replacing
 from breze_like.trained import bounds_nothing, load
 from experiments import command_line
 from experiments.command_line.arguments import add_data_dir, add_seed
-from experiments.pages.html import element, page, picture, table, wide
+from experiments.pages.html import element, page, picture, table, wide, write
 from experiments.pages.report_sections import section
 from experiments.paper.averages import average_text
 from experiments.paper.experiment import score
@@ -87,9 +86,9 @@ def _cells(result):
 def check_target(path, force):
     """Raise a ValueError if there is something in the place of the page that must not be replaced."""
     if path.is_dir():
-        raise ValueError(f"--out must be a file, got the folder {path}")
+        raise ValueError(f"{path} is a folder; choose a file for --out, such as {path / 'report.html'}")
     if path.exists() and not force:
-        raise ValueError(f"--out must not be there yet, got {path}; --force replaces it")
+        raise ValueError(f"{path} is there already: choose another --out, or replace it with --force")
 
 
 def main(arguments=None):
@@ -115,11 +114,8 @@ def main(arguments=None):
         sections.append(section(f"run-{i}", name, results[-1], model, song, rng))
 
     title = f"Report on {names[0]}" if len(names) == 1 else f"Report on {len(names)} runs"
-    content = page(title, comparison(names, results) if len(names) > 1 else "", *sections).encode()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as stream:
-        stream.write(content)
-    print(f"{target}, {len(content) / 1e6:.1f} MB: open it in a browser")
+    content = page(title, comparison(names, results) if len(names) > 1 else "", *sections)
+    write(target, content)
     return 0
 
 

@@ -26,7 +26,10 @@ def main(arguments=None):
     folder = Path(options.results)
     models, lines = models_by_dataset(), list(read(folder / "trials.csv").values())
     if not models and not lines:
-        raise ValueError(f"there are no trained models in {models_folder()}, and no trials in {folder}")
+        raise ValueError(
+            f"there are no trained models in {models_folder()}, and no trials in {folder}: "
+            "put some there by experiments.publish and experiments.trials"
+        )
     leakage = folder / "leakage.md"
     text = page(models, lines, leakage.read_text() if leakage.exists() else "", options.cores)
     for name, of_dataset in models.items():

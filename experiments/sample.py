@@ -22,7 +22,9 @@ def read_prefix(task, path, n_steps):
         return np.zeros((0, task.model.n_visible), np.uint8 if task.binary else np.float32)
     sequences = task.read(path)
     if len(sequences) != 1:
-        raise ValueError(f"--prefix must be a file of one sequence, got {len(sequences)} in {path}")
+        raise ValueError(
+            f"--prefix must be a file of one sequence, got {len(sequences)} in {path}: choose another"
+        )
     return next(iter(sequences.values()))[:n_steps]
 
 

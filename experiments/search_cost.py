@@ -168,12 +168,12 @@ def as_markdown(results, options):
         halved = sum(found[title].halved_hours for _, _, found in rows)
         totals.append(f"{total:.0f} {unit} with {title}, {halved:.0f} with successive halving")
     about = results["about"][LIBRARY]
-    known = [f"{name} {about[name]}" for name in ("commit", "jax", "device") if about.get(name)]
+    facts = [f"{name} {about[name]}" for name in ("commit", "jax", "device") if about.get(name)]
     return "\n".join(
         [
             f"## {unit[0].upper()}{unit[1:]}",
             "",
-            f"Measured {', '.join([results['machine'], *known])}.",
+            f"Measured {', '.join([results['machine'], *facts])}.",
             "",
             *table(rows, columns),
             "",

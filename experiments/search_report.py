@@ -11,9 +11,8 @@ from pathlib import Path
 
 import optuna
 
-from breze_like.files import replacing
 from experiments import command_line
-from experiments.pages.html import page
+from experiments.pages.html import page, write
 from experiments.pages.interactive import Plots
 from experiments.search.pictures import pictures
 from experiments.search.sections import best, failed, rungs, searched, summary
@@ -27,11 +26,13 @@ PAGE = b"<!doctype html>"
 def check_target(path):
     """Raise a ValueError if there is something in the place of the page that is none."""
     if path.is_dir():
-        raise ValueError(f"--out must be a file, got the folder {path}")
+        raise ValueError(f"{path} is a folder; choose a file for --out, such as {path / 'report.html'}")
     if path.exists():
         with open(path, "rb") as stream:
             if stream.read(len(PAGE)) != PAGE:
-                raise ValueError(f"--out must not be there yet, or be a page, got {path}")
+                raise ValueError(
+                    f"{path} is there already and no page, which would be replaced: choose another --out"
+                )
 
 
 def distributions_of(study):
@@ -45,16 +46,18 @@ def distributions_of(study):
 
 def document(study, folder, beside):
     """The page of a study; for the folders, see `best`."""
-    known, found, plots = study.user_attrs, outcomes(study), Plots()
-    if not known.keys() >= {*FIXED} - {"procedure"}:  # which older ones don't say
-        raise ValueError(f"study {study.study_name} must be one of experiments.random_search, it is another")
-    space = known["space"]
+    attributes, found, plots = study.user_attrs, outcomes(study), Plots()
+    if not attributes.keys() >= {*FIXED} - {"procedure"}:  # which older ones don't say
+        raise ValueError(
+            f"study {study.study_name} is none of experiments.random_search: name another one with --study"
+        )
+    space = attributes["space"]
     content = [
-        summary(found, known["model"], space),
+        summary(found, attributes["model"], space),
         searched(study, found),
-        rungs(found, known),
+        rungs(found, attributes),
         best(found, space, folder, beside),
-        *pictures(found, distributions_of(study), known, plots),
+        *pictures(found, distributions_of(study), attributes, plots),
         failed(found, folder, beside),
     ]
     return page(f"Search {study.study_name}", *content, scripts=plots.scripts)
@@ -78,11 +81,8 @@ def main(arguments=None):
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = load_study(folder, options.storage, options.study)
     with explained(options.storage or default_place(folder)):
-        content = document(study, folder, target.parent).encode()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as stream:
-        stream.write(content)
-    print(f"{target}, {len(content) / 1e6:.1f} MB: open it in a browser")
+        content = document(study, folder, target.parent)
+    write(target, content)
     return 0
 
 

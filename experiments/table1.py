@@ -134,13 +134,17 @@ def load_datasets(options):
     if options.trained and not options.datasets:
         given_names = [name.partition("/")[0] for name in model_names()]
         if not given_names:
-            raise ValueError(f"there are no trained models in {models_folder()}")
+            raise ValueError(
+                f"there are no trained models in {models_folder()}: put runs there by experiments.publish"
+            )
     for given in dict.fromkeys(given_names):
         dataset = data.load(given, options.data_dir)
         if not dataset.binary:
-            raise ValueError(f"--datasets must be binary, as piano rolls are, {dataset.name} is real-valued")
+            raise ValueError(
+                f"--datasets must be binary, as piano rolls are, {dataset.name} is real-valued: leave it out"
+            )
         if dataset.name in datasets:
-            raise ValueError(f"--datasets must have different names, got {dataset.name} twice")
+            raise ValueError(f"--datasets must have different names, got {dataset.name} twice: rename a file")
         datasets[dataset.name] = dataset, given
     return datasets.values()
 

@@ -23,6 +23,7 @@ from breze_like.trained import load
 from experiments import command_line
 from experiments.command_line.arguments import Positive, add_data_dir
 from experiments.command_line.commands import portable
+from experiments.command_line.tables import markdown
 from experiments.music.baselines import LastKnown, Marginals
 from experiments.music.corruption import N_REMOVED, P_ON, add_usual_noise
 from experiments.music.measures import (
@@ -56,7 +57,7 @@ IMPUTATION_NOTE = (
 class Imputer(NamedTuple):
     """How to fill gaps: by ``"probabilities"`` of a note, or by ``"values"``.
 
-    `fill` is a function of sequences, known entries, and random numbers.
+    `fill` is a function of sequences, observed entries, and random numbers.
     """
 
     kind: str
@@ -78,9 +79,13 @@ def imputers(train, models):
     """An `Imputer` by title."""
     marginals, last = Marginals(train), LastKnown(train, N_REMOVED)
     made = {
-        "training marginals": Imputer("probabilities", lambda x, known, rng: marginals.expect(x, known)),
-        "last known frame, calibrated": Imputer("probabilities", lambda x, known, rng: last.expect(x, known)),
-        "last known frame, copied": Imputer("values", lambda x, known, rng: last.copy(x, known)),
+        "training marginals": Imputer(
+            "probabilities", lambda x, observed, rng: marginals.expect(x, observed)
+        ),
+        "last known frame, calibrated": Imputer(
+            "probabilities", lambda x, observed, rng: last.expect(x, observed)
+        ),
+        "last known frame, copied": Imputer("values", lambda x, observed, rng: last.copy(x, observed)),
     }
     for name, model in models.items():
         made[f"{name}, draws"] = Imputer("probabilities", partial(expect, model))
@@ -88,39 +93,39 @@ def imputers(train, models):
     return made
 
 
-def expect(model, sequences, known, rng):
+def expect(model, sequences, observed, rng):
     has_latents = isinstance(model, VariationalModel)
-    return impute_draws(model, sequences, known, rng, *ROUNDS_AND_DRAWS[has_latents]).expectation
+    return impute_draws(model, sequences, observed, rng, *ROUNDS_AND_DRAWS[has_latents]).expectation
 
 
 def remove_somewhere(sequence, rng):
     """What is known after `N_REMOVED` frames in a row are taken out, fewer if need be; never the first."""
     n_removed = min(N_REMOVED, len(sequence) - 1)
     first = rng.integers(1, len(sequence) - n_removed + 1)
-    known = np.ones(sequence.shape, bool)
-    known[first : first + n_removed] = False
-    return known
+    observed = np.ones(sequence.shape, bool)
+    observed[first : first + n_removed] = False
+    return observed
 
 
 def score_seed(systems, fillers, thresholds, sequences, seed):
     """Corrupt sequences in both ways, and score all systems: a dict of measures by title, for each task."""
     rng = np.random.default_rng(seed)
     noisy = [add_usual_noise(x, rng) for x in sequences]
-    known = [remove_somewhere(x, rng) for x in sequences]
+    observed = [remove_somewhere(x, rng) for x in sequences]
     denoised = {title: score_denoising(f(noisy), noisy, sequences) for title, f in systems.items()}
     imputed = {}
     for title, filler in fillers.items():
-        made = filler.fill(sequences, known, np.random.default_rng(seed))
-        imputed[title] = score_imputation(made, sequences, known, thresholds.get(title))
+        made = filler.fill(sequences, observed, np.random.default_rng(seed))
+        imputed[title] = score_imputation(made, sequences, observed, thresholds.get(title))
     return denoised, imputed
 
 
 def choose_thresholds(fillers, sequences):
     """Of each `Imputer` that makes probabilities, by title, on the validation set."""
     rng = np.random.default_rng(VALIDATION_SEED)
-    known = [remove_somewhere(x, rng) for x in sequences]
+    observed = [remove_somewhere(x, rng) for x in sequences]
     return {
-        title: best_threshold(filler.fill(sequences, known, rng), sequences, known)
+        title: best_threshold(filler.fill(sequences, observed, rng), sequences, observed)
         for title, filler in fillers.items()
         if filler.kind == "probabilities"
     }
@@ -136,11 +141,11 @@ def average(scores):
 
 def table(head, columns, scores):
     """A Markdown table, with one row for each title."""
-    lines = [[head, *columns.values()], ["---", *["--:"] * len(columns)]]
-    for title, measures in scores.items():
-        numbers = (f"{measures[c]:.3f}" if c in measures else "" for c in columns)
-        lines.append([title, *numbers])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    rows = (
+        [title, *(f"{measures[c]:.3f}" if c in measures else "" for c in columns)]
+        for title, measures in scores.items()
+    )
+    return markdown([head, *columns.values()], rows)
 
 
 def describe(options, loaded, denoised, imputed, seconds):
@@ -180,13 +185,17 @@ def load_all(folders, data_dir):
     for folder in folders:
         name = Path(folder).resolve().name
         if name in loaded:
-            raise ValueError(f"runs must be in folders of different names, got {name} twice")
+            raise ValueError(f"runs must be in folders of different names, got {name} twice: rename one")
         loaded[name] = run, _, dataset = load(folder, data_dir)
         if not dataset.binary:
-            raise ValueError(f"runs must be of binary data, as piano rolls are, {folder} is of real values")
+            raise ValueError(
+                f"runs must be of binary data, as piano rolls are, {folder} is of real values: leave it out"
+            )
         first = next(iter(loaded.values()))[2]
         if dataset.digests != first.digests:
-            raise ValueError(f"runs must be of the same data, got {first.name} and {dataset.name}")
+            raise ValueError(
+                f"runs must be of the same data, got {first.name} and {dataset.name}: score them one by one"
+            )
     return loaded
 
 

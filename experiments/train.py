@@ -23,8 +23,9 @@ from breze_like.trained import describe
 from breze_like.training import EMSettings, TrainingSettings
 from experiments import command_line
 from experiments.command_line.arguments import add_data_dir, add_seed
+from experiments.command_line.tables import numbers
 from experiments.paper import collapse
-from experiments.paper.averages import aligned, average_text
+from experiments.paper.averages import average_text
 from experiments.paper.experiment import score, train, validation_chunks
 
 
@@ -186,7 +187,7 @@ def main(arguments=None):
     config = make_config(options, dataset)
     run, model = train(config, dataset, options.out, options.resume, not options.quiet)
     scores = score(model, validation_chunks(dataset, config), n_samples=0)
-    texts = aligned([average_text(kept, "per_step", 3) for kept in scores.values()])
+    texts = numbers([average_text(kept, "per_step", 3) for kept in scores.values()])
     for name, text in zip(scores, texts, strict=True):
         print(f"{name:20s} {text} nats per time step on the validation set")
     if line := collapse.describe(scores, run.config, dataset):

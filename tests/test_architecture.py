@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A module or a subpackage of breze_like is one unit. Units of the same row don't know each other.
 ROWS = (
-    ("files",),
+    ("decoding", "files", "parameters", "sequences"),
+    ("music",),
     (
         "backends",
         "checkpoints",
@@ -20,7 +21,6 @@ ROWS = (
         "data",
         "initialize",
         "moments",
-        "parameters",
         "scores",
     ),
     ("runs",),

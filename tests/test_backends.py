@@ -9,6 +9,7 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.mode import optdb
+from pytensor.tensor.elemwise import Elemwise
 
 from breze_like import backends
 from breze_like.backends import (
@@ -16,6 +17,7 @@ from breze_like.backends import (
     available,
     compile_function,
     jax_context,
+    jax_functions,
     resolve,
     traceable,
 )
@@ -289,3 +291,12 @@ class TestConversions:
         x, y = pt.vector("x"), pt.vector("y")
         with pytest.raises(Exception, match="[Bb]roadcast"):
             compile_function([x, y], x + y, "jax")(np.ones(1), np.ones(3))
+
+
+def test_pytensor_has_the_private_names_that_are_taken_of_it():
+    """Where one is gone, `backends` needs what took its place, or setup.cfg a bound on the version."""
+    gone = f"is gone from PyTensor {pytensor.__version__}, or JAX, see"
+    assert hasattr(Elemwise, "_check_runtime_broadcast"), f"Elemwise's check {gone} conversions.py"
+    vm = pytensor.function([], pt.zeros(1), mode=jax_functions._jax_mode()).vm
+    assert hasattr(vm, "jit_fn"), f"vm.jit_fn {gone} jax_functions.traceable"
+    assert hasattr(vm.jit_fn, "__wrapped__"), f"vm.jit_fn.__wrapped__ {gone} jax_functions.traceable"

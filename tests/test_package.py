@@ -45,6 +45,7 @@ def test_wheel(tmp_path, pytestconfig):
     assert {name for name in names if name.endswith(".py")} == modules
     assert f"{stem}.data/data/share/breze_like/chorales.h5" in names
     assert any(name.endswith("/LICENSE") for name in names)
+    assert "breze_like/py.typed" in names
     assert {name.split("/")[0] for name in names} <= {
         "breze_like",
         f"{stem}.data",

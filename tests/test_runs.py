@@ -74,7 +74,9 @@ class TestConfig:
     @pytest.mark.parametrize("name", runs.FILES)
     def test_a_folder_with_a_run_is_left_alone(self, tmp_path, name):
         (tmp_path / name).write_text("precious")
-        with pytest.raises(ValueError, match="must not hold a run yet, got .*: resume it or choose another"):
+        with pytest.raises(
+            ValueError, match="there is a run in .* already: resume it or choose another folder"
+        ):
             Run.create(tmp_path, {})
         assert [path.name for path in tmp_path.iterdir()] == [name]
         assert (tmp_path / name).read_text() == "precious"
@@ -86,7 +88,7 @@ class TestConfig:
 
     def test_a_file_is_no_folder(self, tmp_path):
         (tmp_path / "run").write_text("")
-        with pytest.raises(ValueError, match="folder must be a folder, got the file .*run"):
+        with pytest.raises(ValueError, match="run is a file; choose a folder"):
             Run.create(tmp_path / "run", {})
 
     @pytest.mark.parametrize("config", [{"rate": float("nan")}, {"kernel": min}])
@@ -96,13 +98,16 @@ class TestConfig:
         Run.create(tmp_path / "run", {})
 
     def test_opening_needs_a_run(self, tmp_path):
-        with pytest.raises(ValueError, match="folder must hold a run, with a config.json, got .*nowhere"):
+        with pytest.raises(ValueError, match="there is no run in .*nowhere: give the folder of one"):
             Run(tmp_path / "nowhere")
 
     @pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe\x00", b"[]"])
     def test_damaged(self, tmp_path, text):
         (tmp_path / "config.json").write_bytes(text)
-        with pytest.raises(ValueError, match=r"config.json must (be JSON|hold JSON objects)") as caught:
+        with pytest.raises(
+            ValueError,
+            match=r"config.json is damaged, it (is no JSON|must hold JSON objects).*; restore a copy",
+        ) as caught:
             Run(tmp_path)
         assert "\n" not in str(caught.value)
 
@@ -134,12 +139,12 @@ class TestLog:
 
     def test_a_log_that_lost_entries(self, run):
         run.append_log({"epoch": 1})
-        with pytest.raises(ValueError, match="log.jsonl must have the 2 entries of its checkpoint, got 1"):
+        with pytest.raises(ValueError, match="log.jsonl has 1 entries, and its checkpoint is of 2: restore"):
             run.truncate_log(2)
 
     def test_damaged(self, run):
         (run.folder / "log.jsonl").write_text('{"epoch": 1}\nnonsense\n')
-        with pytest.raises(ValueError, match="log.jsonl must be JSON"):
+        with pytest.raises(ValueError, match="log.jsonl is damaged, it is no JSON: .*; restore a copy"):
             run.read_log()
 
 
@@ -157,7 +162,9 @@ class TestCheckpoint:
                 assert arrays[name].dtype == array.dtype
 
     def test_missing(self, run):
-        with pytest.raises(ValueError, match="must hold a checkpoint, got .*first without checkpoint.h5"):
+        with pytest.raises(
+            ValueError, match="there is no checkpoint.h5 in .*first: give the folder of a run"
+        ):
             run.read_checkpoint(PARAMETERS)
 
     @pytest.mark.parametrize("failing", ["fsync", "replace"])
@@ -299,5 +306,5 @@ class TestScores:
 
     def test_damaged(self, run):
         (run.folder / "scores.json").write_text('{"test": ')
-        with pytest.raises(ValueError, match="scores.json must be JSON"):
+        with pytest.raises(ValueError, match="scores.json is damaged, it is no JSON: .*; restore a copy"):
             run.read_scores()

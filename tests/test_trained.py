@@ -99,5 +99,8 @@ def test_other_data(named):
     config = json.loads(path.read_text())
     config["data"]["digests"]["test"] = "0" * 64
     path.write_text(json.dumps(config))
-    with pytest.raises(ValueError, match="data set chorales must be the one that chorales/small was trained"):
+    with pytest.raises(
+        ValueError,
+        match="data set chorales is not the one that chorales/small was trained on: restore its data",
+    ):
         trained.load("chorales/small")

@@ -13,73 +13,16 @@ Transposing to time-major happens here and nowhere else.
 [[1.0, 0.0], [1.0, 1.0]]
 """
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 from pytensor import config
 
-
-def check_sequences(sequences, n_features=None, binary=True, name="sequences"):
-    """Check sequences and bring them to one data type.
-
-    Parameters
-    ----------
-    sequences : iterable of array_like, each (n_steps, n_features)
-    n_features : int, optional
-        What every sequence must have; by default what the first one has.
-    binary : bool
-        Whether every value must be 0 or 1. Otherwise it must be finite.
-    name : str
-        What to call the argument in error messages.
-
-    Returns
-    -------
-    list of ndarray, each (n_steps, n_features)
-        ``uint8`` if `binary`, else floatX.
-
-    Raises
-    ------
-    ValueError
-        If there is no sequence, or one of them is not 2-D, has no steps or no features, another
-        number of features, or a value that is not allowed.
-    """
-    checked = []
-    for index, sequence in enumerate(sequences):
-        checked.append(check_sequence(sequence, n_features, binary, f"{name}[{index}]"))
-        n_features = checked[0].shape[1]
-    _check_any(checked, name)
-    return checked
+from breze_like.sequences import check_any
 
 
-def check_sequence(sequence, n_features, binary, name):
-    """Check one sequence, as :func:`check_sequences` does; `name` is its own."""
-    try:
-        values = np.asarray(sequence)
-    except ValueError:
-        raise ValueError(f"{name} must be a rectangular array, got rows that differ") from None
-    if values.dtype.kind not in "buif":
-        raise ValueError(f"{name} must be real numbers, got data type {values.dtype}")
-    if values.ndim != 2:
-        raise ValueError(f"{name} must be 2-D, (n_steps, n_features), got shape {values.shape}")
-    if 0 in values.shape:
-        raise ValueError(f"{name} must have a step and a feature at least, got shape {values.shape}")
-    if n_features is not None and values.shape[1] != n_features:
-        raise ValueError(f"{name} must have {n_features} features, got {values.shape[1]}")
-    if binary:
-        return _allowed(values, (values == 0) | (values == 1), "0 or 1", name).astype(np.uint8)
-    with np.errstate(over="ignore"):
-        values = values.astype(config.floatX)
-    return _allowed(values, np.isfinite(values), "finite", name)
-
-
-def _allowed(values, is_allowed, rule, name):
-    if not is_allowed.all():
-        step, feature = np.argwhere(~is_allowed)[0]
-        raise ValueError(
-            f"{name} must be {rule}, got {values[step, feature]} at step {step}, feature {feature}"
-        )
-    return values
-
-
-def chunk(sequences, length=100):
+def chunk(sequences: Sequence[NDArray], length: int = 100) -> list[NDArray]:
     """Cut every sequence into consecutive pieces of `length` steps; its last piece may be shorter.
 
     Parameters
@@ -100,7 +43,7 @@ def chunk(sequences, length=100):
     ]
 
 
-def pad(sequences, n_steps=None):
+def pad(sequences: Sequence[NDArray], n_steps: int | None = None) -> tuple[NDArray, NDArray]:
     """Stack sequences of different lengths into one batch, with zeros in front of the shorter ones.
 
     Padding goes in front so that every sequence ends at the last step and a recurrent state simply
@@ -123,7 +66,7 @@ def pad(sequences, n_steps=None):
     ValueError
         If there is no sequence or one is longer than `n_steps`.
     """
-    _check_any(sequences, "sequences")
+    check_any(sequences, "sequences")
     longest = max(len(sequence) for sequence in sequences)
     n_steps = longest if n_steps is None else n_steps
     if n_steps < longest:
@@ -137,7 +80,7 @@ def pad(sequences, n_steps=None):
     return observations, mask
 
 
-def minibatches(n, batch_size, rng):
+def minibatches(n: int, batch_size: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
     """Indices of one epoch's minibatches, in random order.
 
     Every minibatch has the same size, because each new shape costs a compilation: the last one is
@@ -163,7 +106,9 @@ def minibatches(n, batch_size, rng):
     return list(np.resize(rng.permutation(n), (n_batches, size)))
 
 
-def batches_by_length(sequences, max_steps=20_000, max_padding=0.25):
+def batches_by_length(
+    sequences: Sequence[NDArray], max_steps: int = 20_000, max_padding: float = 0.25
+) -> Iterator[tuple[NDArray[np.int64], NDArray, NDArray]]:
     """Batches of whole sequences of similar length, in few different shapes.
 
     Whole sequences differ much in length, and each new shape of a batch costs a compilation. So the
@@ -195,7 +140,7 @@ def batches_by_length(sequences, max_steps=20_000, max_padding=0.25):
     _check_count(max_steps, "max_steps")
     if not 0 <= max_padding < 1:
         raise ValueError(f"max_padding must be in [0, 1), got {max_padding}")
-    _check_any(sequences, "sequences")
+    check_any(sequences, "sequences")
     lengths = np.array([len(sequence) for sequence in sequences])
     order = np.argsort(lengths, kind="stable")
     dummy = np.zeros((0, sequences[0].shape[1]))
@@ -236,11 +181,6 @@ def _groups(lengths, max_steps, max_padding):
         ranges.append((int(start[stop - 1]), stop))
         stop = ranges[-1][0]
     return ranges[::-1]
-
-
-def _check_any(sequences, name):
-    if len(sequences) == 0:
-        raise ValueError(f"{name} must hold at least one sequence, got none")
 
 
 def _check_count(value, name):

@@ -1,12 +1,14 @@
 """A data set: three lists of sequences, their origin, and a fingerprint of their content."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from breze_like.data.batches import check_sequences
+from breze_like.sequences import check_sequences
 
 SPLITS = ("train", "valid", "test")
 
@@ -54,22 +56,22 @@ class Dataset:
             object.__setattr__(self, split, checked)
 
     @property
-    def n_features(self):
+    def n_features(self) -> int:
         """Number of features of every sequence; 88, the keys of a piano, for a piano roll."""
         return self.train[0].shape[1]
 
     @property
-    def binary(self):
+    def binary(self) -> bool:
         """Whether all values are 0 or 1."""
         return self.train[0].dtype == np.uint8
 
     @cached_property
-    def digests(self):
+    def digests(self) -> dict[str, str]:
         """Digest of each split, by the split's name."""
         return {split: digest(getattr(self, split)) for split in SPLITS}
 
 
-def digest(sequences):
+def digest(sequences: Iterable[NDArray]) -> str:
     """Fingerprint of a split's content, whatever file it was read from.
 
     It is the SHA-256 sum over, for each sequence in order, two little-endian ``uint32``
@@ -95,6 +97,6 @@ def digest(sequences):
     return total.hexdigest()
 
 
-def is_integer(sequence):
+def is_integer(sequence: ArrayLike) -> bool:
     """Whether a sequence is of integers or booleans, so of binary data."""
     return np.asarray(sequence).dtype.kind in "bui"

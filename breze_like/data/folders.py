@@ -7,19 +7,22 @@ A folder has either
 
 A ``.npy`` file is an array (n_steps, n_features). Integers and booleans are binary data, all 0 or 1; if one
 of the files has floating-point numbers, the data are real-valued. A MIDI file, ``.mid`` or ``.midi``, is a
-piano roll, see :mod:`breze_like.data.midi`. A split's sequences are in the order of the file names. Hidden
+piano roll, see :mod:`breze_like.music.midi`. A split's sequences are in the order of the file names. Hidden
 files, and what is not called so, are left alone.
 """
 
 import os
 import warnings
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from breze_like.data.batches import check_sequence
 from breze_like.data.dataset import SPLITS, Dataset, is_integer
-from breze_like.data.decoding import decoding
-from breze_like.data.midi import read_midi, report
+from breze_like.decoding import decoding
+from breze_like.music.midi import read_midi, report
+from breze_like.sequences import check_sequence
 
 SEED = 0
 MIDI_EXTENSIONS = (".mid", ".midi")
@@ -27,7 +30,7 @@ EXTENSIONS = (".npy", *MIDI_EXTENSIONS)
 MAX_BYTES = 2_000_000_000  # of an array, so that a wrong file does not take all memory
 
 
-def read_folder(folder, steps_per_quarter=2):
+def read_folder(folder: Path, steps_per_quarter: int = 2) -> Dataset:
     """Read a data set; it is called what the folder is called.
 
     Parameters
@@ -57,10 +60,10 @@ def read_folder(folder, steps_per_quarter=2):
     names = _names_by_split(folder)
     sequences = read_files(folder, [name for split in SPLITS for name in names[split]], steps_per_quarter)
     splits = {split: [sequences[name] for name in names[split]] for split in SPLITS}
-    return Dataset(folder.resolve().name, **splits)
+    return Dataset(folder.resolve().name, splits["train"], splits["valid"], splits["test"])
 
 
-def read_files(folder, names, steps_per_quarter=2):
+def read_files(folder: Path, names: Sequence[str], steps_per_quarter: int = 2) -> dict[str, NDArray]:
     """Read some files of a folder, all of one kind and with the same number of features.
 
     Parameters
@@ -85,7 +88,7 @@ def read_files(folder, names, steps_per_quarter=2):
     if not midi_names:
         return _check({name: _read_array(folder, name) for name in names})
     if len(midi_names) < len(names):
-        raise ValueError("must have .npy files or .mid files, got both")
+        raise ValueError("must have .npy files or .mid files, got both: put them into two folders")
     rolls = {name: read_midi(folder / name, steps_per_quarter, name) for name in names}
     if left_out := report(rolls.values()):
         where = folder / names[0] if len(names) == 1 else folder
@@ -93,13 +96,13 @@ def read_files(folder, names, steps_per_quarter=2):
     return _check({name: roll.roll for name, roll in rolls.items()})
 
 
-def names_of_files(folder):
+def names_of_files(folder: Path) -> list[str]:
     """Names of the sequences' files that lie in the folder itself, in order."""
     paths = (path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS)
     return sorted(path.name for path in paths if not path.name.startswith("."))
 
 
-def divide(names):
+def divide(names: Sequence[str]) -> dict[str, list[str]]:
     """Divide files into splits: a fifth for validation, a fifth for testing, the others for training.
 
     The random permutation has a fixed seed, 0, so the same number of files is divided the same way each time.
@@ -137,10 +140,14 @@ def _names_by_split(folder):
     names = {}
     for split in SPLITS:
         if not (folder / split).is_dir():
-            raise ValueError(f"must have the subfolders {', '.join(SPLITS)}, got no {split}")
+            raise ValueError(
+                f"must have the subfolders {', '.join(SPLITS)}, got no {split}: make it, or use one folder"
+            )
         names[split] = [f"{split}/{name}" for name in names_of_files(folder / split)]
         if not names[split]:
-            raise ValueError(f"{split} must have .npy or .mid files, got none")
+            raise ValueError(
+                f"{split} must have .npy or .mid files, got none: put some of the sequences there"
+            )
     return names
 
 

@@ -24,16 +24,16 @@ import h5py
 import numpy as np
 import scipy.io
 
-from breze_like.data.batches import check_sequences
 from breze_like.data.dataset import SPLITS, Dataset
-from breze_like.data.decoding import decoding
 from breze_like.data.folders import MAX_BYTES, read_folder
 from breze_like.data.pickles import load_notes
-from breze_like.data.rolls import HIGHEST_NOTE, LOWEST_NOTE, N_KEYS
-from breze_like.files import replacing
+from breze_like.decoding import decoding
+from breze_like.files import PathLike, replacing
+from breze_like.music.rolls import HIGHEST_NOTE, LOWEST_NOTE, N_KEYS
+from breze_like.sequences import check_sequences
 
 
-def read(path, steps_per_quarter=2):
+def read(path: PathLike, steps_per_quarter: int = 2) -> Dataset:
     """Read a data set from a MATLAB, pickle, JSON or HDF5 file, which its content tells apart, or a folder.
 
     Parameters
@@ -94,7 +94,9 @@ def _read_matlab(path):
         if key not in content:
             raise ValueError(f"must have traindata, validdata and testdata, got no {key}")
         if content[key].dtype != object:
-            raise ValueError(f"{key} must be a cell array of piano rolls")
+            raise ValueError(
+                f"{key} must be a cell array of piano rolls, got an array of {content[key].dtype}"
+            )
     return _rolls(path.stem, {split: content[key].ravel() for split, key in keys.items()})
 
 
@@ -112,7 +114,7 @@ def _read_json(path):
 
 def _notes(name, content):
     if not isinstance(content, dict) or not set(SPLITS) <= set(content):
-        raise ValueError(f"must be a dictionary of {', '.join(SPLITS)}")
+        raise ValueError(f"must be a dictionary of {', '.join(SPLITS)}, got {_named(content)}")
     splits = {}
     for split in SPLITS:
         _check_list(content[split], split)
@@ -120,6 +122,13 @@ def _notes(name, content):
             _roll(sequence, f"{split}[{index}]") for index, sequence in enumerate(content[split])
         ]
     return _rolls(name, splits)
+
+
+def _named(content):
+    """What was found instead of a dictionary of splits, in words."""
+    if not isinstance(content, dict):
+        return type(content).__name__
+    return ", ".join(map(str, content)) or "an empty one"
 
 
 def _roll(steps, name):
@@ -198,7 +207,7 @@ def _split_values(arrays, split):
     return np.split(values, np.cumsum(lengths)[:-1])
 
 
-def write_hdf5(path, dataset):
+def write_hdf5(path: PathLike, dataset: Dataset) -> None:
     """Write a data set in this project's own layout, completely or not at all.
 
     Parameters

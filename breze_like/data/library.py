@@ -7,8 +7,9 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
-from breze_like.data.dataset import SPLITS
+from breze_like.data.dataset import SPLITS, Dataset
 from breze_like.data.formats import read
+from breze_like.files import PathLike
 
 EMBEDDED = "chorales"
 
@@ -57,7 +58,7 @@ FILE_NAMES = {
 EXTENSIONS = (".h5", ".hdf5", ".mat", ".pickle", ".pkl", ".json")
 
 
-def load(name, data_dir=None, steps_per_quarter=2):
+def load(name: PathLike, data_dir: PathLike | None = None, steps_per_quarter: int = 2) -> Dataset:
     """Load a data set by its name, or from a file or folder.
 
     Parameters
@@ -99,7 +100,7 @@ def load(name, data_dir=None, steps_per_quarter=2):
     return verify(replace(dataset, name=standard_name(dataset.name) or dataset.name))
 
 
-def standard_name(file_name):
+def standard_name(file_name: str) -> str | None:
     """Name of the standard set that a file of this name, without extension, holds, or None."""
     return FILE_NAMES.get(re.sub("[^a-z]", "", file_name.lower()))
 
@@ -132,7 +133,7 @@ def _find(name, data_dir):
     raise ValueError(f"{name} is not in {folder} as {', '.join(EXTENSIONS)}; {advice}")
 
 
-def verify(dataset):
+def verify(dataset: Dataset) -> Dataset:
     """Compare a data set's content with what is published under its name.
 
     Returns

@@ -9,7 +9,10 @@ start anew.
 [[1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 1.0, 1.0]]
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from pytensor import config
 
 # Columns of a batch, if its sequences fill as many: recurrences take so many at a time, whatever the length.
@@ -37,30 +40,30 @@ class Packing:
         self._places = [(slice(start, stop), column) for start, stop, column in places]
 
     @property
-    def mask(self):
+    def mask(self) -> NDArray:
         """1 where a step is real: ndarray, (n_steps, n_columns), floatX."""
         mask = np.zeros(self.shape, config.floatX)
         for place in self._places:
             mask[place] = 1
         return mask
 
-    def place(self, arrays):
+    def place(self, arrays: Sequence[NDArray]) -> NDArray:
         """One array (length, ...) of each sequence, at its place: (n_steps, n_columns, ...), else 0."""
         batch = np.zeros((*self.shape, *arrays[0].shape[1:]), arrays[0].dtype)
         for place, array in zip(self._places, arrays, strict=True):
             batch[place] = array
         return batch
 
-    def take(self, batch):
+    def take(self, batch: NDArray) -> list[NDArray]:
         """What each sequence has of a batch (n_steps, n_columns, ...): a list of arrays (length, ...)."""
         return [batch[place] for place in self._places]
 
-    def sums(self, terms):
+    def sums(self, terms: NDArray) -> NDArray[np.float64]:
         """Sums over the steps of each sequence, of terms (n_steps, n_columns, ...): (n, ...), in doubles."""
         return np.array([term.sum(axis=0, dtype=float) for term in self.take(terms)])
 
 
-def pack(lengths, max_steps=32_000, max_padding=0.1):
+def pack(lengths: ArrayLike, max_steps: int = 32_000, max_padding: float = 0.1) -> list[Packing]:
     """Batches of whole sequences.
 
     Longest first, each sequence goes into the first column that has room for it. Columns are as long as the

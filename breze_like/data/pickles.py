@@ -8,9 +8,10 @@ no code of NumPy's runs on unchecked input either.
 
 import pickle
 import re
+from typing import Any, BinaryIO
 
 
-def load_notes(file):
+def load_notes(file: BinaryIO) -> Any:
     """Read a pickle of lists, tuples, dicts, integers and NumPy integer scalars.
 
     Parameters

@@ -1,10 +1,14 @@
 """Removing noise."""
 
+from collections.abc import Sequence
+
+from numpy.typing import NDArray
+
 from breze_like.estimators import check_observations
 from breze_like.tasks.columns import over_batches
 
 
-def denoise(model, sequences, p_on=None):
+def denoise(model, sequences: Sequence[NDArray], p_on: float | None = None) -> list[NDArray]:
     """The most probable observations at the most probable latents.
 
         z~ = mode of q(z | x),   x~ = mode of p(x | z~)

@@ -6,15 +6,15 @@ from scipy.special import expit
 from breze_like.tasks.columns import Noise, over_batches, pad_columns
 
 
-def complete(model, sequences, known, rngs, n_draws):
-    """Missing entries given the known ones, by the posterior of the states given these.
+def complete(model, sequences, observed, rngs, n_draws):
+    """Missing entries given the observed ones, by the posterior of the states given these.
 
     Parameters
     ----------
     model : HiddenMarkov
     sequences : list of ndarray, shape (n_steps, n_visible)
         Whatever stands in missing entries.
-    known : list of ndarray of bool, of these shapes
+    observed : list of ndarray of bool, of these shapes
     rngs : list of numpy.random.Generator
         Of the sequences.
     n_draws : int
@@ -30,7 +30,7 @@ def complete(model, sequences, known, rngs, n_draws):
     probability = expit(model.emission.view("logits"))
 
     def run(indices, x, mask):
-        given = pad_columns([known[i].astype(x.dtype) for i in indices], mask)
+        given = pad_columns([observed[i].astype(x.dtype) for i in indices], mask)
         modes, means, filtered = model.complete(x, given, mask)
         draws = np.zeros((*x.shape[:2], n_draws, x.shape[2]), x.dtype)
         for draw in range(n_draws):

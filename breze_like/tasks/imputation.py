@@ -1,9 +1,11 @@
 """Filling in what is missing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
 import numpy as np
+from numpy.typing import NDArray
 
 from breze_like.estimators import check_observations
 from breze_like.latent_draws import streams
@@ -24,24 +26,30 @@ class Draws:
     expectation : list of ndarray, shape (n_steps, n_visible)
         The emission's mean in the missing entries, averaged over the chains and, of a model with latents,
         over the second half of their rounds: for binary entries, their probability to be 1, with less noise
-        than `mean` has. Known entries are themselves.
+        than `mean` has. Observed entries are themselves.
     """
 
     draws: list
     expectation: list
 
     @property
-    def mean(self):
+    def mean(self) -> list[NDArray]:
         """Over the draws: a list of ndarray, shape (n_steps, n_visible)."""
         return [d.mean(axis=0) for d in self.draws]
 
     @property
-    def variance(self):
-        """Over the draws: how far they spread; 0 in known entries."""
+    def variance(self) -> list[NDArray]:
+        """Over the draws: how far they spread; 0 in observed entries."""
         return [d.var(axis=0) for d in self.draws]
 
 
-def impute(model, sequences, known, rng, n_rounds=20):
+def impute(
+    model,
+    sequences: Sequence[NDArray],
+    observed: Sequence[NDArray[np.bool_]],
+    rng: np.random.Generator,
+    n_rounds: int = 20,
+) -> list[NDArray]:
     """Complete sequences by rounds of modes.
 
     Missing entries start uniform in [0, 1]. In each round, they become those of `denoise`:
@@ -53,10 +61,10 @@ def impute(model, sequences, known, rng, n_rounds=20):
     model : Model
         A one-step model takes modes of predictions: its missing entries follow from what comes before them
         only, after as many rounds as there are steps with such entries. A hidden Markov model needs no
-        rounds: it takes the modes at the states that are most probable given the known entries.
+        rounds: it takes the modes at the states that are most probable given the observed entries.
     sequences : list of ndarray, shape (n_steps, n_visible)
         What stands in missing entries does not matter; it may be NaN.
-    known : list of ndarray of bool, shape (n_steps, n_visible)
+    observed : list of ndarray of bool, shape (n_steps, n_visible)
         False where an entry is missing.
     rng : numpy.random.Generator
     n_rounds : int
@@ -64,12 +72,12 @@ def impute(model, sequences, known, rng, n_rounds=20):
     Returns
     -------
     list of ndarray, shape (n_steps, n_visible)
-        Known entries are those of the sequences, bit for bit.
+        Observed entries are those of the sequences, bit for bit.
 
     Raises
     ------
     ValueError
-        If known entries are not of the kind that the model emits, a mask is not of booleans or of another
+        If observed entries are not of the kind that the model emits, a mask is not of booleans or of another
         shape, or the number of rounds is not positive.
 
     References
@@ -77,24 +85,31 @@ def impute(model, sequences, known, rng, n_rounds=20):
     Bayer & Osendorfer (2014), section 4.3.
     """
     check_positive_integers(n_rounds=n_rounds)
-    observed, checked = _check(model, sequences, known)
+    given, checked = _check(model, sequences, observed)
     rngs = streams(rng, len(checked))
     if isinstance(model, HiddenMarkov):
-        modes, _, _ = complete(model, checked, known, rngs, 0)
-        return [_complete(o, k, m[:, None])[0] for o, k, m in zip(observed, known, modes, strict=True)]
+        modes, _, _ = complete(model, checked, observed, rngs, 0)
+        return [_complete(x, o, m[:, None])[0] for x, o, m in zip(given, observed, modes, strict=True)]
     denoised = model.function(["observations", "mask"], "denoised")
 
     def run(indices, x, mask):
-        chains = _Chains(x, mask, [~known[i] for i in indices], [rngs[i] for i in indices])
+        chains = _Chains(x, mask, [~observed[i] for i in indices], [rngs[i] for i in indices])
         for _ in range(n_rounds):
             chains.fill(denoised(chains.observations, mask))
         return [chains.by_column(chains.observations)]
 
     (modes,) = over_batches(run, checked)
-    return [_complete(*each)[0] for each in zip(observed, known, modes, strict=True)]
+    return [_complete(*each)[0] for each in zip(given, observed, modes, strict=True)]
 
 
-def impute_draws(model, sequences, known, rng, n_rounds=50, n_draws=20):
+def impute_draws(
+    model,
+    sequences: Sequence[NDArray],
+    observed: Sequence[NDArray[np.bool_]],
+    rng: np.random.Generator,
+    n_rounds: int = 50,
+    n_draws: int = 20,
+) -> Draws:
     """Complete sequences by rounds of draws, several times.
 
     As `impute`, but for
@@ -102,17 +117,18 @@ def impute_draws(model, sequences, known, rng, n_rounds=50, n_draws=20):
         z^ ~ q(z | x),   x^ ~ p(x | z^)
 
     in chains that are independent of one another. With the exact posterior of a VRAE for q, their limit is
-    the distribution of the missing entries given the known ones. For a VOSP, it is an approximation of that
-    in any case, since p(x_t | z_t, h_{t-1}) is given the past as the round before left it.
+    the distribution of the missing entries given the observed ones. For a VOSP, it is an approximation of
+    that in any case, since p(x_t | z_t, h_{t-1}) is given the past as the round before left it.
 
     A one-step model uses the same random numbers in all rounds. After as many rounds as there are steps with
     missing entries, a chain is a draw of each of these steps given all before it, and stays so.
 
-    A hidden Markov model needs no rounds: its draws are exact, of all missing entries given the known ones.
+    A hidden Markov model needs no rounds: its draws are exact, of all missing entries given the observed
+    ones.
 
     Parameters
     ----------
-    model, sequences, known, rng, n_rounds
+    model, sequences, observed, rng, n_rounds
         As for `impute`.
     n_draws : int
         Chains of each sequence.
@@ -131,18 +147,18 @@ def impute_draws(model, sequences, known, rng, n_rounds=50, n_draws=20):
     Rezende et al. (2014), Stochastic backpropagation: the imputation of missing data.
     """
     check_positive_integers(n_rounds=n_rounds, n_draws=n_draws)
-    observed, checked = _check(model, sequences, known)
+    given, checked = _check(model, sequences, observed)
     rngs = streams(rng, len(checked))
     if isinstance(model, HiddenMarkov):
-        _, means, drawn = complete(model, checked, known, rngs, n_draws)
-        draws = [_complete(*each) for each in zip(observed, known, drawn, strict=True)]
-        return Draws(draws, [np.where(k, x, m) for x, k, m in zip(checked, known, means, strict=True)])
+        _, means, drawn = complete(model, checked, observed, rngs, n_draws)
+        draws = [_complete(*each) for each in zip(given, observed, drawn, strict=True)]
+        return Draws(draws, [np.where(o, x, m) for x, o, m in zip(checked, observed, means, strict=True)])
     inputs = ["observations", "mask", "emission_noise", *(["noise"] if model.has_latents else [])]
     draw = model.function(inputs, ["emission/sample", "emission/mean"])
     n_late = n_rounds - n_rounds // 2 if model.has_latents else 1
 
     def run(indices, x, mask):
-        chains = _Chains(x, mask, [~known[i] for i in indices], [rngs[i] for i in indices], n_draws)
+        chains = _Chains(x, mask, [~observed[i] for i in indices], [rngs[i] for i in indices], n_draws)
         total = 0.0
         for i, noise in enumerate(_noise_of_rounds(model, chains.noise, n_rounds)):
             drawn, mean = draw(chains.observations, chains.mask, *noise)
@@ -151,8 +167,8 @@ def impute_draws(model, sequences, known, rng, n_rounds=50, n_draws=20):
         return [chains.by_column(values) for values in (chains.observations, total / n_late)]
 
     drawn, means = over_batches(run, checked, n_draws)
-    draws = [_complete(*each) for each in zip(observed, known, drawn, strict=True)]
-    expectation = [np.where(k, x, m.mean(axis=1)) for x, k, m in zip(checked, known, means, strict=True)]
+    draws = [_complete(*each) for each in zip(given, observed, drawn, strict=True)]
+    expectation = [np.where(o, x, m.mean(axis=1)) for x, o, m in zip(checked, observed, means, strict=True)]
     return Draws(draws, expectation)
 
 
@@ -194,24 +210,24 @@ class _Chains:
         return values.reshape(len(values), self._n_draws, -1, values.shape[2]).swapaxes(1, 2)
 
 
-def _complete(sequence, known, made):
+def _complete(sequence, observed, made):
     """The sequence with missing entries as they were made (n_steps, n_draws, n_visible), draws first."""
-    return np.where(known, sequence, made.swapaxes(0, 1).astype(sequence.dtype))
+    return np.where(observed, sequence, made.swapaxes(0, 1).astype(sequence.dtype))
 
 
-def _check(model, sequences, known):
+def _check(model, sequences, observed):
     """The sequences with 0 where an entry is missing, in their own precision and as the model takes them."""
-    if len(known) != len(sequences):
-        raise ValueError(f"known must be as many as the {len(sequences)} sequences, got {len(known)}")
-    observed = []
-    for i, (sequence, k) in enumerate(zip(sequences, known, strict=True)):
+    if len(observed) != len(sequences):
+        raise ValueError(f"observed must be as many as the {len(sequences)} sequences, got {len(observed)}")
+    given = []
+    for i, (sequence, o) in enumerate(zip(sequences, observed, strict=True)):
         shape = np.shape(sequence)
-        if np.shape(k) != shape or np.asarray(k).dtype != bool:
-            got = f"{np.asarray(k).dtype} of shape {np.shape(k)}"
-            raise ValueError(f"known[{i}] must be bool of the sequence's shape {shape}, got {got}")
-        observed.append(np.where(k, sequence, np.zeros((), np.asarray(sequence).dtype)))
-    checked = check_observations(model, observed)
+        if np.shape(o) != shape or np.asarray(o).dtype != bool:
+            got = f"{np.asarray(o).dtype} of shape {np.shape(o)}"
+            raise ValueError(f"observed[{i}] must be bool of the sequence's shape {shape}, got {got}")
+        given.append(np.where(o, sequence, np.zeros((), np.asarray(sequence).dtype)))
+    checked = check_observations(model, given)
     if model.emission.binary:
-        return observed, checked
+        return given, checked
     # What is filled in needs a type that has fractions.
-    return [o.astype(np.result_type(o, c)) for o, c in zip(observed, checked, strict=True)], checked
+    return [x.astype(np.result_type(x, c)) for x, c in zip(given, checked, strict=True)], checked

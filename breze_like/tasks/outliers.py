@@ -1,8 +1,10 @@
 """Finding what is improbable."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from breze_like.estimators import check_observations
 from breze_like.latent_draws import over_draws
@@ -23,12 +25,18 @@ class OutlierScores:
     steps: list
 
     @property
-    def sequences(self):
+    def sequences(self) -> NDArray[np.float64]:
         """Nats per time step of each sequence: ndarray, shape (n_sequences,)."""
         return np.array([nats.mean() for nats in self.steps])
 
 
-def outlier_scores(model, sequences, rng, n_draws=10, estimator="bound"):
+def outlier_scores(
+    model,
+    sequences: Sequence[NDArray],
+    rng: np.random.Generator,
+    n_draws: int = 10,
+    estimator: str = "bound",
+) -> OutlierScores:
     """Score each step and each sequence by how improbable it is.
 
     A model without latents has exact scores, -log p(x_t | x_1, ..., x_{t-1}). One with latents has

@@ -1,12 +1,20 @@
 """Making new sequences."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from breze_like.estimators import check_observations
 from breze_like.models import VRAE
 
 
-def sample(model, rng, n_steps, n_sequences=1, prefix=None, temperature=1.0):
+def sample(
+    model,
+    rng: np.random.Generator,
+    n_steps: int,
+    n_sequences: int = 1,
+    prefix: NDArray | None = None,
+    temperature: float = 1.0,
+) -> NDArray:
     """Draw sequences, or go on with given ones.
 
     Latents are drawn from the prior, frames from the emission given these, or from the prediction of a
@@ -41,6 +49,6 @@ def sample(model, rng, n_steps, n_sequences=1, prefix=None, temperature=1.0):
             got = f"shape {np.shape(prefix)}"
             raise ValueError(f"prefix must be None for a VRAE, which does not run forward, got {got}")
         return model.sample(rng, n_steps, n_sequences, temperature=temperature)
-    if np.ndim(prefix) == 3 and np.size(prefix):
+    if prefix is not None and np.ndim(prefix) == 3 and np.size(prefix):
         check_observations(model, np.swapaxes(prefix, 0, 1), "prefix")
     return model.sample(rng, n_steps, n_sequences, prefix, temperature)

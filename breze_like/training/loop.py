@@ -1,15 +1,21 @@
 """The loop: minibatches, steps, validation, early stopping, checkpoints."""
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from breze_like.backends import accelerator
 from breze_like.estimators import validation_score
-from breze_like.training.course import Course, n_batches
+from breze_like.models.base import Model
+from breze_like.runs import Run
+from breze_like.training.course import Course, History, n_batches
 from breze_like.training.device import DeviceRmsProp, pure_loss_and_gradient
 from breze_like.training.optimization import GuardedRmsProp
+from breze_like.training.settings import TrainingSettings
 
 
 class Progress(NamedTuple):
@@ -20,7 +26,17 @@ class Progress(NamedTuple):
     seconds: float
 
 
-def fit(model, train, valid, settings, rng, validate=None, run=None, progress=True, until=1.0):
+def fit(
+    model: Model,
+    train: Sequence[NDArray],
+    valid: Sequence[NDArray],
+    settings: TrainingSettings,
+    rng: np.random.Generator,
+    validate: Callable[[list[NDArray]], float] | None = None,
+    run: Run | None = None,
+    progress: bool = True,
+    until: float = 1.0,
+) -> History:
     """Train a model. Afterwards its parameters are those with the best validation score.
 
     Parameters
@@ -106,7 +122,7 @@ def make_optimizer(model, settings):
     return GuardedRmsProp(model.parameters.data, function, **choices)
 
 
-def is_finished(run):
+def is_finished(run: Run) -> bool:
     """Whether the training of a run has come to its end; no model is needed to tell.
 
     Raises
@@ -120,7 +136,7 @@ def is_finished(run):
     return bool(attributes.get("state", {}).get("finished"))
 
 
-def progress_of(run):
+def progress_of(run: Run) -> Progress:
     """The `Progress` of a run; no model is needed to tell.
 
     Raises
@@ -134,7 +150,7 @@ def progress_of(run):
     return Progress(state["update"], n_updates, state["seconds"])
 
 
-def load_parameters(run, model):
+def load_parameters(run: Run, model: Model) -> None:
     """Give a model the best parameters of a run.
 
     Parameters

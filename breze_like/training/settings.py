@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import Self
 
 from breze_like.training.rules import (
     COUNT,
@@ -85,24 +86,24 @@ class TrainingSettings:
     def __post_init__(self):
         check(self)
 
-    def settled(self, n_updates, has_kl_weight):
+    def settled(self, n_updates: int, has_kl_weight: bool) -> Self:
         """The same with a number for `annealing_updates`, for a training of `n_updates` in all."""
         if self.annealing_updates is not None:
             return self
         number = min(round(ANNEALING_SHARE * n_updates), MAX_ANNEALING) if has_kl_weight else 0
         return replace(self, annealing_updates=number)
 
-    def kl_weight(self, update):
+    def kl_weight(self, update: int) -> float:
         """Weight of the KL divergence after so many updates: min(1, update / annealing_updates).
 
         The settings are `settled`.
         """
         return min(1.0, update / self.annealing_updates) if self.annealing_updates else 1.0
 
-    def scheduled_step_rate(self, fraction):
+    def scheduled_step_rate(self, fraction: float) -> float:
         """Step rate when a `fraction` of all updates is done, in [0, 1]."""
         return self.step_rate * SCHEDULES[self.step_rate_schedule](fraction)
 
-    def n_validations(self, epoch):
+    def n_validations(self, epoch: int) -> int:
         """Number of validations that are due after so many epochs."""
         return -(-epoch // self.validate_every) if epoch == self.n_epochs else epoch // self.validate_every

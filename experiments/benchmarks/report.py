@@ -5,6 +5,7 @@ from functools import partial
 from matplotlib.figure import Figure
 
 from experiments.benchmarks.parts import LIBRARY, LIMIT
+from experiments.command_line import tables
 
 TITLES = {
     LIBRARY: "breze_like",
@@ -30,8 +31,8 @@ def as_markdown(results):
     lines = ["# Benchmark", "", f"`{results['command']}`", ""]
     lines += [f"{results['machine']}; medians of alternating rounds.", ""]
     for system, about in results["about"].items():
-        known = [f"{name} {value}" for name, value in about.items()]
-        said = f"not measured: {about['failed']}" if "failed" in about else ", ".join(known)
+        facts = [f"{name} {value}" for name, value in about.items()]
+        said = f"not measured: {about['failed']}" if "failed" in about else ", ".join(facts)
         lines.append(f"- {TITLES[system]}: {said}")
     for part, rows in results["parts"].items():
         heading, columns = TABLES[part]
@@ -49,13 +50,10 @@ def as_line(part, row):
 
 def table(rows, columns):
     """Lines of an aligned table; columns are pairs of a title and a function from a row to a text."""
-    cells = [[title, *map(cell, rows)] for title, cell in columns]
-    widths = [max(3, *map(len, column)) for column in cells]
-    lines = [
-        [text.rjust(w) for text, w in zip(line, widths, strict=True)] for line in zip(*cells, strict=True)
-    ]
-    lines.insert(1, ["-" * (w - 1) + ":" for w in widths])
-    return [f"| {' | '.join(line)} |" for line in lines]
+    aligned = [tables.right([title, *map(cell, rows)], width=3) for title, cell in columns]
+    head, *lines = zip(*aligned, strict=True)
+    rule = tables.rule_of([True] * len(head), [len(title) for title in head])
+    return tables.markdown(head, lines, rule).splitlines()
 
 
 def failures(rows):
@@ -74,10 +72,12 @@ def sizes(*names):
 
 def of_systems(rows, name, factor=1.0, digits=2, text="{}"):
     """A column for each system that has a number of this name in any row."""
-    known = {s: None for row in rows for s, result in row["systems"].items() if result.get(name) is not None}
+    measured = {
+        s: None for row in rows for s, result in row["systems"].items() if result.get(name) is not None
+    }
     return [
         (text.format(TITLES[s]), partial(_cell, path=["systems", s, name], factor=factor, digits=digits))
-        for s in known
+        for s in measured
     ]
 
 

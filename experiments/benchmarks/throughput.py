@@ -84,7 +84,9 @@ def step_time(results, sizes):
     rows = results["parts"].get("step", [])
     measured = [row for row in rows if "seconds" in row["systems"].get(LIBRARY, {})]
     if not measured:
-        raise ValueError("--benchmarks must hold times of training steps, got none")
+        raise ValueError(
+            "--benchmarks have no times of training steps: measure some by experiments.benchmark --parts step"
+        )
 
     def ratio(row):
         ours, theirs = (n_operations(Problem(**which), gradient=True) for which in (sizes, sizes_of(row)))
@@ -112,7 +114,9 @@ def compile_time(results, model):
     rows = results["parts"].get("compile", [])
     measured = [row for row in rows if "seconds" in row["cold"]]
     if not measured:
-        raise ValueError("--benchmarks must hold times of compilation, got none")
+        raise ValueError(
+            "--benchmarks have no times of compilation: measure some by experiments.benchmark --parts compile"
+        )
     row = min(measured, key=lambda row: row["model"] != model)
     seconds = row["cold"]["start_seconds"] + row["cold"]["seconds"]
     return Estimate(seconds, None if row["model"] == model else {"model": row["model"]})

@@ -21,9 +21,9 @@ class Marginals:
         """The most probable entries, if each was switched on with probability `p_on`, and none off."""
         return [x * (self.probability >= p_on * (1 - self.probability)) for x in sequences]
 
-    def expect(self, sequences, known):
-        """The probability of each entry to be 1; known ones are themselves."""
-        return [np.where(k, x, self.probability) for x, k in zip(sequences, known, strict=True)]
+    def expect(self, sequences, observed):
+        """The probability of each entry to be 1; observed ones are themselves."""
+        return [np.where(o, x, self.probability) for x, o in zip(sequences, observed, strict=True)]
 
 
 class LastKnown:
@@ -54,35 +54,35 @@ class LastKnown:
                 n_on = (among & (after == 1)).sum(axis=0)
                 self.probability[last, d] = (n_on + marginal) / (among.sum(axis=0) + 1)
 
-    def expect(self, sequences, known):
-        """The probability of each entry to be 1; known ones are themselves."""
+    def expect(self, sequences, observed):
+        """The probability of each entry to be 1; observed ones are themselves."""
         longest = self.probability.shape[1] - 1
         expected = []
-        for x, k in zip(sequences, known, strict=True):
-            last, distance = last_known(x, k)
+        for x, o in zip(sequences, observed, strict=True):
+            last, distance = last_known(x, o)
             p = self.probability[last, np.minimum(distance, longest), np.arange(x.shape[1])]
-            expected.append(np.where(k, x, p))
+            expected.append(np.where(o, x, p))
         return expected
 
     @staticmethod
-    def copy(sequences, known):
+    def copy(sequences, observed):
         """The last known entries themselves; 0 where there is none."""
-        return [last_known(x, k)[0] for x, k in zip(sequences, known, strict=True)]
+        return [last_known(x, o)[0] for x, o in zip(sequences, observed, strict=True)]
 
 
-def last_known(sequence, known):
+def last_known(sequence, observed):
     """The last known entry of each key, and how many steps ago it was; both 0 where there is none.
 
     Parameters
     ----------
     sequence : ndarray of int, shape (n_steps, n_visible)
-    known : ndarray of bool, of that shape
+    observed : ndarray of bool, of that shape
 
     Returns
     -------
     values, distances : ndarray of int, of that shape
     """
     steps = np.arange(len(sequence))[:, None]
-    place = np.maximum.accumulate(np.where(known, steps, -1))
+    place = np.maximum.accumulate(np.where(observed, steps, -1))
     values = np.take_along_axis(sequence, np.maximum(place, 0), axis=0)
     return np.where(place >= 0, values, 0), np.where(place >= 0, steps - place, 0)

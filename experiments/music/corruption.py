@@ -38,11 +38,11 @@ def remove_frames(sequence):
 
     Returns
     -------
-    known : ndarray of bool, shape (n_steps, n_features)
+    observed : ndarray of bool, shape (n_steps, n_features)
         False where something is missing.
     """
     n_removed = min(N_REMOVED, -(-len(sequence) // 3))
     first = (len(sequence) - n_removed) // 2
-    known = np.ones(sequence.shape, bool)
-    known[first : first + n_removed] = False
-    return known
+    observed = np.ones(sequence.shape, bool)
+    observed[first : first + n_removed] = False
+    return observed

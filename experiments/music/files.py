@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from breze_like import data
-from breze_like.data import SPLITS, write_midi, write_wav
+from breze_like.data import SPLITS
 from breze_like.data.folders import EXTENSIONS, names_of_files, read_files
-from breze_like.data.midi import check_instrument, import_mido
-from breze_like.data.rolls import N_KEYS, check_grid, check_length, check_tempo
-from breze_like.data.sound import check_duration
 from breze_like.files import replacing
+from breze_like.music import write_midi, write_wav
+from breze_like.music.midi import check_instrument, import_mido
+from breze_like.music.rolls import N_KEYS, check_grid, check_length, check_tempo
+from breze_like.music.sound import check_duration
 from experiments.pictures import figures
 
 
@@ -66,9 +67,10 @@ def _read_folder(folder, steps_per_quarter):
     names = names_of_files(folder)
     try:
         if not names:
-            raise ValueError("must have .npy or .mid files, got none")
+            raise ValueError("has no .npy or .mid files: choose another folder")
         if len({Path(name).stem for name in names}) < len(names):
-            raise ValueError(f"files must have different names, got {', '.join(names)}")
+            got = ", ".join(names)
+            raise ValueError(f"files must have different names, got {got}: rename some")
         sequences = read_files(folder, names, steps_per_quarter)
     except ValueError as error:
         raise ValueError(f"{folder}: {error}") from error
@@ -110,7 +112,7 @@ class Results:
         check_tempo(self.tempo)
         check_instrument(self.instrument)
         if self.wav and not self.rolls:
-            raise ValueError(f"--wav needs piano rolls, binary data of {N_KEYS} keys")
+            raise ValueError(f"--wav needs piano rolls, binary data of {N_KEYS} keys: leave it out")
 
     def reserve(self, names, n_steps, others=()):
         """Make the folder, before anything else is done, if all can be written.
@@ -134,11 +136,11 @@ class Results:
         if self.wav:
             check_duration(n_steps, self.steps_per_quarter, self.tempo)
         if self.folder.exists() and not self.folder.is_dir():
-            raise ValueError(f"--out must be a folder, got the file {self.folder}")
+            raise ValueError(f"{self.folder} is a file; choose a folder for --out")
         files = [f"{name}{extension}" for name in names for extension in self._extensions()]
         for path in (self.folder / name for name in (*files, *others)):
             if path.is_dir() or (path.exists() and not self.force):
-                raise ValueError(f"{path} must not be there yet; --force replaces files")
+                raise ValueError(f"{path} is there already: choose another --out; --force replaces it")
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, name, sequence):

@@ -35,14 +35,14 @@ def score_denoising(made, noisy, clean):
     }
 
 
-def score_imputation(made, true, known, threshold=None):
+def score_imputation(made, true, observed, threshold=None):
     """The measures of `IMPUTATION`, over the missing entries of all sequences.
 
     With a threshold, what was made are probabilities: they have nats, the most probable entries have errors,
     and those whose probability reaches the threshold an F1. Without, what was made are entries.
     """
-    n_frames = sum((~k).any(axis=1).sum() for k in known)
-    made, true = missing(made, known), missing(true, known)
+    n_frames = sum((~o).any(axis=1).sum() for o in observed)
+    made, true = missing(made, observed), missing(true, observed)
     if threshold is None:
         return {"error": 100 * (made != true).mean(), "f1": f1(made, true)}
     p = np.clip(made.astype(float), SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
@@ -53,12 +53,12 @@ def score_imputation(made, true, known, threshold=None):
     }
 
 
-def missing(sequences, known):
+def missing(sequences, observed):
     """The missing entries of all sequences, in one array."""
-    return np.concatenate([x[~k] for x, k in zip(sequences, known, strict=True)])
+    return np.concatenate([x[~o] for x, o in zip(sequences, observed, strict=True)])
 
 
-def best_threshold(probabilities, true, known):
+def best_threshold(probabilities, true, observed):
     """The one of `THRESHOLDS` with the largest F1."""
-    p, true = missing(probabilities, known), missing(true, known)
+    p, true = missing(probabilities, observed), missing(true, observed)
     return max(THRESHOLDS, key=lambda threshold: f1(p >= threshold, true))

@@ -72,5 +72,7 @@ def _share(text, whole):
 def _read_mask(path, shape):
     mask = read_files(Path(), [str(path)])[str(path)]
     if mask.shape != shape:
-        raise ValueError(f"{path} must have the shape {shape} of the sequence, got {mask.shape}")
+        raise ValueError(
+            f"{path} must have the shape {shape} of the sequence, got {mask.shape}: make it for this one"
+        )
     return mask != 0

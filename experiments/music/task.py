@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from breze_like.data import SPLITS
-from breze_like.data.batches import check_sequence
-from breze_like.data.rolls import N_KEYS
+from breze_like.music.rolls import N_KEYS
+from breze_like.sequences import check_sequence
 from breze_like.trained import load, load_model
 from experiments.command_line.arguments import Positive, add_data_dir, add_seed
 from experiments.music import files

@@ -10,6 +10,8 @@ import io
 from hashlib import sha256
 from html import escape
 
+from breze_like.files import replacing
+
 VOID = {"img", "link", "meta"}
 
 # Nothing is loaded but what is in the page, and nothing in it runs but the scripts that are meant to.
@@ -121,6 +123,15 @@ def page(title, *content, scripts=()):
     run = [element("script", Markup(script)) for script in scripts]
     body = element("body", element("main", element("h1", title), *content), *run)
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
+
+
+def write(target, page):
+    """Write a page whole or not at all, in a folder that is made if it is not there; and say so."""
+    content = page.encode()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(target) as stream:
+        stream.write(content)
+    print(f"{target}, {len(content) / 1e6:.1f} MB: open it in a browser")
 
 
 def _data(media, content):

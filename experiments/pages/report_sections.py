@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from breze_like.data import pad, wav_bytes
-from breze_like.data.rolls import N_KEYS
+from breze_like.data import pad
 from breze_like.estimators import check_observations
 from breze_like.models import VOSP, VRAE, FrameNADE, HiddenMarkov
+from breze_like.music import wav_bytes
+from breze_like.music.rolls import N_KEYS
 from breze_like.tasks import denoise, impute, sample
 from breze_like.trained import bounds_nothing
 from experiments.command_line.commands import portable
@@ -184,11 +185,11 @@ def _denoising(model, song, rng):
 
 
 def _imputation(model, song, rng):
-    known = remove_frames(song)
-    missing = ~known.all(axis=1)
-    (recovered,) = impute(model, [song], [known], rng)
+    observed = remove_frames(song)
+    missing = ~observed.all(axis=1)
+    (recovered,) = impute(model, [song], [observed], rng)
     songs = Songs(song, model.emission.binary, recovered)
-    with_hole = song * known if model.emission.binary else np.where(known, song, np.nan)
+    with_hole = song * observed if model.emission.binary else np.where(observed, song, np.nan)
     return _group(
         "Imputation",
         f"{missing.sum()} frames, shaded, are removed and recovered by rounds of modes.",

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from breze_like.runs import Run
 from breze_like.trained import bounds_nothing, model_names, models_folder
 from experiments.command_line.commands import portable
+from experiments.command_line.tables import markdown, rule_of
 from experiments.paper.published import DATASETS, OTHERS, PAPER
 from experiments.paper.results import describe_run
 from experiments.paper.row_notes import about_scores, data_and_time
@@ -69,7 +70,7 @@ def overview(models):
         results = [models[name].get(system) for name in names]
         if any(results):
             rows.append([TITLES[system], *(best(system, result) if result else "" for result in results)])
-    return f"{OVERVIEW}\n{markdown(['system', *(DATASETS[name] for name in names)], rows)}"
+    return f"{OVERVIEW}\n{table(['system', *(DATASETS[name] for name in names)], rows)}"
 
 
 def best(system, result):
@@ -102,8 +103,8 @@ def section(dataset, models, lines):
 
 
 def rows_of(name, result):
-    known = result["config"]["data"]
-    return system_rows(SimpleNamespace(name=known["name"], verified=known["verified"]), name, result)
+    recorded = result["config"]["data"]
+    return system_rows(SimpleNamespace(name=recorded["name"], verified=recorded["verified"]), name, result)
 
 
 def made(name, result):
@@ -133,7 +134,7 @@ def trials_table(lines):
             length = f"{line['updates']} updates, {line['minutes']} min{stopped}"
             rows.append([title, score + star, length, line["seed"], line["commit"], f"`{choices(line)}`"])
             title = ""
-    return markdown(["system", "validation score", "training", "seed", "commit", "configuration"], rows)
+    return table(["system", "validation score", "training", "seed", "commit", "configuration"], rows)
 
 
 def duration(lines):
@@ -155,7 +156,7 @@ def elsewhere():
         source += f"; {published.remark}" if published.remark else ""
         numbers = [published.numbers.get(dataset, "") for dataset in DATASETS]
         rows.append([published.method, *numbers, published.estimator, source])
-    return "## Published elsewhere\n\n" + markdown(head, rows)
+    return "## Published elsewhere\n\n" + table(head, rows)
 
 
 def cost(lines, n_cores):
@@ -172,12 +173,12 @@ def cost(lines, n_cores):
         f"Times are by the clock, of one training at a time on {n_cores} cores, in which other work had a "
         f"part: at most {n_cores * hours(lines):.1f} core-hours.\n"
     )
-    return "\n".join(["## What it cost\n", markdown(["data set", "trials", "training"], rows), said])
+    return "\n".join(["## What it cost\n", table(["data set", "trials", "training"], rows), said])
 
 
-def markdown(head, rows):
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+def table(head, rows):
+    """Of texts only."""
+    return markdown(head, rows, rule_of([False] * len(head))) + "\n"
 
 
 def picture_name(dataset):

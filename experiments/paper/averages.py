@@ -1,7 +1,6 @@
 """What is kept of a score, and how it is written: both averages, and how far they may be off."""
 
 import math
-import re
 
 import numpy as np
 
@@ -49,13 +48,6 @@ def text(value, error, n_decimals, sign=""):
 def average_text(kept, name, n_decimals, sign=""):
     """`text` of an average, by its name in what `averages` returns, in older results without an error."""
     return text(kept[name], kept.get(f"{name}_standard_error"), n_decimals, sign)
-
-
-def aligned(cells):
-    """Texts of a column, all of one length: numbers end at the same place, whatever follows them."""
-    parts = [re.fullmatch(r"(.*?)( (?:±|\(\d).*)?", cell).groups("") for cell in cells]
-    before, after = (max(map(len, part)) for part in zip(*parts, strict=True))
-    return [f"{number:>{before}}{error:<{after}}" for number, error in parts]
 
 
 def effective_text(kept):

@@ -157,9 +157,9 @@ def _check_emission(emission, dataset):
 def _settle(config, model, dataset, folder):
     """The settings of a run; what they leave open is as the run in the folder has it, if there is one."""
     settings = TrainingSettings(**config["training"])
-    known = Run(folder).config if (Path(folder) / "config.json").exists() else {}
-    if settings.annealing_updates is None and "annealing_updates" in known.get("training", {}):
-        return replace(settings, annealing_updates=known["training"]["annealing_updates"])
+    stored = Run(folder).config if (Path(folder) / "config.json").exists() else {}
+    if settings.annealing_updates is None and "annealing_updates" in stored.get("training", {}):
+        return replace(settings, annealing_updates=stored["training"]["annealing_updates"])
     n_chunks = len(chunk(dataset.train, settings.chunk_length))
     n_updates = settings.n_epochs * n_batches(n_chunks, settings.batch_size)
     return settings.settled(n_updates, "kl_weight" in model.training_inputs)
@@ -171,12 +171,12 @@ def _open(folder, config):
     run = Run(folder)
     fixed = ("model", "arguments", "initialization", "training", "seed", "backend", "data")
     # What older runs don't say of their initialization is as it is by default.
-    known = {**run.config, "initialization": asdict(Initialization()) | run.config.get("initialization", {})}
+    stored = {**run.config, "initialization": asdict(Initialization()) | run.config.get("initialization", {})}
     for name in fixed:
         # Through JSON, the configuration's tuples have become lists.
-        if known.get(name) != _as_json(config[name]):
+        if stored.get(name) != _as_json(config[name]):
             raise ValueError(
-                f"{folder} must be a run of the same {name}: {known.get(name)}, got {config[name]}"
+                f"{folder} must be a run of the same {name}: {stored.get(name)}, got {config[name]}"
             )
     return run
 

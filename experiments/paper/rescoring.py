@@ -42,7 +42,9 @@ def rescore(system, dataset, n_draws=None):
 def _rescore(name, dataset, n_draws):
     run, model = load_model(name)
     if run.config["data"]["digests"] != dataset.digests:
-        raise ValueError(f"{name} was trained on another version of the data set {dataset.name}")
+        raise ValueError(
+            f"{name} was trained on another version of the data set {dataset.name}: restore that one"
+        )
     kept = describe_run(run, "test")
     n_draws, started = n_draws or kept["n_samples"], time.monotonic()
     scores = score(model, dataset.test, n_draws, progress=True)

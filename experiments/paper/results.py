@@ -36,9 +36,9 @@ def evaluate(run, model, dataset, split, n_samples, progress=True):
 
 def describe_run(run, split):
     """All that is known of a run, one dict: ``"scores"`` of a split, and how, when and with what."""
-    known = run.read_scores().get(split, {})
-    scores = {name: known.pop(name) for name in MEANINGS if name in known}
-    about = {"run": str(run.folder), "split": split, **known}
+    kept = run.read_scores().get(split, {})
+    scores = {name: kept.pop(name) for name in MEANINGS if name in kept}
+    about = {"run": str(run.folder), "split": split, **kept}
     return {**about, "config": run.config, "log": run.read_log(), "scores": scores}
 
 

@@ -3,14 +3,13 @@
 Scores and published objectives never share a column. A score with "<" is an upper bound.
 """
 
-import csv
-import io
 import json
 from dataclasses import asdict, dataclass, fields, replace
 
 from breze_like.trained import bounds_nothing
+from experiments.command_line import tables
 from experiments.command_line.commands import portable
-from experiments.paper.averages import aligned, text
+from experiments.paper.averages import text
 from experiments.paper.collapse import floor
 from experiments.paper.published import DATASETS, EXACT, OBJECTIVE, of_others, of_paper
 from experiments.paper.row_notes import notes
@@ -210,13 +209,8 @@ def cells(rows):
 def as_text(rows):
     table = zip(*cells(rows), strict=True)
     named = zip(columns(rows), table, strict=True)
-    texts = [aligned(c) if name in NUMBERS else left(c) for name, c in named]
-    return "".join("  ".join(line).rstrip() + "\n" for line in zip(*texts, strict=True))
-
-
-def left(cells):
-    """Texts of a column, all of one length, aligned on their left."""
-    return [cell.ljust(max(map(len, cells))) for cell in cells]
+    aligned = [tables.numbers(c) if name in NUMBERS else tables.left(c) for name, c in named]
+    return "".join(f"{line}\n" for line in tables.lines(aligned))
 
 
 def as_markdown(rows):
@@ -226,18 +220,13 @@ def as_markdown(rows):
 
 def markdown_table(rows):
     head, *lines = cells(rows)
-    rule = ["--:" if column in NUMBERS else "---" for column in columns(rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))
+    return tables.markdown(head, lines, tables.rule_of([column in NUMBERS for column in columns(rows)]))
 
 
 def as_csv(rows):
     """All columns but the nested ones, in full precision."""
     names = [field.name for field in fields(Row) if field.name not in NESTED]
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, names, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(map(asdict, rows))
-    return stream.getvalue()
+    return tables.csv_of(names, ({name: getattr(row, name) for name in names} for row in rows))
 
 
 def as_json(rows):

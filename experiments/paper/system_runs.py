@@ -63,9 +63,13 @@ def find_run(folder, system, dataset):
     }
     for name, (found, expected) in fixed.items():
         if found != expected:
-            raise ValueError(f"{folder} must hold a run with {name} {expected!r}, got {found!r}")
+            raise ValueError(
+                f"{folder} must hold a run with {name} {expected!r}, got {found!r}: choose another --out"
+            )
     if run.config.get("data", {}).get("digests") != dataset.digests:
-        raise ValueError(f"{folder} must hold a run on the data set {dataset.name}, its data differ")
+        raise ValueError(
+            f"{folder} must hold a run on the data set {dataset.name}, its data differ: choose another --out"
+        )
     return run
 
 

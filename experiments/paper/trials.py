@@ -1,13 +1,13 @@
 """The list of all that was trained: how it is made, read and written."""
 
 import csv
-import io
 from datetime import UTC, datetime
 
 from breze_like.files import replacing
 from breze_like.runs import Run
 from breze_like.training import is_finished, progress_of
 from experiments.command_line.commands import portable
+from experiments.command_line.tables import csv_of
 
 COLUMNS = (
     "dataset",
@@ -81,7 +81,9 @@ def read(path):
     with open(path, newline="") as stream:
         reader = csv.DictReader(stream)
         if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise ValueError(f"{path} is no list of trials, its columns are {reader.fieldnames}")
+            raise ValueError(
+                f"{path} is no list of trials, its columns are {reader.fieldnames}: choose another file"
+            )
         return {key(line): line for line in reader}
 
 
@@ -91,10 +93,7 @@ def key(line):
 
 def write(lines, path):
     """Write the list, whole or not at all."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(sorted(lines, key=lambda line: (line["started"], line["run"])))
+    text = csv_of(COLUMNS, sorted(lines, key=lambda line: (line["started"], line["run"])))
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as stream:
-        stream.write(text.getvalue().encode())
+        stream.write(text.encode())

@@ -5,8 +5,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from breze_like.files import replacing
-
-LOWEST_NOTE = 21  # MIDI number of the first of the 88 keys
+from breze_like.music.rolls import LOWEST_NOTE
 
 # Notes that are not in the truth, and those that are missing.
 WRONG, MISSING = "#d62728", "#1f77b4"
@@ -25,9 +24,9 @@ def learning_curves(axes, logs, dashed=()):
     """
     best = []
     for name, entries in logs.items():
-        known = [(e["update"], e["valid_score"]) for e in entries if e["valid_score"] is not None]
-        if known:
-            updates, scores = zip(*known, strict=True)
+        scored = [(e["update"], e["valid_score"]) for e in entries if e["valid_score"] is not None]
+        if scored:
+            updates, scores = zip(*scored, strict=True)
             axes.plot(updates, scores, ".--" if name in dashed else ".-", label=name)
             best.append(min(scores))
     if best:  # the scores of the first updates would flatten the rest
@@ -57,6 +56,19 @@ def compared_roll(axes, roll, truth, notes, title):
     """A roll: its notes are black where the truth has them, red where not, blue where they are missing."""
     kinds = np.where(truth, 1, 2) * roll + 3 * (truth > roll)
     piano_roll(axes, kinds, notes, title, cmap=ListedColormap(["white", "black", WRONG, MISSING]), vmax=3)
+
+
+def lines(axes, values):
+    """A real-valued sequence (n_steps, n_features): a line a feature, values in the middle of steps."""
+    steps = np.arange(len(values)) + 0.5
+    for feature, line in enumerate(values.T):
+        axes.plot(steps, line, linewidth=1, color=f"C{feature % 10}", label=str(feature))
+    axes.set_xlim(0, len(values))
+
+
+def shade(axes, first, end):
+    """Steps that were missing, from the first one up to, without it, `end`."""
+    axes.axvspan(first, end, color="black", alpha=0.1, linewidth=0)
 
 
 def reconstruction(axes, roll, mean):

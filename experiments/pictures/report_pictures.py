@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from breze_like.data.rolls import N_KEYS
+from breze_like.music.rolls import N_KEYS
 from experiments.pictures import figures
 
 WIDTH = 5.4
@@ -40,7 +40,7 @@ def strip(values, truth=None, missing=None, notes=None):
     if notes is not None and values.shape[1] != N_KEYS:  # no piano
         axes.set(yticks=[], ylabel="feature")
     for step in np.flatnonzero(missing) if missing is not None else ():
-        axes.axvspan(step, step + 1, color="black", alpha=0.1, linewidth=0)
+        figures.shade(axes, step, step + 1)
     axes.set(xlim=(0, len(values)))
     return figure
 
@@ -73,9 +73,7 @@ def latents(mean, variance):
 
 
 def _lines(axes, values, truth):
-    steps = np.arange(len(values)) + 0.5
     if truth is not None:
-        axes.plot(steps, truth, color="0.75", linewidth=2)
-    for feature, line in enumerate(values.T):
-        axes.plot(steps, line, linewidth=1, color=f"C{feature % 10}")
+        axes.plot(np.arange(len(truth)) + 0.5, truth, color="0.75", linewidth=2)
+    figures.lines(axes, values)
     axes.set_ylabel("value")

@@ -4,7 +4,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from breze_like.data.rolls import N_KEYS
+from breze_like.music.rolls import LOWEST_NOTE, N_KEYS
 from experiments.pictures import figures
 
 # Notes, or probabilities; what is missing is NaN.
@@ -51,7 +51,7 @@ def _roll(axes, panel, notes, title):
         figures.piano_roll(axes, panel, notes, title, cmap=NOTES)
     n_features = np.shape(panel)[-1]
     if n_features != N_KEYS:  # no piano
-        axes.yaxis.set_major_formatter(lambda y, _: f"{y - figures.LOWEST_NOTE:g}")
+        axes.yaxis.set_major_formatter(lambda y, _: f"{y - LOWEST_NOTE:g}")
         axes.set_ylabel("feature")
 
 
@@ -59,8 +59,7 @@ def _lines(axes, panel, title):
     values = panel
     if isinstance(panel, tuple):
         values, title = panel[0] - panel[1], f"{title}: difference"
-    for feature, line in enumerate(values.T):
-        axes.plot(np.arange(len(line)) + 0.5, line, linewidth=1, label=str(feature))
-    axes.set(title=title, xlim=(0, len(values)))
+    figures.lines(axes, values)
+    axes.set_title(title)
     if values.shape[1] <= 10:
         axes.legend(title="feature", frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))

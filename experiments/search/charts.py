@@ -55,8 +55,8 @@ def as_study(outcomes, distributions, scores):
     for number in range(max(scores, default=-1) + 1):
         if number in scores:
             params = by_number[number].params
-            known = {name: distributions[name] for name in params}
-            trial = create_trial(params=params, distributions=known, value=scores[number])
+            own = {name: distributions[name] for name in params}
+            trial = create_trial(params=params, distributions=own, value=scores[number])
         else:
             trial = create_trial(state=TrialState.WAITING)
         study.add_trial(trial)

@@ -9,7 +9,7 @@ from experiments.search.rungs import named
 from experiments.search.sections import rungs_of, section
 
 
-def pictures(outcomes, distributions, known, plots):
+def pictures(outcomes, distributions, attributes, plots):
     """All of these sections, as far as there are scores.
 
     Parameters
@@ -17,12 +17,12 @@ def pictures(outcomes, distributions, known, plots):
     outcomes : list of Outcome
     distributions : dict of str to BaseDistribution
         Of the hyper-parameters.
-    known : dict
+    attributes : dict
         What the study says of itself.
     plots : Plots
         To which the figures are added.
     """
-    scores, space, shares = charts.complete_scores(outcomes), known["space"], rungs_of(known)
+    scores, space, shares = charts.complete_scores(outcomes), attributes["space"], rungs_of(attributes)
     which = "complete trials"
     if len(shares) > 1:  # so many more trials came there than to the end
         scores = charts.scores_at(outcomes, 0)
@@ -45,7 +45,7 @@ def pictures(outcomes, distributions, known, plots):
             charts.history(study),
             "Scores of the trials, and the best so far",
         ),
-        importance(outcomes, distributions, known["sampler"], plots),
+        importance(outcomes, distributions, attributes["sampler"], plots),
         shown(
             "Each hyper-parameter",
             f"Scores of {which}, a point for each.",

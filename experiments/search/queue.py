@@ -19,11 +19,10 @@ from pathlib import Path
 import optuna
 from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.storages import RetryHeartbeatStaleTrialCallback
-from optuna.storages._heartbeat import is_heartbeat_enabled
 from optuna.trial import TrialState, create_trial
 
-from experiments.search.file_lock import FileLock
-from experiments.search.storage import file_of
+from experiments.search.internals import begun, give_sign_of_life, set_state
+from experiments.search.storage import file_of, lock_at, take
 from experiments.search.studies import (
     attempts,
     bound_for,
@@ -63,10 +62,12 @@ def replenish(study, folder, n_trials, params_of):
         for number in range(n_trials):
             if number not in there:
                 params, distributions = params_of(number)
-                known = {"configuration": number, "run": run_name(number), "rung": 0}
+                attributes = {"configuration": number, "run": run_name(number), "rung": 0}
                 state = TrialState.WAITING
                 study.add_trial(
-                    create_trial(state=state, params=params, distributions=distributions, user_attrs=known)
+                    create_trial(
+                        state=state, params=params, distributions=distributions, user_attrs=attributes
+                    )
                 )
             elif is_void(that_counts(there[number])):
                 rung = rung_of(that_counts(there[number]))
@@ -84,13 +85,13 @@ def _promote(study, there, n_trials):
             before = that_counts(there[number])
             if rung_of(before) == rung - 1:
                 kept = ("configuration", "run", "seconds", "share")
-                known = {name: before.user_attrs[name] for name in kept if name in before.user_attrs}
+                attributes = {name: before.user_attrs[name] for name in kept if name in before.user_attrs}
                 study.add_trial(
                     create_trial(
                         state=TrialState.WAITING,
                         params=before.params,
                         distributions=before.distributions,
-                        user_attrs={**known, "rung": rung},
+                        user_attrs={**attributes, "rung": rung},
                         intermediate_values=before.intermediate_values,
                     )
                 )
@@ -101,36 +102,35 @@ def claim(study, folder, n_trials):
 
     It is one at a configuration below `n_trials`. Attempts that don't count are closed instead.
     """
-    storage, found = study._storage, attempts(study)
+    found = attempts(study)
     counting = {that_counts(tries).number for tries in found.values()}
     waiting_ones = [a for tries in found.values() for a in tries if a.state == TrialState.WAITING]
     for waiting in sorted(waiting_ones, key=lambda a: a.number):
         if waiting.number not in counting:
             with suppress(UpdateFinishedTrialError):
-                storage.set_trial_state_values(waiting._trial_id, TrialState.FAIL)
+                set_state(study, waiting, TrialState.FAIL)
             continue
         if waiting.user_attrs["configuration"] >= n_trials:
             continue
         lock = run_lock(folder, waiting)
-        if lock.acquire(wait=False):
+        if take(lock):
             taken = False
             try:
-                taken = _take(storage, waiting)
+                taken = _take(study, waiting)
                 if taken:
-                    return optuna.trial.Trial(study, waiting._trial_id), lock
+                    return begun(study, waiting), lock
             finally:
                 if not taken:
                     lock.release()
     return None
 
 
-def _take(storage, waiting):
+def _take(study, waiting):
     """Let an attempt run; whether no other process was faster."""
     try:
-        if is_heartbeat_enabled(storage):
-            # Before it runs: an attempt that never gave a sign of life is never missed.
-            storage.record_heartbeat(waiting._trial_id)
-        return storage.set_trial_state_values(waiting._trial_id, TrialState.RUNNING)
+        # Before it runs: an attempt that never gave a sign of life is never missed.
+        give_sign_of_life(study, waiting)
+        return set_state(study, waiting, TrialState.RUNNING)
     except UpdateFinishedTrialError:
         return False
 
@@ -139,7 +139,7 @@ def run_lock(folder, trial):
     """The lock that who works on an attempt holds."""
     run = Path(folder) / trial.user_attrs["run"]
     run.mkdir(parents=True, exist_ok=True)
-    return FileLock(run / ".lock")
+    return lock_at(run / ".lock")
 
 
 def fail_dead(study, folder, place):
@@ -158,7 +158,7 @@ def fail_dead(study, folder, place):
         if "run" not in running.user_attrs:
             continue
         lock = run_lock(folder, running)
-        if lock.acquire(wait=False):
+        if take(lock):
             try:
                 with suppress(UpdateFinishedTrialError):
                     study.tell(running.number, state=TrialState.FAIL, skip_if_finished=True)

@@ -15,6 +15,7 @@ from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.trial import TrialState, create_trial
 
 from breze_like.files import replacing
+from experiments.search.internals import set_state
 from experiments.search.queue import run_name
 from experiments.search.studies import FIXED, attempts, folder_lock, outcomes, shares_of, that_counts
 
@@ -62,12 +63,14 @@ class Record:
         try:
             entries = self._entries(json.loads(self.path.read_bytes()), study)
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-            raise ValueError(f"--record must be the file of a search, {self.path} is none: {error}") from None
+            raise ValueError(
+                f"--record must be the file of a search, {self.path} is none: {error}; choose another"
+            ) from None
         with folder_lock(self._plan.folder), warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            there, known = attempts(study), {outcome.number: outcome for outcome in outcomes(study)}
+            there, by_number = attempts(study), {outcome.number: outcome for outcome in outcomes(study)}
             for number, ended in entries.items():
-                before = known.get(number)
+                before = by_number.get(number)
                 if before and before.state in (TrialState.COMPLETE, TrialState.FAIL):
                     continue
                 n_known = before.n_ended if before else 0
@@ -84,7 +87,7 @@ class Record:
             if content["study"][name] != study.user_attrs[name]:
                 raise ValueError(
                     f"--record must be of this search, {self.path} is of another one: of {name} "
-                    f"{content['study'][name]}, not {study.user_attrs[name]}"
+                    f"{content['study'][name]}, not {study.user_attrs[name]}; choose another"
                 )
         found = {}
         for entry in content["configurations"]:
@@ -101,17 +104,17 @@ class Record:
 
 def text_of(study):
     """The content of a study's file, with a line for each configuration."""
-    known, counting = study.user_attrs, {n: that_counts(tries) for n, tries in attempts(study).items()}
+    attributes, counting = study.user_attrs, {n: that_counts(tries) for n, tries in attempts(study).items()}
     entries = []
     for outcome in outcomes(study):
         if outcome.n_ended:
             entry = _entry(outcome)
-            if known["pruner"] in NEED_VALIDATIONS:
+            if attributes["pruner"] in NEED_VALIDATIONS:
                 entry["validations"] = counting[outcome.number].intermediate_values
             entries.append(entry)
     lines = [json.dumps(entry, allow_nan=False) for entry in entries]
     head = f'"format": {json.dumps(FORMAT)},\n "name": {json.dumps(study.study_name)},\n'
-    about = f' "study": {json.dumps(known)},\n "configurations": [\n  '
+    about = f' "study": {json.dumps(attributes)},\n "configurations": [\n  '
     return f"{{{head}{about}{f',{chr(10)}  '.join(lines)}\n ]\n}}\n"
 
 
@@ -137,13 +140,13 @@ def _attempts(entry, space, n_rungs):
     validations = {int(number): score for number, score in entry.get("validations", {}).items()}
 
     def made(rung, state, value=None, **more):
-        known = {"configuration": entry["number"], "run": run_name(entry["number"]), "rung": rung}
+        attributes = {"configuration": entry["number"], "run": run_name(entry["number"]), "rung": rung}
         return create_trial(
             state=state,
             value=value,
             params=entry["params"],
             distributions=distributions,
-            user_attrs={**known, "share": entry["share"], "seconds": entry["seconds"], **more},
+            user_attrs={**attributes, "share": entry["share"], "seconds": entry["seconds"], **more},
             intermediate_values=validations,
         )
 
@@ -163,4 +166,4 @@ def _give_up(study, tries):
     for attempt in tries:
         if not attempt.state.is_finished():
             with suppress(UpdateFinishedTrialError):
-                study._storage.set_trial_state_values(attempt._trial_id, TrialState.FAIL)
+                set_state(study, attempt, TrialState.FAIL)

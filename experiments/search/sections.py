@@ -57,28 +57,28 @@ def summary(outcomes, model, space):
 
 def searched(study, outcomes):
     """What was searched, and how far it is."""
-    known = study.user_attrs
+    attributes = study.user_attrs
     counts = Counter(outcome.state.name for outcome in outcomes)
     states = [f"{counts[name]} {title}" for name, title in STATES.items() if counts[name]]
     n_void = sum(is_void(attempt) for tries in attempts(study).values() for attempt in tries)
     facts = [
-        ("data set", known["dataset"]),
-        ("model", TITLES[known["model"]]),
+        ("data set", attributes["dataset"]),
+        ("model", TITLES[attributes["model"]]),
         ("trials", f"{len(outcomes)}: {', '.join(states)}" if outcomes else "none yet"),
         *([("begun again", f"{n_void} times, after the end of a process")] if n_void else []),
         (
             "training",
             duration(sum(outcome.seconds or 0 for outcome in outcomes)) + ", of all trials together",
         ),
-        *cost_so_far(outcomes, rungs_of(known)),
-        *([("procedure", known["procedure"])] if "procedure" in known else []),
-        ("budget", f"{known['budget']:g} times the updates of experiments.table1"),
-        ("seed", known["seed"]),
-        ("sampler", known["sampler"]),
-        ("pruner", known["pruner"]),
-        ("version", known["version"]),
+        *cost_so_far(outcomes, rungs_of(attributes)),
+        *([("procedure", attributes["procedure"])] if "procedure" in attributes else []),
+        ("budget", f"{attributes['budget']:g} times the updates of experiments.table1"),
+        ("seed", attributes["seed"]),
+        ("sampler", attributes["sampler"]),
+        ("pruner", attributes["pruner"]),
+        ("version", attributes["version"]),
     ]
-    space = [(name, ", ".join(map(str, values))) for name, values in known["space"].items()]
+    space = [(name, ", ".join(map(str, values))) for name, values in attributes["space"].items()]
     return section(
         "What was searched",
         "",
@@ -87,9 +87,9 @@ def searched(study, outcomes):
     )
 
 
-def rungs_of(known):
+def rungs_of(attributes):
     """The shares of a full training at which there are rungs, from what a study says of itself."""
-    return tuple(known.get("rungs", WHOLE))
+    return tuple(attributes.get("rungs", WHOLE))
 
 
 def cost_so_far(outcomes, shares):
@@ -104,9 +104,9 @@ def cost_so_far(outcomes, shares):
     return [("cost", f"{done:.3g} times a full training{of_all}")]
 
 
-def rungs(outcomes, known):
+def rungs(outcomes, attributes):
     """A table of the rungs of successive halving, if there are any before the end."""
-    shares = rungs_of(known)
+    shares = rungs_of(attributes)
     if shares == WHOLE:
         return ""
     lines = []
@@ -184,5 +184,5 @@ def run_link(outcome, folder, beside):
 
 def test_scores(folder):
     """Texts of a run's scores of the test set, by the names of `COMPARED`; empty if it was not evaluated."""
-    known = Run(folder).read_scores().get("test", {}) if (folder / "config.json").is_file() else {}
-    return {n: average_text(known[n], "per_step", 3, "<" * (n in BOUNDS)) for n in COMPARED if n in known}
+    kept = Run(folder).read_scores().get("test", {}) if (folder / "config.json").is_file() else {}
+    return {n: average_text(kept[n], "per_step", 3, "<" * (n in BOUNDS)) for n in COMPARED if n in kept}

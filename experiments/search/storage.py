@@ -19,6 +19,7 @@ from functools import wraps
 from pathlib import Path
 
 import sqlalchemy
+from filelock import FileLock, Timeout
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.storages.journal import JournalFileBackend
@@ -31,7 +32,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
-from experiments.search.file_lock import FileLock
+from experiments.search.internals import TRANSACTIONS
 
 # Seconds to wait: for another process that writes to the same file; for a server to answer at all; and for
 # one that did answer, and is restarted.
@@ -145,22 +146,41 @@ def _reason(error):
     return lines[0] if lines else type(cause).__name__
 
 
-class JournalLock(FileLock):
+def lock_at(path):
+    """A lock on a file, between processes of all machines that see it, which its holder loses when it dies.
+
+    The file is made if it is not there, and left there. Where a file system knows no locks, taking it is an
+    OSError: a file that stands for a lock would outlive its holder.
+    """
+    return FileLock(path, preserve_lock_file=True)
+
+
+def take(lock):
+    """Take a lock without waiting for it; whether it was to be had."""
+    with suppress(Timeout):
+        lock.acquire(blocking=False)
+    return lock.is_locked
+
+
+class JournalLock:
     """The lock of a journal. It drops what a full disk left of a line: the next one would go on there."""
 
     def __init__(self, journal):
-        super().__init__(f"{journal}.lock")
+        self._lock = lock_at(f"{journal}.lock")
         self._journal = Path(journal)
 
-    def acquire(self, wait=True):
-        """Take the lock."""
-        if not super().acquire(wait):
-            return False
+    def acquire(self):
+        """Take the lock, when others have given it back."""
+        self._lock.acquire()
         content = self._journal.read_bytes()
         if not content.endswith(b"\n"):
             with open(self._journal, "r+b") as stream:
                 stream.truncate(content.rfind(b"\n") + 1)
         return True
+
+    def release(self):
+        """Give the lock back."""
+        self._lock.release()
 
 
 class PatientStorage(RDBStorage):
@@ -188,10 +208,6 @@ def _patient(operation):
     return tried_again
 
 
-# All that studies do with a storage; the last ones are Optuna's own.
-for _name in (
-    *BaseStorage.__abstractmethods__,
-    *("record_heartbeat", "_get_stale_trial_ids"),
-    *("_create_new_trial", "_get_trials", "_set_trial_param", "_get_best_trial_id"),
-):
+# All that studies do with a storage.
+for _name in (*BaseStorage.__abstractmethods__, "record_heartbeat", *TRANSACTIONS):
     setattr(PatientStorage, _name, _patient(getattr(RDBStorage, _name)))

@@ -17,8 +17,7 @@ import optuna
 from optuna.trial import TrialState
 
 from experiments.search import rungs
-from experiments.search.file_lock import FileLock
-from experiments.search.storage import default_place, explained, file_of, open_storage, shown
+from experiments.search.storage import default_place, explained, file_of, lock_at, open_storage, shown
 
 # What must be as it was when more is added to a study.
 FIXED = ("dataset", "digests", "model", "procedure", "space", "seed", "sampler", "pruner", "budget")
@@ -106,15 +105,15 @@ def open_study(folder, storage, name, about, heartbeat, sampler, pruner, patient
         study = optuna.create_study(
             storage=opened, study_name=name, load_if_exists=True, sampler=sampler, pruner=pruner
         )
-        known = study.user_attrs
+        attributes = study.user_attrs
         about = json.loads(json.dumps(about))
         for key, value in about.items():
-            if key not in known:
+            if key not in attributes:
                 study.set_user_attr(key, value)
-            elif key in FIXED and known[key] != value:
+            elif key in FIXED and attributes[key] != value:
                 raise ValueError(
                     f"study {name} in {shown(place)} must be of {key} {_brief(value)}, "
-                    f"it was made for {_brief(known[key])}: choose another --out or --study"
+                    f"it was made for {_brief(attributes[key])}: choose another --out or --study"
                 )
     return study
 
@@ -141,7 +140,9 @@ def load_study(folder, storage=None, name=None):
     place = storage or default_place(folder)
     path = file_of(place)
     if path and not path.is_file():
-        raise ValueError(f"{folder} must be the folder of a search, there is no {path}")
+        raise ValueError(
+            f"there is no search in {folder}, no {path}: give the folder of one, or its --storage"
+        )
     with explained(place):
         opened = open_storage(place)
         names = optuna.get_all_study_names(opened)
@@ -154,7 +155,7 @@ def load_study(folder, storage=None, name=None):
 
 def folder_lock(folder):
     """The lock that those who add to a study of this folder hold."""
-    return FileLock(Path(folder) / ".lock")
+    return lock_at(Path(folder) / ".lock")
 
 
 def _brief(value):
@@ -201,8 +202,8 @@ def outcomes(study, n_trials=None):
     """
     tries = attempts(study)
     found = [_outcome(number, tries[number]) for number in tries if n_trials is None or number < n_trials]
-    known = bound_for(found, n_trials, len(shares_of(study)))
-    return [_decided(outcome, known) for outcome in found]
+    bound = bound_for(found, n_trials, len(shares_of(study)))
+    return [_decided(outcome, bound) for outcome in found]
 
 
 def bound_for(outcomes, n_trials, n_rungs):
@@ -214,18 +215,18 @@ def bound_for(outcomes, n_trials, n_rungs):
 
 def _outcome(number, tries):
     attempt = that_counts(tries)
-    known, state = attempt.user_attrs, TrialState.WAITING if is_void(attempt) else attempt.state
+    attributes, state = attempt.user_attrs, TrialState.WAITING if is_void(attempt) else attempt.state
     return Outcome(
         number,
         attempt.params,
         state,
         attempt.value if state.is_finished() else None,
-        known["run"],
-        known.get("seconds"),
-        known.get("reason") if state == TrialState.FAIL else None,
+        attributes["run"],
+        attributes.get("seconds"),
+        attributes.get("reason") if state == TrialState.FAIL else None,
         rung_of(attempt),
         _scores(tries),
-        known.get("share", 0.0),
+        attributes.get("share", 0.0),
     )
 
 
@@ -238,11 +239,11 @@ def _scores(tries):
     return tuple(found[rung] for rung in sorted(found))
 
 
-def _decided(outcome, known):
+def _decided(outcome, bound):
     """An outcome that is at a rung before the last: whether it stays there, as far as it is known."""
     if not outcome.is_at_rung:
         return outcome
-    following = known[outcome.rung + 1 : outcome.rung + 2]
+    following = bound[outcome.rung + 1 : outcome.rung + 2]
     stays = following and outcome.number not in following[0]
     return outcome._replace(
         state=TrialState.PRUNED if stays else TrialState.WAITING, value=outcome.scores[outcome.rung]

@@ -6,7 +6,6 @@ import warnings
 from contextlib import suppress
 
 from optuna.exceptions import TrialPruned, UpdateFinishedTrialError
-from optuna.storages._heartbeat import get_heartbeat_thread
 from optuna.trial import TrialState
 
 from breze_like.estimators import validation_score
@@ -15,6 +14,7 @@ from breze_like.training import TrainingDiverged, TrainingSettings, progress_of
 from experiments.paper.experiment import score, train, validation_chunks
 from experiments.search import queue, studies
 from experiments.search.configuration import configure
+from experiments.search.internals import signs_of_life
 from experiments.search.plan import make_sampler
 from experiments.search.storage import explained
 
@@ -52,8 +52,8 @@ def attempt(plan, dataset, study, trial):
     It stays without one, and is enqueued again, if its process is stopped or something is wrong that is not
     due to its configuration; or if it was failed in the meantime, since its process was taken for dead.
     """
-    known = trial.user_attrs
-    with get_heartbeat_thread(trial._trial_id, study._storage):
+    attributes = trial.user_attrs
+    with signs_of_life(study, trial):
         try:
             ended = _run(plan, dataset, study, trial)
         except TrialPruned:
@@ -64,13 +64,13 @@ def attempt(plan, dataset, study, trial):
             ended = {"reason": str(error)}
         except (RuntimeError, MemoryError) as error:  # too large for a GPU, for instance; maybe not next time
             reason = f"{type(error).__name__}: {error}"
-            ended = {"reason" if "error" in known else "error": reason}
+            ended = {"reason" if "error" in attributes else "error": reason}
         except BaseException as error:
             with suppress(Exception):
                 study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
             if isinstance(error, OSError | ValueError):
                 kind = OSError if isinstance(error, OSError) else ValueError
-                raise kind(f"{plan.folder / known['run']}: {error}") from error
+                raise kind(f"{plan.folder / attributes['run']}: {error}") from error
             raise
         with suppress(UpdateFinishedTrialError):
             for name, value in _progress(plan, trial).items():

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytensor import config
 
-from breze_like.data import batches_by_length, check_sequences, chunk, load, minibatches, pad
+from breze_like.data import batches_by_length, chunk, load, minibatches, pad
 
 LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=40)
 
@@ -12,47 +12,6 @@ LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=40)
 def sequences_of(lengths, n_features=3):
     """Sequences with no zero in them, each with its own values."""
     return [np.full((n, n_features), 1.0 + index) for index, n in enumerate(lengths)]
-
-
-class TestCheckSequences:
-    def test_unifies_data_types(self):
-        binary = check_sequences([[[0, 1], [1, 1]], np.ones((1, 2), bool), np.zeros((3, 2))])
-        assert [sequence.dtype for sequence in binary] == [np.uint8] * 3
-        assert binary[0].tolist() == [[0, 1], [1, 1]]
-        values = check_sequences([np.ones((1, 2), np.float32), [[1, -3]]], binary=False)
-        assert [sequence.dtype for sequence in values] == [config.floatX] * 2
-        assert values[1].tolist() == [[1, -3]]
-
-    def test_takes_a_3d_array_sequence_by_sequence(self):
-        assert len(check_sequences(np.zeros((4, 5, 6)))) == 4
-
-    @pytest.mark.parametrize(
-        "sequences, options, message",
-        [
-            ([], {}, "songs must hold at least one sequence, got none"),
-            (np.zeros((5, 2)), {}, r"songs\[0\] must be 2-D.*got shape \(2,\)"),
-            ([[[0]], np.zeros((0, 1))], {}, r"songs\[1\] must have a step.*got shape \(0, 1\)"),
-            ([np.zeros((3, 0))], {}, r"songs\[0\] must have a step and a feature"),
-            ([np.zeros((3, 2)), np.zeros((3, 4))], {}, r"songs\[1\] must have 2 features, got 4"),
-            ([np.zeros((3, 87))], {"n_features": 88}, r"songs\[0\] must have 88 features, got 87"),
-            ([[[0, 1], [0, 2]]], {}, r"songs\[0\] must be 0 or 1, got 2 at step 1, feature 1"),
-            ([[[0, np.nan]]], {}, r"songs\[0\] must be 0 or 1, got nan at step 0, feature 1"),
-            ([[[0, 0.5]]], {}, "must be 0 or 1, got 0.5"),
-            ([[[0, -1]]], {}, "must be 0 or 1, got -1"),
-            ([[[0, np.nan]]], {"binary": False}, "must be finite, got nan at step 0, feature 1"),
-            ([[[0, -np.inf]]], {"binary": False}, "must be finite, got -inf"),
-            ([[["a", "b"]]], {}, r"songs\[0\] must be real numbers, got data type <U1"),
-            ([[[1j]]], {}, "must be real numbers, got data type complex128"),
-            ([[[1, 2], [3]]], {}, "must be a rectangular array"),
-        ],
-    )
-    def test_rejects(self, sequences, options, message):
-        with pytest.raises(ValueError, match=message):
-            check_sequences(sequences, name="songs", **options)
-
-    def test_rejects_what_single_precision_cannot_hold(self):
-        with config.change_flags(floatX="float32"), pytest.raises(ValueError, match="finite"):
-            check_sequences([[[1e300]]], binary=False)
 
 
 class TestChunk:

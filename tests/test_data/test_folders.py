@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from breze_like.data import DIGESTS, SPLITS, Dataset, load, read, write_hdf5, write_midi
+from breze_like.data import DIGESTS, SPLITS, Dataset, load, read, write_hdf5
 from breze_like.data.folders import divide
+from breze_like.music import write_midi
 
 
 @pytest.fixture
@@ -184,7 +185,7 @@ class TestMidi:
 
     def test_both_kinds(self, save, save_midi, rolls):
         save_midi(rolls)
-        message = "must have .npy files or .mid files, got both"
+        message = "must have .npy files or .mid files, got both: put them into two folders"
         assert message_of(save({"train/c.npy": np.ones((2, 88), int)})) == message
 
 
@@ -290,12 +291,16 @@ class TestRejects:
 
     def test_missing_subfolder(self, save, reals):
         contents = {name: array for name, array in reals.items() if not name.startswith("valid")}
-        assert message_of(save(contents)) == "must have the subfolders train, valid, test, got no valid"
+        assert message_of(save(contents)) == (
+            "must have the subfolders train, valid, test, got no valid: make it, or use one folder"
+        )
 
     def test_empty_subfolder(self, save, reals, folder):
         save(reals)
         (folder / "test/x.npy").unlink()
-        assert message_of(folder) == "test must have .npy or .mid files, got none"
+        assert message_of(folder) == (
+            "test must have .npy or .mid files, got none: put some of the sequences there"
+        )
 
 
 class TestLoad:

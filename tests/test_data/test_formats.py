@@ -144,14 +144,18 @@ class TestReadRejects:
     def test_wrong_notes(self, kind, change, message, write, notes):
         assert message_of(write(f"mine.{kind}", {**notes, **change})) == message
 
-    @pytest.mark.parametrize("content", [{}, {"train": [], "valid": []}, {1: 2}])
-    def test_wrong_keys(self, content, write):
-        assert message_of(write("mine.pickle", content)) == ("must be a dictionary of train, valid, test")
+    @pytest.mark.parametrize(
+        ("content", "got"),
+        [({}, "an empty one"), ({"train": [], "valid": []}, "train, valid"), ({1: 2}, "1")],
+    )
+    def test_wrong_keys(self, content, got, write):
+        message = f"must be a dictionary of train, valid, test, got {got}"
+        assert message_of(write("mine.pickle", content)) == message
 
     def test_pickle_of_a_list(self, tmp_path):
         path = tmp_path / "mine.pickle"
         path.write_bytes(pickle.dumps([[(60,)]]))
-        assert message_of(path) == "must be a dictionary of train, valid, test"
+        assert message_of(path) == "must be a dictionary of train, valid, test, got list"
 
     @pytest.mark.parametrize(
         "roll, message",
@@ -175,7 +179,7 @@ class TestReadRejects:
         path = write("mine.mat", splits)
         assert message_of(path) == "must have traindata, validdata and testdata, got no testdata"
         scipy.io.savemat(path, dict.fromkeys(("traindata", "validdata", "testdata"), np.eye(88)))
-        assert message_of(path) == "traindata must be a cell array of piano rolls"
+        assert message_of(path) == "traindata must be a cell array of piano rolls, got an array of float64"
 
     @pytest.mark.parametrize(
         "group, message",

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from breze_like.data import DIGESTS, Dataset, read, write_hdf5, write_midi
+from breze_like.data import DIGESTS, Dataset, read, write_hdf5
+from breze_like.music import write_midi
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "data"
 

@@ -5,7 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
-from breze_like.data import load, read_midi, write_midi
+from breze_like.data import load
+from breze_like.music import read_midi, write_midi
 from breze_like.tasks import denoise as denoised_by
 from experiments import denoise
 
@@ -84,7 +85,7 @@ def test_nothing_is_overwritten(run_of_rolls, song, tmp_path, complaint):
     np.save(tmp_path / "song.npy", song)
     (tmp_path / "song_denoised.mid").write_bytes(b"before")
     words = [run_of_rolls, tmp_path / "song.npy", "--out", tmp_path]
-    message = f"{tmp_path / 'song_denoised.mid'} must not be there yet; --force replaces files"
+    message = f"{tmp_path / 'song_denoised.mid'} is there already: choose another --out; --force replaces it"
     assert complaint(denoise, words) == message
     assert names_in(tmp_path) == ["song.npy", "song_denoised.mid"]
     assert (tmp_path / "song_denoised.mid").read_bytes() == b"before"
@@ -136,6 +137,6 @@ def test_sequences_of_another_kind(run_of_rolls, run_of_reals, tmp_path, complai
     message = f"{tmp_path / 'a.npy'}: a must have 88 features, got 3"
     assert complaint(denoise, [run_of_rolls, tmp_path / "a.npy", "--out", tmp_path / "out"]) == message
     words = [run_of_reals, tmp_path / "a.npy", "--out", tmp_path / "out", "--wav"]
-    assert complaint(denoise, words) == "--wav needs piano rolls, binary data of 88 keys"
+    assert complaint(denoise, words) == "--wav needs piano rolls, binary data of 88 keys: leave it out"
     words = ["nowhere", tmp_path / "a.npy", "--out", tmp_path / "out"]
     assert complaint(denoise, words).startswith("there is no run in nowhere: give the folder of one")

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from breze_like.data import load, read_midi
+from breze_like.data import load
+from breze_like.music import read_midi
 from experiments import impute
 
 pytestmark = pytest.mark.usefixtures("loaded_once")
@@ -91,6 +92,9 @@ def test_bad_input(words, message, run_of_rolls, song, tmp_path, complaint):
 def test_nothing_is_overwritten(name, run_of_rolls, song, tmp_path, complaint):
     (tmp_path / name).write_bytes(b"before")
     words = [run_of_rolls, tmp_path / "song.npy", "--missing", "2:3", "--draws", "2", "--out", tmp_path]
-    assert complaint(impute, words) == f"{tmp_path / name} must not be there yet; --force replaces files"
+    assert (
+        complaint(impute, words)
+        == f"{tmp_path / name} is there already: choose another --out; --force replaces it"
+    )
     assert (tmp_path / name).read_bytes() == b"before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["song.npy", name]

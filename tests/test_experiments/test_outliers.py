@@ -73,6 +73,6 @@ def test_bad_input(words, message, run_of_rolls, tmp_path, complaint):
 @pytest.mark.parametrize("name", outliers.FILES)
 def test_nothing_is_overwritten(name, run_of_rolls, tmp_path, complaint):
     (tmp_path / name).write_bytes(b"before")
-    message = f"{tmp_path / name} must not be there yet; --force replaces files"
+    message = f"{tmp_path / name} is there already: choose another --out; --force replaces it"
     assert complaint(outliers, [run_of_rolls, "--out", tmp_path]) == message
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"before"]

@@ -166,7 +166,9 @@ def test_rolls_of_other_instruments_have_no_sound(n_keys, n_players):
 def test_an_existing_page_is_replaced_if_asked(run_of_rolls, tmp_path, complaint, monkeypatch):
     page = tmp_path / "page.html"
     page.write_text("old")
-    assert "--out must not be there yet" in complaint(report, [run_of_rolls, "--out", page])
+    assert "is there already: choose another --out, or replace it with --force" in complaint(
+        report, [run_of_rolls, "--out", page]
+    )
     assert page.read_text() == "old"
     monkeypatch.setattr(report, "section", lambda *of_run: "new")
     assert report.main([str(run_of_rolls), "--out", str(page), "--force"]) == 0
@@ -185,5 +187,5 @@ def test_a_page_is_written_whole_or_not_at_all(run_of_rolls, tmp_path, monkeypat
 
 def test_bad_input(run_of_rolls, tmp_path, complaint):
     assert "there is no run in" in complaint(report, [tmp_path / "nowhere", "--out", tmp_path / "a.html"])
-    assert "--out must be a file" in complaint(report, [run_of_rolls, "--out", tmp_path])
+    assert "is a folder; choose a file for --out" in complaint(report, [run_of_rolls, "--out", tmp_path])
     assert "--seed must not be negative" in complaint(report, [run_of_rolls, "--seed", "-1"])

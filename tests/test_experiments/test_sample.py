@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from breze_like.data import read_midi, write_midi
+from breze_like.music import read_midi, write_midi
 from experiments import sample
 
 pytestmark = pytest.mark.usefixtures("loaded_once")
@@ -76,13 +76,13 @@ def test_bad_input(words, message, run_of_rolls, tmp_path, complaint):
 
 
 def test_several_sequences_are_no_prefix(run_of_rolls, small_data, tmp_path, complaint):
-    message = f"--prefix must be a file of one sequence, got 3 in {small_data}"
+    message = f"--prefix must be a file of one sequence, got 3 in {small_data}: choose another"
     assert complaint(sample, [run_of_rolls, "--prefix", small_data, "--out", tmp_path / "out"]) == message
 
 
 def test_nothing_is_overwritten(run_of_rolls, tmp_path, complaint):
     (tmp_path / "sample_1.wav").write_bytes(b"before")
     words = [run_of_rolls, "--out", tmp_path, "--wav"]
-    message = f"{tmp_path / 'sample_1.wav'} must not be there yet; --force replaces files"
+    message = f"{tmp_path / 'sample_1.wav'} is there already: choose another --out; --force replaces it"
     assert complaint(sample, words) == message
     assert [path.name for path in tmp_path.iterdir()] == ["sample_1.wav"]

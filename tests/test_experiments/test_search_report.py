@@ -241,7 +241,7 @@ def test_several_studies_in_a_storage(folder, tmp_path, complaint):
     search = make(tmp_path / "search", [complete(0, 9.0)])
     optuna.create_study(storage=place(search), study_name="other")
     assert "--study must be one of those" in complaint(search_report, [search])
-    assert "must be one of experiments.random_search" in complaint(
+    assert "is none of experiments.random_search: name another one with --study" in complaint(
         search_report, [search, "--study", "other"]
     )
     words = [str(tmp_path / "elsewhere"), "--storage", place(search), "--study", "chorales/vrae"]
@@ -251,11 +251,11 @@ def test_several_studies_in_a_storage(folder, tmp_path, complaint):
 
 def test_a_page_is_replaced_and_nothing_else(folder, page, complaint):
     before = (folder / "study.db").read_bytes()
-    assert "--out must not be there yet, or be a page" in complaint(
+    assert "is there already and no page, which would be replaced: choose another --out" in complaint(
         search_report, [folder, "--out", folder / "study.db"]
     )
     assert (folder / "study.db").read_bytes() == before
-    assert "--out must be a file" in complaint(search_report, [folder, "--out", folder])
+    assert "is a folder; choose a file for --out" in complaint(search_report, [folder, "--out", folder])
     page.write_text("<!doctype html>old")
     assert search_report.main([str(folder)]) == 0
     assert "old" not in page.read_text()[:20]
@@ -274,7 +274,7 @@ def test_a_page_is_written_whole_or_not_at_all(folder, page, monkeypatch):
 
 
 def test_bad_input(tmp_path, complaint):
-    assert "must be the folder of a search" in complaint(search_report, [tmp_path / "nowhere"])
+    assert "there is no search in" in complaint(search_report, [tmp_path / "nowhere"])
     assert not (tmp_path / "nowhere").exists()
     assert "--storage must be a URL" in complaint(search_report, [tmp_path, "--storage", "nonsense"])
     (tmp_path / "study.db").write_text("no database, whatever its name says")

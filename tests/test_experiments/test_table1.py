@@ -140,7 +140,11 @@ class TestFoundRuns:
     @pytest.mark.parametrize(
         ("name", "changes", "message"),
         [
-            ("rnn", {"model": "vrae"}, "rnn must hold a run with model 'rnn', got 'vrae'"),
+            (
+                "rnn",
+                {"model": "vrae"},
+                "rnn must hold a run with model 'rnn', got 'vrae': choose another --out",
+            ),
             ("vrae", {"arguments": {"kl": "independent_increments"}}, "with kl 'exact', got 'indep"),
             ("rnn", {"arguments": {"emission": "nade"}}, "with emission 'bernoulli', got 'nade'"),
             ("rnn", {"data": {"name": "small", "digests": {}}}, "on the data set small, its data differ"),

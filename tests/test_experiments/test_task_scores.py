@@ -62,7 +62,8 @@ def test_runs_of_different_data(run_of_rolls, untrained_run, tmp_path, complaint
     write_hdf5(other, Dataset("other", sequences, sequences, sequences))
     second = untrained_run("fdrnn", other)
     assert (
-        complaint(task_scores, [run_of_rolls, second]) == "runs must be of the same data, got small and other"
+        complaint(task_scores, [run_of_rolls, second])
+        == "runs must be of the same data, got small and other: score them one by one"
     )
 
 

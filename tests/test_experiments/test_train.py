@@ -50,7 +50,7 @@ def test_finished_run_resumes_to_itself(run_folder, small_data):
 
 
 def test_existing_run_is_not_overwritten(run_folder, small_data):
-    with pytest.raises(ValueError, match="must not hold a run yet"):
+    with pytest.raises(ValueError, match="there is a run in .* already: resume it or choose another folder"):
         train.main(arguments(small_data, run_folder))
 
 

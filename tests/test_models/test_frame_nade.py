@@ -24,12 +24,6 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def evaluate(model):
-    function = model.function(["observations", "mask"], OUTPUTS)
-    return lambda x, mask: dict(zip(OUTPUTS, function(x, mask), strict=True))
-
-
-@pytest.fixture(scope="module")
 def every_frame():
     """All frames, side by side: (1, 8, 3)."""
     return np.array(list(product([0.0, 1.0], repeat=N_VISIBLE)))[None]

@@ -30,12 +30,6 @@ def model(request):
 
 
 @pytest.fixture(scope="module")
-def evaluate(model):
-    function = model.function(["observations", "mask"], OUTPUTS)
-    return lambda x, mask: dict(zip(OUTPUTS, function(x, mask), strict=True))
-
-
-@pytest.fixture(scope="module")
 def every_sequence():
     """All binary sequences of two keys and three steps: (3, 64, 2)."""
     frames = np.array(list(product([0, 1], repeat=3 * N_VISIBLE)))

@@ -27,8 +27,8 @@ def model():
 def incomplete():
     rng = np.random.default_rng(1)
     sequences = [rng.integers(0, 2, (n, N_VISIBLE)).astype(np.uint8) for n in (4, 2)]
-    known = [np.array([[1, 0], [0, 0], [1, 1], [0, 1]], bool), np.array([[0, 1], [1, 1]], bool)]
-    return sequences, known
+    observed = [np.array([[1, 0], [0, 0], [1, 1], [0, 1]], bool), np.array([[0, 1], [1, 1]], bool)]
+    return sequences, observed
 
 
 @pytest.fixture(scope="module")
@@ -36,44 +36,44 @@ def drawn(model, incomplete):
     return impute_draws(model, *incomplete, np.random.default_rng(2), n_draws=N_DRAWS)
 
 
-def completions(model, sequence, known):
-    """All ways to complete a sequence, and their probabilities given the known entries."""
+def completions(model, sequence, observed):
+    """All ways to complete a sequence, and their probabilities given the observed entries."""
     ways = []
-    for values in product((0, 1), repeat=(~known).sum()):
+    for values in product((0, 1), repeat=(~observed).sum()):
         ways.append(sequence.copy())
-        ways[-1][~known] = values
+        ways[-1][~observed] = values
     likelihood = np.exp(-negative_log_likelihood(model, ways).nats)
     return np.array(ways), likelihood / likelihood.sum()
 
 
 def test_draws_are_exact(model, incomplete, drawn):
-    for sequence, known, draws, mean in zip(*incomplete, drawn.draws, drawn.expectation, strict=True):
-        ways, probability = completions(model, sequence, known)
+    for sequence, observed, draws, mean in zip(*incomplete, drawn.draws, drawn.expectation, strict=True):
+        ways, probability = completions(model, sequence, observed)
         np.testing.assert_allclose(mean, np.tensordot(probability, ways, axes=1), rtol=1e-9)
         frequencies = [(draws == way).all(axis=(1, 2)).mean() for way in ways]
         np.testing.assert_allclose(frequencies, probability, atol=4 * np.sqrt(0.25 / N_DRAWS))
-        np.testing.assert_array_equal(draws[:, known], np.tile(sequence[known], (N_DRAWS, 1)))
+        np.testing.assert_array_equal(draws[:, observed], np.tile(sequence[observed], (N_DRAWS, 1)))
         assert draws.dtype == np.uint8
 
 
 def test_draws_of_a_sequence_do_not_depend_on_others(model, incomplete, drawn):
-    sequences, known = incomplete
-    alone = impute_draws(model, sequences[:1], known[:1], np.random.default_rng(2), n_draws=5)
+    sequences, observed = incomplete
+    alone = impute_draws(model, sequences[:1], observed[:1], np.random.default_rng(2), n_draws=5)
     assert len(alone.draws) == 1
-    both = impute_draws(model, sequences, known, np.random.default_rng(2), n_draws=5)
+    both = impute_draws(model, sequences, observed, np.random.default_rng(2), n_draws=5)
     np.testing.assert_array_equal(alone.draws[0], both.draws[0])
 
 
 def test_modes_are_known_where_they_are_known(model, incomplete):
-    sequences, known = incomplete
-    made = impute(model, sequences, known, np.random.default_rng(3))
+    sequences, observed = incomplete
+    made = impute(model, sequences, observed, np.random.default_rng(3))
     p = expit(model.emission.view("logits"))
-    for x, k, sequence in zip(made, known, sequences, strict=True):
+    for x, k, sequence in zip(made, observed, sequences, strict=True):
         np.testing.assert_array_equal(x[k], sequence[k])
         assert all(
             (frame[~k_t] == (p >= 0.5)[:, ~k_t]).all(axis=1).any() for frame, k_t in zip(x, k, strict=True)
         )
-    nothing_known = [np.zeros_like(k) for k in known]
+    nothing_known = [np.zeros_like(k) for k in observed]
     others = impute(model, [1 - s for s in sequences], nothing_known, np.random.default_rng(3))
     for x, y in zip(others, impute(model, sequences, nothing_known, np.random.default_rng(4)), strict=True):
         np.testing.assert_array_equal(x, y)

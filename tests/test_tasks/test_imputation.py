@@ -17,15 +17,15 @@ SOME = ["vosp", "real_rnn", pytest.param("vrae", marks=pytest.mark.slow)]
 
 
 def frames(shape):
-    known = np.ones(shape, bool)
-    known[1:3] = False
-    return known
+    observed = np.ones(shape, bool)
+    observed[1:3] = False
+    return observed
 
 
 def key(shape):
-    known = np.ones(shape, bool)
-    known[:, 1] = False
-    return known
+    observed = np.ones(shape, bool)
+    observed[:, 1] = False
+    return observed
 
 
 def cells(shape):
@@ -47,8 +47,8 @@ class Counting(Model):
 
 @pytest.mark.parametrize("n_rounds", [1, 4])
 def test_missing_entries_start_uniform_and_go_through_all_rounds(n_rounds, rng):
-    x, known = np.zeros((1000, 2)), np.repeat([[True, False]], 1000, axis=0)
-    (made,) = impute(Counting(), [x], [known], rng, n_rounds)
+    x, observed = np.zeros((1000, 2)), np.repeat([[True, False]], 1000, axis=0)
+    (made,) = impute(Counting(), [x], [observed], rng, n_rounds)
     assert (made[:, 0] == 0).all()
     assert kstest(made[:, 1] - n_rounds, "uniform").pvalue > 1e-3
 
@@ -59,12 +59,12 @@ def test_rounds_of_modes_agree_with_brute_force(name, mask, make, draw):
     """What a round makes of the one before: the most probable of all sequences, given the latents."""
     model = make(name)
     (x,) = draw(model, [4])
-    known = MASKS[mask](x.shape)
+    observed = MASKS[mask](x.shape)
     every = np.array(list(product([0, 1], repeat=x.size))).reshape(-1, *x.shape).swapaxes(0, 1)
     ones = np.ones(every.shape[:2])
     recognise = model.function(["observations", "mask"], "recognition/mean")
     log_prob = model.function(["latents", "observations", "mask"], "emission/log_prob")
-    rounds = [impute(model, [x], [known], np.random.default_rng(1), n)[0] for n in (1, 2, 3)]
+    rounds = [impute(model, [x], [observed], np.random.default_rng(1), n)[0] for n in (1, 2, 3)]
     for before, after in zip(rounds, rounds[1:], strict=False):
         z = recognise(before[:, None], ones[:, :1])
         # What of the past the emission of a VOSP sees is that of the round, so frame by frame.
@@ -75,15 +75,15 @@ def test_rounds_of_modes_agree_with_brute_force(name, mask, make, draw):
             columns[t] = every[t]
             latents = np.repeat(z, every.shape[1], axis=1)
             best[t] = every[t, log_prob(latents, columns, ones)[t].argmax()]
-        np.testing.assert_array_equal(after, np.where(known, x, best))
+        np.testing.assert_array_equal(after, np.where(observed, x, best))
 
 
 def test_rounds_of_a_one_step_model_agree_with_enumeration(make, draw):
     """In the end, each missing frame is the most probable one after those before it."""
     model = make("rnn")
     (x,) = draw(model, [6])
-    known = frames(x.shape)
-    (made,) = impute(model, [x], [known], np.random.default_rng(1), 2)
+    observed = frames(x.shape)
+    (made,) = impute(model, [x], [observed], np.random.default_rng(1), 2)
     log_prob = model.function(["observations", "mask"], "emission/log_prob")
     every_frame = np.array(list(product([0, 1], repeat=3)))
     expected = x.copy()
@@ -97,11 +97,11 @@ def test_rounds_of_a_one_step_model_agree_with_enumeration(make, draw):
 @pytest.mark.parametrize("mask", MASKS)
 def test_known_entries_are_never_touched(model, mask, draw):
     sequences = draw(model)
-    known = [MASKS[mask](s.shape) for s in sequences]
-    made = impute(model, sequences, known, np.random.default_rng(1), 3)
-    draws = impute_draws(model, sequences, known, np.random.default_rng(1), 3, 4)
-    assert any((variance[~k] > 0).any() for variance, k in zip(draws.variance, known, strict=True))
-    for i, (x, k) in enumerate(zip(sequences, known, strict=True)):
+    observed = [MASKS[mask](s.shape) for s in sequences]
+    made = impute(model, sequences, observed, np.random.default_rng(1), 3)
+    draws = impute_draws(model, sequences, observed, np.random.default_rng(1), 3, 4)
+    assert any((variance[~k] > 0).any() for variance, k in zip(draws.variance, observed, strict=True))
+    for i, (x, k) in enumerate(zip(sequences, observed, strict=True)):
         assert made[i].dtype == draws.draws[i].dtype == x.dtype
         assert made[i][k].tobytes() == x[k].tobytes()
         assert (made[i][~k] != x[~k]).any() or model.emission.binary
@@ -115,20 +115,20 @@ def test_known_entries_are_never_touched(model, mask, draw):
 
 
 @settings(max_examples=30, deadline=None)
-@given(known=arrays(bool, (4, 3)), seed=st.integers(0, 99))
-def test_any_mask(make, known, seed):
+@given(observed=arrays(bool, (4, 3)), seed=st.integers(0, 99))
+def test_any_mask(make, observed, seed):
     x = np.random.default_rng(seed).integers(0, 2, (4, 3))
-    (made,) = impute(make("vrae"), [x], [known], np.random.default_rng(seed), 2)
-    np.testing.assert_array_equal(made[known], x[known])
+    (made,) = impute(make("vrae"), [x], [observed], np.random.default_rng(seed), 2)
+    np.testing.assert_array_equal(made[observed], x[observed])
 
 
 @pytest.mark.parametrize("name", SOME)
 def test_if_all_is_known_the_input_comes_back(name, make, draw):
     model = make(name)
     sequences = draw(model)
-    known = [np.ones(s.shape, bool) for s in sequences]
-    draws = impute_draws(model, sequences, known, np.random.default_rng(1), 2, 3)
-    made = impute(model, sequences, known, np.random.default_rng(1), 2)
+    observed = [np.ones(s.shape, bool) for s in sequences]
+    draws = impute_draws(model, sequences, observed, np.random.default_rng(1), 2, 3)
+    made = impute(model, sequences, observed, np.random.default_rng(1), 2)
     for i, x in enumerate(sequences):
         np.testing.assert_array_equal(made[i], x)
         np.testing.assert_array_equal(draws.draws[i], [x, x, x])
@@ -138,25 +138,25 @@ def test_if_all_is_known_the_input_comes_back(name, make, draw):
 def test_deterministic_and_the_same_alone_and_among_others(name, make, draw):
     model = make(name)
     sequences = draw(model)
-    known = [cells(s.shape) for s in sequences]
+    observed = [cells(s.shape) for s in sequences]
 
-    def run(sequences, known, rng):
-        draws = impute_draws(model, sequences, known, rng, 3, 4)
-        return [*zip(impute(model, sequences, known, rng, 3), draws.draws, draws.expectation, strict=True)]
+    def run(sequences, observed, rng):
+        draws = impute_draws(model, sequences, observed, rng, 3, 4)
+        return [*zip(impute(model, sequences, observed, rng, 3), draws.draws, draws.expectation, strict=True)]
 
-    together = run(sequences, known, np.random.default_rng(1))
-    again = run(sequences, known, np.random.default_rng(1))
-    other = run(sequences, known, np.random.default_rng(2))
+    together = run(sequences, observed, np.random.default_rng(1))
+    again = run(sequences, observed, np.random.default_rng(1))
+    other = run(sequences, observed, np.random.default_rng(2))
     for a, b in zip(together, again, strict=True):
         for x, y in zip(a, b, strict=True):
             np.testing.assert_array_equal(x, y)
     assert any((a[1] != b[1]).any() for a, b in zip(together, other, strict=True))
     modes_rng, draws_rng = np.random.default_rng(1), np.random.default_rng(1)
-    for x, k in zip(sequences, known, strict=True):
+    for x, k in zip(sequences, observed, strict=True):
         modes = impute(model, [x], [k], modes_rng, 3)[0]
         draws = impute_draws(model, [x], [k], draws_rng, 3, 4)
         i = next(i for i, s in enumerate(sequences) if s is x)
-        whole = impute(model, sequences, known, np.random.default_rng(1), 3)[i]
+        whole = impute(model, sequences, observed, np.random.default_rng(1), 3)[i]
         np.testing.assert_allclose(modes, whole, rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(draws.draws[0], together[i][1], rtol=1e-9, atol=1e-12)
 
@@ -165,13 +165,13 @@ def test_draws_of_a_one_step_model_have_its_probabilities(make, draw, rng):
     """Of the last two frames given the first two: all 64 pairs, and the expectations."""
     model, n = make("rnn"), 20_000
     (x,) = draw(model, [4])
-    known = np.ones(x.shape, bool)
-    known[2:] = False
+    observed = np.ones(x.shape, bool)
+    observed[2:] = False
     every = np.repeat(x[:, None], 64, axis=1)
     every[2:] = np.array(list(product([0, 1], repeat=6))).reshape(64, 2, 3).swapaxes(0, 1)
     log_prob = model.function(["observations", "mask"], "emission/log_prob")(every, np.ones((4, 64)))
     p = np.exp(log_prob[2:].sum(axis=0))
-    draws = impute_draws(model, [x], [known], rng, 2, n)
+    draws = impute_draws(model, [x], [observed], rng, 2, n)
     numbers = draws.draws[0][:, 2:].reshape(n, 6) @ 2 ** np.arange(6)[::-1]
     assert chisquare(np.bincount(numbers, minlength=64), n * p).pvalue > 1e-3
     expected = np.tensordot(p, every[2:], axes=(0, 1))
@@ -194,16 +194,16 @@ def test_draws_converge_to_the_conditional_distribution(conjugate, rng):
 
 
 def test_precision_of_known_entries():
-    """In single precision, known entries keep the double one that they came in, and integers stay whole."""
+    """In single precision, observed entries keep the double one they came in, and integers stay whole."""
     with pytensor.config.change_flags(floatX="float32"):
         model = RNN(2, (2,), emission="gaussian_shared")
         model.parameters.data[...] = 0.3
-        x, known = np.array([[0.1, 0.2], [0.3, 0.4]]), np.array([[True, False], [True, True]])
-        (made,) = impute(model, [x], [known], np.random.default_rng(1), 2)
-        (whole,) = impute(model, [np.array([[1, 2], [3, 4]])], [known], np.random.default_rng(1), 2)
+        x, observed = np.array([[0.1, 0.2], [0.3, 0.4]]), np.array([[True, False], [True, True]])
+        (made,) = impute(model, [x], [observed], np.random.default_rng(1), 2)
+        (whole,) = impute(model, [np.array([[1, 2], [3, 4]])], [observed], np.random.default_rng(1), 2)
     assert made.dtype == np.float64
-    assert made[known].tobytes() == x[known].tobytes()
-    np.testing.assert_array_equal(whole[known], [1, 3, 4])
+    assert made[observed].tobytes() == x[observed].tobytes()
+    np.testing.assert_array_equal(whole[observed], [1, 3, 4])
     assert whole[0, 1] % 1 != 0
 
 
@@ -211,23 +211,23 @@ KNOWN = np.ones((2, 3), bool)
 
 
 @pytest.mark.parametrize(
-    "known, choices, message",
+    "observed, choices, message",
     [
-        ([], {}, "known must be as many as the 1 sequences, got 0"),
+        ([], {}, "observed must be as many as the 1 sequences, got 0"),
         (
             [KNOWN[:1]],
             {},
-            r"known\[0\] must be bool of the sequence's shape \(2, 3\), got bool of shape \(1, 3\)",
+            r"observed\[0\] must be bool of the sequence's shape \(2, 3\), got bool of shape \(1, 3\)",
         ),
-        ([KNOWN.astype(int)], {}, r"known\[0\] must be bool .*, got int64 of shape \(2, 3\)"),
+        ([KNOWN.astype(int)], {}, r"observed\[0\] must be bool .*, got int64 of shape \(2, 3\)"),
         ([KNOWN], dict(n_rounds=0), "n_rounds must be a positive integer .*, got 0"),
         ([KNOWN], dict(n_rounds=1.5), "n_rounds must be a positive integer .*, got 1.5"),
     ],
 )
 @pytest.mark.parametrize("function", [impute, impute_draws])
-def test_bad_arguments(function, known, choices, message, make, rng):
+def test_bad_arguments(function, observed, choices, message, make, rng):
     with pytest.raises(ValueError, match=message):
-        function(make("rnn"), [np.zeros((2, 3))], known, rng, **choices)
+        function(make("rnn"), [np.zeros((2, 3))], observed, rng, **choices)
 
 
 def test_known_entries_must_be_what_the_model_emits(make, rng):

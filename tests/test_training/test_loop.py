@@ -384,7 +384,7 @@ class TestLoadParameters:
 
     def test_needs_a_checkpoint_that_is_validated(self, model, tmp_path):
         run = Run.create(tmp_path / "run", {})
-        with pytest.raises(ValueError, match="must hold a checkpoint, got .*run without checkpoint.h5"):
+        with pytest.raises(ValueError, match="there is no checkpoint.h5 in .*run: give the folder of a run"):
             load_parameters(run, model)
         with pytest.raises(ZeroDivisionError):
             train(model, run=run, validate=lambda _: 1 / 0)

@@ -12,8 +12,8 @@ def train():
 def test_marginals(train):
     marginals = Marginals(train)
     p = np.array([6 / 9, 3 / 9])  # (5 + 1) / (7 + 2) and (2 + 1) / (7 + 2)
-    known = np.array([[True, False], [False, True]])
-    (expected,) = marginals.expect([np.array([[0, 1], [1, 0]])], [known])
+    observed = np.array([[True, False], [False, True]])
+    (expected,) = marginals.expect([np.array([[0, 1], [1, 0]])], [observed])
     np.testing.assert_allclose(expected, [[0, p[1]], [p[0], 0]])
 
 
@@ -28,11 +28,11 @@ def test_denoising_by_marginals(train, p_on, kept):
 
 def test_last_known_entries():
     x = np.array([[5, 6], [7, 8], [9, 1]])
-    known = np.array([[True, False], [False, True], [False, False]])
-    values, distances = last_known(x, known)
+    observed = np.array([[True, False], [False, True], [False, False]])
+    values, distances = last_known(x, observed)
     assert values.tolist() == [[5, 0], [5, 8], [5, 8]]
     assert distances.tolist() == [[0, 0], [1, 0], [2, 1]]
-    assert LastKnown.copy([x], [known])[0].tolist() == values.tolist()
+    assert LastKnown.copy([x], [observed])[0].tolist() == values.tolist()
 
 
 def test_probabilities_given_the_last_known_entry(train):
@@ -52,7 +52,7 @@ def test_probabilities_given_the_last_known_entry(train):
 
 
 def test_distances_that_no_sequence_has(train):
-    x, known = np.zeros((9, 2), int), np.zeros((9, 2), bool)
-    known[0] = True
-    (expected,) = LastKnown(train, 8).expect([x], [known])
+    x, observed = np.zeros((9, 2), int), np.zeros((9, 2), bool)
+    observed[0] = True
+    (expected,) = LastKnown(train, 8).expect([x], [observed])
     np.testing.assert_allclose(expected[8], [6 / 9, 3 / 9])

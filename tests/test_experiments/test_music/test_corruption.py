@@ -24,9 +24,9 @@ def test_real_values_get_noise_of_half_their_deviation(rng):
 
 @pytest.mark.parametrize("n_steps", [1, 2, 3, 10, 24, 25, 100])
 def test_frames_are_removed_in_a_row_inside(n_steps):
-    known = remove_frames(np.zeros((n_steps, 3)))
-    assert (known.all(axis=1) | ~known.any(axis=1)).all()
-    missing = np.flatnonzero(~known[:, 0])
+    observed = remove_frames(np.zeros((n_steps, 3)))
+    assert (observed.all(axis=1) | ~observed.any(axis=1)).all()
+    missing = np.flatnonzero(~observed[:, 0])
     assert len(missing) == min(N_REMOVED, -(-n_steps // 3))
     assert (np.diff(missing) == 1).all()
     assert n_steps < 3 or 0 < missing[0] and missing[-1] < n_steps - 1

@@ -5,8 +5,10 @@ import wave
 
 import numpy as np
 import pytest
+from scipy.io import wavfile
 
-from breze_like.data import Dataset, load, read_midi, write_hdf5, write_midi
+from breze_like.data import Dataset, load, write_hdf5
+from breze_like.music import read_midi, write_midi
 from experiments.music.files import Results, read
 
 
@@ -92,12 +94,18 @@ class TestReadRejects:
         assert "No such file or directory" in self.message_of(tmp_path / name)
 
     def test_folders(self, tmp_path):
-        assert self.message_of(tmp_path) == "PATH: must have .npy or .mid files, got none"
+        assert self.message_of(tmp_path) == "PATH: has no .npy or .mid files: choose another folder"
         np.save(tmp_path / "a.npy", np.eye(2))
         write_midi(tmp_path / "a.mid", np.eye(2, 88))
-        assert self.message_of(tmp_path) == "PATH: files must have different names, got a.mid, a.npy"
+        assert (
+            self.message_of(tmp_path)
+            == "PATH: files must have different names, got a.mid, a.npy: rename some"
+        )
         (tmp_path / "a.npy").rename(tmp_path / "b.npy")
-        assert self.message_of(tmp_path) == "PATH: must have .npy files or .mid files, got both"
+        assert (
+            self.message_of(tmp_path)
+            == "PATH: must have .npy files or .mid files, got both: put them into two folders"
+        )
 
     def test_without_steps(self, tmp_path):
         write_midi(tmp_path / "a.mid", np.zeros((0, 88)))
@@ -136,7 +144,9 @@ class TestResults:
     @pytest.mark.parametrize("name", ["a.npy", "a.mid", "a.wav", "a.png"])
     def test_nothing_is_overwritten(self, name, tmp_path, rolls):
         (tmp_path / name).write_bytes(b"before")
-        with pytest.raises(ValueError, match=rf"{name} must not be there yet; --force replaces files"):
+        with pytest.raises(
+            ValueError, match=rf"{name} is there already: choose another --out; --force replaces it"
+        ):
             Results(tmp_path, True, wav=True).reserve(["a"], 3, ["a.png"])
         results = Results(tmp_path, True, wav=True, force=True)
         results.reserve(["a"], 3, ["a.png"])
@@ -145,12 +155,12 @@ class TestResults:
 
     def test_a_folder_is_never_replaced(self, tmp_path):
         (tmp_path / "a.npy").mkdir()
-        with pytest.raises(ValueError, match="must not be there yet"):
+        with pytest.raises(ValueError, match="is there already"):
             Results(tmp_path, False, force=True).reserve(["a"], 3)
 
     def test_the_folder_is_a_file(self, tmp_path):
         (tmp_path / "out").touch()
-        with pytest.raises(ValueError, match="--out must be a folder, got the file"):
+        with pytest.raises(ValueError, match="is a file; choose a folder for --out"):
             Results(tmp_path / "out", False).reserve(["a"], 3)
 
     def test_too_long(self, tmp_path):
@@ -166,7 +176,7 @@ class TestResults:
             ({"steps_per_quarter": 3}, "steps_per_quarter must be one of"),
             ({"tempo": 0.0}, "tempo must be from 4 to 1000"),
             ({"instrument": -1}, "instrument must be an integer from 0 to 127, got -1"),
-            ({"rolls": False, "wav": True}, "--wav needs piano rolls, binary data of 88 keys"),
+            ({"rolls": False, "wav": True}, "--wav needs piano rolls, binary data of 88 keys: leave it out"),
         ],
     )
     def test_settings(self, arguments, message, tmp_path):
@@ -180,7 +190,7 @@ class TestResults:
         def fails(*_):
             raise OSError("disk full")
 
-        monkeypatch.setattr(wave.Wave_write, "writeframes", fails)
+        monkeypatch.setattr(wavfile, "write", fails)
         with pytest.raises(OSError, match="disk full"):
             results.write("a", rolls[0])
         assert (tmp_path / "a.wav").read_bytes() == b"before"

@@ -22,14 +22,14 @@ def test_denoising():
 
 
 def test_imputation():
-    true, known = [np.array([[1, 0], [1, 0]])], [np.array([[True, True], [False, False]])]
+    true, observed = [np.array([[1, 0], [1, 0]])], [np.array([[True, True], [False, False]])]
     p = [np.array([[0.0, 1.0], [0.4, 0.3]])]
     expected = {"nats": -np.log(0.4 * 0.7), "error": 50.0}
-    assert score_imputation(p, true, known, 0.35) == pytest.approx(expected | {"f1": 1.0})
-    assert score_imputation(p, true, known, 0.45) == pytest.approx(expected | {"f1": 0.0})
+    assert score_imputation(p, true, observed, 0.35) == pytest.approx(expected | {"f1": 1.0})
+    assert score_imputation(p, true, observed, 0.45) == pytest.approx(expected | {"f1": 0.0})
     values = [np.array([[0, 1], [1, 1]])]
-    assert score_imputation(values, true, known) == pytest.approx({"error": 50.0, "f1": 2 / 3})
-    certain = score_imputation([np.array([[0.0, 0.0], [0.0, 0.0]])], true, known, 0.5)
+    assert score_imputation(values, true, observed) == pytest.approx({"error": 50.0, "f1": 2 / 3})
+    certain = score_imputation([np.array([[0.0, 0.0], [0.0, 0.0]])], true, observed, 0.5)
     assert certain["nats"] == pytest.approx(-np.log(1e-6), rel=1e-4)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from breze_like.data import wav_bytes
+from breze_like.music import wav_bytes
 from experiments.pages.html import VOID, Markup, element, page, picture, player, table, wide
 
 BAD = "<script>alert('1')</script> & \"2\""

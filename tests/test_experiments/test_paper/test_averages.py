@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from breze_like.scores import ImportanceSampled, Score
-from experiments.paper.averages import aligned, average_text, averages, effective_text, text
+from experiments.paper.averages import average_text, averages, effective_text, text
 
 NATS, N_STEPS, ERRORS = np.array([6.0, 1.0]), np.array([3, 1]), np.array([0.3, 0.4])
 
@@ -55,13 +55,3 @@ def test_older_results_have_no_errors():
     assert average_text({"per_step": 5.774, "per_sequence": 6.0}, "per_step", 3) == "5.774"
     kept = averages(Score(NATS, N_STEPS, ERRORS), 20)
     assert average_text(kept, "per_step", 3, "<") == "<1.750 ± 0.125"
-
-
-def test_numbers_are_aligned_whatever_follows():
-    assert aligned(["per step", "8.12", "<7.25 ± 0.01", "", "<12.50 ± 0.004"]) == [
-        "per step        ",
-        "    8.12        ",
-        "   <7.25 ± 0.01 ",
-        "                ",
-        "  <12.50 ± 0.004",
-    ]

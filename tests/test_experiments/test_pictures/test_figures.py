@@ -41,3 +41,12 @@ def test_colours_of_differences(axes):
     colours = image.cmap(image.norm(image.get_array()))[:, 0, :3]
     expected = [(1, 1, 1), (0, 0, 0), (0.84, 0.15, 0.16), (0.12, 0.47, 0.71)]
     np.testing.assert_allclose(colours, expected, atol=0.01)
+
+
+def test_values_are_in_the_middle_of_their_steps(axes, rng):
+    values = rng.normal(size=(4, 12))
+    figures.lines(axes, values)
+    figures.shade(axes, 1, 3)
+    assert [line.get_xdata().tolist() for line in axes.lines] == [[0.5, 1.5, 2.5, 3.5]] * 12
+    np.testing.assert_array_equal([line.get_ydata() for line in axes.lines], values.T)
+    assert axes.get_xlim() == (0, 4)

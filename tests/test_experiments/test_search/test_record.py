@@ -3,7 +3,6 @@
 import json
 import shutil
 
-import optuna
 import pytest
 from optuna.trial import TrialState
 
@@ -16,11 +15,6 @@ from experiments.search.record import Record
 from experiments.search.rungs import SHARES
 
 COMPLETE, FAIL, PRUNED = TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED
-
-
-@pytest.fixture(autouse=True)
-def quiet():
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 @pytest.fixture
@@ -40,32 +34,6 @@ def plan(small_data, small_space, tmp_path):
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "results" / "search.json"
-
-
-@pytest.fixture
-def stub(monkeypatch):
-    """Instead of training, let a function of number and rung give scores; a list of what was asked for."""
-
-    def stub(score_of):
-        asked = []
-
-        def run(plan, dataset, study, trial):
-            place = trial.user_attrs["configuration"], studies.rung_of(trial)
-            asked.append(place)
-            for name, choices in plan.space.items():
-                trial.suggest_categorical(name, choices)
-            score, share = score_of(*place), studies.shares_of(study)[place[1]]
-            trial.report(score + 1, 1 + place[1])
-            return {"values": score} if share == 1 else {"state": PRUNED, "score": score}
-
-        def progress(plan, trial):
-            return {"share": SHARES[studies.rung_of(trial)], "seconds": 3.0 + studies.rung_of(trial)}
-
-        monkeypatch.setattr(worker, "_run", run)
-        monkeypatch.setattr(worker, "_progress", progress)
-        return asked
-
-    return stub
 
 
 def opened(plan):

@@ -21,11 +21,6 @@ from experiments.search.rungs import FACTOR, SHARES, WHOLE, cost, going_on, name
 COMPLETE, FAIL, PRUNED, WAITING = TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED, TrialState.WAITING
 
 
-@pytest.fixture(autouse=True)
-def quiet():
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-
-
 class TestCost:
     def test_of_64_trials_is_that_of_ten(self):
         # 64 trials train to a sixteenth, 16 of them to a quarter, 4 of these to the end.
@@ -88,28 +83,6 @@ def test_it_is_the_default(plan, small_data):
     assert plan("--also", "kl", model="vrae").pruner == "none"
     words = ["--model", "vosp_published", "--space", "paper", "--dataset", str(small_data)]
     assert random_search.make_plan(random_search.parse(words), data.load(str(small_data))).pruner == "none"
-
-
-@pytest.fixture
-def stub(monkeypatch):
-    """Instead of training, let a function of number and rung give scores; a list of what was asked for."""
-
-    def stub(score_of):
-        asked = []
-
-        def run(plan, dataset, study, trial):
-            place = trial.user_attrs["configuration"], studies.rung_of(trial)
-            asked.append(place)
-            for name, choices in plan.space.items():
-                trial.suggest_categorical(name, choices)
-            score = score_of(*place)
-            share = studies.shares_of(study)[place[1]]
-            return {"values": score} if share == 1 else {"state": PRUNED, "score": score}
-
-        monkeypatch.setattr(worker, "_run", run)
-        return asked
-
-    return stub
 
 
 class TestSearch:

@@ -1,5 +1,7 @@
 """The study of a search: queue, attempts, outcomes, and the storages that it can lie in."""
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -15,7 +17,15 @@ from optuna.trial import TrialState
 
 from experiments.search import queue, studies
 from experiments.search import storage as storages
-from experiments.search.storage import JournalLock, PatientStorage, default_place, explained, open_storage
+from experiments.search.storage import (
+    JournalLock,
+    PatientStorage,
+    default_place,
+    explained,
+    lock_at,
+    open_storage,
+    take,
+)
 
 COMPLETE, FAIL, RUNNING, WAITING = (
     TrialState.COMPLETE,
@@ -29,11 +39,6 @@ DISTRIBUTIONS = {"step_rate": CategoricalDistribution([0.1, 0.2, 0.3])}
 
 def params_of(number):
     return {"step_rate": [0.1, 0.2, 0.3][number % 3]}, DISTRIBUTIONS
-
-
-@pytest.fixture(autouse=True)
-def quiet():
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 @pytest.fixture(params=["sqlite", "journal"])
@@ -276,7 +281,9 @@ class TestOpenStudy:
         assert study.user_attrs == {"seed": 3, "space": {"decay": [0.8, 0.9]}}
 
     def test_there_is_none(self, tmp_path):
-        with pytest.raises(ValueError, match="must be the folder of a search, there is no .*study.db"):
+        with pytest.raises(
+            ValueError, match="there is no search in .*study.db: give the folder of one, or its --storage"
+        ):
             studies.load_study(tmp_path)
         assert list(tmp_path.iterdir()) == []
 
@@ -325,11 +332,22 @@ class TestStorages:
 
     def test_lock_of_a_journal(self, tmp_path):
         (tmp_path / "journal").touch()
-        one, other = JournalLock(tmp_path / "journal"), JournalLock(tmp_path / "journal")
-        with one:
-            assert not other.acquire(wait=False)
-        assert other.acquire(wait=False)
+        one, other = JournalLock(tmp_path / "journal"), lock_at(tmp_path / "journal.lock")
+        one.acquire()
+        assert not take(other)
+        one.release()
+        assert take(other)
         other.release()
+
+    def test_lock_of_a_file_system_without_locks(self, tmp_path, monkeypatch):
+        """It is an error, at once: nothing takes the place of the lock that would outlive its holder."""
+
+        def flock(*_):
+            raise OSError(errno.ENOSYS, "Function not implemented")
+
+        monkeypatch.setattr(fcntl, "flock", flock)
+        with pytest.raises(OSError, match="not implemented"):
+            take(lock_at(tmp_path / ".lock"))
 
 
 class TestPatientStorage:

@@ -1,7 +1,6 @@
 """A worker of a search, in the process of the tests: what it trains, and how trials end."""
 
 import numpy as np
-import optuna
 import pytest
 from optuna.trial import TrialState
 
@@ -14,11 +13,6 @@ from experiments.paper.systems import SYSTEMS
 from experiments.search import studies, worker
 
 COMPLETE, FAIL, PRUNED = TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED
-
-
-@pytest.fixture(autouse=True)
-def quiet():
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 def states(study):

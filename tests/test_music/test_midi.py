@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from breze_like.data import midi
-from breze_like.data.midi import read_midi, report, write_midi
+from breze_like.music import midi
+from breze_like.music.midi import read_midi, report, write_midi
 
 C, D, E = 60 - 21, 62 - 21, 64 - 21  # columns of keys
 

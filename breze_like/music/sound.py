@@ -7,19 +7,27 @@ b'RIFF'
 """
 
 import io
-import wave
+from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy.io import wavfile
 
-from breze_like.data.rolls import LOWEST_NOTE, check_grid, check_roll, check_tempo, strokes
-from breze_like.files import writing
+from breze_like.files import PathLike, writing
+from breze_like.music.rolls import LOWEST_NOTE, check_grid, check_roll, check_tempo, strokes
 
 N_HARMONICS = 8
 LOUDNESS = 0.2  # of a note, 1 is the most that a file holds; louder chords make the whole roll softer
 MAX_SECONDS = 3600
 
 
-def write_wav(target, roll, steps_per_quarter=2, tempo=120.0, rate=22_050):
+def write_wav(
+    target: PathLike | BinaryIO,
+    roll: ArrayLike,
+    steps_per_quarter: int = 2,
+    tempo: float = 120.0,
+    rate: int = 22_050,
+) -> None:
     """Write a piano roll as sound.
 
     Parameters
@@ -43,22 +51,18 @@ def write_wav(target, roll, steps_per_quarter=2, tempo=120.0, rate=22_050):
     roll = check_roll(roll)
     seconds_per_step = check_duration(len(roll), steps_per_quarter, tempo)
     samples = _samples(roll, seconds_per_step, _check_rate(rate))
-    with writing(target) as stream, wave.open(stream, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.setnframes(len(samples))
-        file.writeframes(samples.astype("<i2").tobytes())
+    with writing(target) as stream:
+        wavfile.write(stream, rate, samples.astype(np.int16))
 
 
-def wav_bytes(roll, steps_per_quarter=2, tempo=120.0, rate=22_050):
+def wav_bytes(roll: ArrayLike, steps_per_quarter: int = 2, tempo: float = 120.0, rate: int = 22_050) -> bytes:
     """The content of the file that `write_wav` writes, for a page or a player."""
     stream = io.BytesIO()
     write_wav(stream, roll, steps_per_quarter, tempo, rate)
     return stream.getvalue()
 
 
-def check_duration(n_steps, steps_per_quarter, tempo):
+def check_duration(n_steps: int, steps_per_quarter: int, tempo: float) -> float:
     """Seconds that a step of a roll lasts.
 
     Raises

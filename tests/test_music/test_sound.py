@@ -6,7 +6,7 @@ import wave
 import numpy as np
 import pytest
 
-from breze_like.data.sound import wav_bytes, write_wav
+from breze_like.music.sound import wav_bytes, write_wav
 
 
 def samples_of(content):

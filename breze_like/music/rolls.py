@@ -5,8 +5,9 @@ eighth and sixteenth notes.
 """
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from breze_like.data.batches import check_sequence
+from breze_like.sequences import check_sequence
 
 LOWEST_NOTE, HIGHEST_NOTE = 21, 108  # MIDI numbers of the first and the last key
 N_KEYS = HIGHEST_NOTE - LOWEST_NOTE + 1
@@ -14,7 +15,7 @@ GRIDS = (1, 2, 4)
 MAX_STEPS = 100_000  # of a roll that is read or written, so that a wrong number does not take all memory
 
 
-def check_roll(roll):
+def check_roll(roll: ArrayLike) -> NDArray[np.uint8]:
     """A roll as ``uint8``; of all arrays without steps, only (0, 88) is one.
 
     Raises
@@ -29,13 +30,13 @@ def check_roll(roll):
     return roll
 
 
-def check_length(n_steps):
+def check_length(n_steps: int) -> None:
     """Raise a ValueError if a roll has more than `MAX_STEPS` steps."""
     if n_steps > MAX_STEPS:
         raise ValueError(f"roll must have at most {MAX_STEPS} steps, got {n_steps}")
 
 
-def check_grid(steps_per_quarter):
+def check_grid(steps_per_quarter: int) -> int:
     """The number of steps in a quarter note as an integer.
 
     Raises
@@ -48,7 +49,7 @@ def check_grid(steps_per_quarter):
     return int(steps_per_quarter)
 
 
-def check_tempo(tempo):
+def check_tempo(tempo: float) -> float:
     """A number of quarter notes a minute.
 
     Raises
@@ -61,7 +62,7 @@ def check_tempo(tempo):
     return tempo
 
 
-def strokes(roll):
+def strokes(roll: NDArray[np.uint8]) -> NDArray[np.int8]:
     """Where keys are pressed, 1, and released, -1; else 0.
 
     Steps of a key that follow one another are one held note.
@@ -75,4 +76,5 @@ def strokes(roll):
     ndarray, shape (n_steps + 1, 88), int8
         What sounds at the last step is released after it.
     """
-    return np.diff(roll.astype(np.int8), axis=0, prepend=0, append=0)
+    padded = np.pad(roll.astype(np.int8), ((1, 1), (0, 0)))
+    return padded[1:] - padded[:-1]

@@ -1,10 +1,11 @@
 """One kind of error for all that a parser may raise when a file is damaged."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
-def decoding(what):
+def decoding(what: str) -> Iterator[None]:
     """Turn every exception of the block into a ValueError of one line: "no readable", what it was, why.
 
     h5py, NumPy, SciPy and pickle raise whatever they stumble over, in many words.

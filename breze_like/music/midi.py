@@ -15,13 +15,17 @@ read as it was.
 import io
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
+from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from breze_like.data.decoding import decoding
-from breze_like.data.rolls import (
+from breze_like.decoding import decoding
+from breze_like.files import PathLike, writing
+from breze_like.music.rolls import (
     HIGHEST_NOTE,
     LOWEST_NOTE,
     MAX_STEPS,
@@ -31,7 +35,6 @@ from breze_like.data.rolls import (
     check_tempo,
     strokes,
 )
-from breze_like.files import writing
 
 TICKS_PER_QUARTER = 480
 VELOCITY = 80
@@ -61,7 +64,7 @@ class MidiRoll:
     left_out: dict
 
 
-def report(rolls):
+def report(rolls: Iterable[MidiRoll]) -> str:
     """What was left out of some `MidiRoll`, in words; empty if that is nothing."""
     left_out = sum((Counter(roll.left_out) for roll in rolls), Counter())
     reasons = ", ".join(f"{n} {reason}" for reason, n in left_out.items())
@@ -69,7 +72,7 @@ def report(rolls):
     return f"{left_out.total()} of {n_notes} notes left out: {reasons}" if left_out else ""
 
 
-def read_midi(path, steps_per_quarter=2, name=None):
+def read_midi(path: PathLike, steps_per_quarter: int = 2, name: str | None = None) -> MidiRoll:
     """Read the piano roll of a MIDI file of type 0 or 1, all of its tracks and channels but percussion.
 
     Parameters
@@ -99,7 +102,13 @@ def read_midi(path, steps_per_quarter=2, name=None):
         raise ValueError(f"{path if name is None else name}: {error}") from error
 
 
-def write_midi(target, roll, steps_per_quarter=2, tempo=120.0, instrument=0):
+def write_midi(
+    target: PathLike | BinaryIO,
+    roll: ArrayLike,
+    steps_per_quarter: int = 2,
+    tempo: float = 120.0,
+    instrument: int = 0,
+) -> None:
     """Write a piano roll as a MIDI file; steps of a key that follow one another are one held note.
 
     Parameters
@@ -211,7 +220,7 @@ def _roll(first, last, keys, n_steps):
     return (starts_less_ends.cumsum(axis=0)[:-1] > 0).astype(np.uint8)
 
 
-def check_instrument(instrument):
+def check_instrument(instrument: int) -> int:
     """A General MIDI program.
 
     Raises

@@ -1,0 +1,80 @@
+"""What a sequence is: an array (n_steps, n_features), binary or real-valued, of one data type."""
+
+from collections.abc import Iterable, Sized
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pytensor import config
+
+
+def check_sequences(
+    sequences: Iterable[ArrayLike],
+    n_features: int | None = None,
+    binary: bool = True,
+    name: str = "sequences",
+) -> list[NDArray]:
+    """Check sequences and bring them to one data type.
+
+    Parameters
+    ----------
+    sequences : iterable of array_like, each (n_steps, n_features)
+    n_features : int, optional
+        What every sequence must have; by default what the first one has.
+    binary : bool
+        Whether every value must be 0 or 1. Otherwise it must be finite.
+    name : str
+        What to call the argument in error messages.
+
+    Returns
+    -------
+    list of ndarray, each (n_steps, n_features)
+        ``uint8`` if `binary`, else floatX.
+
+    Raises
+    ------
+    ValueError
+        If there is no sequence, or one of them is not 2-D, has no steps or no features, another
+        number of features, or a value that is not allowed.
+    """
+    checked = []
+    for index, sequence in enumerate(sequences):
+        checked.append(check_sequence(sequence, n_features, binary, f"{name}[{index}]"))
+        n_features = checked[0].shape[1]
+    check_any(checked, name)
+    return checked
+
+
+def check_sequence(sequence: ArrayLike, n_features: int | None, binary: bool, name: str) -> NDArray:
+    """Check one sequence, as :func:`check_sequences` does; `name` is its own."""
+    try:
+        values = np.asarray(sequence)
+    except ValueError:
+        raise ValueError(f"{name} must be a rectangular array, got rows that differ") from None
+    if values.dtype.kind not in "buif":
+        raise ValueError(f"{name} must be real numbers, got data type {values.dtype}")
+    if values.ndim != 2:
+        raise ValueError(f"{name} must be 2-D, (n_steps, n_features), got shape {values.shape}")
+    if 0 in values.shape:
+        raise ValueError(f"{name} must have a step and a feature at least, got shape {values.shape}")
+    if n_features is not None and values.shape[1] != n_features:
+        raise ValueError(f"{name} must have {n_features} features, got {values.shape[1]}")
+    if binary:
+        return _allowed(values, (values == 0) | (values == 1), "0 or 1", name).astype(np.uint8)
+    with np.errstate(over="ignore"):
+        values = values.astype(config.floatX)
+    return _allowed(values, np.isfinite(values), "finite", name)
+
+
+def _allowed(values, is_allowed, rule, name):
+    if not is_allowed.all():
+        step, feature = np.argwhere(~is_allowed)[0]
+        raise ValueError(
+            f"{name} must be {rule}, got {values[step, feature]} at step {step}, feature {feature}"
+        )
+    return values
+
+
+def check_any(sequences: Sized, name: str) -> None:
+    """Raise a ValueError if there is no sequence."""
+    if len(sequences) == 0:
+        raise ValueError(f"{name} must hold at least one sequence, got none")

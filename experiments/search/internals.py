@@ -1,0 +1,43 @@
+"""What a search takes of Optuna that Optuna does not promise to keep: all of its private names.
+
+A test says which one is gone when a later version has other ones.
+"""
+
+from optuna.storages._heartbeat import get_heartbeat_thread, is_heartbeat_enabled
+from optuna.trial import Trial
+
+# Methods of a database that are transactions, too, beside the public ones of all storages.
+TRANSACTIONS = (
+    "_create_new_trial",
+    "_get_best_trial_id",
+    "_get_stale_trial_ids",
+    "_get_trials",
+    "_set_trial_param",
+)
+
+
+def set_state(study, trial, state):
+    """Change a trial's state in the storage; whether no other process was faster.
+
+    Raises
+    ------
+    optuna.exceptions.UpdateFinishedTrialError
+        If the trial has ended.
+    """
+    return study._storage.set_trial_state_values(trial._trial_id, state)
+
+
+def begun(study, trial):
+    """A trial that was taken from the queue, as who works on it has it."""
+    return Trial(study, trial._trial_id)
+
+
+def give_sign_of_life(study, trial):
+    """Give one sign of life of who works on a trial, if the storage knows them."""
+    if is_heartbeat_enabled(study._storage):
+        study._storage.record_heartbeat(trial._trial_id)
+
+
+def signs_of_life(study, trial):
+    """A context in which signs of life are given of who works on a trial, if the storage knows them."""
+    return get_heartbeat_thread(trial._trial_id, study._storage)
