@@ -1,4 +1,6 @@
 import importlib
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -80,6 +82,32 @@ def test_products_are_those_of_numpy(compiled, dtype, rng):
         np.testing.assert_allclose(product(x, weights, True, True), x @ weights.T**2, **tolerance)
         np.testing.assert_allclose(outer(x, y, n_rows), 1 + x.T @ y, **tolerance)
         np.testing.assert_allclose(outer(x, y, n_rows - 1), 1 + x[:-1].T @ y[:-1], **tolerance)
+
+
+GRADIENT = """
+import hashlib
+import numpy as np
+from breze_like import VRAE
+
+rng = np.random.default_rng(0)
+model = VRAE(3, 2, (40,))
+model.initialize(rng)
+arrays = [rng.random((30, 16, 3)) < 0.5, np.ones((30, 16)), model.draw_noise(rng, 30, 16), np.ones(())]
+gradient = model.function(list(model.training_inputs), "gradient")(*(np.float32(a) for a in arrays))
+print(hashlib.sha256(gradient.tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_who_compiles_and_who_reads_the_cache_compute_the_same_bits(tmp_path):
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "PYTENSOR_FLAGS": "floatX=float32"}
+    digests = [
+        subprocess.run(
+            [sys.executable, "-c", GRADIENT], env=environment, check=True, stdout=subprocess.PIPE
+        ).stdout
+        for _ in range(2)
+    ]
+    assert digests[0] == digests[1]
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,10 @@ import numpy as np
 from numba import float32
 from numba.extending import overload
 
-# Python never calls these functions. What calls them is what is kept in the cache.
-CALLED = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+# Python never calls these functions. What calls them is what is kept in the cache, and they are a part of it:
+# were they compiled on their own as well, the process that compiles might call these versions, which round
+# differently, and what it computes would not be repeated bit for bit by those that read the cache.
+CALLED = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": True}
 # Not "ninf" and "nnan": numbers that are not finite must come out as such.
 MATH = {"fastmath": {"contract", "nsz", "arcp", "afn", "reassoc"}, "error_model": "numpy"}
 
