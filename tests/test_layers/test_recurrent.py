@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from breze_like import backends
 from breze_like.initialize import Initialization
-from breze_like.layers import Bidirectional, DeepTransition, Recurrent, Stack
+from breze_like.layers import Bidirectional, DeepTransition, GatedRecurrent, Recurrent, Stack
 from breze_like.moments import TRANSFERS, Moments, flatten
 from breze_like.parameters import ParameterSet
 
@@ -141,8 +141,8 @@ def test_two_deterministic_layers(layer, directions, rng):
 
 @pytest.mark.parametrize(
     "make",
-    [Recurrent, DeepTransition, partial(Recurrent, p_keep=0.8, initial_variance=0.0)],
-    ids=["recurrent", "deep_transition", "fast_dropout"],
+    [Recurrent, DeepTransition, GatedRecurrent, partial(Recurrent, p_keep=0.8, initial_variance=0.0)],
+    ids=["recurrent", "deep_transition", "gated_recurrent", "fast_dropout"],
 )
 def test_a_network_can_go_on_where_it_stopped(make, rng):
     parameters, stack = randomised(make, rng)
