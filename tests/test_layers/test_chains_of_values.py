@@ -1,4 +1,4 @@
-"""Against a loop over time in NumPy, unit by unit."""
+"""Layers of states that are values, against loops over time in NumPy: all that an `RNN` can be made of."""
 
 from functools import partial
 
@@ -9,13 +9,26 @@ from scipy.special import expit
 
 from breze_like import backends
 from breze_like.initialize import Initialization
-from breze_like.layers import GatedRecurrent, Stack
-from breze_like.moments import Moments, flatten
+from breze_like.layers import LAYERS, DeepTransition, GatedRecurrent, Stack
+from breze_like.moments import Moments
 from breze_like.parameters import ParameterSet
 
 N_IN = 2
 # Columns: no padding, in front, behind, on both sides.
 MASK = np.array([[1, 0, 1, 0], [1, 0, 1, 1], [1, 1, 1, 1], [1, 1, 0, 0]], float)
+
+
+def recurrent(p, x, h):
+    return np.tanh(x @ p["input/weights"] + p["input/bias"] + h @ p["forward/recurrent"])
+
+
+def deep_transition(p, x, h):
+    u = np.tanh(x @ p["input/weights"] + p["input/bias"] + h @ p["forward/recurrent"])
+    return np.tanh(u @ p["forward/intermediate"] + h @ p["forward/shortcut"] + p["forward/bias"])
+
+
+def gated(p, x, h):
+    return np.array([unit(p, j, x, h) for j in range(len(h))])
 
 
 def unit(p, j, x, h):
@@ -29,24 +42,33 @@ def unit(p, j, x, h):
     return update * h[j] + (1 - update) * np.tanh(w[:, j] @ x + b[j] + through)
 
 
-def layer(views, name, x, mask):
+# New states from the parameters of a layer, an input and states.
+STEPS = {"recurrent": recurrent, "deep_transition": deep_transition, "gru": gated}
+
+
+def reference(step, views, name, x):
+    """States of a layer at all steps; where a step is not real, they are what the layer starts from."""
     p = {key.removeprefix(f"{name}/"): view for key, view in views.items()}
     start = p["forward/initial_mean"]
     states = np.empty((*x.shape[:2], len(start)))
     for column in range(x.shape[1]):
         h = start
         for t in range(len(x)):
-            new = np.array([unit(p, j, x[t, column], h) for j in range(len(start))])
-            h = new if mask[t, column] > 0 else start
+            h = step(p, x[t, column], h) if MASK[t, column] > 0 else start
             states[t, column] = h
     return states
 
 
+@pytest.fixture(scope="module", params=LAYERS)
+def layer(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def parameters_and_stack():
+def parameters_and_stack(layer):
     """Two layers, of 3 and 2 units, with random parameters."""
     parameters = ParameterSet()
-    stack = Stack(partial(GatedRecurrent, parameters), "net", N_IN, (3, 2))
+    stack = Stack(partial(LAYERS[layer], parameters), "net", N_IN, (3, 2))
     parameters.data[...] = np.random.default_rng(1).standard_normal(parameters.size)
     return parameters, stack
 
@@ -63,19 +85,21 @@ def evaluate(parameters_and_stack):
     return lambda x, mask: function(parameters.data, x, mask)
 
 
-def test_two_layers(parameters_and_stack, evaluate, rng):
+def test_two_layers(layer, parameters_and_stack, evaluate, rng):
     parameters, _ = parameters_and_stack
     x = rng.standard_normal((4, 4, N_IN))
     states, gradient = evaluate(x, MASK)
 
-    def reference(data):
+    def of_both(data):
         parameters.data[...] = data
         views = parameters.views()
-        return layer(views, "net/hidden_1", layer(views, "net/hidden_0", x, MASK), MASK)
+        return reference(
+            STEPS[layer], views, "net/hidden_1", reference(STEPS[layer], views, "net/hidden_0", x)
+        )
 
     start, direction = parameters.data.copy(), rng.standard_normal(parameters.size)
-    np.testing.assert_allclose(states, reference(start), rtol=1e-10, atol=1e-12)
-    up, down = ((reference(start + e * direction) * MASK[:, :, None]).sum() for e in (1e-5, -1e-5))
+    np.testing.assert_allclose(states, of_both(start), rtol=1e-10, atol=1e-12)
+    up, down = ((of_both(start + e * direction) * MASK[:, :, None]).sum() for e in (1e-5, -1e-5))
     parameters.data[...] = start
     assert gradient @ direction == pytest.approx((up - down) / 2e-5, rel=1e-7)
 
@@ -92,19 +116,20 @@ def test_a_padded_batch_is_its_sequences_one_by_one(evaluate, rng):
     np.testing.assert_allclose(gradient, expected, rtol=1e-10, atol=1e-12)
 
 
-def test_a_network_can_go_on_where_it_stopped(parameters_and_stack, rng):
-    parameters, stack = parameters_and_stack
-    x, mask = pt.tensor3(), pt.matrix()
-    whole, first = stack.states(Moments(x), mask), stack.states(Moments(x[:2]), mask[:2], stack.initial(mask))
-    second = stack.states(Moments(x[2:]), mask[2:], [h.map(lambda u: u[-1]) for h in first])
-    function = backends.compile_function([parameters.flat, x, mask], flatten([*whole, *first, *second]))
-    results = function(parameters.data, rng.standard_normal((4, 4, N_IN)), MASK)
-    for at_once, before, after in zip(results[:2], results[2:4], results[4:], strict=True):
-        joined = np.concatenate([before, after])
-        np.testing.assert_allclose(joined[MASK > 0], at_once[MASK > 0], rtol=1e-12)
+def test_initialize_deep_transition(rng):
+    parameters = ParameterSet()
+    made = DeepTransition(parameters, "layer", 2, 300)
+    made.initialize(rng, Initialization(n_incoming=2, spectral_radius=0.7))
+    (chain,) = made.chains
+    for name in ("recurrent", "shortcut"):
+        weights = chain.view(name)
+        assert ((weights != 0).sum(axis=0) <= 2).all()
+        assert np.abs(np.linalg.eigvals(weights)).max() == pytest.approx(0.7)
+    assert chain.view("intermediate").std() * np.sqrt(300) == pytest.approx(1, rel=0.02)
+    assert (chain.view("bias") == 0).all()
 
 
-def test_initialize(rng):
+def test_initialize_gated_units(rng):
     parameters = ParameterSet()
     made = GatedRecurrent(parameters, "layer", 2, 300)
     made.initialize(rng, Initialization(n_incoming=2, spectral_radius=0.7))
