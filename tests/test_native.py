@@ -17,6 +17,8 @@ if vectors.BYTES == 32:
     del CPUS["avx2"]  # it is this one
 
 
+# Recurrences and NADEs of models are tested in double precision anyway.
+DTYPES = [np.float32, pytest.param(np.float64, marks=pytest.mark.slow)]
 OTHERS = [name for name in CPUS if name != "this"]
 
 
@@ -71,7 +73,7 @@ def compiled(load):
     return product, outer
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_products_are_those_of_numpy(compiled, dtype, rng):
     product, outer = compiled
     tolerance = {"rtol": 0, "atol": 2e-5 if dtype == np.float32 else 1e-12}
@@ -143,7 +145,7 @@ def nade_of_numpy(cotangent, weights_in, weights_out, visible_bias, hidden_bias,
     return (x * logits - np.logaddexp(0, logits)).sum(axis=1), by_in, by_out, by_logits, by_units.sum(axis=1)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_nade_is_that_of_numpy(nade, dtype, rng):
     tolerance = {"rtol": 0, "atol": 1e-4 if dtype == np.float32 else 1e-11}
     for n_frames, n_visible, n_hidden in ((1, 1, 1), (3, 6, 5), (40, 21, 40), (4, 88, 7)):

@@ -15,7 +15,7 @@ from breze_like.parameters import ParameterSet
 
 N_IN = 2
 # Columns: no padding, in front, behind, on both sides.
-MASK = np.array([[1, 0, 1, 0], [1, 0, 1, 1], [1, 1, 1, 1], [1, 1, 0, 0]], float)
+MASK = np.array([[1, 0, 1, 0], [1, 0, 1, 1], [1, 1, 0, 1], [1, 1, 0, 0]], float)
 
 
 def recurrent(p, x, h):

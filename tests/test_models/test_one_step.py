@@ -69,7 +69,7 @@ def test_the_first_frame_is_scored_from_the_initial_state(evaluate, every_sequen
 
 @pytest.mark.parametrize("in_front", [True, False])
 def test_a_padded_batch_is_its_sequences_one_by_one(in_front, evaluate, rng):
-    sequences = [rng.integers(0, 2, (n, N_VISIBLE)) for n in (3, 1, 2)]
+    sequences = [rng.integers(0, 2, (n, N_VISIBLE)) for n in (3, 1, 1)]
     x, mask = pad(sequences)
     if not in_front:
         x, mask = x[::-1].copy(), mask[::-1].copy()
@@ -79,8 +79,8 @@ def test_a_padded_batch_is_its_sequences_one_by_one(in_front, evaluate, rng):
     nats = [r["objective"].sum() for r in singles]
     np.testing.assert_allclose(padded["objective"].sum(axis=0), nats, rtol=1e-10)
     assert (padded["objective"][mask == 0] == 0).all()
-    assert padded["loss"] == pytest.approx(sum(nats) / 6, rel=1e-10)
-    gradient = sum(len(s) * r["gradient"] for s, r in zip(sequences, singles, strict=True)) / 6
+    assert padded["loss"] == pytest.approx(sum(nats) / 5, rel=1e-10)
+    gradient = sum(len(s) * r["gradient"] for s, r in zip(sequences, singles, strict=True)) / 5
     np.testing.assert_allclose(padded["gradient"], gradient, rtol=1e-10, atol=1e-12)
 
     apart = [np.concatenate([a, np.zeros_like(a[:1])]).swapaxes(0, 1) for a in (x, mask)]
