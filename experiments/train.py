@@ -59,7 +59,7 @@ def make_parser():
     )
     add("--generative-p-keep", type=p_keep, default=0.9, help="a number or 'learned' (vrae, vosp, fdrnn)")
     add("--input-p-keep", type=p_keep, help="of the observations (fdrnn); as above if not given")
-    add("--recurrent-p-keep", type=p_keep, help="of the states (fdrnn); as above if not given")
+    add("--recurrent-p-keep", type=p_keep, help="of the states (fdrnn; recognition network)")
 
     group = parser.add_argument_group("variational models (vrae, vosp)")
     add = group.add_argument
@@ -170,6 +170,8 @@ def make_config(options, dataset):
     if issubclass(MODELS[options.model], VariationalModel):
         names = ["n_latent", "prior", "posterior", "variance", "kl", "objective", "free_bits"]
         names += ["recognition_p_keep", "generative_p_keep"]
+        if options.recurrent_p_keep is not None:
+            arguments["recognition_recurrent_p_keep"] = options.recurrent_p_keep
     if options.model == "vosp":
         names.append("n_emission_hiddens")
     if options.model == "rnn" and options.layer:

@@ -79,6 +79,10 @@ class VariationalModel(Model, ABC):
         from output units of its own; see `recognition`.
     recognition_p_keep, generative_p_keep : float or "learned"
         Probability to keep a unit, of the inputs and hidden units of each network.
+    recognition_recurrent_p_keep : float or "learned", optional
+        Probability to keep a unit of the recognition network's state in what it sees of itself a step later
+        (earlier, of a backward chain); by default `recognition_p_keep`. On small data sets, dropping most of
+        it is what helps most against overfitting.
     backend : str
         See `backends`.
 
@@ -132,6 +136,7 @@ class VariationalModel(Model, ABC):
         transfer="tanh_wang_manning",
         variance="implicit",
         recognition_p_keep="learned",
+        recognition_recurrent_p_keep=None,
         generative_p_keep=0.9,
         backend="auto",
     ):
@@ -152,13 +157,14 @@ class VariationalModel(Model, ABC):
         self.transfer = choose("transfer", transfer, TRANSFERS)
         self.variance_class = choose("variance", variance, VARIANCES)
         self.emission_class = choose("emission", emission, EMISSIONS)
-        self._make_networks(n_hiddens, recognition_p_keep, generative_p_keep)
+        p_keeps = recognition_p_keep, recognition_recurrent_p_keep
+        self._make_networks(n_hiddens, p_keeps, generative_p_keep)
         self.prior = prior if isinstance(prior, Process) else prior.make(self.parameters, "prior", n_latent)
         self._build()
 
     @abstractmethod
-    def _make_networks(self, n_hiddens, recognition_p_keep, generative_p_keep):
-        """Make all layers."""
+    def _make_networks(self, n_hiddens, recognition_p_keeps, generative_p_keep):
+        """Make all layers; the recognition network's probabilities are as `_make_recognition` takes them."""
 
     @abstractmethod
     def recognise(self, observations, mask):
@@ -191,14 +197,22 @@ class VariationalModel(Model, ABC):
         n_sequences = self.inputs["mask"].shape[1]
         return reduce(terms.reshape((*terms.shape[:-1], -1, n_sequences)), axis=-2)
 
-    def _make_stack(self, layer, name, n_in, n_hiddens, p_keep):
-        made = partial(layer, self.parameters, transfer=self.transfer, p_keep=p_keep, initial_variance=0.0)
+    def _make_stack(self, layer, name, n_in, n_hiddens, p_keep, recurrent_p_keep=None):
+        made = partial(
+            layer,
+            self.parameters,
+            transfer=self.transfer,
+            p_keep=p_keep,
+            initial_variance=0.0,
+            recurrent_p_keep=recurrent_p_keep,
+        )
         self.layers.append(Stack(made, name, n_in, n_hiddens))
         return self.layers[-1]
 
-    def _make_recognition(self, layer, n_hiddens, p_keep):
+    def _make_recognition(self, layer, n_hiddens, p_keep, recurrent_p_keep):
         """The recognition network, of recurrent layers of a class, as `recognition` and its output."""
-        self.recognition = self._make_stack(layer, "recognition", self.n_visible, n_hiddens, p_keep)
+        sizes = self.n_visible, n_hiddens
+        self.recognition = self._make_stack(layer, "recognition", *sizes, p_keep, recurrent_p_keep)
         n_outputs = self.posterior_class.n_outputs * self.n_latent
         self.recognition_output = self.variance_class(
             self.parameters, "recognition/output", n_hiddens[-1], n_outputs, p_keep

@@ -131,8 +131,8 @@ class VOSP(VariationalModel):
             drawn.append(frames)
         return np.concatenate(drawn)
 
-    def _make_networks(self, n_hiddens, recognition_p_keep, generative_p_keep):
-        self._make_recognition(Recurrent, n_hiddens, recognition_p_keep)
+    def _make_networks(self, n_hiddens, recognition_p_keeps, generative_p_keep):
+        self._make_recognition(Recurrent, n_hiddens, *recognition_p_keeps)
         name, sizes = "generative/hidden_{}".format, self.n_emission_hiddens
         joint = self.n_latent, n_hiddens[-1], sizes[0], generative_p_keep
         self.generative = [Joint(self.parameters, name(0), *joint)]

@@ -24,8 +24,8 @@ class VRAE(VariationalModel):
     Bayer & Osendorfer (2014), sections 3 and 4.
     """
 
-    def _make_networks(self, n_hiddens, recognition_p_keep, generative_p_keep):
-        self._make_recognition(Bidirectional, n_hiddens, recognition_p_keep)
+    def _make_networks(self, n_hiddens, recognition_p_keeps, generative_p_keep):
+        self._make_recognition(Bidirectional, n_hiddens, *recognition_p_keeps)
         self.generative = self._make_stack(
             Bidirectional, "generative", self.n_latent, n_hiddens[::-1], generative_p_keep
         )

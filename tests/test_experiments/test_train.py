@@ -78,8 +78,8 @@ def test_run_of_another_model(run_folder, tmp_path):
         evaluate.main([str(copy)])
 
 
-def test_a_layer_is_configured_where_it_is_named(small_data):
-    """And not elsewhere: runs of before there was a choice are of the same configuration."""
+def test_what_is_not_named_is_not_configured(small_data):
+    """Runs of before there was a choice are of the same configuration."""
     dataset = data.load(str(small_data))
 
     def configured(*words):
@@ -89,6 +89,9 @@ def test_a_layer_is_configured_where_it_is_named(small_data):
     assert configured("--model", "rnn", "--layer", "gru")["layer"] == "gru"
     assert "layer" not in configured("--model", "rnn")
     assert "layer" not in configured("--model", "fdrnn", "--layer", "gru")
+    name, words = "recognition_recurrent_p_keep", ["--model", "vosp", "--recurrent-p-keep", "0.2"]
+    assert configured(*words)[name] == 0.2
+    assert name not in configured(*words[:2])
 
 
 @pytest.mark.parametrize(

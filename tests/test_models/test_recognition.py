@@ -1,6 +1,8 @@
 import numpy as np
 import pytensor.tensor as pt
+import pytest
 
+from breze_like import VOSP, VRAE
 from breze_like.backends import compile_function
 from breze_like.models.recognition import ExplicitVariance, ImplicitVariance
 from breze_like.moments import Moments
@@ -38,3 +40,13 @@ def test_explicit_variance_has_units_of_its_own(rng):
     # 1 at 0, and never 0.
     softplus = np.log1p(np.exp(units[:, :, 2:] + np.log(np.e - 1)))
     np.testing.assert_allclose(variance, softplus + 1e-4, rtol=1e-12)
+
+
+@pytest.mark.parametrize("model_class", [VRAE, VOSP])
+@pytest.mark.parametrize(("given", "of_state"), [({}, 0.8), ({"recognition_recurrent_p_keep": 0.3}, 0.3)])
+def test_the_state_may_be_kept_with_a_probability_of_its_own(model_class, given, of_state):
+    model = model_class(3, 2, (4,), recognition_p_keep=0.8, generative_p_keep=0.9, **given)
+    (hidden,) = model.recognition.layers
+    layers = hidden.input, hidden, model.recognition_output.output
+    kept = [float(layer.p_keep().eval()) for layer in layers]
+    assert kept == pytest.approx([0.8, of_state, 0.8])
