@@ -10,8 +10,8 @@ minutes on two cores. It can be stopped at any time; the same command goes on wi
 run that is found where one would be made, in OUT/DATASET/SYSTEM, takes its place, whatever its settings: a
 longer one can be put there with experiments.train. With --search, the best run of a random search does. With
 --seeds, there are several runs of each system, whose rows are means and ranges; those of further seeds lie in
-OUT/DATASET/SYSTEM_seed2 and so on. With --trained, nothing is trained: the models that come with the project
-are scored anew, all seeds of them.
+OUT/DATASET/SYSTEM_seed2 and so on. On a GPU, one program trains all seeds of a system. With --trained,
+nothing is trained: the models that come with the project are scored anew, all seeds of them.
 """
 
 import argparse
@@ -25,12 +25,12 @@ from breze_like.training import TrainingDiverged
 from experiments import command_line
 from experiments.command_line.arguments import Positive, add_data_dir, add_seed
 from experiments.paper import collapse
-from experiments.paper.experiment import reconstruct, train
+from experiments.paper.experiment import reconstruct, train, train_together
 from experiments.paper.rescoring import rescore
 from experiments.paper.results import describe_run, evaluate
 from experiments.paper.rows import FORMATS, as_text, floor_row, system_rows
 from experiments.paper.seeds import combine, place
-from experiments.paper.system_runs import best_run, find_run, is_done, make_config
+from experiments.paper.system_runs import best_run, find_config, find_run, is_done, together
 from experiments.paper.systems import FLOOR, ON_REQUEST, SYSTEMS, TITLES
 from experiments.pictures import figures
 
@@ -51,7 +51,7 @@ def finish(folder, system, dataset, given, options):
     if run and is_done(run, options.n_draws):
         print(f"done already, in {folder}", flush=True)
         return describe_run(run, "test")
-    config = run.config if run else make_config(system, dataset, given, options)
+    config = find_config(folder, system, dataset, given, options)
     try:
         run, model = train(config, dataset, folder, resume=True)
     except TrainingDiverged as error:
@@ -85,17 +85,27 @@ def make_table(dataset, given, names, options):
 
 
 def finish_seeds(name, dataset, given, options):
-    """`finish` the runs of all seeds of a system, one after the other; of a search, its best run."""
+    """`finish` the runs of all seeds of a system; of a search, its best run.
+
+    They are trained `together` where that is better, and one after the other else.
+    """
     folder, system = Path(options.out) / dataset.name, SYSTEMS[name]
     best = options.search and best_run(Path(options.search) / dataset.name / name, system)
     if best:
         return [finish(best, system, dataset, given, options)]
-    results = []
+    places = {}
     for seed in range(options.seed, options.seed + options.seeds):
-        if options.seeds > 1:
-            print(f"seed {seed}", flush=True)
         of_seed = argparse.Namespace(**{**vars(options), "seed": seed})
-        results.append(finish(folder / place(name, seed, options.seed), system, dataset, given, of_seed))
+        places[folder / place(name, seed, options.seed)] = of_seed
+    configs = {path: find_config(path, system, dataset, given, places[path]) for path in places}
+    if many := together(configs):
+        print("seeds", *(config["seed"] for config in many.values()), "together", flush=True)
+        train_together(list(many.values()), dataset, list(many))
+    results = []
+    for path, of_seed in places.items():
+        if len(places) > 1:
+            print(f"seed {of_seed.seed}", flush=True)
+        results.append(finish(path, system, dataset, given, of_seed))
     return results
 
 

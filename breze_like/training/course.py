@@ -188,12 +188,12 @@ class Course:
         self.state = state.validated(score, epoch, self.settings)
 
     @contextmanager
-    def timed(self):
-        """Count the time of an update or validation; after a validation, or when it is time, save."""
+    def timed(self, share=1.0):
+        """Count this share of an update's or a validation's time; after a validation, or in time, save."""
         started, n_validations = time.monotonic(), self.state.n_validations
         yield
         now = time.monotonic()
-        self.state = replace(self.state, seconds=self.state.seconds + now - started)
+        self.state = replace(self.state, seconds=self.state.seconds + share * (now - started))
         if self.state.n_validations > n_validations or now - self._saved_at >= CHECKPOINT_SECONDS:
             self.save()
             self._saved_at = now

@@ -141,7 +141,7 @@ def _update(courses, optimizer, inputs):
     diverged = {}
     with ExitStack() as stack:
         for course in courses.values():
-            stack.enter_context(course.timed())
+            stack.enter_context(course.timed(1 / len(courses)))
         batches = inputs.draw(courses)
         outcomes = optimizer.step(inputs.arrays, inputs.step_rates, inputs.active)
         for i, course in courses.items():

@@ -82,7 +82,7 @@ class State(Checkpointed):
     best_parameters, best_score, best_epoch : ndarray, float, int, or None
         None until there is a validation score that is finite.
     seconds : float
-        Time spent. Nothing depends on it.
+        Time spent; of a member of a population, its share. Nothing depends on it.
     finished : bool
     """
 
