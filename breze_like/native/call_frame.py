@@ -12,7 +12,6 @@ numbers tell how many members there are, and each has tasks of its own.
 import numpy as np
 from llvmlite import ir
 from numba import carray, njit, types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from breze_like.native.functions import CALLED
@@ -32,7 +31,7 @@ def pointer(context, address):
     """An address as what `carray` takes."""
 
     def codegen(context, builder, signature, arguments):
-        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+        return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
 
     return types.voidptr(types.int64), codegen
 
@@ -42,8 +41,9 @@ def table(context):
     """The address that `llvmlite.binding.add_symbol` made known as `TABLE`."""
 
     def codegen(context, builder, signature, arguments):
-        known = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), []), TABLE)
-        return builder.ptrtoint(known, ir.IntType(64))
+        if TABLE not in builder.module.globals:
+            ir.Function(builder.module, ir.FunctionType(ir.VoidType(), []), TABLE)
+        return builder.ptrtoint(builder.module.globals[TABLE], ir.IntType(64))
 
     return types.int64(), codegen
 
