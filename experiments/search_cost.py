@@ -20,7 +20,7 @@ from breze_like.training import TrainingSettings
 from experiments import command_line
 from experiments.benchmarks.parts import LIBRARY
 from experiments.benchmarks.peers.problem import MODELS
-from experiments.benchmarks.report import table
+from experiments.benchmarks.report import aligned_lines
 from experiments.benchmarks.throughput import compile_time, is_gpu, joined, n_cores, read, step_time
 from experiments.command_line.arguments import Positive
 from experiments.paper.published import DATASETS
@@ -51,7 +51,7 @@ VALIDATION = 1 / 3
 SEQUENCES_A_CORE = 16
 N_DIRECTIONS = {"vrae": 2, "vosp": 1}
 
-NOTES = (
+REMARKS = (
     "Trials are as long as experiments.random_search makes them with that budget, or so many epochs. Each is "
     "a compilation from a fresh cache, since probabilities of dropout are constants of what is compiled; "
     f"updates, each of a whole minibatch of {CHUNK_LENGTH} steps; and validations, which take a third of an "
@@ -175,7 +175,7 @@ def as_markdown(results, options):
             "",
             f"Measured {', '.join([results['machine'], *facts])}.",
             "",
-            *table(rows, columns),
+            *aligned_lines(rows, columns),
             "",
             f"In all: {'; '.join(totals)}.",
             "",
@@ -207,7 +207,7 @@ def document(measured, options):
     tables = [as_markdown(results, options) for results in measured]
     if not any(map(is_gpu, measured)):
         tables.append("## GPU-hours\n\nNone are given: no throughput has been measured on a GPU.\n")
-    return "\n".join([about, "", *(f"{note}\n" for note in NOTES), *tables])
+    return "\n".join([about, "", *(f"{note}\n" for note in REMARKS), *tables])
 
 
 def make_parser():

@@ -30,7 +30,7 @@ from experiments.paper.rescoring import rescore
 from experiments.paper.results import describe_run, evaluate
 from experiments.paper.rows import FORMATS, as_text, floor_row, system_rows
 from experiments.paper.seeds import combine, place
-from experiments.paper.system_runs import best_run, find_config, find_run, is_done, together
+from experiments.paper.system_runs import best_run, existing_run, find_config, is_done, trainable_together
 from experiments.paper.systems import FLOOR, ON_REQUEST, SYSTEMS, TITLES
 from experiments.pictures import figures
 
@@ -47,7 +47,7 @@ N_SHOWN = 100
 
 def finish(folder, system, dataset, given, options):
     """`describe_run` of a system's run, which is trained and scored as far as that is not done yet."""
-    run = find_run(folder, system, dataset)
+    run = existing_run(folder, system, dataset)
     if run and is_done(run, options.n_draws):
         print(f"done already, in {folder}", flush=True)
         return describe_run(run, "test")
@@ -87,7 +87,7 @@ def make_table(dataset, given, names, options):
 def finish_seeds(name, dataset, given, options):
     """`finish` the runs of all seeds of a system; of a search, its best run.
 
-    They are trained `together` where that is better, and one after the other else.
+    They are trained `trainable_together` where that is better, and one after the other else.
     """
     folder, system = Path(options.out) / dataset.name, SYSTEMS[name]
     best = options.search and best_run(Path(options.search) / dataset.name / name, system)
@@ -98,7 +98,7 @@ def finish_seeds(name, dataset, given, options):
         of_seed = argparse.Namespace(**{**vars(options), "seed": seed})
         places[folder / place(name, seed, options.seed)] = of_seed
     configs = {path: find_config(path, system, dataset, given, places[path]) for path in places}
-    if many := together(configs):
+    if many := trainable_together(configs):
         print("seeds", *(config["seed"] for config in many.values()), "together", flush=True)
         train_together(list(many.values()), dataset, list(many))
     results = []
@@ -114,10 +114,10 @@ def picture(dataset, results):
     logs = {TITLES[name]: result["log"] for name, result in results.items()}
     published = {TITLES[name] for name, result in results.items() if bounds_nothing(result["config"])}
     if not results.get("vrae", {}).get("scores"):
-        return figures.table(logs, published)
+        return figures.curves_and_roll(logs, published)
     _, model = load_model(results["vrae"]["run"])
     sequence = dataset.test[0][:N_SHOWN]
-    return figures.table(logs, published, sequence, reconstruct(model, sequence))
+    return figures.curves_and_roll(logs, published, sequence, reconstruct(model, sequence))
 
 
 def save(dataset, rows, results, options):

@@ -55,7 +55,7 @@ FILE_NAMES = {
     "pianomidi": "piano_midi",
     "pianomidide": "piano_midi",
 }
-EXTENSIONS = (".h5", ".hdf5", ".mat", ".pickle", ".pkl", ".json")
+DATASET_EXTENSIONS = (".h5", ".hdf5", ".mat", ".pickle", ".pkl", ".json")
 
 
 def load(name: PathLike, data_dir: PathLike | None = None, steps_per_quarter: int = 2) -> Dataset:
@@ -126,11 +126,11 @@ def _find(name, data_dir):
     if not folder.is_dir():
         raise ValueError(f"{name} was looked for in {folder}, which is no folder; {advice}")
     paths = [path for path in sorted(folder.iterdir()) if standard_name(path.stem) == name]
-    for extension in EXTENSIONS:
+    for extension in DATASET_EXTENSIONS:
         for path in paths:
             if path.suffix.lower() == extension and path.is_file():
                 return path
-    raise ValueError(f"{name} is not in {folder} as {', '.join(EXTENSIONS)}; {advice}")
+    raise ValueError(f"{name} is not in {folder} as {', '.join(DATASET_EXTENSIONS)}; {advice}")
 
 
 def verify(dataset: Dataset) -> Dataset:

@@ -37,7 +37,7 @@ def pointer(context, address):
 
 
 @intrinsic
-def table(context):
+def address_of_table(context):
     """The address that `llvmlite.binding.add_symbol` made known as `TABLE`."""
 
     def codegen(context, builder, signature, arguments):
@@ -153,4 +153,4 @@ def n_tasks(frame, stage):
 def task(frame, stage):
     """The address of a stage's code."""
     i = _numbers(frame)[ADDRESS] + stage
-    return words(table(), i + 1)[i]
+    return words(address_of_table(), i + 1)[i]

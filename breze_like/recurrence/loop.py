@@ -110,7 +110,7 @@ def _native_in_jax(op, **_):
     return op.native
 
 
-def chain(forward, gradient, arguments, n_states, n_kept, native=None, **settings):
+def chain_states(forward, gradient, arguments, n_states, n_kept, native=None, **settings):
     """The states of a chain along time, from a loop whose gradient is another loop.
 
     Parameters

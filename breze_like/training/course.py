@@ -161,7 +161,7 @@ class Course:
 
         Parameters
         ----------
-        outcome : Outcome
+        outcome : StepOutcome
         batch : Minibatch
             What it took.
         optimizer_state : dict

@@ -118,7 +118,7 @@ class State(Checkpointed):
         return total / self.n_summed if self.n_summed else None
 
     def stepped(self, outcome, **changes):
-        """The state after an update with this `Outcome`, which also changed what is given by name."""
+        """The state after an update with this `StepOutcome`, which also changed what is given by name."""
         kept = not outcome.skipped
         return replace(
             self,

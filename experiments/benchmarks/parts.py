@@ -13,7 +13,7 @@ from experiments.benchmarks.worker import Worker, WorkerFailed
 
 LIBRARY = "library"
 LIMIT = "limit"
-SYSTEMS = (LIBRARY, "direct_jax", "pytorch", LIMIT)
+PEERS = (LIBRARY, "direct_jax", "pytorch", LIMIT)
 
 # Medians are of so many rounds at least, however long these take.
 LEAST_ROUNDS = 3

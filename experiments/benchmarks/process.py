@@ -15,7 +15,7 @@ import time
 from experiments.benchmarks.peers.problem import Problem
 
 
-class System:
+class Peer:
     """What a worker does, in its process."""
 
     def __init__(self, module):
@@ -69,7 +69,7 @@ def serve(module, requests, answers):
     for line in requests:
         request, arguments = json.loads(line)
         try:
-            system = system or System(module)
+            system = system or Peer(module)
             answer = getattr(system, request)(**arguments)
         except Exception as error:  # whatever goes wrong in a system is a result of the benchmark
             answer = {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"}

@@ -39,7 +39,7 @@ NOISE_SEED = 1234
 N_FEW = 5
 
 # What of a configuration is the same whenever its run goes on.
-FIXED = ("model", "arguments", "initialization", "training", "backend", "data", "seed")
+IDENTITY = ("model", "arguments", "initialization", "training", "backend", "data", "seed")
 
 
 def train(config, dataset, folder, resume=False, progress=True, watch=None, until=1.0):
@@ -223,9 +223,9 @@ def _open(folder, config):
 
 
 def differences(*configs):
-    """What two configurations of runs differ in, a list of names in `FIXED`; ``"seed"`` comes last."""
+    """What two configurations of runs differ in, a list of names in `IDENTITY`; ``"seed"`` comes last."""
     first, second = map(_comparable, configs)
-    return [name for name in FIXED if first.get(name) != second.get(name)]
+    return [name for name in IDENTITY if first.get(name) != second.get(name)]
 
 
 def _comparable(config):

@@ -45,7 +45,7 @@ def make_settings(system, dataset, budget):
     return {**asdict(settings), **lengths}
 
 
-def find_run(folder, system, dataset):
+def existing_run(folder, system, dataset):
     """The run in a system's place, None if there is none yet.
 
     Raises
@@ -76,11 +76,11 @@ def find_run(folder, system, dataset):
 
 def find_config(folder, system, dataset, given, options):
     """The configuration of the run in a system's place, that of a new one if there is none yet."""
-    run = find_run(folder, system, dataset)
+    run = existing_run(folder, system, dataset)
     return run.config if run else make_config(system, dataset, given, options)
 
 
-def together(configs):
+def trainable_together(configs):
     """Of the runs of a system, those that are better trained as one program, by `train_together`.
 
     These are all on a GPU, for which one of them is too small, if JAX compiles them, they are not finished,

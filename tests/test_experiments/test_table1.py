@@ -372,20 +372,20 @@ class TestTogether:
 
     def test_none_on_a_cpu(self, configs, monkeypatch):
         monkeypatch.setattr(system_runs, "accelerator", lambda: None)
-        assert system_runs.together(configs()) == {}
+        assert system_runs.trainable_together(configs()) == {}
 
     def test_all_on_a_gpu(self, configs, on_gpu):
-        assert system_runs.together(configs()) == configs()
+        assert system_runs.trainable_together(configs()) == configs()
 
     def test_none_that_fit_or_jax_does_not_make(self, configs, on_gpu):
-        assert system_runs.together(configs("hmm")) == {}
-        assert system_runs.together(configs(backend="cvm")) == {}
+        assert system_runs.trainable_together(configs("hmm")) == {}
+        assert system_runs.trainable_together(configs(backend="cvm")) == {}
 
     def test_what_differs_in_more_than_its_seed_is_trained_alone(self, configs, on_gpu, tmp_path):
         given = configs()
         training = given[tmp_path / "1"]["training"]
         given[tmp_path / "1"]["training"] = {**training, "step_rate": 0.5}
-        assert list(system_runs.together(given)) == [tmp_path / "0", tmp_path / "2"]
+        assert list(system_runs.trainable_together(given)) == [tmp_path / "0", tmp_path / "2"]
 
     def test_finished_runs_are_left_alone(self, configs, on_gpu, tmp_path):
         given = configs()
@@ -393,7 +393,7 @@ class TestTogether:
             run = Run.create(tmp_path / str(number), given[tmp_path / str(number)])
             state = {"state": {"finished": finished}, "setup": {}}
             run.write_checkpoint(ParameterSet(), {"any": np.ones(1)}, state)
-        assert list(system_runs.together(given)) == [tmp_path / "1", tmp_path / "2"]
+        assert list(system_runs.trainable_together(given)) == [tmp_path / "1", tmp_path / "2"]
 
 
 @pytest.mark.slow
