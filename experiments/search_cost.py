@@ -22,7 +22,7 @@ from experiments.benchmarks.parts import LIBRARY
 from experiments.benchmarks.peers.problem import MODELS
 from experiments.benchmarks.report import aligned_lines
 from experiments.benchmarks.throughput import compile_time, is_gpu, joined, n_cores, read, step_time
-from experiments.command_line.arguments import Positive
+from experiments.command_line.arguments import Positive, add_count
 from experiments.paper.published import DATASETS
 from experiments.paper.system_runs import VALIDATE_EVERY
 from experiments.paper.systems import SYSTEMS
@@ -66,7 +66,7 @@ REMARKS = (
 
 
 class Cost(NamedTuple):
-    """Of a model on a data set.
+    """What the search for a model on a data set costs.
 
     Attributes
     ----------
@@ -217,22 +217,10 @@ def make_parser():
     add = parser.add_argument
     add("--datasets", nargs="+", choices=list(CHUNKS), default=list(DATASETS), help="which data sets")
     add("--models", nargs="+", choices=MODELS, default=list(MODELS), help="which models")
-    add("--trials", type=int, action=Positive, default=64, help="of each data set and model")
+    add_count(parser, "--trials", 64, "of each data set and model")
     add("--budget", type=float, action=Positive, default=1.0, help="of experiments.random_search")
-    add(
-        "--epochs",
-        type=int,
-        action=Positive,
-        default=TrainingSettings().n_epochs,
-        help="of each trial, instead of a budget",
-    )
-    add(
-        "--batch-size",
-        type=int,
-        action=Positive,
-        default=TrainingSettings().batch_size,
-        help="chunks in a minibatch",
-    )
+    add_count(parser, "--epochs", TrainingSettings().n_epochs, "of each trial, instead of a budget")
+    add_count(parser, "--batch-size", TrainingSettings().batch_size, "chunks in a minibatch")
     add(
         "--n-hiddens",
         type=int,

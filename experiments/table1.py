@@ -23,7 +23,7 @@ from breze_like.runs import Run
 from breze_like.trained import bounds_nothing, load_model, model_names, models_folder
 from breze_like.training import TrainingDiverged
 from experiments import command_line
-from experiments.command_line.arguments import Positive, add_data_dir, add_seed
+from experiments.command_line.arguments import Positive, add_count, add_data_dir, add_seed
 from experiments.paper import collapse
 from experiments.paper.experiment import reconstruct, train, train_together
 from experiments.paper.rescoring import rescore
@@ -169,13 +169,7 @@ def parse(arguments):
     add("--models", nargs="+", help=f"which rows (all; of {DEFAULT} all but {', '.join(ON_REQUEST)})")
     add("--budget", type=float, default=1.0, action=Positive, help="factor of the number of updates")
     add_seed(parser, "of all random numbers; the first one")
-    add(
-        "--seeds",
-        type=int,
-        default=1,
-        action=Positive,
-        help="how many runs of each system, with seeds one after the other",
-    )
+    add_count(parser, "--seeds", 1, "how many runs of each system, with consecutive seeds")
     add(
         "--n-draws",
         type=int,

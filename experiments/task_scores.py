@@ -21,7 +21,7 @@ from breze_like.models.variational import VariationalModel
 from breze_like.runs import versions
 from breze_like.trained import load
 from experiments import command_line
-from experiments.command_line.arguments import Positive, add_data_dir
+from experiments.command_line.arguments import add_count, add_data_dir
 from experiments.command_line.commands import portable
 from experiments.command_line.tables import markdown
 from experiments.music.baselines import LastKnown, Marginals
@@ -204,7 +204,7 @@ def parse(arguments):
     add = parser.add_argument
     add("runs", nargs="+", help="folders of runs on the same data set")
     add("--split", default="test", choices=("train", "valid", "test"))
-    add("--seeds", type=int, default=3, action=Positive, help="number of corruptions")
+    add_count(parser, "--seeds", 3, "number of corruptions")
     add_data_dir(parser)
     add("--report", help="write the tables to this Markdown file")
     options = parser.parse_args(arguments)

@@ -234,7 +234,7 @@ def check_instrument(instrument: int) -> int:
 
 
 def import_mido():
-    """The module.
+    """The module mido, if it is installed.
 
     Raises
     ------

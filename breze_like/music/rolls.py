@@ -50,7 +50,7 @@ def check_grid(steps_per_quarter: int) -> int:
 
 
 def check_tempo(tempo: float) -> float:
-    """A number of quarter notes a minute.
+    """Check a number of quarter notes a minute, and return it.
 
     Raises
     ------

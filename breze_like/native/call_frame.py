@@ -50,7 +50,7 @@ def address_of_table(context):
 
 @intrinsic
 def call(context, address, frame, task, scratch):
-    """Call the function of three integers that lies there."""
+    """Call the function of three integers at an address."""
 
     def codegen(context, builder, signature, arguments):
         word = ir.IntType(64)
@@ -62,7 +62,7 @@ def call(context, address, frame, task, scratch):
 
 @njit(**CALLED)
 def words(address, n):
-    """The n words that are there."""
+    """The n words at an address."""
     return carray(pointer(address), n, np.int64)
 
 
@@ -124,7 +124,7 @@ def _numbers(frame):
 
 @njit(**CALLED)
 def settings(frame):
-    """The kernel's own."""
+    """The kernel's own settings."""
     return _numbers(frame)[OWN:]
 
 
@@ -145,7 +145,7 @@ def n_scratch(frame):
 
 @njit(**CALLED)
 def n_tasks(frame, stage):
-    """Of each member."""
+    """How many tasks a stage has, of each member."""
     return np.int64(_numbers(frame)[N_TASKS + stage])
 
 

@@ -84,13 +84,13 @@ def add_outer(x, y, n_rows, result):
 
 @njit(**CALLED)
 def _n_vectors(n_columns, n_lanes):
-    """So many columns take, at least those of the narrower tile."""
+    """How many vectors so many columns take, at least as many as the narrower tile has."""
     return max(VECTORS - 1, -(-n_columns // n_lanes))
 
 
 @njit(**CALLED)
 def _n_panels(n_vectors):
-    """Into so many panels columns are divided, each as wide as a tile, or narrower by a vector."""
+    """How many panels the columns are divided into, each as wide as a tile or narrower by a vector."""
     return -(-n_vectors // VECTORS)
 
 

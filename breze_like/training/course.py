@@ -189,7 +189,7 @@ class Course:
 
     @contextmanager
     def timed(self, share=1.0):
-        """Count this share of an update's or a validation's time; after a validation, or in time, save."""
+        """Count a share of the time that the block takes; save after a validation, or when it is due."""
         started, n_validations = time.monotonic(), self.state.n_validations
         yield
         now = time.monotonic()

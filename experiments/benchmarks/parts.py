@@ -171,7 +171,7 @@ def compare(team, sizes, options, n_units, rounds=None):
 
 
 def take_turns(team, results, rounds, seconds):
-    """Fill in times, of all workers in each round; who fails has none any more."""
+    """Fill in times, of all workers in each round; a worker that fails takes no further turn."""
     started = time.monotonic()
     for i in range(rounds):
         if i >= LEAST_ROUNDS and time.monotonic() - started > seconds:

@@ -16,7 +16,7 @@ from experiments.benchmarks.peers.problem import Problem
 
 
 class Peer:
-    """What a worker does, in its process."""
+    """A system of the benchmark, in the process that a `Worker` has started."""
 
     def __init__(self, module):
         self._module = importlib.import_module(f"experiments.benchmarks.peers.{module}")

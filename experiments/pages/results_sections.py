@@ -177,7 +177,7 @@ def cost(lines, n_cores):
 
 
 def text_table(head, rows):
-    """Of texts only."""
+    """A Markdown table in which no column is one of numbers."""
     return markdown(head, rows, rule_of([False] * len(head))) + "\n"
 
 

@@ -57,7 +57,7 @@ class SearchProcess:
 
     @property
     def pid(self):
-        """Of the process."""
+        """Number of the process."""
         return self._process.pid
 
     @property
@@ -82,7 +82,7 @@ class SearchProcess:
         self._process.join()
 
     def kill(self):
-        """End it."""
+        """End the process, whatever it is doing."""
         self._process.kill()
 
 

@@ -91,7 +91,7 @@ def choices(params):
 
 
 def trials_table(title, outcomes, progress, n_trials, shares=WHOLE):
-    """The table.
+    """The table of what runs and what has ended.
 
     Parameters
     ----------
