@@ -119,9 +119,12 @@ def _embedded_file():
 
 def _find(name, data_dir):
     folder = data_dir or os.environ.get("BREZE_LIKE_DATA")
-    advice = f"to get it: python data/download.py {name}"
+    advice = f"to get it: python data/download.py --data-dir FOLDER {name}"
     if not folder:
-        raise ValueError(f"{name} needs a folder: pass data_dir or set $BREZE_LIKE_DATA; {advice}")
+        raise ValueError(
+            f"{name} does not come with breze_like: say which folder it is in, by data_dir (of scripts, "
+            f"--data-dir) or $BREZE_LIKE_DATA; {advice}"
+        )
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{name} was looked for in {folder}, which is no folder; {advice}")
