@@ -39,7 +39,9 @@ class Checkpointed:
         arrays, attributes = run.read_checkpoint(parameters)
         names = {field.name for field in fields(cls)}
         if set(attributes) != {"state", "setup"} or {*arrays, *attributes["state"]} != names:
-            raise ValueError(f"the checkpoint in {run.folder} must be one of training")
+            raise ValueError(
+                f"the checkpoint in {run.folder} is of another kind of training: choose another folder"
+            )
         for name, value in setup.items():
             if attributes["setup"].get(name) != value:
                 before = attributes["setup"].get(name)

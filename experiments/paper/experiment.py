@@ -218,7 +218,9 @@ def _open(folder, config):
     run = Run(folder)
     if names := differences(run.config, config):
         stored, given = (some.get(names[0]) for some in (run.config, config))
-        raise ValueError(f"{folder} must be a run of the same {names[0]}: {stored}, got {given}")
+        raise ValueError(
+            f"{folder} must be a run of the same {names[0]}: {stored}, got {given}; choose another folder"
+        )
     return run
 
 

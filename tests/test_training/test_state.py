@@ -61,7 +61,7 @@ def test_setup_must_be_the_same(state, parameters, run):
 
 def test_rejects_a_checkpoint_of_something_else(parameters, run):
     run.write_checkpoint(parameters, {"parameters": np.ones(6)}, {"state": {}, "setup": {}})
-    with pytest.raises(ValueError, match="must be one of training"):
+    with pytest.raises(ValueError, match="is of another kind of training: choose another folder"):
         State.read(run, parameters, {})
 
 
