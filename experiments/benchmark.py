@@ -24,7 +24,7 @@ from breze_like import data
 from breze_like.files import replacing
 from experiments import command_line
 from experiments.benchmarks import report
-from experiments.benchmarks.parts import LIBRARY, PARTS, SYSTEMS, describe
+from experiments.benchmarks.parts import LIBRARY, PARTS, PEERS, describe
 from experiments.benchmarks.peers.problem import MODELS
 from experiments.command_line.commands import portable
 from experiments.pictures import figures
@@ -66,7 +66,7 @@ def make_parser():
     add("--report", help="write tables to this Markdown file, a chart and JSON beside it")
     add("--quick", action="store_true", help="small sizes, few rounds")
     add("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), help="what to measure")
-    add("--systems", nargs="+", choices=SYSTEMS, help="what to compare, with the first; all if not given")
+    add("--systems", nargs="+", choices=PEERS, help="what to compare, with the first; all if not given")
     add("--models", nargs="+", choices=MODELS, default=list(MODELS), help="which models")
     add("--n-hiddens", nargs="+", type=int, help="numbers of hidden units")
     add("--batch-sizes", nargs="+", type=int, help="sequences in a minibatch")
@@ -124,7 +124,7 @@ def save(results, path):
 
 def main(arguments=None):
     options = parse(arguments)
-    about = describe(options.systems or SYSTEMS)
+    about = describe(options.systems or PEERS)
     on_gpu = about.get(LIBRARY, {}).get("device", "cpu") != "cpu"
     if on_gpu and not options.systems:
         del about["limit"]  # that of the CPU

@@ -23,7 +23,7 @@ from experiments import command_line
 from experiments.command_line.arguments import add_data_dir, add_seed
 from experiments.music.corruption import P_ON, add_usual_noise, remove_frames
 from experiments.paper.experiment import train
-from experiments.paper.system_runs import find_run, make_config
+from experiments.paper.system_runs import existing_run, make_config
 from experiments.paper.systems import SYSTEMS
 from experiments.pictures import figures
 
@@ -38,7 +38,7 @@ def find_or_train(dataset_name, data_dir, seed):
     dataset = data.load(dataset_name, data_dir)
     check_rolls(dataset)
     folder = Path("runs") / "figure3" / dataset.name
-    run = find_run(folder, SYSTEMS["vrae"], dataset)
+    run = existing_run(folder, SYSTEMS["vrae"], dataset)
     settings = SimpleNamespace(budget=1.0, seed=seed, backend="auto")
     config = run.config if run else make_config(SYSTEMS["vrae"], dataset, dataset_name, settings)
     _, model = train(config, dataset, folder, resume=True)

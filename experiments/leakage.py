@@ -20,9 +20,9 @@ from experiments import command_line
 from experiments.command_line import tables
 from experiments.command_line.arguments import add_data_dir
 from experiments.paper.collapse import floor
+from experiments.paper.published import DATASETS
 
 WINDOW = 32  # steps
-DATASETS = ("jsb_chorales", "nottingham", "piano_midi", "musedata")
 
 
 def windows(roll, n_steps):

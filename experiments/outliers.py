@@ -16,7 +16,7 @@ from breze_like.tasks import outlier_scores
 from breze_like.tasks.outliers import ESTIMATORS
 from experiments import command_line
 from experiments.command_line import tables
-from experiments.command_line.arguments import Positive
+from experiments.command_line.arguments import add_count
 from experiments.music.task import Task, make_parser
 
 FILES = ("outliers.csv", "outliers.json", "outliers.png")
@@ -83,9 +83,9 @@ def draw(rows):
 def main(arguments=None):
     parser = make_parser(__doc__)
     add = parser.add_argument
-    add("--draws", type=int, action=Positive, default=10, help="of the latents, for the estimate (10)")
+    add_count(parser, "--draws", 10, "of the latents, for the estimate (10)")
     add("--estimator", default="bound", choices=sorted(ESTIMATORS), help="of models with latents (bound)")
-    add("--show", type=int, action=Positive, default=6, help="sequences in the picture (6)")
+    add_count(parser, "--show", 6, "sequences in the picture (6)")
     options = parser.parse_args(arguments)
     task = Task(options)
     task.results.reserve([], 0, FILES)

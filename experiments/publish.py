@@ -20,7 +20,7 @@ from experiments import command_line
 from experiments.command_line.commands import portable
 
 # All trained models together are not to be larger: they are part of every copy of the project.
-MAX_BYTES = 40_000_000
+MAX_MODELS_BYTES = 40_000_000
 
 
 def publish(folder, name=None, replace=False):
@@ -93,10 +93,10 @@ def size(folder, besides=()):
 
 
 def check_room(folder, n_bytes):
-    if n_bytes > MAX_BYTES:
+    if n_bytes > MAX_MODELS_BYTES:
         raise ValueError(
-            f"{folder} would have {n_bytes / 1e6:.1f} MB, more than {MAX_BYTES / 1e6:.0f}: publish a smaller "
-            "model, or remove another one"
+            f"{folder} would have {n_bytes / 1e6:.1f} MB, more than {MAX_MODELS_BYTES / 1e6:.0f}: publish a "
+            "smaller model, or remove another one"
         )
 
 

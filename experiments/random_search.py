@@ -21,7 +21,7 @@ import optuna
 from breze_like import data
 from breze_like.backends import resolve
 from experiments import command_line
-from experiments.command_line.arguments import Positive, add_data_dir, add_seed
+from experiments.command_line.arguments import Positive, add_count, add_data_dir, add_seed
 from experiments.paper.systems import SEARCHED
 from experiments.search import studies
 from experiments.search.configuration import check_space
@@ -49,13 +49,7 @@ def make_parser():
         help="ours; paper, its Table 2 and its procedure; or a JSON file with other choices, a list for each "
         "name; or both",
     )
-    add(
-        "--trials",
-        type=int,
-        default=64,
-        action=Positive,
-        help="how many configurations, those that are there included",
-    )
+    add_count(parser, "--trials", 64, "how many configurations, those that are there included")
     add("--budget", type=float, default=1.0, action=Positive, help="factor of the system's number of updates")
     add_seed(parser, "of the search: it decides on all configurations")
     add("--backend", default="auto", help="auto, jax, cvm or numba")
@@ -70,15 +64,9 @@ def make_parser():
         metavar="FILE",
         help="JSON in which to keep what the search knows; one that is there is gone on from, on any machine",
     )
-    add("--jobs", type=int, default=1, action=Positive, help="processes that train, on this machine")
-    add(
-        "--threads",
-        type=int,
-        default=1,
-        action=Positive,
-        help="of each; with another number, last digits differ",
-    )
-    add("--heartbeat", type=int, default=60, action=Positive, help="seconds between signs of life of a trial")
+    add_count(group, "--jobs", 1, "processes that train, on this machine")
+    add_count(group, "--threads", 1, "of each; with another number, last digits differ")
+    add_count(group, "--heartbeat", 60, "seconds between signs of life of a trial")
 
     group = parser.add_argument_group("what the paper does not do")
     add = group.add_argument

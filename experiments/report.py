@@ -65,7 +65,7 @@ def comparison(names, results):
         element("h2", "Comparison", id="comparison"),
         element("p", f"Nats per time step of the {SPLIT} set; lower is better.", class_="soft"),
         table(head, lines, "Comparison of the runs"),
-        wide(picture(figures.table(logs, dashed), alt, "svg"), "Learning curves of all runs"),
+        wide(picture(figures.curves_and_roll(logs, dashed), alt, "svg"), "Learning curves of all runs"),
         element("p", "Dashed: the published objective, not a bound.", class_="soft") if dashed else "",
         aria_labelledby="comparison",
     )

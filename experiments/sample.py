@@ -10,14 +10,14 @@ import numpy as np
 
 from breze_like.tasks import sample
 from experiments import command_line
-from experiments.command_line.arguments import Positive
+from experiments.command_line.arguments import Positive, add_count
 from experiments.music.files import numbered
 from experiments.music.task import Task, make_parser
 from experiments.pictures import sequence_figures
 
 
 def read_prefix(task, path, n_steps):
-    """The first frames of a file, (n_prefix, n_visible); of none, nothing."""
+    """The first frames of a file, (n_prefix, n_visible); none without a file."""
     if path is None:
         return np.zeros((0, task.model.n_visible), np.uint8 if task.binary else np.float32)
     sequences = task.read(path)
@@ -31,8 +31,8 @@ def read_prefix(task, path, n_steps):
 def main(arguments=None):
     parser = make_parser(__doc__, sequences=False)
     add = parser.add_argument
-    add("--n-steps", type=int, action=Positive, default=64, help="time steps to draw (64)")
-    add("--n-sequences", type=int, action=Positive, default=4, help="how many sequences (4)")
+    add_count(parser, "--n-steps", 64, "time steps to draw (64)")
+    add_count(parser, "--n-sequences", 4, "how many sequences (4)")
     add("--prefix", metavar="FILE", help="a MIDI or .npy file to go on with")
     add("--prefix-steps", type=int, action=Positive, help="take the first steps of it only")
     add(

@@ -20,9 +20,9 @@ from breze_like.training import TrainingSettings
 from experiments import command_line
 from experiments.benchmarks.parts import LIBRARY
 from experiments.benchmarks.peers.problem import MODELS
-from experiments.benchmarks.report import table
+from experiments.benchmarks.report import aligned_lines
 from experiments.benchmarks.throughput import compile_time, is_gpu, joined, n_cores, read, step_time
-from experiments.command_line.arguments import Positive
+from experiments.command_line.arguments import Positive, add_count
 from experiments.paper.published import DATASETS
 from experiments.paper.system_runs import VALIDATE_EVERY
 from experiments.paper.systems import SYSTEMS
@@ -51,7 +51,7 @@ VALIDATION = 1 / 3
 SEQUENCES_A_CORE = 16
 N_DIRECTIONS = {"vrae": 2, "vosp": 1}
 
-NOTES = (
+REMARKS = (
     "Trials are as long as experiments.random_search makes them with that budget, or so many epochs. Each is "
     "a compilation from a fresh cache, since probabilities of dropout are constants of what is compiled; "
     f"updates, each of a whole minibatch of {CHUNK_LENGTH} steps; and validations, which take a third of an "
@@ -66,7 +66,7 @@ NOTES = (
 
 
 class Cost(NamedTuple):
-    """Of a model on a data set.
+    """What the search for a model on a data set costs.
 
     Attributes
     ----------
@@ -175,7 +175,7 @@ def as_markdown(results, options):
             "",
             f"Measured {', '.join([results['machine'], *facts])}.",
             "",
-            *table(rows, columns),
+            *aligned_lines(rows, columns),
             "",
             f"In all: {'; '.join(totals)}.",
             "",
@@ -207,7 +207,7 @@ def document(measured, options):
     tables = [as_markdown(results, options) for results in measured]
     if not any(map(is_gpu, measured)):
         tables.append("## GPU-hours\n\nNone are given: no throughput has been measured on a GPU.\n")
-    return "\n".join([about, "", *(f"{note}\n" for note in NOTES), *tables])
+    return "\n".join([about, "", *(f"{note}\n" for note in REMARKS), *tables])
 
 
 def make_parser():
@@ -217,22 +217,10 @@ def make_parser():
     add = parser.add_argument
     add("--datasets", nargs="+", choices=list(CHUNKS), default=list(DATASETS), help="which data sets")
     add("--models", nargs="+", choices=MODELS, default=list(MODELS), help="which models")
-    add("--trials", type=int, action=Positive, default=64, help="of each data set and model")
+    add_count(parser, "--trials", 64, "of each data set and model")
     add("--budget", type=float, action=Positive, default=1.0, help="of experiments.random_search")
-    add(
-        "--epochs",
-        type=int,
-        action=Positive,
-        default=TrainingSettings().n_epochs,
-        help="of each trial, instead of a budget",
-    )
-    add(
-        "--batch-size",
-        type=int,
-        action=Positive,
-        default=TrainingSettings().batch_size,
-        help="chunks in a minibatch",
-    )
+    add_count(parser, "--epochs", TrainingSettings().n_epochs, "of each trial, instead of a budget")
+    add_count(parser, "--batch-size", TrainingSettings().batch_size, "chunks in a minibatch")
     add(
         "--n-hiddens",
         type=int,

@@ -5,13 +5,13 @@
     python -m experiments.table1 --seeds 3
     python -m experiments.table1 --trained
 
-Without arguments it trains systems on Bach's chorales, which come with the project, and needs about eight
+Without arguments it trains systems on Bach's chorales, which come with the project, and needs about six
 minutes on two cores. It can be stopped at any time; the same command goes on with what is missing. A
 run that is found where one would be made, in OUT/DATASET/SYSTEM, takes its place, whatever its settings: a
 longer one can be put there with experiments.train. With --search, the best run of a random search does. With
 --seeds, there are several runs of each system, whose rows are means and ranges; those of further seeds lie in
-OUT/DATASET/SYSTEM_seed2 and so on. With --trained, nothing is trained: the models that come with the project
-are scored anew, all seeds of them.
+OUT/DATASET/SYSTEM_seed2 and so on. On a GPU, one program trains all seeds of a system. With --trained,
+nothing is trained: the models that come with the project are scored anew, all seeds of them.
 """
 
 import argparse
@@ -23,14 +23,14 @@ from breze_like.runs import Run
 from breze_like.trained import bounds_nothing, load_model, model_names, models_folder
 from breze_like.training import TrainingDiverged
 from experiments import command_line
-from experiments.command_line.arguments import Positive, add_data_dir, add_seed
+from experiments.command_line.arguments import Positive, add_count, add_data_dir, add_seed
 from experiments.paper import collapse
-from experiments.paper.experiment import reconstruct, train
+from experiments.paper.experiment import reconstruct, train, train_together
 from experiments.paper.rescoring import rescore
 from experiments.paper.results import describe_run, evaluate
 from experiments.paper.rows import FORMATS, as_text, floor_row, system_rows
 from experiments.paper.seeds import combine, place
-from experiments.paper.system_runs import best_run, find_run, is_done, make_config
+from experiments.paper.system_runs import best_run, existing_run, find_config, is_done, trainable_together
 from experiments.paper.systems import FLOOR, ON_REQUEST, SYSTEMS, TITLES
 from experiments.pictures import figures
 
@@ -47,11 +47,11 @@ N_SHOWN = 100
 
 def finish(folder, system, dataset, given, options):
     """`describe_run` of a system's run, which is trained and scored as far as that is not done yet."""
-    run = find_run(folder, system, dataset)
+    run = existing_run(folder, system, dataset)
     if run and is_done(run, options.n_draws):
         print(f"done already, in {folder}", flush=True)
         return describe_run(run, "test")
-    config = run.config if run else make_config(system, dataset, given, options)
+    config = find_config(folder, system, dataset, given, options)
     try:
         run, model = train(config, dataset, folder, resume=True)
     except TrainingDiverged as error:
@@ -85,17 +85,27 @@ def make_table(dataset, given, names, options):
 
 
 def finish_seeds(name, dataset, given, options):
-    """`finish` the runs of all seeds of a system, one after the other; of a search, its best run."""
+    """`finish` the runs of all seeds of a system; of a search, its best run.
+
+    They are trained `trainable_together` where that is better, and one after the other else.
+    """
     folder, system = Path(options.out) / dataset.name, SYSTEMS[name]
     best = options.search and best_run(Path(options.search) / dataset.name / name, system)
     if best:
         return [finish(best, system, dataset, given, options)]
-    results = []
+    places = {}
     for seed in range(options.seed, options.seed + options.seeds):
-        if options.seeds > 1:
-            print(f"seed {seed}", flush=True)
         of_seed = argparse.Namespace(**{**vars(options), "seed": seed})
-        results.append(finish(folder / place(name, seed, options.seed), system, dataset, given, of_seed))
+        places[folder / place(name, seed, options.seed)] = of_seed
+    configs = {path: find_config(path, system, dataset, given, places[path]) for path in places}
+    if many := trainable_together(configs):
+        print("seeds", *(config["seed"] for config in many.values()), "together", flush=True)
+        train_together(list(many.values()), dataset, list(many))
+    results = []
+    for path, of_seed in places.items():
+        if len(places) > 1:
+            print(f"seed {of_seed.seed}", flush=True)
+        results.append(finish(path, system, dataset, given, of_seed))
     return results
 
 
@@ -104,10 +114,10 @@ def picture(dataset, results):
     logs = {TITLES[name]: result["log"] for name, result in results.items()}
     published = {TITLES[name] for name, result in results.items() if bounds_nothing(result["config"])}
     if not results.get("vrae", {}).get("scores"):
-        return figures.table(logs, published)
+        return figures.curves_and_roll(logs, published)
     _, model = load_model(results["vrae"]["run"])
     sequence = dataset.test[0][:N_SHOWN]
-    return figures.table(logs, published, sequence, reconstruct(model, sequence))
+    return figures.curves_and_roll(logs, published, sequence, reconstruct(model, sequence))
 
 
 def save(dataset, rows, results, options):
@@ -159,13 +169,7 @@ def parse(arguments):
     add("--models", nargs="+", help=f"which rows (all; of {DEFAULT} all but {', '.join(ON_REQUEST)})")
     add("--budget", type=float, default=1.0, action=Positive, help="factor of the number of updates")
     add_seed(parser, "of all random numbers; the first one")
-    add(
-        "--seeds",
-        type=int,
-        default=1,
-        action=Positive,
-        help="how many runs of each system, with seeds one after the other",
-    )
+    add_count(parser, "--seeds", 1, "how many runs of each system, with consecutive seeds")
     add(
         "--n-draws",
         type=int,

@@ -21,7 +21,7 @@ from breze_like.models.variational import VariationalModel
 from breze_like.runs import versions
 from breze_like.trained import load
 from experiments import command_line
-from experiments.command_line.arguments import Positive, add_data_dir
+from experiments.command_line.arguments import add_count, add_data_dir
 from experiments.command_line.commands import portable
 from experiments.command_line.tables import markdown
 from experiments.music.baselines import LastKnown, Marginals
@@ -40,7 +40,7 @@ ROUNDS_AND_DRAWS = {True: (40, 10), False: (N_REMOVED, 50)}
 N_MODE_ROUNDS = 20
 
 # The corruption of the validation set, on which the thresholds of the F1 are chosen.
-VALIDATION_SEED = 0
+CORRUPTION_SEED = 0
 
 DENOISING_NOTE = (
     f"Each note is switched on with probability {P_ON}. Who knows the noise knows that, and that no note is "
@@ -122,7 +122,7 @@ def score_seed(systems, fillers, thresholds, sequences, seed):
 
 def choose_thresholds(fillers, sequences):
     """Of each `Imputer` that makes probabilities, by title, on the validation set."""
-    rng = np.random.default_rng(VALIDATION_SEED)
+    rng = np.random.default_rng(CORRUPTION_SEED)
     observed = [remove_somewhere(x, rng) for x in sequences]
     return {
         title: best_threshold(filler.fill(sequences, observed, rng), sequences, observed)
@@ -139,7 +139,7 @@ def average(scores):
     }
 
 
-def table(head, columns, scores):
+def scores_table(head, columns, scores):
     """A Markdown table, with one row for each title."""
     rows = (
         [title, *(f"{measures[c]:.3f}" if c in measures else "" for c in columns)]
@@ -159,9 +159,9 @@ def describe(options, loaded, denoised, imputed, seconds):
     parts = [
         f"## {dataset.name}, {options.split} set: denoising and imputation",
         DENOISING_NOTE,
-        table("denoising", DENOISING, denoised),
+        scores_table("denoising", DENOISING, denoised),
         IMPUTATION_NOTE,
-        table("imputation", IMPUTATION, imputed),
+        scores_table("imputation", IMPUTATION, imputed),
         f"`{' '.join(words)}`",
         f"Means over corruptions with {options.seeds} seeds. Data {verified}; {about}; scored in "
         f"{seconds / 60:.1f} minutes.",
@@ -204,7 +204,7 @@ def parse(arguments):
     add = parser.add_argument
     add("runs", nargs="+", help="folders of runs on the same data set")
     add("--split", default="test", choices=("train", "valid", "test"))
-    add("--seeds", type=int, default=3, action=Positive, help="number of corruptions")
+    add_count(parser, "--seeds", 3, "number of corruptions")
     add_data_dir(parser)
     add("--report", help="write the tables to this Markdown file")
     options = parser.parse_args(arguments)

@@ -38,7 +38,7 @@ def make_parser():
         description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     add = parser.add_argument
-    add("--model", required=True, choices=sorted(MODELS), help="which system")
+    add("--model", required=True, choices=sorted(MODELS), help="which model")
     add("--dataset", default="chorales", help="name of a data set, or a file or folder")
     add_data_dir(parser)
     add("--out", required=True, help="folder of the run")
@@ -50,33 +50,52 @@ def make_parser():
     group = parser.add_argument_group("model")
     add = group.add_argument
     add("--n-hiddens", type=int, nargs="+", default=[200], help="sizes of the hidden layers")
-    add("--layer", choices=sorted(LAYERS), help="of the hidden units (rnn); recurrent if not given")
-    add("--transfer", default="tanh_wang_manning", choices=sorted(TRANSFERS), help="of the hidden units")
+    add("--layer", choices=sorted(LAYERS), help="kind of hidden layer (rnn); recurrent if not given")
+    add(
+        "--transfer",
+        default="tanh_wang_manning",
+        choices=sorted(TRANSFERS),
+        help="transfer function of hidden units",
+    )
     add(
         "--emission",
         choices=sorted(EMISSIONS),
-        help="by default bernoulli or gaussian_shared, as the data are",
+        help="distribution of the observations; by default bernoulli or gaussian_shared, as the data are",
     )
-    add("--generative-p-keep", type=p_keep, default=0.9, help="a number or 'learned' (vrae, vosp, fdrnn)")
-    add("--input-p-keep", type=p_keep, help="of the observations (fdrnn); as above if not given")
-    add("--recurrent-p-keep", type=p_keep, help="of the states (fdrnn; recognition network)")
+    add(
+        "--generative-p-keep",
+        type=p_keep,
+        default=0.9,
+        help="probability to keep a unit, or 'learned' (fdrnn; vrae and vosp: in the generative network)",
+    )
+    add("--input-p-keep", type=p_keep, help="the same of the observations (fdrnn); as above if not given")
+    add(
+        "--recurrent-p-keep",
+        type=p_keep,
+        help="the same of the states (fdrnn; vrae and vosp: in the recognition network); as there if not given",
+    )
 
     group = parser.add_argument_group("variational models (vrae, vosp)")
     add = group.add_argument
-    add("--n-latent", type=int, default=32, help="latents of a step")
+    add("--n-latent", type=int, default=32, help="number of latents at each step")
     add("--n-emission-hiddens", type=int, nargs="+", default=[200], help="sizes of the hidden layers (vosp)")
-    add("--prior", default="wiener", choices=sorted(PRIORS), help="of the latents")
-    add("--posterior", default="gauss_markov", choices=sorted(POSTERIORS), help="its approximation")
-    add("--variance", default="implicit", choices=sorted(VARIANCES), help="of the approximate posterior")
-    add("--recognition-p-keep", type=p_keep, default="learned", help="a number or 'learned'")
+    add("--prior", default="wiener", choices=sorted(PRIORS), help="prior of the latents")
+    add("--posterior", default="gauss_markov", choices=sorted(POSTERIORS), help="approximate posterior")
+    add("--variance", default="implicit", choices=sorted(VARIANCES), help="where its variance comes from")
+    add(
+        "--recognition-p-keep",
+        type=p_keep,
+        default="learned",
+        help="probability to keep a unit in the recognition network, or 'learned'",
+    )
     add("--kl", default="exact", choices=sorted(KLS), help="divergence in the training objective")
-    add("--objective", default="bound", choices=sorted(OBJECTIVES), help="what is trained on")
+    add("--objective", default="bound", choices=sorted(OBJECTIVES), help="what is minimised")
     add("--free-bits", type=float, default=0.0, help="nats of each latent that cost nothing")
 
     group = parser.add_argument_group(
         "hidden Markov models (hmm), also --n-epochs and --patience, 3 by default"
     )
-    group.add_argument("--n-states", type=int, default=512, help="states of a step")
+    group.add_argument("--n-states", type=int, default=512, help="number of states")
     add_settings(
         group,
         EMSettings(),
@@ -88,7 +107,7 @@ def make_parser():
     )
 
     group = parser.add_argument_group("NADEs of single frames (nade)")
-    group.add_argument("--n-nade-hidden", type=int, default=100, help="hidden units")
+    group.add_argument("--n-nade-hidden", type=int, default=100, help="number of hidden units")
 
     group = parser.add_argument_group("initialization")
     add_settings(
@@ -96,11 +115,11 @@ def make_parser():
         Initialization(),
         {
             "weight_scale": "standard deviation of a weight times the root of its number of inputs",
-            "weight_variance": "of a weight, however many inputs there are, in place of its scale",
-            "recurrent_variance": "of recurrent weights, before they are scaled to their spectral radius",
+            "weight_variance": "variance of a weight, however many inputs there are, in place of its scale",
+            "recurrent_variance": "variance of a recurrent weight, before scaling to the spectral radius",
             "n_incoming": "most recurrent connections into a unit",
-            "spectral_radius": "of the recurrent weights",
-            "learned_p_keep": "where probabilities to keep a unit start that are learned",
+            "spectral_radius": "largest modulus of an eigenvalue of the recurrent weights",
+            "learned_p_keep": "probabilities to keep a unit that are learned start from it",
         },
     )
     group = parser.add_argument_group("training")
@@ -111,12 +130,12 @@ def make_parser():
             "n_epochs": "most passes over the training set",
             "batch_size": "chunks in a minibatch",
             "chunk_length": "steps of a chunk",
-            "step_rate": "of rmsprop",
-            "momentum": "of rmsprop, Nesterov's",
-            "decay": "of rmsprop's moving average",
+            "step_rate": "size of rmsprop's steps",
+            "momentum": "Nesterov momentum of rmsprop",
+            "decay": "of rmsprop's moving average of squared gradients",
             "step_rate_schedule": "constant, exponential (falls to a hundredth) or cosine (falls to 0)",
             "max_gradient_norm": "longer gradients are scaled down to it",
-            "annealing_updates": "until the divergence has its full weight; else a third, at most 5000",
+            "annealing_updates": "updates until the divergence has full weight; else a third, at most 5000",
             "n_draws": "draws of the latents of each chunk",
             "validate_every": "epochs between validations",
             "patience": "validations without improvement after which training ends",

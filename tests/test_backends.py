@@ -1,5 +1,8 @@
+import importlib
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -9,6 +12,7 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.mode import optdb
+from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.tensor.elemwise import Elemwise
 
 from breze_like import backends
@@ -21,7 +25,7 @@ from breze_like.backends import (
     resolve,
     traceable,
 )
-from breze_like.backends.jax_functions import LEFT_OUT
+from breze_like.backends.jax_functions import INCLUDED, LEFT_OUT
 
 
 def recurrent_loss():
@@ -244,19 +248,30 @@ def test_others_find_pytensor_and_jax_as_they_were():
     assert same_settings
 
 
-def test_rewrites_that_are_left_out_exist():
-    assert set(LEFT_OUT) <= names_of(optdb)
+def rewrites(**choices):
+    """Names of all of PyTensor's rewrites that a query selects."""
+    stream = io.StringIO()
+    optdb.query(RewriteDatabaseQuery(**choices)).print_summary(stream)
+    return set(re.findall(r"\w+", stream.getvalue()))
 
 
-def names_of(database):
-    """Names of all rewrites in a database, and in those in it."""
-    found = set()
-    for name, entries in database.__db__.items():
-        found.add(name)
-        for entry in entries:
-            if hasattr(entry, "__db__"):
-                found |= names_of(entry)
-    return found
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_rewrites_that_are_left_out_exist(name):
+    """They would be made otherwise: PyTensor takes any name, and says nothing."""
+    pytest.importorskip("jax")  # whose rewrites are registered with it
+    assert name in rewrites(include=INCLUDED), (
+        f"PyTensor {pytensor.__version__} makes no rewrite {name}: LEFT_OUT in jax_functions.py needs what "
+        "took its place, if anything"
+    )
+    assert name not in rewrites(include=INCLUDED, exclude=LEFT_OUT)
+
+
+@pytest.mark.parametrize("kind", INCLUDED[1:])
+def test_rewrites_that_are_included_exist(kind):
+    assert len(optdb.query(RewriteDatabaseQuery(include=[kind]))) > 0, (
+        f"PyTensor {pytensor.__version__} has no rewrites {kind}: INCLUDED in jax_functions.py needs what "
+        "took their place"
+    )
 
 
 class TestConversions:
@@ -300,3 +315,25 @@ def test_pytensor_has_the_private_names_that_are_taken_of_it():
     vm = pytensor.function([], pt.zeros(1), mode=jax_functions._jax_mode()).vm
     assert hasattr(vm, "jit_fn"), f"vm.jit_fn {gone} jax_functions.traceable"
     assert hasattr(vm.jit_fn, "__wrapped__"), f"vm.jit_fn.__wrapped__ {gone} jax_functions.traceable"
+
+
+@pytest.mark.parametrize(
+    ("place", "owner", "names"),
+    [
+        ("conversions.Linker", "pytensor.link.jax.linker.JAXLinker", ["fgraph_convert", "jit_compile"]),
+        ("recurrence.loop.Loop", "pytensor.graph.op.Op", ["make_node", "perform", "pullback"]),
+        (
+            "recurrence.loop",
+            "pytensor.compile.builders.OpFromGraph",
+            ["infer_shape", "connection_pattern", "pullback"],
+        ),
+    ],
+)
+def test_pytensor_has_the_methods_that_take_the_place_of_its_own(place, owner, names):
+    """Nobody would call those of ours else, and most things would be right, only slow."""
+    pytest.importorskip("jax")
+    owner = getattr(importlib.import_module(owner.rpartition(".")[0]), owner.rpartition(".")[2])
+    for name in names:
+        assert hasattr(owner, name), (
+            f"PyTensor {pytensor.__version__} has no {owner.__name__}.{name}: {place} needs another name"
+        )

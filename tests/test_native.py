@@ -2,6 +2,7 @@ import importlib
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -101,6 +102,34 @@ print(hashlib.sha256(gradient.tobytes()).hexdigest())
 
 
 @pytest.mark.slow
+def test_numba_has_the_names_that_code_is_generated_with():
+    """It does not document those of its contexts and arrays."""
+    from llvmlite import ir
+    from numba import njit, types
+    from numba.extending import intrinsic
+
+    missing = []
+
+    def look_at(owner, names):
+        missing.extend(name for name in names if not hasattr(owner, name))
+
+    @intrinsic
+    def look(typing_context, x):
+        def generate(context, builder, signature, arguments):
+            look_at(context, ("make_array", "get_value_type", "get_dummy_value", "cast"))
+            if "make_array" not in missing:
+                array = context.make_array(signature.args[0])(context, builder, arguments[0])
+                look_at(array, ("data", "shape", "strides"))
+            return ir.IntType(64)(0)
+
+        return types.int64(x), generate
+
+    njit(lambda x: look(x))(np.ones((2, 2)))
+    assert not missing, (
+        f"Numba {version('numba')} has no {missing}: native/vectors.py needs what took their place"
+    )
+
+
 def test_who_compiles_and_who_reads_the_cache_compute_the_same_bits(tmp_path):
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "PYTENSOR_FLAGS": "floatX=float32"}
     digests = [

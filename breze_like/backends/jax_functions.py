@@ -12,11 +12,14 @@ import pytensor
 from pytensor.compile.mode import Mode
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 
+# Kinds of PyTensor's rewrites. Of the first one, versions before 3.3 have none, nor do they need any.
+#
 # XLA simplifies and fuses by itself; PyTensor would take several times as long, and from one of its updates
 # in place, of u + previous(u), XLA computes a running sum on a CPU. What XLA does not do is keep
 # log(sigmoid(x)) and the like finite. Of the rewrites for that, these take most of the time: the first finds
 # shapes, the second multiplies out, others look for products with matrices that are known to be diagonal and
 # the like. And the last makes log(x) - log(4) of log(x / 4), the latter in single precision.
+INCLUDED = ("minimum_compile", "stabilize", "jax")
 LEFT_OUT = (
     "local_second_to_alloc",
     "local_greedy_distributor",
@@ -62,7 +65,7 @@ def traceable(inputs, outputs):
 
 
 def jax_context():
-    """A function of nothing, which gives a context for calls of JAX, and for waiting for their results.
+    """A function without arguments that gives a context for calls of JAX, and for waiting for results.
 
     JAX has the precision there that floatX has now: PyTensor switches JAX once, when it is loaded; switching
     around each call lets both precisions live in one process.
@@ -114,5 +117,5 @@ def _jax_mode():
 
     for op_class, make in _MAKERS.items():
         convert.register(op_class)(make)
-    query = RewriteDatabaseQuery(include=["minimum_compile", "stabilize", "jax"], exclude=LEFT_OUT)
+    query = RewriteDatabaseQuery(include=INCLUDED, exclude=LEFT_OUT)
     return Mode(Linker(), query)

@@ -26,8 +26,8 @@ from breze_like.sequences import check_sequence
 
 SEED = 0
 MIDI_EXTENSIONS = (".mid", ".midi")
-EXTENSIONS = (".npy", *MIDI_EXTENSIONS)
-MAX_BYTES = 2_000_000_000  # of an array, so that a wrong file does not take all memory
+SEQUENCE_EXTENSIONS = (".npy", *MIDI_EXTENSIONS)
+MAX_ARRAY_BYTES = 2_000_000_000  # of an array, so that a wrong file does not take all memory
 
 
 def read_folder(folder: Path, steps_per_quarter: int = 2) -> Dataset:
@@ -98,7 +98,7 @@ def read_files(folder: Path, names: Sequence[str], steps_per_quarter: int = 2) -
 
 def names_of_files(folder: Path) -> list[str]:
     """Names of the sequences' files that lie in the folder itself, in order."""
-    paths = (path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS)
+    paths = (path for path in folder.iterdir() if path.suffix.lower() in SEQUENCE_EXTENSIONS)
     return sorted(path.name for path in paths if not path.name.startswith("."))
 
 
@@ -164,8 +164,8 @@ def _check(arrays):
 def _read_array(folder, name):
     # Not numpy.load, which takes archives of several arrays, too.
     with decoding(f"NumPy file {name}"), open(folder / name, "rb") as file:
-        if os.fstat(file.fileno()).st_size > MAX_BYTES:
-            raise ValueError(f"it is larger than {MAX_BYTES / 1e9:.0f} GB")
+        if os.fstat(file.fileno()).st_size > MAX_ARRAY_BYTES:
+            raise ValueError(f"it is larger than {MAX_ARRAY_BYTES / 1e9:.0f} GB")
         array = np.lib.format.read_array(file, allow_pickle=False)
         if file.read(1):
             raise ValueError("there is more in it than one array")

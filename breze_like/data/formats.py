@@ -25,7 +25,7 @@ import numpy as np
 import scipy.io
 
 from breze_like.data.dataset import SPLITS, Dataset
-from breze_like.data.folders import MAX_BYTES, read_folder
+from breze_like.data.folders import MAX_ARRAY_BYTES, read_folder
 from breze_like.data.pickles import load_notes
 from breze_like.decoding import decoding
 from breze_like.files import PathLike, replacing
@@ -176,8 +176,8 @@ def _read_hdf5(path):
 
 def _array(stored):
     """The array that a file says that it holds; compressed, a little file may hold a huge one."""
-    if stored.nbytes > MAX_BYTES:
-        raise ValueError(f"{stored.name} is larger than {MAX_BYTES / 1e9:.0f} GB")
+    if stored.nbytes > MAX_ARRAY_BYTES:
+        raise ValueError(f"{stored.name} is larger than {MAX_ARRAY_BYTES / 1e9:.0f} GB")
     return stored[()]
 
 

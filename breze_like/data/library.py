@@ -55,7 +55,7 @@ FILE_NAMES = {
     "pianomidi": "piano_midi",
     "pianomidide": "piano_midi",
 }
-EXTENSIONS = (".h5", ".hdf5", ".mat", ".pickle", ".pkl", ".json")
+DATASET_EXTENSIONS = (".h5", ".hdf5", ".mat", ".pickle", ".pkl", ".json")
 
 
 def load(name: PathLike, data_dir: PathLike | None = None, steps_per_quarter: int = 2) -> Dataset:
@@ -119,18 +119,21 @@ def _embedded_file():
 
 def _find(name, data_dir):
     folder = data_dir or os.environ.get("BREZE_LIKE_DATA")
-    advice = f"to get it: python data/download.py {name}"
+    advice = f"to get it: python data/download.py --data-dir FOLDER {name}"
     if not folder:
-        raise ValueError(f"{name} needs a folder: pass data_dir or set $BREZE_LIKE_DATA; {advice}")
+        raise ValueError(
+            f"{name} does not come with breze_like: say which folder it is in, by data_dir (of scripts, "
+            f"--data-dir) or $BREZE_LIKE_DATA; {advice}"
+        )
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{name} was looked for in {folder}, which is no folder; {advice}")
     paths = [path for path in sorted(folder.iterdir()) if standard_name(path.stem) == name]
-    for extension in EXTENSIONS:
+    for extension in DATASET_EXTENSIONS:
         for path in paths:
             if path.suffix.lower() == extension and path.is_file():
                 return path
-    raise ValueError(f"{name} is not in {folder} as {', '.join(EXTENSIONS)}; {advice}")
+    raise ValueError(f"{name} is not in {folder} as {', '.join(DATASET_EXTENSIONS)}; {advice}")
 
 
 def verify(dataset: Dataset) -> Dataset:

@@ -28,7 +28,7 @@ from breze_like.files import PathLike, writing
 from breze_like.music.rolls import (
     HIGHEST_NOTE,
     LOWEST_NOTE,
-    MAX_STEPS,
+    MAX_ROLL_STEPS,
     N_KEYS,
     check_grid,
     check_roll,
@@ -42,7 +42,7 @@ PERCUSSION = 9  # the channel whose note numbers are instruments, not pitches
 
 # What a file may take, so that a damaged one takes neither all time nor all memory: mido reads half a
 # megabyte in a second, and numbers of any length.
-MAX_BYTES = 10_000_000
+MAX_MIDI_BYTES = 10_000_000
 MAX_NUMBER_BYTES = 10_000
 
 
@@ -96,7 +96,7 @@ def read_midi(path: PathLike, steps_per_quarter: int = 2, name: str | None = Non
     steps_per_quarter = check_grid(steps_per_quarter)
     try:
         with decoding("MIDI file"), open(path, "rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            content = file.read(MAX_MIDI_BYTES + 1)
         return _read(content, steps_per_quarter)
     except ValueError as error:
         raise ValueError(f"{path if name is None else name}: {error}") from error
@@ -151,8 +151,8 @@ def _read(content, steps_per_quarter):
         return (4 * ticks * steps_per_quarter - file.ticks_per_beat) // (4 * file.ticks_per_beat) + 1
 
     n_steps = max(steps(sum(message.time for message in track)) for track in file.tracks)
-    if n_steps > MAX_STEPS:
-        raise ValueError(f"must have at most {MAX_STEPS} steps, it has more")
+    if n_steps > MAX_ROLL_STEPS:
+        raise ValueError(f"must have at most {MAX_ROLL_STEPS} steps, it has more")
     ended, n_unreleased = zip(*map(_notes, file.tracks), strict=True)
     start, end, note, channel = np.array([*chain(*ended)], dtype=int).reshape(-1, 4).T
     first, last = steps(start), steps(end)
@@ -175,8 +175,8 @@ def _read(content, steps_per_quarter):
 
 def _parse(content):
     """A file of mido's, of one piece with its time in quarter notes."""
-    if len(content) > MAX_BYTES:
-        raise ValueError(f"must be a MIDI file of at most {MAX_BYTES / 1e6:.0f} MB, it is larger")
+    if len(content) > MAX_MIDI_BYTES:
+        raise ValueError(f"must be a MIDI file of at most {MAX_MIDI_BYTES / 1e6:.0f} MB, it is larger")
     mido = import_mido()
     with decoding("MIDI file"):
         if re.search(rb"[\x80-\xff]{%d}" % MAX_NUMBER_BYTES, content):
@@ -234,7 +234,7 @@ def check_instrument(instrument: int) -> int:
 
 
 def import_mido():
-    """The module.
+    """The module mido, if it is installed.
 
     Raises
     ------

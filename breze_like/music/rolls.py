@@ -12,7 +12,7 @@ from breze_like.sequences import check_sequence
 LOWEST_NOTE, HIGHEST_NOTE = 21, 108  # MIDI numbers of the first and the last key
 N_KEYS = HIGHEST_NOTE - LOWEST_NOTE + 1
 GRIDS = (1, 2, 4)
-MAX_STEPS = 100_000  # of a roll that is read or written, so that a wrong number does not take all memory
+MAX_ROLL_STEPS = 100_000  # of a roll that is read or written, so that a wrong number does not take all memory
 
 
 def check_roll(roll: ArrayLike) -> NDArray[np.uint8]:
@@ -31,9 +31,9 @@ def check_roll(roll: ArrayLike) -> NDArray[np.uint8]:
 
 
 def check_length(n_steps: int) -> None:
-    """Raise a ValueError if a roll has more than `MAX_STEPS` steps."""
-    if n_steps > MAX_STEPS:
-        raise ValueError(f"roll must have at most {MAX_STEPS} steps, got {n_steps}")
+    """Raise a ValueError if a roll has more than `MAX_ROLL_STEPS` steps."""
+    if n_steps > MAX_ROLL_STEPS:
+        raise ValueError(f"roll must have at most {MAX_ROLL_STEPS} steps, got {n_steps}")
 
 
 def check_grid(steps_per_quarter: int) -> int:
@@ -50,7 +50,7 @@ def check_grid(steps_per_quarter: int) -> int:
 
 
 def check_tempo(tempo: float) -> float:
-    """A number of quarter notes a minute.
+    """Check a number of quarter notes a minute, and return it.
 
     Raises
     ------

@@ -32,14 +32,8 @@ def write_wav(
 
     Parameters
     ----------
-    target : str, path-like or binary stream
-        A file of this name is replaced, completely or not at all.
-    roll : array_like, shape (n_steps, 88)
-        Zeros and ones, of at most an hour.
-    steps_per_quarter : int
-        1, 2 or 4.
-    tempo : float
-        Quarter notes a minute, 4 to 1000.
+    target, roll, steps_per_quarter, tempo
+        As for `write_midi`; the roll lasts at most an hour.
     rate : int
         Samples a second, 4000 to 192000.
 

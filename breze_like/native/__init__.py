@@ -17,7 +17,7 @@ A new kernel is the last two of these files, and a line in `xla.KERNELS`.
 
 
 def kernel(name, *settings):
-    """What makes the function of JAX arrays that calls a kernel; it makes None where XLA can't call any.
+    """A maker of the function of JAX arrays that calls a kernel, or of None where XLA can't call any.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def kernel(name, *settings):
     Returns
     -------
     callable
-        Of nothing; see `Loop`.
+        Without arguments; see `native` of `Loop`.
     """
 
     def make():

@@ -12,7 +12,6 @@ numbers tell how many members there are, and each has tasks of its own.
 import numpy as np
 from llvmlite import ir
 from numba import carray, njit, types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from breze_like.native.functions import CALLED
@@ -32,25 +31,26 @@ def pointer(context, address):
     """An address as what `carray` takes."""
 
     def codegen(context, builder, signature, arguments):
-        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+        return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
 
     return types.voidptr(types.int64), codegen
 
 
 @intrinsic
-def table(context):
+def address_of_table(context):
     """The address that `llvmlite.binding.add_symbol` made known as `TABLE`."""
 
     def codegen(context, builder, signature, arguments):
-        known = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), []), TABLE)
-        return builder.ptrtoint(known, ir.IntType(64))
+        if TABLE not in builder.module.globals:
+            ir.Function(builder.module, ir.FunctionType(ir.VoidType(), []), TABLE)
+        return builder.ptrtoint(builder.module.globals[TABLE], ir.IntType(64))
 
     return types.int64(), codegen
 
 
 @intrinsic
 def call(context, address, frame, task, scratch):
-    """Call the function of three integers that lies there."""
+    """Call the function of three integers at an address."""
 
     def codegen(context, builder, signature, arguments):
         word = ir.IntType(64)
@@ -62,7 +62,7 @@ def call(context, address, frame, task, scratch):
 
 @njit(**CALLED)
 def words(address, n):
-    """The n words that are there."""
+    """The n words at an address."""
     return carray(pointer(address), n, np.int64)
 
 
@@ -124,7 +124,7 @@ def _numbers(frame):
 
 @njit(**CALLED)
 def settings(frame):
-    """The kernel's own."""
+    """The kernel's own settings."""
     return _numbers(frame)[OWN:]
 
 
@@ -145,7 +145,7 @@ def n_scratch(frame):
 
 @njit(**CALLED)
 def n_tasks(frame, stage):
-    """Of each member."""
+    """How many tasks a stage has, of each member."""
     return np.int64(_numbers(frame)[N_TASKS + stage])
 
 
@@ -153,4 +153,4 @@ def n_tasks(frame, stage):
 def task(frame, stage):
     """The address of a stage's code."""
     i = _numbers(frame)[ADDRESS] + stage
-    return words(table(), i + 1)[i]
+    return words(address_of_table(), i + 1)[i]

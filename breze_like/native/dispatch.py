@@ -18,7 +18,7 @@ from breze_like.native.call_frame import N_STAGES
 from breze_like.native.functions import CALLED, MATH
 
 
-class Plan(NamedTuple):
+class CallPlan(NamedTuple):
     """How a kernel does a call.
 
     Attributes
@@ -43,7 +43,7 @@ class Kernel(NamedTuple):
     Attributes
     ----------
     plan : callable
-        From the settings and the shapes of the arguments, as they come in, to the `Plan`.
+        From the settings and the shapes of the arguments, as they come in, to the `CallPlan`.
     tasks : tuple of callable
         For each stage, what makes the task: from `sources`, which the task must refer to, and a NumPy scalar
         type, to a function of three integers, which returns 0. These are the call's frame, the number of the

@@ -8,7 +8,7 @@ from breze_like.native.functions import CALLED, MATH, exp
 from breze_like.native.nade import FRAME, START, add_multiple, copy, padded_copy, sigmoid
 from breze_like.native.rows import FEW, dots
 
-FRAMES = 16  # for which weights are used when they are read
+FRAMES_AT_ONCE = 16  # for which weights are used when they are read
 
 
 @njit(**MATH, **CALLED)
@@ -37,13 +37,14 @@ def key_by_key(first, last, weights_in, weights_out, visible_bias, hidden_bias, 
         The result.
     """
     weights = padded_copy(weights_out)
-    preactivations = np.zeros((FRAMES + 1, weights.shape[1]), weights.dtype)  # the last row is a spare one
-    hidden, logits = np.zeros_like(preactivations), np.zeros((FRAMES + 1, len(weights)), weights.dtype)
-    places = np.zeros((FRAMES + 1, 3), np.int64)
+    n_rows = FRAMES_AT_ONCE + 1  # the last row is a spare one
+    preactivations = np.zeros((n_rows, weights.shape[1]), weights.dtype)
+    hidden, logits = np.zeros_like(preactivations), np.zeros((n_rows, len(weights)), weights.dtype)
+    places = np.zeros((n_rows, 3), np.int64)
     for f in range(len(places)):
         places[f, FRAME] = f
-    for start in range(first, last, FRAMES):
-        n = min(FRAMES, last - start)
+    for start in range(first, last, FRAMES_AT_ONCE):
+        n = min(FRAMES_AT_ONCE, last - start)
         for f in range(n):
             copy(hidden_bias[start + f], preactivations[f])
             copy(preactivations[f], hidden[f])
@@ -63,5 +64,5 @@ def key_by_key(first, last, weights_in, weights_out, visible_bias, hidden_bias, 
                         copy(preactivations[f], hidden[f])
                         sigmoid(hidden[f])
                         places[f, START] = key + 1
-                        dots(weights, i, hidden, logits, places, f, FRAMES)
+                        dots(weights, i, hidden, logits, places, f, FRAMES_AT_ONCE)
                 places[f, START] = 0

@@ -10,14 +10,14 @@ from numba import njit
 from breze_like.native import call_frame
 from breze_like.native.call_frame import array, part
 from breze_like.native.choices import SAMPLE
-from breze_like.native.dispatch import Kernel, Plan
+from breze_like.native.dispatch import CallPlan, Kernel
 from breze_like.native.functions import CALLED
 from breze_like.native.nade import add, copy, gradient, log_prob, values_gradient
 from breze_like.native.nade_draws import key_by_key
 from breze_like.native.rows import padded_rows
 
 # Of a task; with less, much of its time would go into reading the weights, and adding up their gradients.
-FRAMES = 100
+FRAMES_OF_TASK = 100
 MOST_GRADIENTS = 64  # of the weights, that are added up
 KEYS = 16  # of a task that adds up
 
@@ -25,7 +25,7 @@ KEYS = 16  # of a task that adds up
 def _plan_log_prob(settings, shapes):
     arguments = _parameters(shapes)
     n_frames, n_visible = arguments[2]
-    return Plan([*arguments, (n_frames, n_visible)], [(n_frames,)], (_n_tasks(n_frames),))
+    return CallPlan([*arguments, (n_frames, n_visible)], [(n_frames,)], (_n_tasks(n_frames),))
 
 
 def _plan_gradient(settings, shapes):
@@ -33,19 +33,19 @@ def _plan_gradient(settings, shapes):
     n_frames, n_visible = arguments[2]
     n_tasks = min(_n_tasks(n_frames), MOST_GRADIENTS)
     totals, scratch = -(-n_visible // KEYS), n_tasks * 2 * n_visible * arguments[0][1]
-    return Plan([*arguments, (n_frames, n_visible), (n_frames,)], arguments, (n_tasks, totals), scratch)
+    return CallPlan([*arguments, (n_frames, n_visible), (n_frames,)], arguments, (n_tasks, totals), scratch)
 
 
 def _plan_values_gradient(settings, shapes):
     arguments = _parameters(shapes)
     known = [*arguments, arguments[2], arguments[2][:1]]
-    return Plan(known, [arguments[2]], (_n_tasks(arguments[2][0]),))
+    return CallPlan(known, [arguments[2]], (_n_tasks(arguments[2][0]),))
 
 
 def _plan_key_by_key(settings, shapes):
     arguments = _parameters(shapes)
     noise = [arguments[2]] if settings[0] == SAMPLE else []
-    return Plan(arguments + noise, [arguments[2]], (_n_tasks(arguments[2][0]),))
+    return CallPlan(arguments + noise, [arguments[2]], (_n_tasks(arguments[2][0]),))
 
 
 def _parameters(shapes):
@@ -55,7 +55,7 @@ def _parameters(shapes):
 
 
 def _n_tasks(n_frames):
-    return max(1, n_frames // FRAMES)
+    return max(1, n_frames // FRAMES_OF_TASK)
 
 
 @njit(**CALLED)

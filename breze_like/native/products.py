@@ -12,11 +12,10 @@ from copy import copy
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from breze_like.native.functions import CALLED
-from breze_like.native.vectors import BYTES, N_REGISTERS, WORD, loop, multiply_add
+from breze_like.native.vectors import BYTES, N_REGISTERS, WORD, layout, loop, multiply_add, repeat
 
 # A tile of the result is so many rows of so many vectors: the sums take three quarters of the registers.
 VECTORS = 3
@@ -85,13 +84,13 @@ def add_outer(x, y, n_rows, result):
 
 @njit(**CALLED)
 def _n_vectors(n_columns, n_lanes):
-    """So many columns take, at least those of the narrower tile."""
+    """How many vectors so many columns take, at least as many as the narrower tile has."""
     return max(VECTORS - 1, -(-n_columns // n_lanes))
 
 
 @njit(**CALLED)
 def _n_panels(n_vectors):
-    """Into so many panels columns are divided, each as wide as a tile, or narrower by a vector."""
+    """How many panels the columns are divided into, each as wide as a tile or narrower by a vector."""
     return -(-n_vectors // VECTORS)
 
 
@@ -146,12 +145,9 @@ class _Array:
     """An array in code that is being generated."""
 
     def __init__(self, context, builder, kind, value):
-        array = context.make_array(kind)(context, builder, value)
         self._builder = builder
-        self._start = builder.ptrtoint(array.data, WORD)
-        self._strides = cgutils.unpack_tuple(builder, array.strides, kind.ndim)
+        self._start, self.lengths, self._strides = layout(context, builder, kind, value)
         self._n_bytes = kind.dtype.bitwidth // 8
-        self.lengths = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
         self.n_lanes = BYTES // self._n_bytes
         self.scalar = context.get_value_type(kind.dtype)
         self.vector = ir.VectorType(self.scalar, self.n_lanes)
@@ -181,11 +177,7 @@ class _Array:
 
     def repeated(self, *place):
         """A vector of copies of an entry."""
-        nothing = ir.Constant(self.vector, ir.Undefined)
-        lane = ir.IntType(32)
-        zeros = ir.Constant(ir.VectorType(lane, self.n_lanes), None)
-        first = self._builder.insert_element(nothing, self._load(place, self.scalar), lane(0))
-        return self._builder.shuffle_vector(first, nothing, zeros)
+        return repeat(self._builder, self._load(place, self.scalar), self.n_lanes)
 
     def _load(self, place, kind):
         value = self._builder.load(self._builder.inttoptr(self._address(place), kind.as_pointer()))

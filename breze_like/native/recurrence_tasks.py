@@ -11,7 +11,7 @@ from numba import njit
 
 from breze_like.native import call_frame
 from breze_like.native.call_frame import array, part
-from breze_like.native.dispatch import Kernel, Plan
+from breze_like.native.dispatch import CallPlan, Kernel
 from breze_like.native.functions import CALLED
 from breze_like.native.products import ROWS
 from breze_like.native.recurrence import add_totals, forward, gradient
@@ -25,7 +25,7 @@ def _plan_forward(settings, shapes):
     shape, n_chains = shapes[1], len(settings) - 1
     # A few long sequences should not leave cores idle. The number of cores is in no sum, so in no result.
     n_blocks = max(_n_blocks(shape), min(-(-N_CORES // n_chains), -(-shape[1] // ROWS)))
-    return Plan(_arguments(shape, n_chains), [shape] * (N_KEPT * n_chains), (n_chains * n_blocks,))
+    return CallPlan(_arguments(shape, n_chains), [shape] * (N_KEPT * n_chains), (n_chains * n_blocks,))
 
 
 def _plan_gradient(settings, shapes):
@@ -33,7 +33,7 @@ def _plan_gradient(settings, shapes):
     arguments, n_blocks = _arguments(shape, n_chains), _n_blocks(shape)
     known = [shape] * ((N_KEPT + N_STATES) * n_chains)
     scratch = n_chains * n_blocks * (shape[2] ** 2 + 1)
-    return Plan(arguments + known, arguments[1:], (n_chains * n_blocks, n_chains), scratch)
+    return CallPlan(arguments + known, arguments[1:], (n_chains * n_blocks, n_chains), scratch)
 
 
 def _arguments(shape, n_chains):

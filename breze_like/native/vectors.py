@@ -2,7 +2,6 @@
 
 import llvmlite.binding
 from llvmlite import ir
-from numba.core import cgutils
 
 WORD, LANE = ir.IntType(64), ir.IntType(32)
 
@@ -99,16 +98,26 @@ def loop(builder, n, start, step):
     return results
 
 
+def layout(context, builder, kind, value):
+    """Address, lengths of the axes, and strides of an array of NumPy's, as words.
+
+    The one place that knows how Numba describes arrays.
+    """
+    array = context.make_array(kind)(context, builder, value)
+    lengths, strides = (
+        [builder.extract_value(words, axis) for axis in range(kind.ndim)]
+        for words in (array.shape, array.strides)
+    )
+    return builder.ptrtoint(array.data, WORD), lengths, strides
+
+
 class Matrix:
     """A matrix in code that is being generated."""
 
     def __init__(self, context, builder, kind, value):
-        array = context.make_array(kind)(context, builder, value)
         self._builder = builder
-        self._start = builder.ptrtoint(array.data, WORD)
-        self._strides = cgutils.unpack_tuple(builder, array.strides, 2)
+        self._start, (self.n_rows, n_columns), self._strides = layout(context, builder, kind, value)
         self._scalar = context.get_value_type(kind.dtype)
-        self.n_rows, n_columns = cgutils.unpack_tuple(builder, array.shape, 2)
         self.n_bytes = kind.dtype.bitwidth // 8
         self.vector = ir.VectorType(self._scalar, BYTES // self.n_bytes)
         self.n_vectors = builder.udiv(n_columns, WORD(self.vector.count))

@@ -2,7 +2,7 @@
 
 import pytensor.tensor as pt
 
-from breze_like.recurrence.loop import at_starts, before, chain, outer, scan
+from breze_like.recurrence.loop import at_starts, before, chain_states, outer, scan
 
 
 def recurrence(preactivation, real, recurrent, initial, transfer, reverse=False):
@@ -24,7 +24,7 @@ def recurrence(preactivation, real, recurrent, initial, transfer, reverse=False)
     TensorVariable, shape (n_steps, n_sequences, n)
     """
     arguments = [real, preactivation, recurrent, initial]
-    (h,) = chain(_forward, _gradient, arguments, 1, 1, transfer=transfer, reverse=reverse)
+    (h,) = chain_states(_forward, _gradient, arguments, 1, 1, transfer=transfer, reverse=reverse)
     return h
 
 
@@ -74,7 +74,7 @@ def deep_transition_recurrence(
     TensorVariable, shape (n_steps, n_sequences, n)
     """
     arguments = [real, preactivation, recurrent, intermediate, shortcut, bias, initial]
-    (h,) = chain(_deep_forward, _deep_gradient, arguments, 1, 2, transfer=transfer, reverse=reverse)
+    (h,) = chain_states(_deep_forward, _deep_gradient, arguments, 1, 2, transfer=transfer, reverse=reverse)
     return h
 
 

@@ -6,7 +6,7 @@ import pytensor.tensor as pt
 
 from breze_like.moments import Moments, Tanh, WangManningSigmoid, dropout
 from breze_like.native import kernel
-from breze_like.recurrence.loop import at_starts, before, chain, outer, scan
+from breze_like.recurrence.loop import at_starts, before, chain_states, outer, scan
 
 
 class Direction(NamedTuple):
@@ -60,7 +60,7 @@ def fast_dropout_recurrence(real, transfer, *directions):
     scale = _scale(transfer)
     native = [kernel(f"recurrence{end}", scale, *reverses) for end in ("", "_gradient")] if scale else []
     settings = {"transfer": transfer, "reverses": reverses}
-    moments = chain(_forward, _gradient, arguments, n_states, n_states, native, **settings)
+    moments = chain_states(_forward, _gradient, arguments, n_states, n_states, native, **settings)
     return [Moments(*pair) for pair in zip(moments[::2], moments[1::2], strict=True)]
 
 

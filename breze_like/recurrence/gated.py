@@ -2,7 +2,7 @@
 
 import pytensor.tensor as pt
 
-from breze_like.recurrence.loop import at_starts, before, chain, outer, scan
+from breze_like.recurrence.loop import at_starts, before, chain_states, outer, scan
 
 
 def gated_recurrence(
@@ -42,7 +42,7 @@ def gated_recurrence(
     Cho et al. (2014), Learning phrase representations using RNN encoder-decoder, equations 5 to 8.
     """
     arguments = [real, candidate, update, reset, recurrent, recurrent_update, recurrent_reset, initial]
-    (h,) = chain(_forward, _gradient, arguments, 1, 3, transfer=transfer, reverse=reverse)
+    (h,) = chain_states(_forward, _gradient, arguments, 1, 3, transfer=transfer, reverse=reverse)
     return h
 
 

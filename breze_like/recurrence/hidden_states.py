@@ -2,7 +2,7 @@
 
 import pytensor.tensor as pt
 
-from breze_like.recurrence.loop import at_starts, before, chain, outer, scan
+from breze_like.recurrence.loop import at_starts, before, chain_states, outer, scan
 
 
 def forecast_states(likelihood, real, transition, initial):
@@ -30,7 +30,7 @@ def forecast_states(likelihood, real, transition, initial):
     ----------
     Rabiner (1989), A tutorial on hidden Markov models; the scaled recursions.
     """
-    (forecast,) = chain(_forward, _gradient, [real, likelihood, transition, initial], 1, 1)
+    (forecast,) = chain_states(_forward, _gradient, [real, likelihood, transition, initial], 1, 1)
     return forecast
 
 

@@ -34,7 +34,8 @@ class Loop(Op):
     disconnected : list of int
         Indices of the inputs that no gradient goes to.
     native : callable, optional
-        Of nothing; makes a function of JAX arrays that computes the same on a CPU, or None if it can't here.
+        Takes no arguments, and makes a function of JAX arrays that computes the same on a CPU, or None if
+        there can be none here.
     """
 
     def __init__(self, build, inputs, like, pullback=None, disconnected=(), native=None):
@@ -110,7 +111,7 @@ def _native_in_jax(op, **_):
     return op.native
 
 
-def chain(forward, gradient, arguments, n_states, n_kept, native=None, **settings):
+def chain_states(forward, gradient, arguments, n_states, n_kept, native=None, **settings):
     """The states of a chain along time, from a loop whose gradient is another loop.
 
     Parameters

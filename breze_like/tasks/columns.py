@@ -5,7 +5,7 @@ import numpy as np
 from breze_like.data import batches_by_length, pad
 
 # Steps of a batch, all columns together: bounds the memory.
-MAX_STEPS = 20_000
+STEPS_AT_ONCE = 20_000
 
 
 def over_batches(function, sequences, n_draws=1):
@@ -26,7 +26,7 @@ def over_batches(function, sequences, n_draws=1):
         For each output of the function, its columns: one array (n_steps, ...) for each sequence.
     """
     columns = [None] * len(sequences)
-    for indices, observations, mask in batches_by_length(sequences, max(1, MAX_STEPS // n_draws)):
+    for indices, observations, mask in batches_by_length(sequences, max(1, STEPS_AT_ONCE // n_draws)):
         outputs = function(indices, observations, mask)
         for column, index in enumerate(indices):
             columns[index] = [output[-len(sequences[index]) :, column] for output in outputs]

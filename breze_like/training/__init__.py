@@ -13,7 +13,7 @@ from breze_like.training.device import DeviceRmsProp
 from breze_like.training.expectation import EMSettings, fit_em
 from breze_like.training.loop import Progress, fit, is_finished, load_parameters, progress_of
 from breze_like.training.optimization import GuardedRmsProp, clip_norm
-from breze_like.training.population import Member, Trained, fit_population
+from breze_like.training.population import Member, TrainedMember, fit_population
 from breze_like.training.settings import TrainingSettings
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
     "History",
     "Member",
     "Progress",
-    "Trained",
+    "TrainedMember",
     "TrainingDiverged",
     "TrainingSettings",
     "clip_norm",

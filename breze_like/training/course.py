@@ -161,7 +161,7 @@ class Course:
 
         Parameters
         ----------
-        outcome : Outcome
+        outcome : StepOutcome
         batch : Minibatch
             What it took.
         optimizer_state : dict
@@ -188,12 +188,12 @@ class Course:
         self.state = state.validated(score, epoch, self.settings)
 
     @contextmanager
-    def timed(self):
-        """Count the time of an update or validation; after a validation, or when it is time, save."""
+    def timed(self, share=1.0):
+        """Count a share of the time that the block takes; save after a validation, or when it is due."""
         started, n_validations = time.monotonic(), self.state.n_validations
         yield
         now = time.monotonic()
-        self.state = replace(self.state, seconds=self.state.seconds + now - started)
+        self.state = replace(self.state, seconds=self.state.seconds + share * (now - started))
         if self.state.n_validations > n_validations or now - self._saved_at >= CHECKPOINT_SECONDS:
             self.save()
             self._saved_at = now

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from breze_like.backends import jax_context, traceable
-from breze_like.training.optimization import GuardedRmsProp, Outcome
+from breze_like.training.optimization import GuardedRmsProp, StepOutcome
 
 # The part of the state that are arrays; the rest is `n_iter`.
 ARRAYS = ("parameters", "moving_mean_squared", "step")
@@ -62,7 +62,7 @@ def guarded_update(loss_and_gradient):
 
 
 def _outcome(loss, norm):
-    return Outcome(loss, norm, not (math.isfinite(loss) and math.isfinite(norm)))
+    return StepOutcome(loss, norm, not (math.isfinite(loss) and math.isfinite(norm)))
 
 
 class DeviceRmsProp:
@@ -103,7 +103,7 @@ class DeviceRmsProp:
 
         Returns
         -------
-        Outcome
+        StepOutcome
             If it was skipped, the state is as it was before.
         """
         scalars = np.array([step_rate, *self._settings], self._dtype)
@@ -171,7 +171,7 @@ class PopulationRmsProp:
 
         Returns
         -------
-        list of Outcome
+        list of StepOutcome
             Those of the others mean nothing.
         """
         rates = np.asarray(step_rates, self._dtype)

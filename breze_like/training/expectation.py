@@ -64,7 +64,7 @@ class EMSettings:
 
 
 @dataclass(frozen=True)
-class State(Checkpointed):
+class EMState(Checkpointed):
     """Where training is, between two epochs, each of which is an update; what is best is None at first."""
 
     arrays: ClassVar = ("parameters", "best_parameters")
@@ -126,10 +126,10 @@ def fit_em(model, train, valid, settings, rng, validate, run=None, progress=True
     setup = {**asdict(settings), **sizes, "precision": data.dtype.name}
     marginal = (sum(s.sum(axis=0, dtype=float) for s in train) + 1) / (sizes["n_train_steps"] + 2)
     if run and run.has_checkpoint:
-        state = State.read(run, model.parameters, setup)
+        state = EMState.read(run, model.parameters, setup)
     else:
         start(model, train, marginal, settings, rng)
-        state = State(data.copy())
+        state = EMState(data.copy())
         if run:
             state.write(run, model.parameters, setup)
     entries = []

@@ -34,7 +34,7 @@ def clip_norm(gradient, max_norm):
     return gradient, norm
 
 
-class Outcome(NamedTuple):
+class StepOutcome(NamedTuple):
     """What a step met: the loss, the norm of the gradient before clipping, and whether it was undone."""
 
     loss: float
@@ -83,7 +83,7 @@ class GuardedRmsProp:
 
         Returns
         -------
-        Outcome
+        StepOutcome
             If it was skipped, parameters and state are as they were before.
         """
         before = self.state()
@@ -110,5 +110,5 @@ class GuardedRmsProp:
         loss, gradient = self._loss_and_gradient(*inputs)
         clipped, norm = clip_norm(gradient, self._max_gradient_norm)
         skipped = not (math.isfinite(loss) and math.isfinite(norm))
-        self._met = Outcome(float(loss), norm, skipped)
+        self._met = StepOutcome(float(loss), norm, skipped)
         return np.zeros_like(clipped) if skipped else clipped

@@ -49,7 +49,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedMember:
     """What became of a member.
 
     Attributes
@@ -85,7 +85,7 @@ def fit_population(model, members, train, valid, validate, progress=True):
 
     Returns
     -------
-    list of Trained
+    list of TrainedMember
         In the order of the members.
 
     Raises
@@ -107,7 +107,7 @@ def fit_population(model, members, train, valid, validate, progress=True):
     scored = [c for c in courses if c.state.best_score is not None]
     if scored:
         model.parameters.data[...] = min(scored, key=lambda c: c.state.best_score).best_parameters
-    return [Trained(c.history, c.best_parameters, diverged.get(i)) for i, c in enumerate(courses)]
+    return [TrainedMember(c.history, c.best_parameters, diverged.get(i)) for i, c in enumerate(courses)]
 
 
 def _train(model, courses, validate, progress):
@@ -141,7 +141,7 @@ def _update(courses, optimizer, inputs):
     diverged = {}
     with ExitStack() as stack:
         for course in courses.values():
-            stack.enter_context(course.timed())
+            stack.enter_context(course.timed(1 / len(courses)))
         batches = inputs.draw(courses)
         outcomes = optimizer.step(inputs.arrays, inputs.step_rates, inputs.active)
         for i, course in courses.items():

@@ -39,7 +39,9 @@ class Checkpointed:
         arrays, attributes = run.read_checkpoint(parameters)
         names = {field.name for field in fields(cls)}
         if set(attributes) != {"state", "setup"} or {*arrays, *attributes["state"]} != names:
-            raise ValueError(f"the checkpoint in {run.folder} must be one of training")
+            raise ValueError(
+                f"the checkpoint in {run.folder} is of another kind of training: choose another folder"
+            )
         for name, value in setup.items():
             if attributes["setup"].get(name) != value:
                 before = attributes["setup"].get(name)
@@ -82,7 +84,7 @@ class State(Checkpointed):
     best_parameters, best_score, best_epoch : ndarray, float, int, or None
         None until there is a validation score that is finite.
     seconds : float
-        Time spent. Nothing depends on it.
+        Time spent; of a member of a population, its share. Nothing depends on it.
     finished : bool
     """
 
@@ -118,7 +120,7 @@ class State(Checkpointed):
         return total / self.n_summed if self.n_summed else None
 
     def stepped(self, outcome, **changes):
-        """The state after an update with this `Outcome`, which also changed what is given by name."""
+        """The state after an update with this `StepOutcome`, which also changed what is given by name."""
         kept = not outcome.skipped
         return replace(
             self,

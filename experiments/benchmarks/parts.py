@@ -13,7 +13,7 @@ from experiments.benchmarks.worker import Worker, WorkerFailed
 
 LIBRARY = "library"
 LIMIT = "limit"
-SYSTEMS = (LIBRARY, "direct_jax", "pytorch", LIMIT)
+PEERS = (LIBRARY, "direct_jax", "pytorch", LIMIT)
 
 # Medians are of so many rounds at least, however long these take.
 LEAST_ROUNDS = 3
@@ -171,7 +171,7 @@ def compare(team, sizes, options, n_units, rounds=None):
 
 
 def take_turns(team, results, rounds, seconds):
-    """Fill in times, of all workers in each round; who fails has none any more."""
+    """Fill in times, of all workers in each round; a worker that fails takes no further turn."""
     started = time.monotonic()
     for i in range(rounds):
         if i >= LEAST_ROUNDS and time.monotonic() - started > seconds:

@@ -15,8 +15,8 @@ import time
 from experiments.benchmarks.peers.problem import Problem
 
 
-class System:
-    """What a worker does, in its process."""
+class Peer:
+    """A system of the benchmark, in the process that a `Worker` has started."""
 
     def __init__(self, module):
         self._module = importlib.import_module(f"experiments.benchmarks.peers.{module}")
@@ -69,7 +69,7 @@ def serve(module, requests, answers):
     for line in requests:
         request, arguments = json.loads(line)
         try:
-            system = system or System(module)
+            system = system or Peer(module)
             answer = getattr(system, request)(**arguments)
         except Exception as error:  # whatever goes wrong in a system is a result of the benchmark
             answer = {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"}

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from experiments.benchmarks.parts import LIBRARY, LIMIT
 from experiments.command_line import tables
 
-TITLES = {
+PEER_TITLES = {
     LIBRARY: "breze_like",
     "direct_jax": "direct JAX",
     "pytorch": "PyTorch",
@@ -33,10 +33,10 @@ def as_markdown(results):
     for system, about in results["about"].items():
         facts = [f"{name} {value}" for name, value in about.items()]
         said = f"not measured: {about['failed']}" if "failed" in about else ", ".join(facts)
-        lines.append(f"- {TITLES[system]}: {said}")
+        lines.append(f"- {PEER_TITLES[system]}: {said}")
     for part, rows in results["parts"].items():
         heading, columns = TABLES[part]
-        lines += ["", f"## {heading}", "", *table(rows, columns(rows))]
+        lines += ["", f"## {heading}", "", *aligned_lines(rows, columns(rows))]
         lines += [text for failure in failures(rows) for text in ("", failure)]
     return "\n".join(lines) + "\n"
 
@@ -48,7 +48,7 @@ def as_line(part, row):
     return f"{part}: {', '.join([*said, *failures([row])])}"
 
 
-def table(rows, columns):
+def aligned_lines(rows, columns):
     """Lines of an aligned table; columns are pairs of a title and a function from a row to a text."""
     aligned = [tables.right([title, *map(cell, rows)], width=3) for title, cell in columns]
     head, *lines = zip(*aligned, strict=True)
@@ -62,7 +62,7 @@ def failures(rows):
         sizes = ", ".join(f"{title} {row[name]}" for name, title in SIZES.items() if name in row)
         for name, result in {**row.get("systems", {}), **row}.items():
             if isinstance(result, dict) and "failed" in result:
-                yield f"{sizes}: {TITLES.get(name, name)} failed: {result['failed']}"
+                yield f"{sizes}: {PEER_TITLES.get(name, name)} failed: {result['failed']}"
 
 
 def sizes(*names):
@@ -76,14 +76,14 @@ def of_systems(rows, name, factor=1.0, digits=2, text="{}"):
         s: None for row in rows for s, result in row["systems"].items() if result.get(name) is not None
     }
     return [
-        (text.format(TITLES[s]), partial(_cell, path=["systems", s, name], factor=factor, digits=digits))
+        (text.format(PEER_TITLES[s]), partial(_cell, path=["systems", s, name], factor=factor, digits=digits))
         for s in measured
     ]
 
 
 def ratios(rows):
     """How many times the throughput of each other system the first one has."""
-    first = TITLES[next(iter(rows[0]["systems"]))]
+    first = PEER_TITLES[next(iter(rows[0]["systems"]))]
     columns = of_systems(rows, "ratio", text=f"{first} / {{}}")
     return [column for column in columns if column[0] != f"{first} / {first}"]
 
@@ -185,7 +185,7 @@ def _throughput_panel(axes, rows, model):
         ]
         if points:
             style = {"marker": "_", "markersize": 24} if system == LIMIT else {"marker": MARKERS[system]}
-            label = {"label": TITLES[system]}
+            label = {"label": PEER_TITLES[system]}
             axes.plot(*zip(*points, strict=True), linestyle="", color=COLORS[system], **label, **style)
     axes.set_xticks(range(len(rows)), [f"{row['n_hidden']}\n{row['batch_size']}" for row in rows])
     axes.set(title=f"{model.upper()}, training step", xlabel="hidden units, batch size", yscale="log")
@@ -202,7 +202,7 @@ def _length_panel(axes, rows):
                 if row["model"] == model and "seconds" in row["systems"].get(system, {})
             ]
             if points:
-                label = f"{model.upper()}, {TITLES[system]}"
+                label = f"{model.upper()}, {PEER_TITLES[system]}"
                 axes.plot(*zip(*points, strict=True), style, color=COLORS[system], label=label)
     axes.set(xscale="log", yscale="log", xlabel="time steps", ylabel="seconds", title="Training step, time")
     axes.legend(frameon=False, fontsize="x-small")

@@ -10,8 +10,7 @@ import sys
 import tempfile
 from contextlib import suppress
 
-# One thread is the fastest for matrices of these sizes; a GPU's memory is shared by all systems.
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+from experiments.command_line.processes import ENVIRONMENT
 
 
 class WorkerFailed(RuntimeError):
@@ -45,7 +44,7 @@ class Worker:
         )
 
     def ask(self, request, **arguments):
-        """The answer to a request, which is the name of a method of `process.System`.
+        """The answer to a request, which is the name of a method of `process.Peer`.
 
         Raises
         ------

@@ -9,7 +9,7 @@ from breze_like import prepare_process
 
 
 def run(main, to_go_on="the same command with --resume goes on"):
-    """Run a script's `main`, a function of nothing, and exit with its status.
+    """Run a script's `main`, which takes no arguments, and exit with its status.
 
     Bad input ends with one line on standard error and status 2, Ctrl-C with status 130 and how `to_go_on`. A
     warning is one line, too.

@@ -49,6 +49,11 @@ class NotNegative(Checked):
         return 0 <= number < math.inf
 
 
+def add_count(parser, flag, default, about):
+    """Add a whole number above zero."""
+    parser.add_argument(flag, type=int, default=default, action=Positive, help=about)
+
+
 def add_seed(parser, about="of all random numbers"):
     parser.add_argument("--seed", type=int, default=1, action=NotNegative, help=about)
 

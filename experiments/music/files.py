@@ -11,7 +11,7 @@ import numpy as np
 
 from breze_like import data
 from breze_like.data import SPLITS
-from breze_like.data.folders import EXTENSIONS, names_of_files, read_files
+from breze_like.data.folders import SEQUENCE_EXTENSIONS, names_of_files, read_files
 from breze_like.files import replacing
 from breze_like.music import write_midi, write_wav
 from breze_like.music.midi import check_instrument, import_mido
@@ -52,7 +52,7 @@ def read(path, split="test", steps_per_quarter=2):
     path = Path(path)
     if path.is_dir() and not any((path / name).is_dir() for name in SPLITS):
         return _read_folder(path, steps_per_quarter)
-    if path.suffix.lower() in EXTENSIONS and not path.is_dir():
+    if path.suffix.lower() in SEQUENCE_EXTENSIONS and not path.is_dir():
         return {path.stem: read_files(Path(), [str(path)], steps_per_quarter)[str(path)]}
     return numbered(getattr(data.read(path, steps_per_quarter), split), split)
 

@@ -13,7 +13,7 @@ from experiments.command_line.arguments import Positive, add_data_dir, add_seed
 from experiments.music import files
 
 # Steps in a quarter note of the data sets whose grid is not that of eighth notes.
-GRIDS = {"chorales": 1, "jsb_chorales": 1}
+STEPS_PER_QUARTER = {"chorales": 1, "jsb_chorales": 1}
 
 
 def make_parser(doc, sequences=True):
@@ -76,7 +76,7 @@ class Task:
         self.rng = np.random.default_rng(options.seed)
         own = "input" in options and options.input is None
         run, self.model, *dataset = load(options.run, options.data_dir) if own else load_model(options.run)
-        grid = options.steps_per_quarter or GRIDS.get(run.config["data"]["name"], 2)
+        grid = options.steps_per_quarter or STEPS_PER_QUARTER.get(run.config["data"]["name"], 2)
         self.results = files.Results(
             Path(options.out),
             self.binary and self.model.n_visible == N_KEYS,

@@ -19,7 +19,7 @@ POLICY = (
     "default-src 'none'; img-src data: blob:; media-src data:; style-src 'unsafe-inline'; form-action 'none'"
 )
 
-STYLE = """
+CSS = """
 :root { color-scheme: light; --line: #d4d4d8; --soft: #52525b; --link: #1d4ed8; }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 60rem; background: #fff; color: #18181b;
@@ -118,7 +118,7 @@ def page(title, *content, scripts=()):
         element("meta", http_equiv="Content-Security-Policy", content=policy),
         element("link", rel="icon", href="data:,"),
         element("title", title),
-        element("style", Markup(STYLE)),
+        element("style", Markup(CSS)),
     )
     run = [element("script", Markup(script)) for script in scripts]
     body = element("body", element("main", element("h1", title), *content), *run)

@@ -17,7 +17,7 @@ for (const [id, plot] of Object.entries({FIGURES}))
   });
 """
 
-# Of figures that say nothing else: pixels.
+# Pixels, of figures that have no height of their own.
 HEIGHT = 420
 
 

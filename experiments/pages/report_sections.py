@@ -151,7 +151,7 @@ def _learning_curve(name, result):
         return element("p", "There is no log of the training.")
     is_published = bounds_nothing(result["config"])
     label = f"{name}: published objective, not a bound" if is_published else name
-    figure = figures.table({label: result["log"]}, {label} if is_published else ())
+    figure = figures.curves_and_roll({label: result["log"]}, {label} if is_published else ())
     alt = f"Learning curve of {name}: validation scores over {result['log'][-1]['update']} updates"
     image = wide(picture(figure, alt, "svg"), f"Learning curve of {name}")
     return element("div", element("h3", "Learning curve"), image)

@@ -70,7 +70,7 @@ def overview(models):
         results = [models[name].get(system) for name in names]
         if any(results):
             rows.append([TITLES[system], *(best(system, result) if result else "" for result in results)])
-    return f"{OVERVIEW}\n{table(['system', *(DATASETS[name] for name in names)], rows)}"
+    return f"{OVERVIEW}\n{text_table(['system', *(DATASETS[name] for name in names)], rows)}"
 
 
 def best(system, result):
@@ -134,7 +134,7 @@ def trials_table(lines):
             length = f"{line['updates']} updates, {line['minutes']} min{stopped}"
             rows.append([title, score + star, length, line["seed"], line["commit"], f"`{choices(line)}`"])
             title = ""
-    return table(["system", "validation score", "training", "seed", "commit", "configuration"], rows)
+    return text_table(["system", "validation score", "training", "seed", "commit", "configuration"], rows)
 
 
 def duration(lines):
@@ -156,7 +156,7 @@ def elsewhere():
         source += f"; {published.remark}" if published.remark else ""
         numbers = [published.numbers.get(dataset, "") for dataset in DATASETS]
         rows.append([published.method, *numbers, published.estimator, source])
-    return "## Published elsewhere\n\n" + table(head, rows)
+    return "## Published elsewhere\n\n" + text_table(head, rows)
 
 
 def cost(lines, n_cores):
@@ -173,11 +173,11 @@ def cost(lines, n_cores):
         f"Times are by the clock, of one training at a time on {n_cores} cores, in which other work had a "
         f"part: at most {n_cores * hours(lines):.1f} core-hours.\n"
     )
-    return "\n".join(["## What it cost\n", table(["data set", "trials", "training"], rows), said])
+    return "\n".join(["## What it cost\n", text_table(["data set", "trials", "training"], rows), said])
 
 
-def table(head, rows):
-    """Of texts only."""
+def text_table(head, rows):
+    """A Markdown table in which no column is one of numbers."""
     return markdown(head, rows, rule_of([False] * len(head))) + "\n"
 
 
@@ -188,7 +188,9 @@ def picture_name(dataset):
 def picture(models):
     """Validation scores of all models of a data set; of several seeds, those of the first."""
     published = {TITLES[name] for name, result in models.items() if bounds_nothing(result["config"])}
-    return figures.table({TITLES[name]: result["log"] for name, result in models.items()}, published)
+    return figures.curves_and_roll(
+        {TITLES[name]: result["log"] for name, result in models.items()}, published
+    )
 
 
 def page(models, lines, leakage, n_cores):

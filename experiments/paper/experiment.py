@@ -1,7 +1,9 @@
 """From a configuration to a trained model and its scores."""
 
+import json
 import sys
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,15 @@ from breze_like.initialize import Initialization
 from breze_like.models import HiddenMarkov
 from breze_like.runs import Run
 from breze_like.trained import make_model
-from breze_like.training import EMSettings, TrainingSettings, fit, fit_em, n_batches
+from breze_like.training import (
+    EMSettings,
+    Member,
+    TrainingSettings,
+    fit,
+    fit_em,
+    fit_population,
+    n_batches,
+)
 from experiments.paper.averages import averages
 
 # All validations of all runs see the same noise, so that their differences are those of the parameters.
@@ -27,6 +37,9 @@ NOISE_SEED = 1234
 
 # Draws of the latents where it is to be quick.
 N_FEW = 5
+
+# What of a configuration is the same whenever its run goes on.
+IDENTITY = ("model", "arguments", "initialization", "training", "backend", "data", "seed")
 
 
 def train(config, dataset, folder, resume=False, progress=True, watch=None, until=1.0):
@@ -63,15 +76,7 @@ def train(config, dataset, folder, resume=False, progress=True, watch=None, unti
         real-valued and the emission is not.
     """
     model = make_model(config)
-    is_hidden_markov = isinstance(model, HiddenMarkov)
-    settings = (
-        EMSettings(**config["training"]) if is_hidden_markov else _settle(config, model, dataset, folder)
-    )
-    _check_emission(model.emission, dataset)
-    config = {**config, "training": asdict(settings), "command": sys.argv}
-    run = _open(folder, config) if resume else Run.create(folder, config)
-    rng = np.random.default_rng(config["seed"])
-    model.initialize(rng, Initialization(**config["initialization"]))
+    settings, rng, run = _begin(config, model, dataset, folder, resume)
 
     def validate(sequences):
         score = validation_score(model, sequences, getattr(settings, "n_draws", 1))
@@ -80,11 +85,39 @@ def train(config, dataset, folder, resume=False, progress=True, watch=None, unti
         return score
 
     arguments = model, dataset.train, dataset.valid, settings, rng, validate, run, progress
-    if is_hidden_markov:
+    if isinstance(model, HiddenMarkov):
         fit_em(*arguments)
     else:
         fit(*arguments, until)
     return run, model
+
+
+def train_together(configs, dataset, folders):
+    """Train runs that differ in nothing but their seeds as one program, or go on training them.
+
+    Each run is, up to rounding, as `train` would have made it, which can also go on with it. One that
+    diverges stops there, and the others go on.
+
+    Parameters
+    ----------
+    configs : list of dict
+        As of `train`, of a model that JAX compiles and that `fit` trains.
+    dataset : Dataset
+    folders : list of path-like
+        One for each.
+
+    Raises
+    ------
+    ValueError
+        As for `train`.
+    """
+    model = make_model(configs[0])
+    members = []
+    for config, folder in zip(configs, folders, strict=True):
+        settings, rng, run = _begin(config, model, dataset, folder, resume=True)
+        members.append(Member(settings, rng, model.parameters.data.copy(), run))
+    validate = partial(validation_score, model, n_draws=settings.n_draws)
+    fit_population(model, members, dataset.train, dataset.valid, validate)
 
 
 def score(model, sequences, n_samples=50, seed=NOISE_SEED, progress=False):
@@ -154,6 +187,20 @@ def _check_emission(emission, dataset):
         raise ValueError(f"emission must be one of real values, got {kind}: {error}") from error
 
 
+def _begin(config, model, dataset, folder, resume):
+    """Settings, random numbers and run of a training; the model gets the initial parameters."""
+    is_hidden_markov = isinstance(model, HiddenMarkov)
+    settings = (
+        EMSettings(**config["training"]) if is_hidden_markov else _settle(config, model, dataset, folder)
+    )
+    _check_emission(model.emission, dataset)
+    config = {**config, "training": asdict(settings), "command": sys.argv}
+    run = _open(folder, config) if resume else Run.create(folder, config)
+    rng = np.random.default_rng(config["seed"])
+    model.initialize(rng, Initialization(**config["initialization"]))
+    return settings, rng, run
+
+
 def _settle(config, model, dataset, folder):
     """The settings of a run; what they leave open is as the run in the folder has it, if there is one."""
     settings = TrainingSettings(**config["training"])
@@ -169,19 +216,21 @@ def _open(folder, config):
     if not (Path(folder) / "config.json").exists():
         return Run.create(folder, config)
     run = Run(folder)
-    fixed = ("model", "arguments", "initialization", "training", "seed", "backend", "data")
-    # What older runs don't say of their initialization is as it is by default.
-    stored = {**run.config, "initialization": asdict(Initialization()) | run.config.get("initialization", {})}
-    for name in fixed:
-        # Through JSON, the configuration's tuples have become lists.
-        if stored.get(name) != _as_json(config[name]):
-            raise ValueError(
-                f"{folder} must be a run of the same {name}: {stored.get(name)}, got {config[name]}"
-            )
+    if names := differences(run.config, config):
+        stored, given = (some.get(names[0]) for some in (run.config, config))
+        raise ValueError(
+            f"{folder} must be a run of the same {names[0]}: {stored}, got {given}; choose another folder"
+        )
     return run
 
 
-def _as_json(value):
-    if isinstance(value, dict):
-        return {k: _as_json(v) for k, v in value.items()}
-    return [_as_json(v) for v in value] if isinstance(value, list | tuple) else value
+def differences(*configs):
+    """What two configurations of runs differ in, a list of names in `IDENTITY`; ``"seed"`` comes last."""
+    first, second = map(_comparable, configs)
+    return [name for name in IDENTITY if first.get(name) != second.get(name)]
+
+
+def _comparable(config):
+    # What older runs don't say of their initialization is as it is by default.
+    whole = {**config, "initialization": asdict(Initialization()) | config.get("initialization", {})}
+    return json.loads(json.dumps(whole))  # in which tuples are lists

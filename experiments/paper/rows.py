@@ -90,11 +90,15 @@ class Row:
     scoring_seconds: float | None = None
 
 
-ESTIMATORS = {"nll": "exact", "bound": "upper bound", "importance_sampled": "upper bound, importance sampled"}
+ESTIMATOR_TITLES = {
+    "nll": "exact",
+    "bound": "upper bound",
+    "importance_sampled": "upper bound, importance sampled",
+}
 DIVERGED = "training diverged"
 
 # Titles of the columns, by the name of the field. The paper's are there for its own data sets only.
-COLUMNS = {
+TABLE_COLUMNS = {
     "title": "{}, test set, nats per time step",
     "estimator": "estimator",
     "per_step": "per step",
@@ -143,7 +147,7 @@ def system_rows(dataset, name, result):
     row = Row(dataset.name, dataset.verified, name, TITLES[name], DIVERGED, **about)
     rows = [
         replace(row, estimator=estimator(score, result), scoring_seconds=result["seconds"], **scores[score])
-        for score in ESTIMATORS
+        for score in ESTIMATOR_TITLES
         if score in scores
     ]
     first, *others = rows or [row]
@@ -165,7 +169,7 @@ def estimator(score, result):
         n_draws = n_draws or result["n_samples"]
     n_seeds = len(result.get("seeds", ()))
     draws = f", {n_draws} draws" if n_draws else ""
-    return ESTIMATORS[score] + draws + (f"; {n_seeds} seeds" if n_seeds > 1 else "")
+    return ESTIMATOR_TITLES[score] + draws + (f"; {n_seeds} seeds" if n_seeds > 1 else "")
 
 
 def paper(dataset, name):
@@ -185,7 +189,7 @@ def columns(rows):
     comparable = rows[0].verified and rows[0].dataset in DATASETS
     others = any(row.others for row in rows)
     paper = {name: title for name, title in PAPER_COLUMNS.items() if name != "others" or others}
-    return COLUMNS | (paper if comparable else {})
+    return TABLE_COLUMNS | (paper if comparable else {})
 
 
 def cell(row, column):

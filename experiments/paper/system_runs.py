@@ -4,12 +4,13 @@ import math
 from dataclasses import asdict
 from pathlib import Path
 
-from breze_like.backends import resolve
+from breze_like.backends import accelerator, resolve
 from breze_like.data import chunk
 from breze_like.initialize import Initialization
 from breze_like.runs import Run
 from breze_like.trained import describe
 from breze_like.training import EMSettings, TrainingSettings, is_finished
+from experiments.paper.experiment import differences
 from experiments.paper.results import describe_run
 
 # About so many updates lie between two validations.
@@ -44,7 +45,7 @@ def make_settings(system, dataset, budget):
     return {**asdict(settings), **lengths}
 
 
-def find_run(folder, system, dataset):
+def existing_run(folder, system, dataset):
     """The run in a system's place, None if there is none yet.
 
     Raises
@@ -71,6 +72,37 @@ def find_run(folder, system, dataset):
             f"{folder} must hold a run on the data set {dataset.name}, its data differ: choose another --out"
         )
     return run
+
+
+def find_config(folder, system, dataset, given, options):
+    """The configuration of the run in a system's place, that of a new one if there is none yet."""
+    run = existing_run(folder, system, dataset)
+    return run.config if run else make_config(system, dataset, given, options)
+
+
+def trainable_together(configs):
+    """Of the runs of a system, those that are better trained as one program, by `train_together`.
+
+    These are all on a GPU, for which one of them is too small, if JAX compiles them, they are not finished,
+    and differ in nothing but their seeds. On a CPU, which one of them keeps busy, there are none.
+
+    Parameters
+    ----------
+    configs : dict of Path to dict
+        Configurations, by the folders of their runs, which may not be there yet.
+
+    Returns
+    -------
+    dict of Path to dict
+    """
+    found = {}
+    for folder, config in configs.items():
+        trained_by_fit = config["backend"] == "jax" and config["model"] != "hmm"
+        finished = (folder / "config.json").exists() and is_finished(Run(folder))
+        alike = all(differences(config, other) == ["seed"] for other in found.values())
+        if trained_by_fit and alike and not finished:
+            found[folder] = config
+    return found if accelerator() and len(found) > 1 else {}
 
 
 def best_run(folder, system):

@@ -88,7 +88,7 @@ def reconstruction(axes, roll, mean):
     axes[2].set_xlabel("time step")
 
 
-def table(logs, dashed, roll=None, mean=None):
+def curves_and_roll(logs, dashed, roll=None, mean=None):
     """Learning curves, and below them, if they are given, a roll and its reconstruction.
 
     Parameters

@@ -8,7 +8,7 @@ from breze_like.music.rolls import LOWEST_NOTE, N_KEYS
 from experiments.pictures import figures
 
 # Notes, or probabilities; what is missing is NaN.
-NOTES = matplotlib.colormaps["Greys"].with_extremes(bad="#fde2b8")
+NOTE_COLORS = matplotlib.colormaps["Greys"].with_extremes(bad="#fde2b8")
 
 
 def draw(title, panels, binary, boundary=None):
@@ -48,7 +48,7 @@ def _roll(axes, panel, notes, title):
     if isinstance(panel, tuple):
         figures.compared_roll(axes, *panel, notes, f"{title}: red is too much, blue too little")
     else:
-        figures.piano_roll(axes, panel, notes, title, cmap=NOTES)
+        figures.piano_roll(axes, panel, notes, title, cmap=NOTE_COLORS)
     n_features = np.shape(panel)[-1]
     if n_features != N_KEYS:  # no piano
         axes.yaxis.set_major_formatter(lambda y, _: f"{y - LOWEST_NOTE:g}")

@@ -15,14 +15,12 @@ import pytensor
 from tqdm import tqdm
 
 from breze_like import prepare_process
+from experiments.command_line.processes import ENVIRONMENT
 from experiments.search.storage import shown
 from experiments.search.worker import work
 
 # Where XLA and Numba look for the number of their threads. Last digits of scores depend on it.
 THREADS = ("NPROC", "NUMBA_NUM_THREADS")
-
-# The BLAS has one thread anyway; and workers share a GPU's memory.
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 # Seconds between looks at the study.
 LOOK_SECONDS = 2
@@ -37,7 +35,7 @@ STOPPING = signal.SIGINT, signal.SIGTERM
 STOPPED, FAILED = 130, 2
 
 
-class Worker:
+class SearchProcess:
     """A process that works on a plan.
 
     Parameters
@@ -59,7 +57,7 @@ class Worker:
 
     @property
     def pid(self):
-        """Of the process."""
+        """Number of the process."""
         return self._process.pid
 
     @property
@@ -84,7 +82,7 @@ class Worker:
         self._process.join()
 
     def kill(self):
-        """End it."""
+        """End the process, whatever it is doing."""
         self._process.kill()
 
 
@@ -109,7 +107,7 @@ def supervise(plan, n_workers, n_threads, look):
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         while len(workers) < n_workers:
-            workers.append(Worker(plan, n_threads))
+            workers.append(SearchProcess(plan, n_threads))
         while workers:
             news = None
             for worker in [w for w in workers if w.status is not None]:
@@ -122,7 +120,7 @@ def supervise(plan, n_workers, n_threads, look):
                 if not killed or n_deaths == MOST_DEATHS:
                     raise OSError(worker.error)
                 news = f"a worker was killed, its status is {worker.status}; another one takes its place"
-                workers.append(Worker(plan, n_threads))
+                workers.append(SearchProcess(plan, n_threads))
             look(news)
             time.sleep(LOOK_SECONDS)
     except BaseException:

@@ -19,7 +19,7 @@ from experiments.search.internals import set_state
 from experiments.search.queue import run_name
 from experiments.search.studies import FIXED, attempts, folder_lock, outcomes, shares_of, that_counts
 
-FORMAT = "breze_like search 1"
+RECORD_FORMAT = "breze_like search 1"
 
 # Optuna's, which look at the validations of other trials.
 NEED_VALIDATIONS = ("median", "hyperband")
@@ -81,8 +81,8 @@ class Record:
 
     def _entries(self, content, study):
         """For each configuration in the file, its attempts that have ended, one for each rung."""
-        if content["format"] != FORMAT:
-            raise TypeError(f"its format is {content['format']!r}, not {FORMAT!r}")
+        if content["format"] != RECORD_FORMAT:
+            raise TypeError(f"its format is {content['format']!r}, not {RECORD_FORMAT!r}")
         for name in (*FIXED, "rungs"):
             if content["study"][name] != study.user_attrs[name]:
                 raise ValueError(
@@ -113,7 +113,7 @@ def text_of(study):
                 entry["validations"] = counting[outcome.number].intermediate_values
             entries.append(entry)
     lines = [json.dumps(entry, allow_nan=False) for entry in entries]
-    head = f'"format": {json.dumps(FORMAT)},\n "name": {json.dumps(study.study_name)},\n'
+    head = f'"format": {json.dumps(RECORD_FORMAT)},\n "name": {json.dumps(study.study_name)},\n'
     about = f' "study": {json.dumps(attributes)},\n "configurations": [\n  '
     return f"{{{head}{about}{f',{chr(10)}  '.join(lines)}\n ]\n}}\n"
 

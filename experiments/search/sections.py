@@ -17,7 +17,7 @@ from experiments.search.rungs import WHOLE, cost, named
 from experiments.search.studies import attempts, is_void
 from experiments.search.table import choices, duration
 
-N_BEST = 10
+N_BEST_SHOWN = 10
 
 # States of trials, by Optuna's names, and what they are called here.
 STATES = {
@@ -144,7 +144,7 @@ def best(outcomes, space, folder, beside):
     beside : Path
         Folder of the page, from which links to runs start.
     """
-    shown = ranked(outcomes)[:N_BEST]
+    shown = ranked(outcomes)[:N_BEST_SHOWN]
     if not shown:
         return ""
     head = [("trial", False), *((run_link(outcome, folder, beside), True) for outcome in shown)]

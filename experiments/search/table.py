@@ -90,8 +90,8 @@ def choices(params):
     return " ".join(f"{name}={value}" for name, value in params.items())
 
 
-def table(title, outcomes, progress, n_trials, shares=WHOLE):
-    """The table.
+def trials_table(title, outcomes, progress, n_trials, shares=WHOLE):
+    """The table of what runs and what has ended.
 
     Parameters
     ----------
@@ -177,4 +177,4 @@ def _current_table(study, n_trials):
     progress = {number: attempt.intermediate_values for number, attempt in counting.items()}
     title = f"{study.study_name}, {time.strftime('%H:%M:%S')}"
     outcomes, shares = studies.outcomes(study, n_trials), studies.shares_of(study)
-    return table(title, outcomes, progress, n_trials, shares)
+    return trials_table(title, outcomes, progress, n_trials, shares)

@@ -180,8 +180,8 @@ class TestLoad:
 
     def test_not_found(self, tmp_path, monkeypatch):
         monkeypatch.delenv("BREZE_LIKE_DATA", raising=False)
-        advice = "to get it: python data/download.py musedata"
-        with pytest.raises(ValueError, match=rf"set \$BREZE_LIKE_DATA; {advice}"):
+        advice = "to get it: python data/download.py --data-dir FOLDER musedata"
+        with pytest.raises(ValueError, match=rf"--data-dir\) or \$BREZE_LIKE_DATA; {advice}"):
             load("musedata")
         with pytest.raises(ValueError, match=rf"{tmp_path}/no, which is no folder; {advice}"):
             load("musedata", tmp_path / "no")

@@ -7,7 +7,7 @@ import pytest
 
 from experiments import benchmark
 from experiments.benchmarks import parts, report
-from experiments.benchmarks.process import System
+from experiments.benchmarks.process import Peer
 from experiments.benchmarks.worker import Worker, WorkerFailed
 
 SMALL = ["--n-hiddens", "3", "--batch-sizes", "2", "--n-steps", "4", "--lengths", "3", "5", "--rounds", "2"]
@@ -127,7 +127,7 @@ class WorkerHere:
     """A worker without a process of its own, which takes seconds to start."""
 
     def __init__(self, system):
-        self._system = System(system)
+        self._system = Peer(system)
 
     def ask(self, request, **arguments):
         return json.loads(json.dumps(getattr(self._system, request)(**arguments)))

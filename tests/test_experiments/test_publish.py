@@ -78,7 +78,7 @@ def test_names(run, models, name):
 
 def test_models_have_a_limit(run, models, monkeypatch):
     publish.publish(run, "chorales/first")
-    monkeypatch.setattr(publish, "MAX_BYTES", publish.size(models) * 3 // 2)
+    monkeypatch.setattr(publish, "MAX_MODELS_BYTES", publish.size(models) * 3 // 2)
     with pytest.raises(ValueError, match="would have .* MB, more than"):
         publish.publish(run, "chorales/second")
     assert trained.model_names() == ["chorales/first"]

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from breze_like import data
+from breze_like.estimators import validation_score
 from breze_like.parameters import ParameterSet
 from breze_like.runs import Run
 from breze_like.training import EMSettings, TrainingDiverged
 from experiments import table1
-from experiments.paper import system_runs
+from experiments.paper import experiment, system_runs
+from experiments.paper.experiment import differences
 from experiments.paper.system_runs import best_run
 from experiments.paper.systems import ON_REQUEST, SYSTEMS, TITLES
 
@@ -303,6 +305,95 @@ def test_main_job_is_stopped_and_goes_on(small_data, tmp_path, tiny_systems, mon
     assert table1.main(command) == 0
     assert capsys.readouterr().out.count("done already") == len(SYSTEMS)
     assert json.loads((tmp_path / "out" / "table1_small.json").read_text()) == rows
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["rnn", "vosp"])
+def test_seeds_together_are_as_one_after_the_other(
+    name, small_data, tmp_path, tiny_systems, monkeypatch, capsys
+):
+    """On a CPU that is taken for a GPU: the same runs and scores, also if training is stopped and goes on."""
+    pytest.importorskip("jax")
+    words = ["--datasets", str(small_data), "--models", name, "--seeds", "3", "--n-draws", "5"]
+    words += ["--budget", "70", "--out"]  # 140 updates, and three validations
+    table1.main([*words, str(tmp_path / "alone")])
+    assert "1 2 3 together" not in capsys.readouterr().out
+
+    left = iter(range(4))
+
+    def stopped(*arguments, **others):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return validation_score(*arguments, **others)
+
+    monkeypatch.setattr(system_runs, "accelerator", lambda: "a GPU")
+    with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
+        context.setattr(experiment, "validation_score", stopped)
+        table1.main([*words, str(tmp_path / "together")])
+    table1.main([*words, str(tmp_path / "together")])
+    assert capsys.readouterr().out.count("seeds 1 2 3 together") == 2
+
+    alone = [Run(tmp_path / "alone" / "small" / f"{name}{seed}") for seed in ("", "_seed2", "_seed3")]
+    for run in alone:
+        same = Run(tmp_path / "together" / "small" / run.folder.name)
+        assert differences(same.config, run.config) == []
+        assert {path.name for path in same.folder.iterdir()} == {path.name for path in run.folder.iterdir()}
+        assert len(run.read_log()) == 3
+        for entry, expected in zip(same.read_log(), run.read_log(), strict=True):
+            assert {**entry, "seconds": 0} == pytest.approx({**expected, "seconds": 0}, rel=1e-7)
+        for kept, expected in zip(same.read_checkpoint(), run.read_checkpoint(), strict=True):
+            assert set(kept) == set(expected)
+        parameters, expected = (r.read_checkpoint()[0]["best_parameters"] for r in (same, run))
+        np.testing.assert_allclose(parameters, expected, rtol=1e-6, atol=1e-8)
+    rows, expected = (
+        json.loads((tmp_path / way / "table1_small.json").read_text()) for way in ("together", "alone")
+    )
+    for row, other in zip(rows, expected, strict=True):
+        assert row["per_step"] == pytest.approx(other["per_step"], rel=1e-7)
+        assert row["per_step_range"] == pytest.approx(other["per_step_range"], rel=1e-7)
+
+
+class TestTogether:
+    """Which runs are better trained as one program."""
+
+    @pytest.fixture
+    def configs(self, small_data, tmp_path):
+        dataset = data.load(str(small_data))
+
+        def configs(name="rnn", **changes):
+            config = {**make_config(dataset, name=name), "backend": "jax", **changes}
+            return {tmp_path / str(seed): {**config, "seed": seed} for seed in range(3)}
+
+        return configs
+
+    @pytest.fixture
+    def on_gpu(self, monkeypatch):
+        monkeypatch.setattr(system_runs, "accelerator", lambda: "a GPU")
+
+    def test_none_on_a_cpu(self, configs, monkeypatch):
+        monkeypatch.setattr(system_runs, "accelerator", lambda: None)
+        assert system_runs.trainable_together(configs()) == {}
+
+    def test_all_on_a_gpu(self, configs, on_gpu):
+        assert system_runs.trainable_together(configs()) == configs()
+
+    def test_none_that_fit_or_jax_does_not_make(self, configs, on_gpu):
+        assert system_runs.trainable_together(configs("hmm")) == {}
+        assert system_runs.trainable_together(configs(backend="cvm")) == {}
+
+    def test_what_differs_in_more_than_its_seed_is_trained_alone(self, configs, on_gpu, tmp_path):
+        given = configs()
+        training = given[tmp_path / "1"]["training"]
+        given[tmp_path / "1"]["training"] = {**training, "step_rate": 0.5}
+        assert list(system_runs.trainable_together(given)) == [tmp_path / "0", tmp_path / "2"]
+
+    def test_finished_runs_are_left_alone(self, configs, on_gpu, tmp_path):
+        given = configs()
+        for number, finished in ((0, True), (2, False)):
+            run = Run.create(tmp_path / str(number), given[tmp_path / str(number)])
+            state = {"state": {"finished": finished}, "setup": {}}
+            run.write_checkpoint(ParameterSet(), {"any": np.ones(1)}, state)
+        assert list(system_runs.trainable_together(given)) == [tmp_path / "1", tmp_path / "2"]
 
 
 @pytest.mark.slow

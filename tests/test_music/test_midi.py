@@ -329,7 +329,7 @@ class TestDamage:
             except ValueError as error:
                 assert str(error).startswith(f"{tmp_path}") and "\n" not in str(error)
             else:
-                assert song.roll.shape[1] == 88 and len(song.roll) <= midi.MAX_STEPS + 1
+                assert song.roll.shape[1] == 88 and len(song.roll) <= midi.MAX_ROLL_STEPS + 1
 
     @given(st.binary(max_size=200))
     @settings(max_examples=300, deadline=None)

@@ -7,7 +7,7 @@ import pytest
 from breze_like.parameters import ParameterSet
 from breze_like.runs import Run
 from breze_like.training import TrainingSettings
-from breze_like.training.optimization import Outcome
+from breze_like.training.optimization import StepOutcome
 from breze_like.training.state import State
 
 
@@ -61,17 +61,17 @@ def test_setup_must_be_the_same(state, parameters, run):
 
 def test_rejects_a_checkpoint_of_something_else(parameters, run):
     run.write_checkpoint(parameters, {"parameters": np.ones(6)}, {"state": {}, "setup": {}})
-    with pytest.raises(ValueError, match="must be one of training"):
+    with pytest.raises(ValueError, match="is of another kind of training: choose another folder"):
         State.read(run, parameters, {})
 
 
 def test_stepped_sums_and_counts(state):
-    state = state.stepped(Outcome(1.0, 10.0, False), n_iter=7)
-    state = state.stepped(Outcome(math.nan, math.inf, True))
+    state = state.stepped(StepOutcome(1.0, 10.0, False), n_iter=7)
+    state = state.stepped(StepOutcome(math.nan, math.inf, True))
     assert (state.n_skipped, state.n_skipped_in_a_row) == (1, 1)
-    state = state.stepped(Outcome(math.nan, math.inf, True))
+    state = state.stepped(StepOutcome(math.nan, math.inf, True))
     assert (state.n_skipped, state.n_skipped_in_a_row) == (2, 2)
-    state = state.stepped(Outcome(2.0, 20.0, False))
+    state = state.stepped(StepOutcome(2.0, 20.0, False))
     assert (state.n_skipped, state.n_skipped_in_a_row) == (2, 0)
     assert (state.update, state.n_iter) == (4, 7)
     assert (state.mean(state.loss_sum), state.mean(state.gradient_norm_sum)) == (1.5, 15.0)

@@ -12,5 +12,5 @@ probabilities are learned in the recognition network and 0.9 in the generative n
 ============  ==============================================================================================
 
 Each module has the functions `about`, `device_memory`, `loss_and_gradient` and `evaluation`. The latter
-two give a function of nothing, or several by name, of which the fastest counts.
+two give a function without arguments, or several by name, of which the fastest counts.
 """

@@ -38,7 +38,7 @@ def on_device(problem):
 
 
 def loss_and_gradient(problem):
-    """A function of nothing: loss of the problem's minibatch, and its gradient by name; or several ways."""
+    """A function without arguments, loss of the problem's minibatch and its gradient by name; or several."""
     inputs = on_device(problem)
     if problem.model == "rnn_nade":
         return {way: _compiled(loss, inputs[:2]) for way, loss in direct_jax_nade.LOSSES.items()}
@@ -51,7 +51,7 @@ def _compiled(loss, inputs):
 
 
 def evaluation(lengths, **sizes):
-    """For each way to batch sequences of such lengths, a function of nothing: losses of the batches."""
+    """For each way to batch sequences of such lengths, a function without arguments: the batches' losses."""
     function = jax.jit(LOSSES[sizes["model"]])
 
     def losses(problems):

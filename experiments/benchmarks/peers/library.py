@@ -52,17 +52,17 @@ def make_model(problem):
 
 
 def loss_and_gradient(problem):
-    """A function of nothing: loss and gradient of the problem's minibatch."""
+    """A function without arguments: loss and gradient of the problem's minibatch."""
     return _step(make_model(problem), problem)
 
 
 def evaluation(lengths, **sizes):
-    """A function of nothing: the variational bound of sequences of such lengths, with one draw."""
+    """A function without arguments: the variational bound of sequences of such lengths, with one draw."""
     return _bound(make_model(Problem(**sizes, batch_size=1)), lengths)
 
 
 def training_and_evaluation(lengths, **sizes):
-    """A function of nothing: both of these, with one model. All that is compiled for a run."""
+    """A function without arguments: both of these, with one model. All that is compiled for a run."""
     problem = Problem(**sizes)
     model = make_model(problem)
     step, bound = _step(model, problem), _bound(model, lengths)
@@ -70,7 +70,7 @@ def training_and_evaluation(lengths, **sizes):
 
 
 def together(n_members, **sizes):
-    """A function of nothing: an update of all members of a population."""
+    """A function without arguments: an update of all members of a population."""
     problem = Problem(**sizes)
     model, inputs = make_model(problem), _inputs(problem, n_members)
     states = [GuardedRmsProp.initial_state(model.parameters.data) for _ in range(n_members)]
@@ -81,7 +81,7 @@ def together(n_members, **sizes):
 
 
 def one_after_another(n_members, **sizes):
-    """A function of nothing: as many updates of a single model, as `fit` makes them."""
+    """A function without arguments: as many updates of a single model, as `fit` makes them."""
     problem = Problem(**sizes)
     model, inputs = make_model(problem), _inputs(problem)
     optimizer = make_optimizer(model, TrainingSettings())

@@ -44,12 +44,12 @@ def evaluation(lengths, **sizes):
 
 
 def ways(n):
-    """Functions of nothing, by name, that compute n multiplications and additions on all cores."""
+    """Functions without arguments, by name, that compute n multiplications and additions on all cores."""
     return {"tiles": on_all_cores(_in_tiles, _for_tiles, n), "BLAS": on_all_cores(_by_blas, _for_blas, n)}
 
 
 def on_all_cores(multiply_rows, make, n):
-    """A function of nothing in which each core does its part of n multiplications and additions.
+    """A function without arguments in which each core does its part of n multiplications and additions.
 
     Parameters
     ----------

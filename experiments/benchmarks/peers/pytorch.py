@@ -50,7 +50,7 @@ def finished(results):
 
 
 def loss_and_gradient(problem):
-    """A function of nothing: loss of the problem's minibatch, and its gradient by name."""
+    """A function without arguments: loss of the problem's minibatch, and its gradient by name."""
     loss, inputs = LOSSES[problem.model], on_device(problem)
     parameters = inputs[0]
 
@@ -63,7 +63,7 @@ def loss_and_gradient(problem):
 
 
 def evaluation(lengths, **sizes):
-    """For each way to batch sequences of such lengths, a function of nothing: losses of the batches."""
+    """For each way to batch sequences of such lengths, a function without arguments: the batches' losses."""
     loss = LOSSES[sizes["model"]]
 
     def losses(problems):

@@ -28,7 +28,7 @@ class TestTable:
 
     def test_shows_all_there_is_to_know(self, outcomes):
         console = table.Console(width=120, record=True, file=open(os.devnull, "w"))
-        console.print(table.table("small/rnn", outcomes, {4: {1: 9.5, 2: 9.125}}, 10))
+        console.print(table.trials_table("small/rnn", outcomes, {4: {1: 9.5, 2: 9.125}}, 10))
         console.file.close()
         lines = console.export_text().splitlines()
         title = "small/rnn: 4 of 10 done, 2 running, 1 failed, 1 pruned, best 8.250 (trial 1), about 5 min"
@@ -57,7 +57,7 @@ class TestTable:
         said = table.summary(at_rungs, 6, SHARES)
         assert said.startswith("1 of 2 trained to 1/4, 1 running, 1 failed, 4 pruned, about ")
         console = table.Console(width=120, record=True, file=open(os.devnull, "w"))
-        console.print(table.table("small/rnn", at_rungs, {2: {1: 9.5}}, 6, SHARES))
+        console.print(table.trials_table("small/rnn", at_rungs, {2: {1: 9.5}}, 6, SHARES))
         console.file.close()
         rows = {line.split()[0]: line for line in console.export_text().splitlines() if line.strip()}
         assert "running to 1/4, 1 validations" in rows["2"]
