@@ -72,7 +72,7 @@ def make_parser():
     add(
         "--recurrent-p-keep",
         type=p_keep,
-        help="the same of the states (fdrnn; vrae and vosp: in the recognition network); as there if not given",
+        help="the same of the states (fdrnn; of vrae, vosp: the recognition network's)",
     )
 
     group = parser.add_argument_group("variational models (vrae, vosp)")
