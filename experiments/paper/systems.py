@@ -36,6 +36,14 @@ FLOOR_TITLE = "independent notes"
 # What the paper trained on, which bounds nothing.
 PUBLISHED = {"kl": "independent_increments", "posterior": "diagonal", "prior": "wiener"}
 
+# A recognition network that sees little of what it knew before, and says itself how sure it is.
+FORGETFUL = {
+    "prior": "ornstein_uhlenbeck",
+    "variance": "explicit",
+    "recognition_p_keep": 0.6,
+    "recognition_recurrent_p_keep": 0.3,
+}
+
 SLOW = {"step_rate": 0.001}
 COSINE = {"step_rate_schedule": "cosine"}
 
@@ -74,7 +82,7 @@ SYSTEMS = {
     "vosp": System(
         "VOSP",
         "vosp",
-        {"n_hiddens": [200], "n_latent": 32, "prior": "white", "generative_p_keep": 0.6},
+        {"n_hiddens": [200], "n_latent": 32, "generative_p_keep": 0.8, **FORGETFUL},
         700,
         450,
         SLOW | COSINE,
@@ -93,9 +101,9 @@ SYSTEMS = {
         {
             "n_hiddens": [200],
             "n_latent": 32,
-            "prior": "white",
             "generative_p_keep": 0.6,
             "emission": "nade",
+            **FORGETFUL,
         },
         700,
         450,

@@ -15,6 +15,7 @@ PLACES = {
     "p_drop_input": ("arguments", "input_p_keep"),
     "p_drop_recurrent": ("arguments", "recurrent_p_keep"),
     "p_drop_output": ("arguments", "p_keep"),
+    "p_drop_recognition_recurrent": ("arguments", "recognition_recurrent_p_keep"),
     "step_rate": ("training", "step_rate"),
     "momentum": ("training", "momentum"),
     "decay": ("training", "decay"),
@@ -47,7 +48,8 @@ def follow(base, config):
         return config | {"training": config["training"] | COSINE}
     arguments = {}
     if issubclass(MODELS[config["model"]], VariationalModel):
-        arguments = {"recognition_p_keep": "learned", "generative_p_keep": PAPER_P_KEEP, **PUBLISHED}
+        arguments = {"recognition_p_keep": "learned", "recognition_recurrent_p_keep": None}
+        arguments |= {"variance": "implicit", "generative_p_keep": PAPER_P_KEEP, **PUBLISHED}
     elif config["model"] == "fdrnn":
         arguments = dict.fromkeys(("p_keep", "input_p_keep", "recurrent_p_keep"), PAPER_P_KEEP)
     return config | {

@@ -53,12 +53,14 @@ class TestFollow:
             if name == "fdrnn":
                 assert [arguments[f"{part}p_keep"] for part in ("", "input_", "recurrent_")] == 3 * [0.9]
 
-    @pytest.mark.parametrize("name", ["vrae_published", "vosp_published"])
+    @pytest.mark.parametrize("name", ["vrae_published", "vosp_published", "vosp"])
     def test_the_papers_variational_models(self, config_of, name):
         arguments = config_of(name, "paper")["arguments"]
         found = {part: arguments[part] for part in ("kl", "posterior", "prior")}
         assert found == {"kl": "independent_increments", "posterior": "diagonal", "prior": "wiener"}
         assert (arguments["generative_p_keep"], arguments["recognition_p_keep"]) == (0.9, "learned")
+        assert arguments["recognition_recurrent_p_keep"] is None  # as the others: learned
+        assert arguments["variance"] == "implicit"
         assert arguments.get("emission", "bernoulli") == "bernoulli"
 
     @pytest.mark.parametrize("name", SEARCHED)
@@ -74,7 +76,8 @@ class TestFollow:
 class TestConfigure:
     @pytest.mark.parametrize(("name", "base"), [("vrae", "ours"), ("vosp_published", "paper")])
     def test_has_what_a_configuration_of_train_has(self, config_of, name, base):
-        options = train.make_parser().parse_args(["--model", SEARCHED[name].model, "--out", "nowhere"])
+        words = ["--model", SEARCHED[name].model, "--out", "nowhere", "--recurrent-p-keep", "0.5"]
+        options = train.make_parser().parse_args(words)
         usual = train.make_config(options, data.load("chorales"))
         made = configure(config_of(name, base), draw(make_space(SEARCHED[name], base), 1, 0), 1, 0)
         assert made.keys() == usual.keys()
@@ -89,6 +92,10 @@ class TestConfigure:
         expected = {"n_hiddens": [400], "input_p_keep": 0.9, "recurrent_p_keep": 0.7, "p_keep": 0.5}
         assert expected.items() <= made["arguments"].items()
         assert {"step_rate": 0.01, "momentum": 0.99, "decay": 0.8}.items() <= made["training"].items()
+
+    def test_the_recognition_network_forgets(self, config_of):
+        made = configure(config_of("vosp"), {"p_drop_recognition_recurrent": 0.7}, 1, 0)
+        assert made["arguments"]["recognition_recurrent_p_keep"] == 0.3
 
     @pytest.mark.parametrize("variance", [0.1, 0.0001])
     def test_variance_of_weights_however_many_inputs(self, config_of, variance, rng):
@@ -112,7 +119,7 @@ class TestConfigure:
         usual = config_of("vosp")
         params = {"n_latent": 80, "posterior": "increments", "annealing": 1.5, "learned_p_keep": 0.8}
         made = configure(usual, {**params, "kl": "exact"}, 1, 0)
-        expected = {"n_latent": 80, "posterior": "increments", "prior": "white"}
+        expected = {"n_latent": 80, "posterior": "increments", "prior": "ornstein_uhlenbeck"}
         assert expected.items() <= made["arguments"].items()
         assert made["initialization"]["learned_p_keep"] == 0.8
         assert made["training"]["annealing_updates"] == 1.5 * usual["training"]["annealing_updates"]
