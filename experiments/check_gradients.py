@@ -33,6 +33,7 @@ from breze_like.distributions import (
     independent_increments_kl,
     kl_divergence,
 )
+from breze_like.layers import LAYERS
 from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE, FrameNADE
 from breze_like.models.emissions import MixtureEmission, NADEEmission
 from breze_like.moments import TRANSFERS, Moments
@@ -228,6 +229,7 @@ MODELS = {
     ),
     "model/vosp": (VOSP, (3, 2, (3, 2), (3, 2)), {"generative_p_keep": "learned"}),
     "model/vosp/diagonal": (VOSP, (3, 2, (3,), (3,)), DIAGONAL | {"generative_p_keep": 1.0}),
+    **{f"model/vosp/{layer}": (VOSP, (3, 2, (3, 2), (3,)), {"layer": layer}) for layer in LAYERS},
     "model/vosp/free_bits": (VOSP, (3, 2, (3,), (3,)), {"free_bits": 1.0}),
     "model/vosp/importance_weighted": (VOSP, (3, 2, (3,), (3,)), {"objective": "importance_weighted"}),
 }

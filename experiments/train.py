@@ -28,6 +28,16 @@ from experiments.paper import collapse
 from experiments.paper.averages import average_text
 from experiments.paper.experiment import score, train, validation_chunks
 
+# Why --layer says nothing of these models.
+OWN_LAYERS = {
+    "vrae": "its layers run in both directions, and have fast dropout",
+    "fdrnn": "its layers have fast dropout",
+    "dts_rnn": "its layers have deep transitions",
+    "dots_rnn": "its layers have deep transitions",
+    "nade": "it has no layers over time",
+    "hmm": "it has no layers over time",
+}
+
 
 def p_keep(text):
     return text if text == "learned" else float(text)
@@ -50,7 +60,11 @@ def make_parser():
     group = parser.add_argument_group("model")
     add = group.add_argument
     add("--n-hiddens", type=int, nargs="+", default=[200], help="sizes of the hidden layers")
-    add("--layer", choices=sorted(LAYERS), help="of the hidden units (rnn); recurrent if not given")
+    add(
+        "--layer",
+        choices=sorted(LAYERS),
+        help="of the hidden units, deterministic (rnn, vosp); else recurrent, of vosp with fast dropout",
+    )
     add("--transfer", default="tanh_wang_manning", choices=sorted(TRANSFERS), help="of the hidden units")
     add(
         "--emission",
@@ -152,6 +166,10 @@ def make_config(options, dataset):
             "backend": resolve(options.backend),
         }
 
+    if options.layer and options.model in OWN_LAYERS:
+        reason = OWN_LAYERS[options.model]
+        raise ValueError(f"--layer must not be given for {options.model}: {reason}; it is for rnn and vosp")
+
     if options.model == "hmm":
         training = settings(EMSettings())
         if training["patience"] is None:
@@ -172,7 +190,7 @@ def make_config(options, dataset):
         names += ["recognition_p_keep", "generative_p_keep"]
     if options.model == "vosp":
         names.append("n_emission_hiddens")
-    if options.model == "rnn" and options.layer:
+    if options.layer:
         names.append("layer")
     if options.model == "fdrnn":
         arguments["p_keep"] = options.generative_p_keep

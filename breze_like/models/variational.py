@@ -191,14 +191,14 @@ class VariationalModel(Model, ABC):
         n_sequences = self.inputs["mask"].shape[1]
         return reduce(terms.reshape((*terms.shape[:-1], -1, n_sequences)), axis=-2)
 
-    def _make_stack(self, layer, name, n_in, n_hiddens, p_keep):
-        made = partial(layer, self.parameters, transfer=self.transfer, p_keep=p_keep, initial_variance=0.0)
+    def _make_stack(self, layer, name, n_in, n_hiddens):
+        made = partial(layer, self.parameters, transfer=self.transfer)
         self.layers.append(Stack(made, name, n_in, n_hiddens))
         return self.layers[-1]
 
     def _make_recognition(self, layer, n_hiddens, p_keep):
-        """The recognition network, of recurrent layers of a class, as `recognition` and its output."""
-        self.recognition = self._make_stack(layer, "recognition", self.n_visible, n_hiddens, p_keep)
+        """Make `recognition`, of layers called as those in `LAYERS`, and its output, with dropout."""
+        self.recognition = self._make_stack(layer, "recognition", self.n_visible, n_hiddens)
         n_outputs = self.posterior_class.n_outputs * self.n_latent
         self.recognition_output = self.variance_class(
             self.parameters, "recognition/output", n_hiddens[-1], n_outputs, p_keep
@@ -249,6 +249,11 @@ class VariationalModel(Model, ABC):
             "denoised": reconstructed.mode,
         }
         self.expressions["loss"] = self.objective(self)
+
+
+def fast_dropout(layer, p_keep):
+    """`Recurrent` or `Bidirectional` with dropout, and with states that are uncertain, to make layers of."""
+    return partial(layer, p_keep=p_keep, initial_variance=0.0)
 
 
 class _Columns:

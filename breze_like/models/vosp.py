@@ -8,9 +8,9 @@ import numpy as np
 import pytensor.tensor as pt
 
 from breze_like.distributions.processes import MarkovProcess, first_steps, previous
-from breze_like.layers import Affine, Joint, Recurrent
-from breze_like.models.base import check_positive_integers, check_prefix, check_temperature
-from breze_like.models.variational import Recognised, VariationalModel
+from breze_like.layers import LAYERS, Affine, Joint, Recurrent
+from breze_like.models.base import check_positive_integers, check_prefix, check_temperature, choose
+from breze_like.models.variational import Recognised, VariationalModel, fast_dropout
 from breze_like.moments import Moments, flatten
 
 
@@ -40,7 +40,7 @@ class Step(NamedTuple):
 
 
 class VOSP(VariationalModel):
-    """A forward fast-dropout recognition network with states h_t, and an emission that sees its past.
+    """A forward recognition network with states h_t, and an emission that sees its past.
 
         x_1, ..., x_t -> h_t -> q(z_t | z_{t-1}, x_1, ..., x_t),   z ~ q
         (z_t, h_{t-1}) -> p(x_t | z_t, h_{t-1})
@@ -53,6 +53,9 @@ class VOSP(VariationalModel):
     ----------
     n_emission_hiddens : tuple of int
         Sizes of the hidden layers between (z_t, h_{t-1}) and the emission.
+    layer : a name in `LAYERS`, or an object that is called in the same way; optional
+        Of the recognition network's hidden units, as "gru". They are deterministic then, and the dropout of
+        `recognition_p_keep` is that of the map from h_t to q alone. By default, they have fast dropout.
     generative_p_keep : float or "learned"
         Probability to keep a unit of h_{t-1}, and of the hidden layers behind it; all latents are kept. With
         1, these layers are deterministic, and h_{t-1} is its mean.
@@ -69,9 +72,12 @@ class VOSP(VariationalModel):
     Bayer & Osendorfer (2014), section 3.
     """
 
-    def __init__(self, n_visible, n_latent, n_hiddens=(200,), n_emission_hiddens=(200,), **others):
+    def __init__(
+        self, n_visible, n_latent, n_hiddens=(200,), n_emission_hiddens=(200,), *, layer=None, **others
+    ):
         check_positive_integers(n_emission_hiddens=n_emission_hiddens)
         self.n_emission_hiddens = n_emission_hiddens
+        self.layer_class = choose("layer", layer, LAYERS)
         super().__init__(n_visible, n_latent, n_hiddens, **others)
         if isinstance(self.prior, MarkovProcess):
             q, mask = self.posterior, self.inputs["mask"]
@@ -132,7 +138,8 @@ class VOSP(VariationalModel):
         return np.concatenate(drawn)
 
     def _make_networks(self, n_hiddens, recognition_p_keep, generative_p_keep):
-        self._make_recognition(Recurrent, n_hiddens, recognition_p_keep)
+        layer = self.layer_class or fast_dropout(Recurrent, recognition_p_keep)
+        self._make_recognition(layer, n_hiddens, recognition_p_keep)
         name, sizes = "generative/hidden_{}".format, self.n_emission_hiddens
         joint = self.n_latent, n_hiddens[-1], sizes[0], generative_p_keep
         self.generative = [Joint(self.parameters, name(0), *joint)]
