@@ -20,7 +20,7 @@ from breze_like.models.base import Model, check_positive_integers, choose
 from breze_like.models.emissions import EMISSIONS
 from breze_like.models.objectives import OBJECTIVES, FreeBits
 from breze_like.models.recognition import ExplicitVariance, ImplicitVariance
-from breze_like.moments import TRANSFERS
+from breze_like.moments import TRANSFERS, Moments
 
 POSTERIORS = {"diagonal": Diagonal, "increments": Increments, "gauss_markov": GaussMarkov}
 KLS = {"exact": kl_divergence, "independent_increments": independent_increments_kl}
@@ -32,20 +32,19 @@ class Recognised(NamedTuple):
 
     Attributes
     ----------
-    mean, variance : TensorVariable
-        Outputs of the recognition network, which determine the approximate posterior.
+    outputs : Moments
+        Of the recognition network's output units, which determine the approximate posterior.
     context : tuple of TensorVariable
         What the generative network sees beside the latents.
     """
 
-    mean: pt.TensorVariable
-    variance: pt.TensorVariable
+    outputs: Moments
     context: tuple = ()
 
     @property
     def variables(self):
         """All of them, in one list."""
-        return [self.mean, self.variance, *self.context]
+        return [*self.outputs.arrays, *self.context]
 
 
 class VariationalModel(Model, ABC):
@@ -178,10 +177,6 @@ class VariationalModel(Model, ABC):
     def generate(self, latents, mask, *context):
         """The distribution of the observations given latents (n_steps, n_sequences, n_latent)."""
 
-    def approximate_posterior(self, recognised, mask):
-        """q, of what the recognition network made of the observations."""
-        return self.posterior_class.from_recognition(recognised.mean, recognised.variance, mask)
-
     def draw_noise(self, rng, n_steps, n_columns):
         """Standard normal noise of shape (n_steps, n_columns, n_latent)."""
         return rng.standard_normal((n_steps, n_columns, self.n_latent))
@@ -220,13 +215,13 @@ class VariationalModel(Model, ABC):
         self.training_inputs = ("observations", "mask", "noise", "kl_weight")
 
         recognised = self.recognised = self.recognise(x, mask)
-        q = self.posterior = self.approximate_posterior(recognised, mask)
+        q = self.posterior = self.posterior_class.from_recognition(recognised.outputs, mask)
         kl, objective_kl = kl_divergence(q, self.prior), self.objective_kl(q, self.prior)
 
         # From here on, there is a column for each draw. The columns of what generates are counted on the
         # latents, so that the graph can be cut there.
         drawn = _Columns(noise, mask)
-        q_drawn = self.approximate_posterior(Recognised(*map(drawn, recognised[:2])), drawn.mask)
+        q_drawn = self.posterior_class.from_recognition(recognised.outputs.map(drawn), drawn.mask)
         z = q_drawn.sample(noise)
         given = _Columns(z, mask)
         y = self.generate(z, given.mask, *map(given, recognised.context))

@@ -80,15 +80,15 @@ class VOSP(VariationalModel):
         self.layer_class = choose("layer", layer, LAYERS)
         super().__init__(n_visible, n_latent, n_hiddens, **others)
         if isinstance(self.prior, MarkovProcess):
-            q, mask = self.posterior, self.inputs["mask"]
-            before = previous(q.mean, mask), previous(q.variance, mask)
-            z = Moments(*self.prior.forecast(*before, first_steps(mask)))
+            mask = self.inputs["mask"]
+            before = self.posterior.moments.map(lambda u: previous(u, mask))
+            z = self.prior.forecast(before, first_steps(mask))
             self.expressions["prediction"] = self._emit(z, *self.recognised.context).mean
 
     def recognise(self, observations, mask):
         h = self.recognition(Moments(observations), mask)
         past = self.generative[0].from_state(h).map(lambda u: previous(u, mask))
-        return Recognised(*self.recognition_output(h), past.arrays)
+        return Recognised(self.recognition_output(h), past.arrays)
 
     def generate(self, latents, mask, *past):
         return self._emit(Moments(latents), *past)
@@ -184,18 +184,16 @@ class VOSP(VariationalModel):
     def _step(self):
         self._check_prior()
         frames, first = pt.tensor3("frames"), pt.scalar("first")
-        z_mean, z_variance = pt.tensor3("z_mean"), pt.tensor3("z_variance")
+        z = Moments(pt.tensor3("z_mean"), pt.tensor3("z_variance"))
         past, states = self._state_variables()
-        prediction = self._emit(Moments(*self.prior.forecast(z_mean, z_variance, first)), *past).mean
+        prediction = self._emit(self.prior.forecast(z, first), *past).mean
         h, new_state = self._advance(frames, states)
-        recognised = Recognised(*self.recognition_output(h))
-        q = self.approximate_posterior(recognised, pt.ones_like(frames[:, :, 0]))
-        mean = q.coefficient * z_mean + q.offset
-        variance = q.coefficient**2 * z_variance + q.innovation_variance
-        y = self._emit(Moments(mean), *past)
+        q = self.posterior_class.from_recognition(self.recognition_output(h), pt.ones_like(frames[:, :, 0]))
+        new_z = q.forecast(z)
+        y = self._emit(Moments(new_z.mean), *past)
         return self.function(
-            [frames, first, z_mean, z_variance, *past, *flatten(states)],
-            [prediction, y.mean, y.mode, mean, variance, *new_state],
+            [frames, first, *z, *past, *flatten(states)],
+            [prediction, y.mean, y.mode, *new_z, *new_state],
         )
 
     @cached_property
@@ -207,7 +205,7 @@ class VOSP(VariationalModel):
     def _next_latents(self):
         """Compiled: z_t given z_{t-1}, from noise."""
         noise, z = pt.tensor3("noise"), pt.tensor3("z")
-        mean, variance = self.prior.forecast(z, 0.0)
+        mean, variance = self.prior.forecast(Moments(z))
         return self.function([noise, z], mean + pt.sqrt(variance) * noise)
 
     def _continue(self, noise, z):

@@ -33,7 +33,7 @@ class VRAE(VariationalModel):
         self._make_emission(n_hiddens[0], generative_p_keep)
 
     def recognise(self, observations, mask):
-        return Recognised(*self.recognition_output(self.recognition(Moments(observations), mask)))
+        return Recognised(self.recognition_output(self.recognition(Moments(observations), mask)))
 
     def generate(self, latents, mask):
         return self.emission(self.generative(Moments(latents), mask))

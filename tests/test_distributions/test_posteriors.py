@@ -5,6 +5,7 @@ from scipy.stats import multivariate_normal
 
 from breze_like.backends import compile_function
 from breze_like.distributions import Diagonal, GaussMarkov, Increments
+from breze_like.moments import Moments
 
 NAMES = ("diagonal", "increments", "gauss_markov")
 MOMENTS = ("mean", "mode", "variance")
@@ -136,17 +137,17 @@ def test_samples_have_the_moments(name, batch, evaluate):
 
 def test_from_recognition(rng):
     """Each posterior takes its own number of output units for two latents."""
-    mean, variance, mask = pt.tensor3(), pt.tensor3(), pt.matrix()
-    two = mean[:, :, :2], variance[:, :, :2]
+    four, mask = Moments(pt.tensor3(), pt.tensor3()), pt.matrix()
+    two = four.map(lambda u: u[:, :, :2])
     assert [q.n_outputs for q in (Diagonal, Increments, GaussMarkov)] == [1, 1, 2]
-    diagonal, increments = (q.from_recognition(*two, mask) for q in (Diagonal, Increments))
-    gauss_markov = GaussMarkov.from_recognition(mean, variance, mask)
+    diagonal, increments = (q.from_recognition(two, mask) for q in (Diagonal, Increments))
+    gauss_markov = GaussMarkov.from_recognition(four, mask)
     assert (diagonal.coefficient, increments.coefficient) == (0, 1)
     outputs = [gauss_markov.coefficient]
     for q in (diagonal, increments, gauss_markov):
         outputs += [q.offset, q.innovation_variance]
     means, variances = rng.normal(size=(3, 2, 4)), rng.uniform(size=(3, 2, 4))
-    arrays = compile_function([mean, variance], outputs, "jax")(means, variances)
+    arrays = compile_function([*four], outputs, "jax")(means, variances)
     m, v = means[:, :, :2], variances[:, :, :2]
     a = 1 / (1 + np.exp(-means[:, :, 2:]))
     for actual, expected in zip(arrays, [a, m, v, m, v, m, v], strict=True):

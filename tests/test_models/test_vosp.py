@@ -219,9 +219,7 @@ def test_of_gated_units_the_output_alone_has_dropout(variance, rng):
     inputs = [model.inputs[name] for name in ("observations", "mask")]
     h = model.recognition(Moments(inputs[0]), inputs[1])
     assert h.variance is None
-    states, mean, found = model.function(inputs, [h.mean, model.recognised.mean, model.recognised.variance])(
-        x, mask
-    )
+    states, mean, found = model.function(inputs, [h.mean, *model.recognised.outputs])(x, mask)
     p_keep = 0.025 + 0.95 * expit(model.parameters.view(name)[0])
     output = model.recognition_output.output
     means = p_keep * states @ output.view("weights") + output.view("bias")
@@ -298,9 +296,10 @@ def test_the_original_code_is_reproduced(goldens, monkeypatch):
     model.recognition.layers[0].chains[0].initial_variance = 1e-8
 
     x, mask, noise = (model.inputs[name] for name in ("observations", "mask", "noise"))
-    q = model.recognise(x, mask)
+    recognised = model.recognise(x, mask)
+    q = recognised.outputs
     z = q.mean + pt.sqrt(q.variance + 1e-8) * noise
-    y = model.generate(z, mask, *q.context).mean
+    y = model.generate(z, mask, *recognised.context).mean
     p = 0.999 * y + 0.0005
     log_prob = (x * pt.log(p) + (1 - x) * pt.log(1 - p)).sum(axis=-1)
     mean, variance = q.mean - previous(q.mean, mask), q.variance + previous(q.variance, mask)

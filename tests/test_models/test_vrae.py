@@ -335,7 +335,7 @@ def test_the_original_code_is_reproduced(goldens, monkeypatch):
             chain.initial_variance = 1e-8
 
     x, mask, noise = (model.inputs[name] for name in ("observations", "mask", "noise"))
-    q = model.recognise(x, mask)
+    q = model.recognise(x, mask).outputs
     z = q.mean + pt.sqrt(q.variance + 1e-8) * noise
     y = model.generate(z, mask).mean
     p = 0.999 * y + 0.0005
