@@ -26,7 +26,7 @@ class Sampled(NamedTuple):
     bound : Bound
         As of `variational_bound`.
     objective : Score
-        What the model is trained on: the bound with the divergence of training, a bound only if that is the
+        As of `training_objective`: the bound with the divergence of training, a bound only if that is the
         exact one; or the importance sampled score.
     importance_sampled : ImportanceSampled
         As of `importance_sampled_nll`.
@@ -62,8 +62,10 @@ def training_objective(model, sequences, rng, n_draws=1, kl_weight=1.0):
         -log 1/S sum_s p(x | z_s) (p(z_s) / q(z_s | x))^kl_weight
 
     Is a bound only if the model's divergence is the exact one, and its weight is 1. Other parameters and the
-    returned value are those of `variational_bound`, the latter without its parts. Free bits are left out:
-    they are of a minibatch, not of a sequence.
+    returned value are those of `variational_bound`, the latter without its parts.
+
+    Of any objective that is neither of these, it is the first one. So `FreeBits` are left out here: they are
+    of a minibatch, not of a sequence, and a validation minimises the bound itself, without them.
     """
     if weighs_draws(model):
         _check_draws(n_draws)
@@ -79,7 +81,10 @@ def training_objective(model, sequences, rng, n_draws=1, kl_weight=1.0):
 
 
 def validation_score(model, sequences, n_draws=1, kl_weight=1.0):
-    """The `training_objective` per step, from the same draws each time: what models are selected by.
+    """The `training_objective` per step, from the same draws each time: what validation minimises.
+
+    This is the variational bound with the divergence that is trained on and, while that is annealed, with its
+    weight, for all objectives but one: of an importance weighted one, its own bound. Free bits don't count.
 
     Parameters
     ----------

@@ -36,6 +36,7 @@ from breze_like.distributions import (
 from breze_like.layers import LAYERS
 from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE, FrameNADE
 from breze_like.models.emissions import MixtureEmission, NADEEmission
+from breze_like.models.objectives import OBJECTIVES
 from breze_like.moments import TRANSFERS, Moments
 from breze_like.recurrence import (
     Direction,
@@ -230,8 +231,7 @@ MODELS = {
     "model/vosp": (VOSP, (3, 2, (3, 2), (3, 2)), {"generative_p_keep": "learned"}),
     "model/vosp/diagonal": (VOSP, (3, 2, (3,), (3,)), DIAGONAL | {"generative_p_keep": 1.0}),
     **{f"model/vosp/{layer}": (VOSP, (3, 2, (3, 2), (3,)), {"layer": layer}) for layer in LAYERS},
-    "model/vosp/free_bits": (VOSP, (3, 2, (3,), (3,)), {"free_bits": 1.0}),
-    "model/vosp/importance_weighted": (VOSP, (3, 2, (3,), (3,)), {"objective": "importance_weighted"}),
+    **{f"model/vosp/{name}": (VOSP, (3, 2, (3,), (3,)), {"objective": name}) for name in OBJECTIVES},
 }
 
 

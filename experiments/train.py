@@ -85,7 +85,7 @@ def make_parser():
     add("--recognition-p-keep", type=p_keep, default="learned", help="a number or 'learned'")
     add("--kl", default="exact", choices=sorted(KLS), help="divergence in the training objective")
     add("--objective", default="bound", choices=sorted(OBJECTIVES), help="what is trained on")
-    add("--free-bits", type=float, default=0.0, help="nats of each latent that cost nothing")
+    add("--free-bits", type=float, default=0.0, help="nats of each latent that cost nothing, if not 0")
 
     group = parser.add_argument_group(
         "hidden Markov models (hmm), also --n-epochs and --patience, 3 by default"

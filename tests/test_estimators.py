@@ -19,6 +19,7 @@ from breze_like.estimators import (
     variational_bound,
 )
 from breze_like.latent_draws import streams
+from breze_like.models.objectives import FreeBits
 from breze_like.models.variational import Recognised, VariationalModel
 from breze_like.moments import Moments
 
@@ -380,7 +381,7 @@ def test_the_importance_weighted_objective_has_a_gradient_where_weights_are_tiny
 @pytest.mark.parametrize("nats", [1e-3, 10.0])
 def test_free_bits(nats, sequences, rng):
     """Below that, the divergence of a latent, averaged over the steps of all sequences, counts as that."""
-    model = LinearGaussian(BestDiagonal, free_bits=nats)
+    model = LinearGaussian(BestDiagonal, objective=FreeBits(nats))
     x, mask = pad(sequences)
     noise = rng.standard_normal((len(x), len(sequences), 1))
     names = ["loss", "kl", "emission/log_prob"]

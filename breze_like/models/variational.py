@@ -18,7 +18,7 @@ from breze_like.distributions import (
 from breze_like.layers import Stack
 from breze_like.models.base import Model, check_positive_integers, choose
 from breze_like.models.emissions import EMISSIONS
-from breze_like.models.objectives import OBJECTIVES, FreeBits
+from breze_like.models.objectives import OBJECTIVES
 from breze_like.models.recognition import ExplicitVariance, ImplicitVariance
 from breze_like.moments import TRANSFERS, Moments
 
@@ -63,11 +63,8 @@ class VariationalModel(Model, ABC):
     kl : "exact", "independent_increments" or callable of (q, p)
         The divergence of the loss. The second one is the published objective: it bounds nothing (see
         `independent_increments_kl`). The exact divergence is always at hand as ``"kl"``.
-    objective : "bound", "importance_weighted" or callable of the model
+    objective : "bound", "free_bits", "importance_weighted" or callable of the model
         The loss; see `objectives`.
-    free_bits : float
-        If not 0, the nats for each latent and time step below which the divergence is not lowered; see
-        `FreeBits`.
     emission : a name in `EMISSIONS` or a factory
         "bernoulli", "nade" for binary observations, "gaussian_fixed", "gaussian_shared",
         "gaussian_per_step", "gaussian_mixture", "student_t" for real-valued ones; see `emissions`.
@@ -126,7 +123,6 @@ class VariationalModel(Model, ABC):
         posterior="gauss_markov",
         kl="exact",
         objective="bound",
-        free_bits=0.0,
         emission="bernoulli",
         transfer="tanh_wang_manning",
         variance="implicit",
@@ -141,13 +137,6 @@ class VariationalModel(Model, ABC):
         self.posterior_class = choose("posterior", posterior, POSTERIORS)
         self.objective_kl = choose("kl", kl, KLS)
         self.objective = choose("objective", objective, OBJECTIVES)
-        if objective == "importance_weighted" and kl != "exact":
-            raise ValueError(f"kl must be 'exact' if objective='importance_weighted', got {kl!r}")
-        if free_bits != 0:
-            if (objective, kl) != ("bound", "exact"):
-                got = f"{free_bits!r} with objective={objective!r}, kl={kl!r}"
-                raise ValueError(f"free_bits must be 0 unless objective='bound' and kl='exact', got {got}")
-            self.objective = FreeBits(free_bits)
         self.transfer = choose("transfer", transfer, TRANSFERS)
         self.variance_class = choose("variance", variance, VARIANCES)
         self.emission_class = choose("emission", emission, EMISSIONS)

@@ -251,13 +251,6 @@ def test_parts_are_swapped_by_passing_objects(rng):
         (dict(kl="approximate"), "kl must be one of .*, got 'approximate'"),
         (dict(emission="poisson"), "emission must be one of .*, got 'poisson'"),
         (dict(objective="elbo"), "objective must be one of .*, got 'elbo'"),
-        (dict(free_bits=-0.1), "nats must be positive, got -0.1"),
-        (dict(free_bits=0.1, kl="independent_increments"), "free_bits must be 0 unless .*, got 0.1 with"),
-        (dict(free_bits=0.1, objective="importance_weighted"), "free_bits must be 0 unless .*, got 0.1"),
-        (
-            dict(kl="independent_increments", objective="importance_weighted"),
-            "kl must be 'exact' if objective='importance_weighted', got 'independent_increments'",
-        ),
         (dict(variance="none"), "variance must be one of .*, got 'none'"),
         (dict(transfer="step"), "transfer must be one of .*, got 'step'"),
         (dict(recognition_p_keep=0.0), r"p_keep must be 'learned' or in \(0, 1\], got 0.0"),
