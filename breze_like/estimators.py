@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from breze_like.data import check_sequences, pack
+from breze_like.data import check_sequences, packed
 from breze_like.latent_draws import over_draws
-from breze_like.models.objectives import weighs_draws
+from breze_like.models.objectives import log_weight, weighs_draws
 from breze_like.scores import Bound, ImportanceSampled, LogMean, Mean, Score
 
 # Of the draws of all validations, so that their scores compare.
@@ -72,8 +72,7 @@ def training_objective(model, sequences, rng, n_draws=1, kl_weight=1.0):
         weights = LogMean(len(sequences))
         for _ in range(n_draws):
             sums = _sums(model, sequences, rng)
-            log_weights = sums["emission/log_prob"] + kl_weight * sums["latents/log_ratio"]
-            weights.add(np.arange(len(sequences)), log_weights[None])
+            weights.add(np.arange(len(sequences)), log_weight(sums, kl_weight)[None])
         return _score(sequences, -weights.log_mean, weights.standard_errors)
     nats, sums = _means(model, sequences, rng, n_draws, "objective")
     divergence = sums["objective"] + sums["emission/log_prob"]
@@ -260,8 +259,7 @@ def _sums(model, sequences, rng=None):
         drawn = model.draw_noise(rng, sum(lengths), 1)[:, 0]
         of_sequences.append(np.split(drawn, np.cumsum(lengths)[:-1]))
     sums = {name: np.empty(len(checked)) for name in names}
-    for batch in pack(lengths):
-        observations, *noise = (batch.place([x[i] for i in batch.indices]) for x in of_sequences)
+    for batch, (observations, *noise) in packed(*of_sequences):
         for name, terms in zip(names, function(observations, batch.mask, *noise), strict=True):
             sums[name][batch.indices] = batch.sums(terms)
     return sums

@@ -4,7 +4,7 @@ from breze_like.data.batches import batches_by_length, chunk, minibatches, pad
 from breze_like.data.dataset import SPLITS, Dataset, digest
 from breze_like.data.formats import read, write_hdf5
 from breze_like.data.library import DIGESTS, load, standard_name, verify
-from breze_like.data.packing import pack
+from breze_like.data.packing import pack, packed
 from breze_like.sequences import check_sequences
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "load",
     "minibatches",
     "pack",
+    "packed",
     "pad",
     "read",
     "standard_name",

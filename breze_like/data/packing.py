@@ -9,7 +9,7 @@ start anew.
 [[1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 1.0, 1.0]]
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,6 +39,10 @@ class Packing:
         places = zip(starts, starts + lengths, columns, strict=True)
         self._places = [(slice(start, stop), column) for start, stop, column in places]
 
+    def own(self, items: Sequence) -> list:
+        """Of one item for each of all sequences, those of its own."""
+        return [items[i] for i in self.indices]
+
     @property
     def mask(self) -> NDArray:
         """1 where a step is real: ndarray, (n_steps, n_columns), floatX."""
@@ -48,8 +52,8 @@ class Packing:
         return mask
 
     def place(self, arrays: Sequence[NDArray]) -> NDArray:
-        """One array (length, ...) of each sequence, at its place: (n_steps, n_columns, ...), else 0."""
-        batch = np.zeros((*self.shape, *arrays[0].shape[1:]), arrays[0].dtype)
+        """One array (length, ...) of each sequence, where it lies: (n_steps, n_columns, ...), floatX."""
+        batch = np.zeros((*self.shape, *arrays[0].shape[1:]), config.floatX)
         for place, array in zip(self._places, arrays, strict=True):
             batch[place] = array
         return batch
@@ -61,6 +65,26 @@ class Packing:
     def sums(self, terms: NDArray) -> NDArray[np.float64]:
         """Sums over the steps of each sequence, of terms (n_steps, n_columns, ...): (n, ...), in doubles."""
         return np.array([term.sum(axis=0, dtype=float) for term in self.take(terms)])
+
+
+def packed(*arrays: Sequence[NDArray], max_steps: int = 32_000) -> Iterator[tuple[Packing, list[NDArray]]]:
+    """All sequences, batch by batch: the loop of whatever computes something of whole sequences.
+
+    Parameters
+    ----------
+    *arrays : list of ndarray, each (length, ...)
+        One array of each sequence, and as many lists as there are kinds of them.
+    max_steps : int
+        As for `pack`.
+
+    Yields
+    ------
+    batch : Packing
+    placed : list of ndarray, each (n_steps, n_columns, ...)
+        One of each kind, by `Packing.place`.
+    """
+    for batch in pack([len(array) for array in arrays[0]], max_steps):
+        yield batch, [batch.place(batch.own(kind)) for kind in arrays]
 
 
 def pack(lengths: ArrayLike, max_steps: int = 32_000, max_padding: float = 0.1) -> list[Packing]:

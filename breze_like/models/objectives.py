@@ -37,9 +37,13 @@ def importance_weighted_bound(model):
     Burda, Grosse & Salakhutdinov (2016), Importance weighted autoencoders.
     """
     check_divergence(model, "importance_weighted")
-    log_ratio = model.inputs["kl_weight"] * model.expressions["latents/log_ratio"]
-    log_weight = (model.expressions["emission/log_prob"] + log_ratio).sum(axis=0)
-    return per_step(-model.over_draws(log_mean_exp, log_weight), model.inputs["mask"])
+    log_weights = log_weight(model.expressions, model.inputs["kl_weight"]).sum(axis=0)
+    return per_step(-model.over_draws(log_mean_exp, log_weights), model.inputs["mask"])
+
+
+def log_weight(terms, kl_weight=1.0):
+    """log p(x | z) + kl_weight (log p(z) - log q(z | x)), of terms by name: variables, or values of them."""
+    return terms["emission/log_prob"] + kl_weight * terms["latents/log_ratio"]
 
 
 def weighs_draws(model):

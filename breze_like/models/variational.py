@@ -18,7 +18,7 @@ from breze_like.distributions import (
 from breze_like.layers import Stack
 from breze_like.models.base import Model, check_positive_integers, choose
 from breze_like.models.emissions import EMISSIONS
-from breze_like.models.objectives import OBJECTIVES
+from breze_like.models.objectives import OBJECTIVES, log_weight
 from breze_like.models.recognition import ExplicitVariance, ImplicitVariance
 from breze_like.moments import TRANSFERS, Moments
 
@@ -216,7 +216,6 @@ class VariationalModel(Model, ABC):
         y = self.generate(z, given.mask, *map(given, recognised.context))
         log_prob = given.mask * y.log_prob(given(x))
         reconstructed = self.generate(q.mode, mask, *recognised.context)
-        log_ratio = self.prior.log_prob(z, given.mask) - q_drawn.log_prob(z)
         self.expressions |= {
             "recognition/mean": q.mean,
             "recognition/variance": q.variance,
@@ -224,14 +223,14 @@ class VariationalModel(Model, ABC):
             "emission/mean": y.mean,
             "emission/sample": y.sample(emission_noise),
             "emission/log_prob": log_prob,
-            "latents/log_ratio": log_ratio,
-            "log_weight": log_prob + log_ratio,
+            "latents/log_ratio": self.prior.log_prob(z, given.mask) - q_drawn.log_prob(z),
             "kl": kl,
             "objective_kl": objective_kl,
             "objective": objective_kl - self.over_draws(pt.mean, log_prob),
             "reconstruction": reconstructed.mean,
             "denoised": reconstructed.mode,
         }
+        self.expressions["log_weight"] = log_weight(self.expressions)
         self.expressions["loss"] = self.objective(self)
 
 
