@@ -67,14 +67,16 @@ class Packing:
         return np.array([term.sum(axis=0, dtype=float) for term in self.take(terms)])
 
 
-def packed(*arrays: Sequence[NDArray], max_steps: int = 32_000) -> Iterator[tuple[Packing, list[NDArray]]]:
+def packed(
+    *arrays: Sequence[NDArray], max_steps: int = 32_000, min_columns: int = MIN_COLUMNS
+) -> Iterator[tuple[Packing, list[NDArray]]]:
     """All sequences, batch by batch: the loop of whatever computes something of whole sequences.
 
     Parameters
     ----------
     *arrays : list of ndarray, each (length, ...)
         One array of each sequence, and as many lists as there are kinds of them.
-    max_steps : int
+    max_steps, min_columns : int
         As for `pack`.
 
     Yields
@@ -83,11 +85,13 @@ def packed(*arrays: Sequence[NDArray], max_steps: int = 32_000) -> Iterator[tupl
     placed : list of ndarray, each (n_steps, n_columns, ...)
         One of each kind, by `Packing.place`.
     """
-    for batch in pack([len(array) for array in arrays[0]], max_steps):
+    for batch in pack([len(array) for array in arrays[0]], max_steps, min_columns=min_columns):
         yield batch, [batch.place(batch.own(kind)) for kind in arrays]
 
 
-def pack(lengths: ArrayLike, max_steps: int = 32_000, max_padding: float = 0.1) -> list[Packing]:
+def pack(
+    lengths: ArrayLike, max_steps: int = 32_000, max_padding: float = 0.1, min_columns: int = MIN_COLUMNS
+) -> list[Packing]:
     """Batches of whole sequences.
 
     Longest first, each sequence goes into the first column that has room for it. Columns are as long as the
@@ -99,9 +103,10 @@ def pack(lengths: ArrayLike, max_steps: int = 32_000, max_padding: float = 0.1) 
         Of all sequences, positive.
     max_steps : int
         Upper bound of ``n_steps * n_columns`` of a batch, which bounds the memory; but a batch may have
-        `MIN_COLUMNS` columns, however long they are.
+        `min_columns` columns, however long they are.
     max_padding : float
         Share of the steps of all columns up to which columns are not made longer.
+    min_columns : int
 
     Returns
     -------
@@ -120,7 +125,7 @@ def pack(lengths: ArrayLike, max_steps: int = 32_000, max_padding: float = 0.1) 
         raise ValueError(f"max_steps must be at least 1, got {max_steps}")
     n_steps, columns, starts = _fit(lengths, max_padding)
     n_columns = int(columns.max()) + 1
-    n_batches = -(-n_columns // max(max_steps // n_steps, MIN_COLUMNS))
+    n_batches = -(-n_columns // max(max_steps // n_steps, min_columns))
     width = -(-n_columns // n_batches)
     batches = []
     for first in range(0, n_columns, width):
