@@ -12,12 +12,14 @@ from typing import get_args, get_type_hints
 
 from breze_like import data
 from breze_like.backends import resolve
+from breze_like.distributions import KLS, POSTERIORS, PRIORS
 from breze_like.initialize import Initialization
 from breze_like.layers import LAYERS
 from breze_like.models import MODELS
 from breze_like.models.emissions import EMISSIONS
 from breze_like.models.objectives import OBJECTIVES
-from breze_like.models.variational import KLS, POSTERIORS, PRIORS, VARIANCES, VariationalModel
+from breze_like.models.recognition import VARIANCES
+from breze_like.models.variational import VariationalModel
 from breze_like.moments import TRANSFERS
 from breze_like.trained import describe
 from breze_like.training import EMSettings, TrainingSettings

@@ -156,3 +156,6 @@ class GaussMarkov(MarkovPosterior):
         """One half of the units gives m and v by its moments, the other one a by the sigmoid of its mean."""
         n = outputs.mean.shape[-1] // 2
         return cls(pt.sigmoid(outputs.mean[:, :, n:]), *outputs.map(lambda u: u[:, :, :n]), mask)
+
+
+POSTERIORS = {"diagonal": Diagonal, "increments": Increments, "gauss_markov": GaussMarkov}

@@ -6,25 +6,13 @@ from typing import NamedTuple
 
 import pytensor.tensor as pt
 
-from breze_like.distributions import (
-    PRIORS,
-    Diagonal,
-    GaussMarkov,
-    Increments,
-    Process,
-    independent_increments_kl,
-    kl_divergence,
-)
+from breze_like.distributions import KLS, POSTERIORS, PRIORS, Process, kl_divergence
 from breze_like.layers import Stack
 from breze_like.models.base import Model, check_positive_integers, choose
 from breze_like.models.emissions import EMISSIONS
 from breze_like.models.objectives import OBJECTIVES, log_weight
-from breze_like.models.recognition import ExplicitVariance, ImplicitVariance
+from breze_like.models.recognition import VARIANCES
 from breze_like.moments import TRANSFERS, Moments
-
-POSTERIORS = {"diagonal": Diagonal, "increments": Increments, "gauss_markov": GaussMarkov}
-KLS = {"exact": kl_divergence, "independent_increments": independent_increments_kl}
-VARIANCES = {"implicit": ImplicitVariance, "explicit": ExplicitVariance}
 
 
 class Recognised(NamedTuple):
@@ -59,7 +47,8 @@ class VariationalModel(Model, ABC):
         Sizes of the hidden layers of the recognition network.
     prior : a name in `PRIORS`, a Process, or a class of them
         "wiener", "white", or "ornstein_uhlenbeck", which learns time constants of its own.
-    posterior : "gauss_markov", "diagonal", "increments" or a class derived from MarkovPosterior
+    posterior : a name in `POSTERIORS`, or a class derived from MarkovPosterior
+        "gauss_markov", "diagonal", or "increments".
     kl : "exact", "independent_increments" or callable of (q, p)
         The divergence of the loss. The second one is the published objective: it bounds nothing (see
         `independent_increments_kl`). The exact divergence is always at hand as ``"kl"``.

@@ -4,10 +4,9 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from breze_like.backends import compile_function
-from breze_like.distributions import Diagonal, GaussMarkov, Increments
+from breze_like.distributions import POSTERIORS, Diagonal, GaussMarkov, Increments
 from breze_like.moments import Moments
 
-NAMES = ("diagonal", "increments", "gauss_markov")
 MOMENTS = ("mean", "mode", "variance")
 COEFFICIENTS = (0.0, 0.7, 1.0)
 
@@ -17,15 +16,11 @@ def assert_close(actual, expected):
 
 
 @pytest.fixture(scope="module")
-def evaluate(batch):
+def evaluate(batch, make_posterior):
     """Function from coefficients, noise and latents to posterior -> quantity -> array."""
     a, noise, z = pt.tensor3("a"), pt.tensor3("noise"), pt.tensor3("z")
     m, v, mask = pt.tensor3("m"), pt.tensor3("v"), pt.matrix("mask")
-    distributions = {
-        "diagonal": Diagonal(m, v, mask),
-        "increments": Increments(m, v, mask),
-        "gauss_markov": GaussMarkov(a, m, v, mask),
-    }
+    distributions = {name: make_posterior(name, a, m, v, mask) for name in POSTERIORS}
     names, outputs = [], []
     for name, q in distributions.items():
         values = {quantity: getattr(q, quantity) for quantity in MOMENTS}
@@ -52,20 +47,19 @@ def results(evaluate):
 
 
 @pytest.fixture(scope="module")
-def dense(batch, dense_posterior):
+def dense(batch, dense_posterior, coefficient_of):
     """Place, column, latent, dense mean, covariance and inverse of A, of every sequence of a posterior."""
 
     def each(name):
         for place, column, latent in batch.each():
             here = place, column, latent
-            a = batch.coefficient[here] if name == "gauss_markov" else np.full(1, float(name == "increments"))
-            m, v = batch.offset[here], batch.variance[here]
-            yield here, *dense_posterior(np.broadcast_to(a, m.shape), m, v)
+            a = coefficient_of(name, batch.coefficient[here])
+            yield here, *dense_posterior(a, batch.offset[here], batch.variance[here])
 
     return each
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", POSTERIORS)
 class TestAgainstDenseMatrices:
     def test_moments(self, name, results, dense):
         for here, mean, covariance, _ in dense(name):
@@ -121,7 +115,7 @@ def test_special_cases_are_exact(batch, evaluate):
                 np.testing.assert_array_equal(batch.real(actual), batch.real(expected), f"{name} {quantity}")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", POSTERIORS)
 def test_samples_have_the_moments(name, batch, evaluate):
     """A sample is linear in its noise: none gives the mean, and unit noises add up to the variance."""
     mean = evaluate(noise=np.zeros(batch.shape))[name]["sample"]

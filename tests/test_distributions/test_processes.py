@@ -4,11 +4,11 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from breze_like.backends import compile_function
-from breze_like.distributions import GaussianProcess
+from breze_like.distributions import PRIORS, GaussianProcess
 from breze_like.distributions.processes import apply_over_time, previous
 from breze_like.moments import Moments
 
-NAMES = ("white", "wiener", "ornstein_uhlenbeck", "markov", "gp_wiener", "gp_smooth")
+NAMES = (*PRIORS, "markov", "gp_wiener", "gp_smooth")
 
 
 @pytest.fixture(scope="module")
