@@ -40,7 +40,7 @@ class Packing:
         self._places = [(slice(start, stop), column) for start, stop, column in places]
 
     def own(self, items: Sequence) -> list:
-        """Of one item for each of all sequences, those of its own."""
+        """Those of its own sequences, of a list with an item for each of all sequences."""
         return [items[i] for i in self.indices]
 
     @property
@@ -107,6 +107,7 @@ def pack(
     max_padding : float
         Share of the steps of all columns up to which columns are not made longer.
     min_columns : int
+        With 1, a batch of more steps than `max_steps` is a single column.
 
     Returns
     -------

@@ -86,7 +86,7 @@ class MarkovPosterior(ABC):
         return Moments(self.mean, self.variance)
 
     def forecast(self, z, less=0.0):
-        """Moments of z_t - less z_{t-1} from those of z_{t-1}, (..., n_latents)."""
+        """Moments of z_t - less z_{t-1} from those of z_{t-1}, of the shape that the posterior has."""
         remaining = self.coefficient - less
         mean, variance = z.uncertain
         return Moments(remaining * mean + self.offset, remaining**2 * variance + self.innovation_variance)

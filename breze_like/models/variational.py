@@ -224,7 +224,7 @@ class VariationalModel(Model, ABC):
 
 
 def fast_dropout(layer, p_keep):
-    """`Recurrent` or `Bidirectional` with dropout, and with states that are uncertain, to make layers of."""
+    """Makes layers of `Recurrent` or `Bidirectional` as those of `LAYERS` are made; states are uncertain."""
     return partial(layer, p_keep=p_keep, initial_variance=0.0)
 
 
