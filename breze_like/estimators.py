@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from breze_like.data import check_sequences, pack
+from breze_like.data import check_sequences, packed
 from breze_like.latent_draws import over_draws
-from breze_like.models.objectives import weighs_draws
+from breze_like.models.objectives import log_weight, weighs_draws
 from breze_like.scores import Bound, ImportanceSampled, LogMean, Mean, Score
 
 # Of the draws of all validations, so that their scores compare.
@@ -26,7 +26,7 @@ class Sampled(NamedTuple):
     bound : Bound
         As of `variational_bound`.
     objective : Score
-        What the model is trained on: the bound with the divergence of training, a bound only if that is the
+        As of `training_objective`: the bound with the divergence of training, a bound only if that is the
         exact one; or the importance sampled score.
     importance_sampled : ImportanceSampled
         As of `importance_sampled_nll`.
@@ -62,16 +62,17 @@ def training_objective(model, sequences, rng, n_draws=1, kl_weight=1.0):
         -log 1/S sum_s p(x | z_s) (p(z_s) / q(z_s | x))^kl_weight
 
     Is a bound only if the model's divergence is the exact one, and its weight is 1. Other parameters and the
-    returned value are those of `variational_bound`, the latter without its parts. Free bits are left out:
-    they are of a minibatch, not of a sequence.
+    returned value are those of `variational_bound`, the latter without its parts.
+
+    Of any objective that is neither of these, it is the first one. So `FreeBits` are left out here: they are
+    of a minibatch, not of a sequence, and a validation minimises the bound itself, without them.
     """
     if weighs_draws(model):
         _check_draws(n_draws)
         weights = LogMean(len(sequences))
         for _ in range(n_draws):
             sums = _sums(model, sequences, rng)
-            log_weights = sums["emission/log_prob"] + kl_weight * sums["latents/log_ratio"]
-            weights.add(np.arange(len(sequences)), log_weights[None])
+            weights.add(np.arange(len(sequences)), log_weight(sums, kl_weight)[None])
         return _score(sequences, -weights.log_mean, weights.standard_errors)
     nats, sums = _means(model, sequences, rng, n_draws, "objective")
     divergence = sums["objective"] + sums["emission/log_prob"]
@@ -79,7 +80,10 @@ def training_objective(model, sequences, rng, n_draws=1, kl_weight=1.0):
 
 
 def validation_score(model, sequences, n_draws=1, kl_weight=1.0):
-    """The `training_objective` per step, from the same draws each time: what models are selected by.
+    """The `training_objective` per step, from the same draws each time: what validation minimises.
+
+    This is the variational bound with the divergence that is trained on and, while that is annealed, with its
+    weight, for all objectives but one: of an importance weighted one, its own bound. Free bits don't count.
 
     Parameters
     ----------
@@ -255,8 +259,7 @@ def _sums(model, sequences, rng=None):
         drawn = model.draw_noise(rng, sum(lengths), 1)[:, 0]
         of_sequences.append(np.split(drawn, np.cumsum(lengths)[:-1]))
     sums = {name: np.empty(len(checked)) for name in names}
-    for batch in pack(lengths):
-        observations, *noise = (batch.place([x[i] for i in batch.indices]) for x in of_sequences)
+    for batch, (observations, *noise) in packed(*of_sequences):
         for name, terms in zip(names, function(observations, batch.mask, *noise), strict=True):
             sums[name][batch.indices] = batch.sums(terms)
     return sums

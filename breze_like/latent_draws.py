@@ -7,10 +7,9 @@ those beside it nor, but for rounding, on how many draws there are in a block.
 """
 
 import numpy as np
-from pytensor import config
 from tqdm import tqdm
 
-from breze_like.data import pack
+from breze_like.data import packed
 
 # Steps of all columns of a block together: bounds the memory, whatever the number of draws.
 MAX_STEPS = 32_000
@@ -50,28 +49,27 @@ def over_draws(model, sequences, rng, n_draws, of_sequences, of_draws, progress=
     recognise = model.function(["observations", "mask"], [*recognised, *of_sequences])
     # The graph is cut there, so that the draws share one run of the recognition network.
     evaluate = model.function([*recognised, "observations", "mask", "noise"], of_draws)
-    rngs, lengths = streams(rng, len(sequences)), [len(sequence) for sequence in sequences]
+    rngs, n_steps = streams(rng, len(sequences)), sum(map(len, sequences))
     settings = {"unit": "frame", "unit_scale": True, "leave": False}
-    with tqdm(total=n_draws * sum(lengths), disable=not progress, **settings) as bar:
+    with tqdm(total=n_draws * n_steps, disable=not progress, **settings) as bar:
 
         def blocks(batch, known):
             for n_here, n_columns in _block_sizes(n_draws, *batch.shape):
                 values = evaluate(*known, _noise(model, batch, rngs, n_columns))
                 yield [_by_draw(v, n_columns)[:, :, :n_here] for v in values]
-                bar.update(n_here * sum(lengths[i] for i in batch.indices))
+                bar.update(n_here * int(batch.lengths.sum()))
 
-        for batch in pack(lengths, max(1, MAX_STEPS // n_draws)):
-            given = batch.place([sequences[i] for i in batch.indices]), batch.mask
-            values = recognise(*given)
+        for batch, (observations,) in packed(sequences, max_steps=max(1, MAX_STEPS // n_draws)):
+            values = recognise(observations, batch.mask)
             known, terms = values[: len(recognised)], values[len(recognised) :]
-            yield batch, terms, blocks(batch, [*known, *given])
+            yield batch, terms, blocks(batch, [*known, observations, batch.mask])
 
 
 def _noise(model, batch, rngs, n_draws):
     """For the input ``"noise"``: (n_steps, n_draws * n_columns, n_latent), 0 in the padding."""
     drawn = []
-    for i, length in zip(batch.indices, batch.lengths, strict=True):
-        noise = model.draw_noise(rngs[i], n_draws * length, 1).astype(config.floatX)
+    for rng, length in zip(batch.own(rngs), batch.lengths, strict=True):
+        noise = model.draw_noise(rng, n_draws * length, 1)
         drawn.append(noise.reshape((n_draws, length, -1)).swapaxes(0, 1))
     return batch.place(drawn).swapaxes(1, 2).reshape((batch.shape[0], -1, model.n_latent))
 

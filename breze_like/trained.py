@@ -4,8 +4,8 @@
 >>> run, model, dataset = load("jsb_chorales/vosp", data_dir="...")  # one that comes with the project
 
 The configuration of a run, its config.json, has ``"model"``, a name in `MODELS`; ``"arguments"`` of that
-class; ``"initialization"`` and ``"training"``, those of `Initialization` and `TrainingSettings`; ``"seed"``;
-``"backend"``; ``"data"``, see `describe`; and what `Run` adds.
+class, see `make_model`; ``"initialization"`` and ``"training"``, those of `Initialization` and
+`TrainingSettings`; ``"seed"``; ``"backend"``; ``"data"``, see `describe`; and what `Run` adds.
 """
 
 import os
@@ -17,6 +17,7 @@ from breze_like.data import Dataset
 from breze_like.files import PathLike
 from breze_like.models import MODELS
 from breze_like.models.base import Model
+from breze_like.models.objectives import FreeBits
 from breze_like.runs import Run
 from breze_like.training import load_parameters
 
@@ -115,6 +116,9 @@ def model_names() -> list[str]:
 def make_model(config: dict[str, Any]) -> Model:
     """The untrained model of a run's configuration.
 
+    Its arguments are those of the model's class, but for ``"free_bits"``: if not 0, these are the nats of a
+    `FreeBits`, which is the objective then.
+
     Raises
     ------
     ValueError
@@ -122,7 +126,13 @@ def make_model(config: dict[str, Any]) -> Model:
     """
     if config.get("model") not in MODELS:
         raise ValueError(f"model must be one of {sorted(MODELS)}, got {config.get('model')!r}")
-    return MODELS[config["model"]](**config["arguments"], backend=config["backend"])
+    arguments = dict(config["arguments"])
+    if nats := arguments.pop("free_bits", 0):
+        if arguments.get("objective", "bound") not in ("bound", "free_bits"):
+            got = f"{nats!r} with {arguments['objective']!r}"
+            raise ValueError(f"free_bits must be 0 unless the objective is 'bound' or 'free_bits', got {got}")
+        arguments["objective"] = FreeBits(nats)
+    return MODELS[config["model"]](**arguments, backend=config["backend"])
 
 
 def describe(dataset: Dataset, given: PathLike) -> dict[str, Any]:

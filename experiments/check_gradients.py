@@ -21,20 +21,21 @@ from breze_like import distributions, moments
 from breze_like.backends import compile_function
 from breze_like.distributions import (
     NADE,
+    POSTERIORS,
     Bernoulli,
     Diagonal,
     DiagonalNormal,
     GaussianProcess,
-    GaussMarkov,
-    Increments,
     NormalMixture,
     StudentT,
     WienerProcess,
     independent_increments_kl,
     kl_divergence,
 )
+from breze_like.layers import LAYERS
 from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE, FrameNADE
-from breze_like.models.emissions import MixtureEmission, NADEEmission
+from breze_like.models.emissions import EMISSIONS, MixtureEmission, NADEEmission
+from breze_like.models.objectives import OBJECTIVES
 from breze_like.moments import TRANSFERS, Moments
 from breze_like.recurrence import (
     Direction,
@@ -103,8 +104,8 @@ def transfer(function):
 
 
 def posterior(kind, a, mask):
-    m, v = a(), a(positive=True)
-    return GaussMarkov(pt.sigmoid(a()), m, v, mask) if kind is GaussMarkov else kind(m, v, mask)
+    shape = *SHAPE[:2], kind.n_outputs * SHAPE[2]
+    return kind.from_recognition(Moments(a(shape), a(shape, positive=True)), mask)
 
 
 def chains(transfer, *reverses):
@@ -152,7 +153,6 @@ PRIORS = {
     **{name: prior() for name, prior in distributions.PRIORS.items()},
     "gp": GaussianProcess(squared_exponential),
 }
-POSTERIORS = {"diagonal": Diagonal, "increments": Increments, "gauss_markov": GaussMarkov}
 
 COMPONENTS = {
     "moments/dropout": lambda a, mask: moments.dropout(uncertain(a), pt.sigmoid(a(()))),
@@ -204,20 +204,21 @@ COMPONENTS = {
     ],
 }
 
+# With few units of their own.
+SMALL = {
+    "nade": partial(NADEEmission, n_hidden=2),
+    "gaussian_mixture": partial(MixtureEmission, n_components=2),
+}
+
 # Class and arguments. All transfer functions of the classes' defaults are here; the others are components.
 DIAGONAL = {"posterior": "diagonal", "prior": "white"}
 MODELS = {
     "model/rnn": (RNN, (3, (3, 2)), {}),
-    "model/rnn/gru": (RNN, (3, (3, 2)), {"layer": "gru"}),
+    **{f"model/rnn/{layer}": (RNN, (3, (3, 2)), {"layer": layer}) for layer in LAYERS},
     "model/dts_rnn": (DTSRNN, (3, (3, 2)), {}),
     "model/dots_rnn": (DOTSRNN, (3, (3,)), {}),
     "model/fdrnn": (FDRNN, (3, (3, 2)), {"p_keep": "learned"}),
-    "model/rnn/nade": (RNN, (3, (3,)), {"emission": partial(NADEEmission, n_hidden=2)}),
-    "model/rnn/gaussian_mixture": (RNN, (3, (3,)), {"emission": partial(MixtureEmission, n_components=2)}),
-    **{
-        f"model/rnn/{emission}": (RNN, (3, (3,)), {"emission": emission})
-        for emission in ("gaussian_fixed", "gaussian_shared", "gaussian_per_step")
-    },
+    **{f"model/rnn/{name}": (RNN, (3, (3,)), {"emission": e}) for name, e in (EMISSIONS | SMALL).items()},
     "model/nade": (FrameNADE, (3, 2), {}),
     "model/vrae": (VRAE, (3, 2, (3, 2)), {}),
     "model/vrae/diagonal": (VRAE, (3, 2, (3,)), DIAGONAL | {"variance": "explicit"}),
@@ -228,8 +229,8 @@ MODELS = {
     ),
     "model/vosp": (VOSP, (3, 2, (3, 2), (3, 2)), {"generative_p_keep": "learned"}),
     "model/vosp/diagonal": (VOSP, (3, 2, (3,), (3,)), DIAGONAL | {"generative_p_keep": 1.0}),
-    "model/vosp/free_bits": (VOSP, (3, 2, (3,), (3,)), {"free_bits": 1.0}),
-    "model/vosp/importance_weighted": (VOSP, (3, 2, (3,), (3,)), {"objective": "importance_weighted"}),
+    **{f"model/vosp/{layer}": (VOSP, (3, 2, (3, 2), (3,)), {"layer": layer}) for layer in LAYERS},
+    **{f"model/vosp/{name}": (VOSP, (3, 2, (3,), (3,)), {"objective": name}) for name in OBJECTIVES},
 }
 
 

@@ -14,8 +14,9 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, Polygon
 
+from breze_like.distributions import POSTERIORS
 from breze_like.models import MODELS, VOSP
-from breze_like.models.variational import POSTERIORS, VariationalModel
+from breze_like.models.variational import VariationalModel
 from experiments import command_line
 from experiments.pictures import figures
 from experiments.pictures.dependencies import find_dependencies

@@ -12,12 +12,14 @@ from typing import get_args, get_type_hints
 
 from breze_like import data
 from breze_like.backends import resolve
+from breze_like.distributions import KLS, POSTERIORS, PRIORS
 from breze_like.initialize import Initialization
 from breze_like.layers import LAYERS
 from breze_like.models import MODELS
 from breze_like.models.emissions import EMISSIONS
 from breze_like.models.objectives import OBJECTIVES
-from breze_like.models.variational import KLS, POSTERIORS, PRIORS, VARIANCES, VariationalModel
+from breze_like.models.recognition import VARIANCES
+from breze_like.models.variational import VariationalModel
 from breze_like.moments import TRANSFERS
 from breze_like.trained import describe
 from breze_like.training import EMSettings, TrainingSettings
@@ -27,6 +29,16 @@ from experiments.command_line.tables import numbers
 from experiments.paper import collapse
 from experiments.paper.averages import average_text
 from experiments.paper.experiment import score, train, validation_chunks
+
+# Why --layer says nothing of these models.
+OWN_LAYERS = {
+    "vrae": "its layers run in both directions, and have fast dropout",
+    "fdrnn": "its layers have fast dropout",
+    "dts_rnn": "its layers have deep transitions",
+    "dots_rnn": "its layers have deep transitions",
+    "nade": "it has no layers over time",
+    "hmm": "it has no layers over time",
+}
 
 
 def p_keep(text):
@@ -50,7 +62,11 @@ def make_parser():
     group = parser.add_argument_group("model")
     add = group.add_argument
     add("--n-hiddens", type=int, nargs="+", default=[200], help="sizes of the hidden layers")
-    add("--layer", choices=sorted(LAYERS), help="kind of hidden layer (rnn); recurrent if not given")
+    add(
+        "--layer",
+        choices=sorted(LAYERS),
+        help="kind of hidden layer, deterministic (rnn, vosp); else recurrent, of vosp with fast dropout",
+    )
     add(
         "--transfer",
         default="tanh_wang_manning",
@@ -90,7 +106,7 @@ def make_parser():
     )
     add("--kl", default="exact", choices=sorted(KLS), help="divergence in the training objective")
     add("--objective", default="bound", choices=sorted(OBJECTIVES), help="what is minimised")
-    add("--free-bits", type=float, default=0.0, help="nats of each latent that cost nothing")
+    add("--free-bits", type=float, default=0.0, help="nats of each latent that cost nothing, if not 0")
 
     group = parser.add_argument_group(
         "hidden Markov models (hmm), also --n-epochs and --patience, 3 by default"
@@ -171,6 +187,10 @@ def make_config(options, dataset):
             "backend": resolve(options.backend),
         }
 
+    if options.layer and options.model in OWN_LAYERS:
+        reason = OWN_LAYERS[options.model]
+        raise ValueError(f"--layer must not be given for {options.model}: {reason}; it is for rnn and vosp")
+
     if options.model == "hmm":
         training = settings(EMSettings())
         if training["patience"] is None:
@@ -193,7 +213,7 @@ def make_config(options, dataset):
             arguments["recognition_recurrent_p_keep"] = options.recurrent_p_keep
     if options.model == "vosp":
         names.append("n_emission_hiddens")
-    if options.model == "rnn" and options.layer:
+    if options.layer:
         names.append("layer")
     if options.model == "fdrnn":
         arguments["p_keep"] = options.generative_p_keep

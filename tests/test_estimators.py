@@ -19,7 +19,9 @@ from breze_like.estimators import (
     variational_bound,
 )
 from breze_like.latent_draws import streams
+from breze_like.models.objectives import FreeBits
 from breze_like.models.variational import Recognised, VariationalModel
+from breze_like.moments import Moments
 
 LOADINGS = np.array([[1.2, -0.9]])  # x_t = z_t LOADINGS + noise
 NOISE_VARIANCE = 0.6
@@ -54,26 +56,27 @@ def places(mask):
 
 class Exact(GaussMarkov):
     @classmethod
-    def moments(cls, x, mask):
+    def recognise(cls, x, mask):
         variance, weights = (pt.as_tensor(a) for a in smoother(MAX_STEPS))
         place, together = places(mask)
         evidence = (x @ LOADINGS.T / NOISE_VARIANCE) * mask[:, :, None]
         own_weights = weights[place[:, None], place[None]] * together
-        return (own_weights[:, :, :, None] * evidence[None]).sum(axis=1), variance[place][:, :, None]
+        mean = (own_weights[:, :, :, None] * evidence[None]).sum(axis=1)
+        return Moments(mean, variance[place][:, :, None])
 
     @classmethod
-    def from_recognition(cls, mean, variance, mask):
-        return cls(variance, mean, variance, mask)
+    def from_recognition(cls, outputs, mask):
+        return cls(outputs.variance, *outputs, mask)
 
 
 class BestDiagonal(Diagonal):
     """The posterior's mean, and the inverse of the diagonal of its precision."""
 
     @classmethod
-    def moments(cls, x, mask):
-        mean = Exact.from_recognition(*Exact.moments(x, mask), mask).mean
+    def recognise(cls, x, mask):
+        mean = Exact.from_recognition(Exact.recognise(x, mask), mask).mean
         precision = np.where(np.arange(MAX_STEPS) < MAX_STEPS - 1, 2.0, 1.0) + PRECISION
-        return mean, pt.as_tensor(1 / precision)[places(mask)[0]][:, :, None]
+        return Moments(mean, pt.as_tensor(1 / precision)[places(mask)[0]][:, :, None])
 
 
 class LinearGaussian(VariationalModel):
@@ -84,7 +87,7 @@ class LinearGaussian(VariationalModel):
         self.emission = SimpleNamespace(binary=False)
 
     def recognise(self, observations, mask):
-        return Recognised(*self.posterior_class.moments(observations, mask))
+        return Recognised(self.posterior_class.recognise(observations, mask))
 
     def generate(self, latents, mask):
         return DiagonalNormal(latents @ LOADINGS, NOISE_VARIANCE)
@@ -378,7 +381,7 @@ def test_the_importance_weighted_objective_has_a_gradient_where_weights_are_tiny
 @pytest.mark.parametrize("nats", [1e-3, 10.0])
 def test_free_bits(nats, sequences, rng):
     """Below that, the divergence of a latent, averaged over the steps of all sequences, counts as that."""
-    model = LinearGaussian(BestDiagonal, free_bits=nats)
+    model = LinearGaussian(BestDiagonal, objective=FreeBits(nats))
     x, mask = pad(sequences)
     noise = rng.standard_normal((len(x), len(sequences), 1))
     names = ["loss", "kl", "emission/log_prob"]

@@ -19,6 +19,7 @@ from breze_like.estimators import (
 from breze_like.models import HiddenMarkov
 from breze_like.models.hidden_markov import StateChain, StateEmission
 from breze_like.models.variational import Recognised, VariationalModel
+from breze_like.moments import Moments
 
 N_VISIBLE, N_STATES, LENGTHS = 3, 3, (4, 1, 3)
 
@@ -53,8 +54,8 @@ class PathPosterior:
         )
 
     @classmethod
-    def from_recognition(cls, mean, variance, mask):
-        return cls(mean.reshape((*mean.shape[:2], N_STATES, N_STATES)), mask)
+    def from_recognition(cls, outputs, mask):
+        return cls(outputs.mean.reshape((*mask.shape, N_STATES, N_STATES)), mask)
 
     @property
     def mean(self):
@@ -125,7 +126,7 @@ class LatentStates(VariationalModel):
         weights = self._proposal(prior, self.infer(observations, 1 - observations, mask))
         weights = pt.where(mask[:, :, None, None] > 0, weights, prior)  # in the padding, nothing is inferred
         kernels = (weights / weights.sum(axis=-1, keepdims=True)).reshape((*mask.shape, -1))
-        return Recognised(kernels, pt.zeros_like(kernels))
+        return Recognised(Moments(kernels))
 
     def generate(self, latents, mask):
         return Bernoulli(self.emission["logits"][latents[:, :, 0].astype("int64")])
@@ -167,7 +168,7 @@ def paths(model, sequence):
     """Of each path of the states: its probability under p and under q, and p(x | path) between them."""
     initial, transition = (model.states.view(name) for name in ("initial", "transition"))
     on = expit(model.emission.view("logits"))
-    kernels = model.function(["observations", "mask"], model.recognised.mean)(
+    kernels = model.function(["observations", "mask"], model.recognised.outputs.mean)(
         sequence[:, None], np.ones((len(sequence), 1))
     ).reshape(len(sequence), N_STATES, N_STATES)
     for path in product(range(N_STATES), repeat=len(sequence)):

@@ -11,6 +11,7 @@ from breze_like.data.packing import MIN_COLUMNS
 from breze_like.distributions import DiagonalNormal
 from breze_like.estimators import sampled_scores
 from breze_like.models.variational import Recognised, VariationalModel
+from breze_like.moments import Moments
 
 
 class Small(VariationalModel):
@@ -25,7 +26,7 @@ class Small(VariationalModel):
 
     def recognise(self, observations, mask):
         mean = observations @ pt.as_tensor(np.array([[0.3, -0.5, 0.1], [0.2, 0.2, 0.7]]))
-        return Recognised(mean, 0.5 + pt.zeros_like(mean), (pt.tanh(observations),))
+        return Recognised(Moments(mean, 0.5 + pt.zeros_like(mean)), (pt.tanh(observations),))
 
     def generate(self, latents, mask, context):
         return DiagonalNormal(latents[:, :, :2] * context + latents[:, :, 2:], 0.8)

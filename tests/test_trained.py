@@ -10,6 +10,7 @@ import pytensor
 import pytest
 
 from breze_like import Run, negative_log_likelihood, trained
+from breze_like.models.objectives import OBJECTIVES
 from breze_like.training import TrainingSettings, fit
 
 # A run of the version before formats were numbered, on the chorales, with its scores in single precision.
@@ -104,3 +105,30 @@ def test_other_data(named):
         match="data set chorales is not the one that chorales/small was trained on: restore its data",
     ):
         trained.load("chorales/small")
+
+
+def variational(**arguments):
+    sizes = {"n_visible": 2, "n_latent": 1, "n_hiddens": [2]}
+    return trained.make_model({"model": "vrae", "arguments": {**sizes, **arguments}, "backend": "auto"})
+
+
+def test_free_bits_of_a_configuration_are_its_objective():
+    """As older configurations have them, which say "bound", too."""
+    assert variational(free_bits=0.0).objective is OBJECTIVES["bound"]
+    for objective in ({}, {"objective": "bound"}, {"objective": "free_bits"}):
+        assert variational(**objective, free_bits=0.5).objective.nats == 0.5
+    for name, objective in OBJECTIVES.items():
+        assert variational(objective=name, free_bits=0.0).objective is objective
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (dict(free_bits=-0.1), "nats must be positive, got -0.1"),
+        (dict(free_bits=0.1, objective="importance_weighted"), "free_bits must be 0 unless .*, got 0.1 with"),
+        (dict(free_bits=0.1, kl="independent_increments", posterior="diagonal"), "kl must be 'exact' if"),
+    ],
+)
+def test_free_bits_that_there_cannot_be(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        variational(**arguments)

@@ -1,23 +1,23 @@
 """Data sets: reading, checking and verifying them, and turning them into padded batches."""
 
-from breze_like.data.batches import batches_by_length, chunk, minibatches, pad
+from breze_like.data.batches import chunk, minibatches, pad
 from breze_like.data.dataset import SPLITS, Dataset, digest
 from breze_like.data.formats import read, write_hdf5
 from breze_like.data.library import DIGESTS, load, standard_name, verify
-from breze_like.data.packing import pack
+from breze_like.data.packing import pack, packed
 from breze_like.sequences import check_sequences
 
 __all__ = [
     "DIGESTS",
     "SPLITS",
     "Dataset",
-    "batches_by_length",
     "check_sequences",
     "chunk",
     "digest",
     "load",
     "minibatches",
     "pack",
+    "packed",
     "pad",
     "read",
     "standard_name",

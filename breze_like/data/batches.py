@@ -13,7 +13,7 @@ Transposing to time-major happens here and nowhere else.
 [[1.0, 0.0], [1.0, 1.0]]
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,83 +104,6 @@ def minibatches(n: int, batch_size: int, rng: np.random.Generator) -> list[NDArr
     size = min(batch_size, n)
     n_batches = -(-n // size)
     return list(np.resize(rng.permutation(n), (n_batches, size)))
-
-
-def batches_by_length(
-    sequences: Sequence[NDArray], max_steps: int = 20_000, max_padding: float = 0.25
-) -> Iterator[tuple[NDArray[np.int64], NDArray, NDArray]]:
-    """Batches of whole sequences of similar length, in few different shapes.
-
-    Whole sequences differ much in length, and each new shape of a batch costs a compilation. So the
-    sequences are sorted by length and cut into groups, and all batches of a group have one shape:
-    as long as the group's longest sequence and equally wide, filled up with all-masked dummy
-    sequences where needed. There are as few groups as keep the padding, in front and in dummies,
-    within `max_padding`; for that number of groups the cuts are the best possible.
-
-    For a split of JSB Chorales this makes 3 shapes, of Nottingham 3 or 4, of Piano-midi.de 3 to 5
-    and of MuseData 6, with 17 to 25 % padding. (One shape for all of a split would be 53 to 90 %
-    padding; a batch for each sequence would have none, but dozens or hundreds of shapes.)
-
-    Parameters
-    ----------
-    sequences : list of ndarray, each (length, n_features)
-    max_steps : int
-        Upper bound of ``n_steps * n_sequences`` of a batch, which bounds the memory; a longer
-        sequence is a batch of its own.
-    max_padding : float
-        Fraction of all batches' steps that may be padding, in [0, 1).
-
-    Yields
-    ------
-    indices : ndarray of int, (n_real,)
-        Which sequences the first ``n_real`` columns are; the other columns are dummies.
-    observations : ndarray, (n_steps, n_sequences, n_features), floatX
-    mask : ndarray, (n_steps, n_sequences), floatX
-    """
-    _check_count(max_steps, "max_steps")
-    if not 0 <= max_padding < 1:
-        raise ValueError(f"max_padding must be in [0, 1), got {max_padding}")
-    check_any(sequences, "sequences")
-    lengths = np.array([len(sequence) for sequence in sequences])
-    order = np.argsort(lengths, kind="stable")
-    dummy = np.zeros((0, sequences[0].shape[1]))
-    for start, stop in _groups(lengths[order], max_steps, max_padding):
-        longest = lengths[order[stop - 1]]
-        _, width = _batch_shape(stop - start, longest, max_steps)
-        for first in range(start, stop, width):
-            indices = order[first : min(first + width, stop)]
-            columns = [sequences[index] for index in indices] + [dummy] * (width - len(indices))
-            yield indices, *pad(columns, longest)
-
-
-def _batch_shape(n_sequences, longest, max_steps):
-    """Number and width of equally wide batches; every argument may be an array."""
-    n_batches = -(-n_sequences // np.maximum(max_steps // longest, 1))
-    return n_batches, -(-n_sequences // n_batches)
-
-
-def _groups(lengths, max_steps, max_padding):
-    """Cut ascending `lengths` into the fewest ranges that keep to `max_padding`.
-
-    Dynamic programming over the last group's start: if ``cost[i, j]`` is the number of steps in the
-    batches of one group of the sequences i to j, then the least number for the sequences up to j in
-    k groups is ``total_k[j] = min_i total_{k-1}[i - 1] + cost[i, j]``.
-    """
-    n = len(lengths)
-    size = np.arange(1, n + 1) - np.arange(n)[:, None]
-    n_batches, width = _batch_shape(np.maximum(size, 1), lengths, max_steps)
-    cost = np.where(size > 0, n_batches * width * lengths, np.inf)
-    allowed = lengths.sum() / (1 - max_padding)
-    total, starts = cost[0], [np.zeros(n, dtype=int)]
-    while total[-1] > allowed and len(starts) < n:
-        candidates = np.append(np.inf, total[:-1])[:, None] + cost
-        starts.append(candidates.argmin(axis=0))
-        total = candidates.min(axis=0)
-    ranges, stop = [], n
-    for start in reversed(starts):
-        ranges.append((int(start[stop - 1]), stop))
-        stop = ranges[-1][0]
-    return ranges[::-1]
 
 
 def _check_count(value, name):

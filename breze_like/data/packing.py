@@ -9,7 +9,7 @@ start anew.
 [[1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 1.0, 1.0]]
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,6 +39,10 @@ class Packing:
         places = zip(starts, starts + lengths, columns, strict=True)
         self._places = [(slice(start, stop), column) for start, stop, column in places]
 
+    def own(self, items: Sequence) -> list:
+        """Those of its own sequences, of a list with an item for each of all sequences."""
+        return [items[i] for i in self.indices]
+
     @property
     def mask(self) -> NDArray:
         """1 where a step is real: ndarray, (n_steps, n_columns), floatX."""
@@ -48,8 +52,8 @@ class Packing:
         return mask
 
     def place(self, arrays: Sequence[NDArray]) -> NDArray:
-        """One array (length, ...) of each sequence, at its place: (n_steps, n_columns, ...), else 0."""
-        batch = np.zeros((*self.shape, *arrays[0].shape[1:]), arrays[0].dtype)
+        """One array (length, ...) of each sequence, where it lies: (n_steps, n_columns, ...), floatX."""
+        batch = np.zeros((*self.shape, *arrays[0].shape[1:]), config.floatX)
         for place, array in zip(self._places, arrays, strict=True):
             batch[place] = array
         return batch
@@ -63,7 +67,31 @@ class Packing:
         return np.array([term.sum(axis=0, dtype=float) for term in self.take(terms)])
 
 
-def pack(lengths: ArrayLike, max_steps: int = 32_000, max_padding: float = 0.1) -> list[Packing]:
+def packed(
+    *arrays: Sequence[NDArray], max_steps: int = 32_000, min_columns: int = MIN_COLUMNS
+) -> Iterator[tuple[Packing, list[NDArray]]]:
+    """All sequences, batch by batch: the loop of whatever computes something of whole sequences.
+
+    Parameters
+    ----------
+    *arrays : list of ndarray, each (length, ...)
+        One array of each sequence, and as many lists as there are kinds of them.
+    max_steps, min_columns : int
+        As for `pack`.
+
+    Yields
+    ------
+    batch : Packing
+    placed : list of ndarray, each (n_steps, n_columns, ...)
+        One of each kind, by `Packing.place`.
+    """
+    for batch in pack([len(array) for array in arrays[0]], max_steps, min_columns=min_columns):
+        yield batch, [batch.place(batch.own(kind)) for kind in arrays]
+
+
+def pack(
+    lengths: ArrayLike, max_steps: int = 32_000, max_padding: float = 0.1, min_columns: int = MIN_COLUMNS
+) -> list[Packing]:
     """Batches of whole sequences.
 
     Longest first, each sequence goes into the first column that has room for it. Columns are as long as the
@@ -75,9 +103,11 @@ def pack(lengths: ArrayLike, max_steps: int = 32_000, max_padding: float = 0.1) 
         Of all sequences, positive.
     max_steps : int
         Upper bound of ``n_steps * n_columns`` of a batch, which bounds the memory; but a batch may have
-        `MIN_COLUMNS` columns, however long they are.
+        `min_columns` columns, however long they are.
     max_padding : float
         Share of the steps of all columns up to which columns are not made longer.
+    min_columns : int
+        With 1, a batch of more steps than `max_steps` is a single column.
 
     Returns
     -------
@@ -96,7 +126,7 @@ def pack(lengths: ArrayLike, max_steps: int = 32_000, max_padding: float = 0.1) 
         raise ValueError(f"max_steps must be at least 1, got {max_steps}")
     n_steps, columns, starts = _fit(lengths, max_padding)
     n_columns = int(columns.max()) + 1
-    n_batches = -(-n_columns // max(max_steps // n_steps, MIN_COLUMNS))
+    n_batches = -(-n_columns // max(max_steps // n_steps, min_columns))
     width = -(-n_columns // n_batches)
     batches = []
     for first in range(0, n_columns, width):

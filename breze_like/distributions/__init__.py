@@ -2,11 +2,23 @@
 
 from breze_like.distributions.base import Distribution
 from breze_like.distributions.bernoulli import Bernoulli
-from breze_like.distributions.kl import independent_increments_kl, kl_by_latent, kl_divergence, register
+from breze_like.distributions.kl import (
+    KLS,
+    independent_increments_kl,
+    kl_by_latent,
+    kl_divergence,
+    register,
+)
 from breze_like.distributions.mixture import NormalMixture, log_sum_exp
 from breze_like.distributions.nade import NADE
 from breze_like.distributions.normal import DiagonalNormal
-from breze_like.distributions.posteriors import Diagonal, GaussMarkov, Increments, MarkovPosterior
+from breze_like.distributions.posteriors import (
+    POSTERIORS,
+    Diagonal,
+    GaussMarkov,
+    Increments,
+    MarkovPosterior,
+)
 from breze_like.distributions.processes import (
     PRIORS,
     GaussianProcess,
@@ -19,7 +31,9 @@ from breze_like.distributions.processes import (
 from breze_like.distributions.student_t import StudentT
 
 __all__ = [
+    "KLS",
     "NADE",
+    "POSTERIORS",
     "PRIORS",
     "Bernoulli",
     "Diagonal",

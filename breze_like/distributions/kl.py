@@ -125,3 +125,6 @@ def independent_increments_kl(q, p):
         )
     mean, variance = q.difference(1.0)
     return q.mask * _gaussian(variance + mean**2, variance).sum(axis=-1)
+
+
+KLS = {"exact": kl_divergence, "independent_increments": independent_increments_kl}

@@ -20,6 +20,7 @@ import pytensor.tensor as pt
 
 from breze_like.distributions.normal import DiagonalNormal, normal_log_density
 from breze_like.distributions.processes import previous
+from breze_like.moments import Moments
 from breze_like.recurrence import linear_recurrence
 
 
@@ -50,13 +51,13 @@ class MarkovPosterior(ABC):
 
     @classmethod
     @abstractmethod
-    def from_recognition(cls, mean, variance, mask):
+    def from_recognition(cls, outputs, mask):
         """The posterior that a recognition network's outputs stand for.
 
         Parameters
         ----------
-        mean, variance : TensorVariable, shape (n_steps, n_sequences, n_outputs * n_latents)
-            The two moments of the output units; the variance is implicit, that is due to dropout.
+        outputs : Moments, shape (n_steps, n_sequences, n_outputs * n_latents)
+            Of the output units, with a variance.
         mask : TensorVariable, shape (n_steps, n_sequences)
         """
 
@@ -79,15 +80,23 @@ class MarkovPosterior(ABC):
         """V[z_t]."""
         return self.accumulate(self._masked(self.coefficient**2), self._masked(self.innovation_variance))
 
+    @property
+    def moments(self):
+        """Those of z_t, as `Moments`."""
+        return Moments(self.mean, self.variance)
+
+    def forecast(self, z, less=0.0):
+        """Moments of z_t - less z_{t-1} from those of z_{t-1}, of the shape that the posterior has."""
+        remaining = self.coefficient - less
+        mean, variance = z.uncertain
+        return Moments(remaining * mean + self.offset, remaining**2 * variance + self.innovation_variance)
+
     def difference(self, coefficient):
         """Moments of z_t - coefficient z_{t-1}; with 1, of the increments."""
         remaining = self.coefficient - coefficient
         if isinstance(remaining, float) and remaining == 0:
-            return self.offset, self.innovation_variance
-        return (
-            remaining * previous(self.mean, self.mask) + self.offset,
-            remaining**2 * previous(self.variance, self.mask) + self.innovation_variance,
-        )
+            return Moments(self.offset, self.innovation_variance)
+        return self.forecast(self.moments.map(lambda u: previous(u, self.mask)), coefficient)
 
     def sample(self, noise):
         """A draw from standard normal noise of its shape."""
@@ -118,8 +127,8 @@ class _FixedCoefficient(MarkovPosterior):
         super().__init__(self.a, mean, variance, mask)
 
     @classmethod
-    def from_recognition(cls, mean, variance, mask):
-        return cls(mean, variance, mask)
+    def from_recognition(cls, outputs, mask):
+        return cls(*outputs, mask)
 
 
 class Diagonal(_FixedCoefficient):
@@ -143,7 +152,10 @@ class GaussMarkov(MarkovPosterior):
     n_outputs = 2
 
     @classmethod
-    def from_recognition(cls, mean, variance, mask):
+    def from_recognition(cls, outputs, mask):
         """One half of the units gives m and v by its moments, the other one a by the sigmoid of its mean."""
-        n = mean.shape[-1] // 2
-        return cls(pt.sigmoid(mean[:, :, n:]), mean[:, :, :n], variance[:, :, :n], mask)
+        n = outputs.mean.shape[-1] // 2
+        return cls(pt.sigmoid(outputs.mean[:, :, n:]), *outputs.map(lambda u: u[:, :, :n]), mask)
+
+
+POSTERIORS = {"diagonal": Diagonal, "increments": Increments, "gauss_markov": GaussMarkov}

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 import pytensor.tensor as pt
 
 from breze_like.distributions.normal import LOG_2_PI, DiagonalNormal, normal_log_density
+from breze_like.moments import Moments
 from breze_like.recurrence import linear_recurrence
 from breze_like.recurrence.loop import count_steps
 
@@ -68,13 +69,13 @@ class MarkovProcess(Process):
         self.variance = variance
         self.initial_variance = initial_variance
 
-    def forecast(self, mean, variance, first=0.0):
+    def forecast(self, z, first=0.0):
         """Moments of z_t from those of z_{t-1}, of shape (..., n_latents).
 
         `first` is 1 where z_{t-1} is z_0, and its moments are given as 0; it broadcasts against the mean.
         """
-        variance = variance + pt.zeros_like(mean)
-        return self.coefficient * mean, self.coefficient**2 * variance + self.given_past(first)
+        mean, variance = z.uncertain
+        return Moments(self.coefficient * mean, self.coefficient**2 * variance + self.given_past(first))
 
     def given_past(self, first):
         """Variance of z_t given z_{t-1}; where `first` is 1, of z_1, whatever z_0 was."""

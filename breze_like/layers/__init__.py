@@ -18,7 +18,8 @@ from breze_like.layers.feedforward import Affine, FixedKeep, Joint, LearnedKeep,
 from breze_like.layers.gated_recurrent import GatedRecurrent
 from breze_like.layers.recurrent import Bidirectional, Recurrent, Stack
 
-# Of one chain, and deterministic if made without a p_keep: what an `RNN` can be made of.
+# Of one chain, and deterministic if made without a p_keep: what an `RNN` can be made of, and of a `VOSP` the
+# recognition network.
 LAYERS = {"recurrent": Recurrent, "deep_transition": DeepTransition, "gru": GatedRecurrent}
 
 __all__ = [

@@ -193,7 +193,7 @@ class HiddenMarkov(Model):
             forecast = transition[states]
         return np.stack(drawn).astype(transition.dtype)
 
-    def draw_paths(self, filtered, noise):
+    def draw_paths(self, filtered, noise, mask):
         """Draws of z_1, ..., z_T given x, from the last step backwards.
 
         Parameters
@@ -202,6 +202,7 @@ class HiddenMarkov(Model):
             ``"states/filtered"``.
         noise : ndarray, shape (n_steps, n_sequences)
             Uniform in [0, 1).
+        mask : ndarray, shape (n_steps, n_sequences)
 
         Returns
         -------
@@ -215,7 +216,8 @@ class HiddenMarkov(Model):
         paths = np.empty(noise.shape, int)
         paths[-1] = draw_states(filtered[-1], noise[-1])
         for t in reversed(range(len(noise) - 1)):
-            paths[t] = draw_states(filtered[t] * backward[paths[t + 1]], noise[t])
+            following = np.where(mask[t + 1, :, None] > 0, backward[paths[t + 1]], 1)
+            paths[t] = draw_states(filtered[t] * following, noise[t])
         return paths
 
     @cached_property

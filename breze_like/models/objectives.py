@@ -1,11 +1,13 @@
 """Training objectives of variational models, in nats per time step.
 
-An objective is a function of a model: of the quantities that the model names.
+An objective is called with a model: it is a function of the quantities that the model names.
+
+>>> VRAE(88, 32, objective=FreeBits(0.5))
 """
 
 import pytensor.tensor as pt
 
-from breze_like.distributions import kl_by_latent, log_sum_exp
+from breze_like.distributions import kl_by_latent, kl_divergence, log_sum_exp
 from breze_like.models.base import per_step
 
 
@@ -25,13 +27,23 @@ def importance_weighted_bound(model):
     A bound of the negative log-likelihood, tighter with more draws; with one draw, it is the variational
     bound with a divergence estimated from that draw. kl_weight is the weight of log p(z) - log q(z | x).
 
+    Raises
+    ------
+    ValueError
+        If the model's divergence is not the exact one.
+
     References
     ----------
     Burda, Grosse & Salakhutdinov (2016), Importance weighted autoencoders.
     """
-    log_ratio = model.inputs["kl_weight"] * model.expressions["latents/log_ratio"]
-    log_weight = (model.expressions["emission/log_prob"] + log_ratio).sum(axis=0)
-    return per_step(-model.over_draws(log_mean_exp, log_weight), model.inputs["mask"])
+    check_divergence(model, "importance_weighted")
+    log_weights = log_weight(model.expressions, model.inputs["kl_weight"]).sum(axis=0)
+    return per_step(-model.over_draws(log_mean_exp, log_weights), model.inputs["mask"])
+
+
+def log_weight(terms, kl_weight=1.0):
+    """log p(x | z) + kl_weight (log p(z) - log q(z | x)), of terms by name: variables, or values of them."""
+    return terms["emission/log_prob"] + kl_weight * terms["latents/log_ratio"]
 
 
 def weighs_draws(model):
@@ -54,23 +66,31 @@ class FreeBits:
     Raises
     ------
     ValueError
-        If it is not positive.
+        If it is not positive; when it is called, if the model's divergence is not the exact one.
 
     References
     ----------
     Kingma et al. (2016), Improving variational inference with inverse autoregressive flow, appendix.
     """
 
-    def __init__(self, nats):
+    def __init__(self, nats=0.1):
         if not nats > 0:
             raise ValueError(f"nats must be positive, got {nats!r}")
         self.nats = float(nats)
 
     def __call__(self, model):
+        check_divergence(model, "free_bits")
         mask = model.inputs["mask"]
         kl = kl_by_latent(model.posterior, model.prior).sum(axis=(0, 1)) / mask.sum()
         log_prob = model.over_draws(pt.mean, model.expressions["emission/log_prob"])
         return model.inputs["kl_weight"] * pt.maximum(kl, self.nats).sum() - per_step(log_prob, mask)
+
+
+def check_divergence(model, objective):
+    """Raise a ValueError unless the model's divergence is the exact one."""
+    if model.objective_kl is not kl_divergence:
+        got = getattr(model.objective_kl, "__name__", model.objective_kl)
+        raise ValueError(f"kl must be 'exact' if objective={objective!r}, got {got}")
 
 
 def log_mean_exp(x, axis):
@@ -78,4 +98,8 @@ def log_mean_exp(x, axis):
     return log_sum_exp(x, axis) - pt.log(pt.cast(x.shape[axis], x.dtype))
 
 
-OBJECTIVES = {"bound": variational_bound, "importance_weighted": importance_weighted_bound}
+OBJECTIVES = {
+    "bound": variational_bound,
+    "free_bits": FreeBits(),
+    "importance_weighted": importance_weighted_bound,
+}

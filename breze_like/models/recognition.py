@@ -55,3 +55,6 @@ class ExplicitVariance(Layer):
 
     def initialize(self, rng, initialization):
         self.output.initialize(rng, initialization)
+
+
+VARIANCES = {"implicit": ImplicitVariance, "explicit": ExplicitVariance}

@@ -6,25 +6,13 @@ from typing import NamedTuple
 
 import pytensor.tensor as pt
 
-from breze_like.distributions import (
-    PRIORS,
-    Diagonal,
-    GaussMarkov,
-    Increments,
-    Process,
-    independent_increments_kl,
-    kl_divergence,
-)
+from breze_like.distributions import KLS, POSTERIORS, PRIORS, Process, kl_divergence
 from breze_like.layers import Stack
 from breze_like.models.base import Model, check_positive_integers, choose
 from breze_like.models.emissions import EMISSIONS
-from breze_like.models.objectives import OBJECTIVES, FreeBits
-from breze_like.models.recognition import ExplicitVariance, ImplicitVariance
-from breze_like.moments import TRANSFERS
-
-POSTERIORS = {"diagonal": Diagonal, "increments": Increments, "gauss_markov": GaussMarkov}
-KLS = {"exact": kl_divergence, "independent_increments": independent_increments_kl}
-VARIANCES = {"implicit": ImplicitVariance, "explicit": ExplicitVariance}
+from breze_like.models.objectives import OBJECTIVES, log_weight
+from breze_like.models.recognition import VARIANCES
+from breze_like.moments import TRANSFERS, Moments
 
 
 class Recognised(NamedTuple):
@@ -32,20 +20,19 @@ class Recognised(NamedTuple):
 
     Attributes
     ----------
-    mean, variance : TensorVariable
-        Outputs of the recognition network, which determine the approximate posterior.
+    outputs : Moments
+        Of the recognition network's output units, which determine the approximate posterior.
     context : tuple of TensorVariable
         What the generative network sees beside the latents.
     """
 
-    mean: pt.TensorVariable
-    variance: pt.TensorVariable
+    outputs: Moments
     context: tuple = ()
 
     @property
     def variables(self):
         """All of them, in one list."""
-        return [self.mean, self.variance, *self.context]
+        return [*self.outputs.arrays, *self.context]
 
 
 class VariationalModel(Model, ABC):
@@ -60,15 +47,13 @@ class VariationalModel(Model, ABC):
         Sizes of the hidden layers of the recognition network.
     prior : a name in `PRIORS`, a Process, or a class of them
         "wiener", "white", or "ornstein_uhlenbeck", which learns time constants of its own.
-    posterior : "gauss_markov", "diagonal", "increments" or a class derived from MarkovPosterior
+    posterior : a name in `POSTERIORS`, or a class derived from MarkovPosterior
+        "gauss_markov", "diagonal", or "increments".
     kl : "exact", "independent_increments" or callable of (q, p)
         The divergence of the loss. The second one is the published objective: it bounds nothing (see
         `independent_increments_kl`). The exact divergence is always at hand as ``"kl"``.
-    objective : "bound", "importance_weighted" or callable of the model
+    objective : "bound", "free_bits", "importance_weighted" or callable of the model
         The loss; see `objectives`.
-    free_bits : float
-        If not 0, the nats for each latent and time step below which the divergence is not lowered; see
-        `FreeBits`.
     emission : a name in `EMISSIONS` or a factory
         "bernoulli", "nade" for binary observations, "gaussian_fixed", "gaussian_shared",
         "gaussian_per_step", "gaussian_mixture", "student_t" for real-valued ones; see `emissions`.
@@ -131,7 +116,6 @@ class VariationalModel(Model, ABC):
         posterior="gauss_markov",
         kl="exact",
         objective="bound",
-        free_bits=0.0,
         emission="bernoulli",
         transfer="tanh_wang_manning",
         variance="implicit",
@@ -147,13 +131,6 @@ class VariationalModel(Model, ABC):
         self.posterior_class = choose("posterior", posterior, POSTERIORS)
         self.objective_kl = choose("kl", kl, KLS)
         self.objective = choose("objective", objective, OBJECTIVES)
-        if objective == "importance_weighted" and kl != "exact":
-            raise ValueError(f"kl must be 'exact' if objective='importance_weighted', got {kl!r}")
-        if free_bits != 0:
-            if (objective, kl) != ("bound", "exact"):
-                got = f"{free_bits!r} with objective={objective!r}, kl={kl!r}"
-                raise ValueError(f"free_bits must be 0 unless objective='bound' and kl='exact', got {got}")
-            self.objective = FreeBits(free_bits)
         self.transfer = choose("transfer", transfer, TRANSFERS)
         self.variance_class = choose("variance", variance, VARIANCES)
         self.emission_class = choose("emission", emission, EMISSIONS)
@@ -164,7 +141,7 @@ class VariationalModel(Model, ABC):
 
     @abstractmethod
     def _make_networks(self, n_hiddens, recognition_p_keeps, generative_p_keep):
-        """Make all layers; the recognition network's probabilities are as `_make_recognition` takes them."""
+        """Make all layers; the recognition network's probabilities are two, as `fast_dropout` takes them."""
 
     @abstractmethod
     def recognise(self, observations, mask):
@@ -184,10 +161,6 @@ class VariationalModel(Model, ABC):
     def generate(self, latents, mask, *context):
         """The distribution of the observations given latents (n_steps, n_sequences, n_latent)."""
 
-    def approximate_posterior(self, recognised, mask):
-        """q, of what the recognition network made of the observations."""
-        return self.posterior_class.from_recognition(recognised.mean, recognised.variance, mask)
-
     def draw_noise(self, rng, n_steps, n_columns):
         """Standard normal noise of shape (n_steps, n_columns, n_latent)."""
         return rng.standard_normal((n_steps, n_columns, self.n_latent))
@@ -197,22 +170,14 @@ class VariationalModel(Model, ABC):
         n_sequences = self.inputs["mask"].shape[1]
         return reduce(terms.reshape((*terms.shape[:-1], -1, n_sequences)), axis=-2)
 
-    def _make_stack(self, layer, name, n_in, n_hiddens, p_keep, recurrent_p_keep=None):
-        made = partial(
-            layer,
-            self.parameters,
-            transfer=self.transfer,
-            p_keep=p_keep,
-            initial_variance=0.0,
-            recurrent_p_keep=recurrent_p_keep,
-        )
+    def _make_stack(self, layer, name, n_in, n_hiddens):
+        made = partial(layer, self.parameters, transfer=self.transfer)
         self.layers.append(Stack(made, name, n_in, n_hiddens))
         return self.layers[-1]
 
-    def _make_recognition(self, layer, n_hiddens, p_keep, recurrent_p_keep):
-        """The recognition network, of recurrent layers of a class, as `recognition` and its output."""
-        sizes = self.n_visible, n_hiddens
-        self.recognition = self._make_stack(layer, "recognition", *sizes, p_keep, recurrent_p_keep)
+    def _make_recognition(self, layer, n_hiddens, p_keep):
+        """Make `recognition`, of layers called as those in `LAYERS`, and its output, with dropout."""
+        self.recognition = self._make_stack(layer, "recognition", self.n_visible, n_hiddens)
         n_outputs = self.posterior_class.n_outputs * self.n_latent
         self.recognition_output = self.variance_class(
             self.parameters, "recognition/output", n_hiddens[-1], n_outputs, p_keep
@@ -234,19 +199,18 @@ class VariationalModel(Model, ABC):
         self.training_inputs = ("observations", "mask", "noise", "kl_weight")
 
         recognised = self.recognised = self.recognise(x, mask)
-        q = self.posterior = self.approximate_posterior(recognised, mask)
+        q = self.posterior = self.posterior_class.from_recognition(recognised.outputs, mask)
         kl, objective_kl = kl_divergence(q, self.prior), self.objective_kl(q, self.prior)
 
         # From here on, there is a column for each draw. The columns of what generates are counted on the
         # latents, so that the graph can be cut there.
         drawn = _Columns(noise, mask)
-        q_drawn = self.approximate_posterior(Recognised(*map(drawn, recognised[:2])), drawn.mask)
+        q_drawn = self.posterior_class.from_recognition(recognised.outputs.map(drawn), drawn.mask)
         z = q_drawn.sample(noise)
         given = _Columns(z, mask)
         y = self.generate(z, given.mask, *map(given, recognised.context))
         log_prob = given.mask * y.log_prob(given(x))
         reconstructed = self.generate(q.mode, mask, *recognised.context)
-        log_ratio = self.prior.log_prob(z, given.mask) - q_drawn.log_prob(z)
         self.expressions |= {
             "recognition/mean": q.mean,
             "recognition/variance": q.variance,
@@ -254,15 +218,20 @@ class VariationalModel(Model, ABC):
             "emission/mean": y.mean,
             "emission/sample": y.sample(emission_noise),
             "emission/log_prob": log_prob,
-            "latents/log_ratio": log_ratio,
-            "log_weight": log_prob + log_ratio,
+            "latents/log_ratio": self.prior.log_prob(z, given.mask) - q_drawn.log_prob(z),
             "kl": kl,
             "objective_kl": objective_kl,
             "objective": objective_kl - self.over_draws(pt.mean, log_prob),
             "reconstruction": reconstructed.mean,
             "denoised": reconstructed.mode,
         }
+        self.expressions["log_weight"] = log_weight(self.expressions)
         self.expressions["loss"] = self.objective(self)
+
+
+def fast_dropout(layer, p_keep, recurrent_p_keep=None):
+    """Makes layers of `Recurrent` or `Bidirectional` as those of `LAYERS` are made; states are uncertain."""
+    return partial(layer, p_keep=p_keep, recurrent_p_keep=recurrent_p_keep, initial_variance=0.0)
 
 
 class _Columns:

@@ -8,9 +8,9 @@ import numpy as np
 import pytensor.tensor as pt
 
 from breze_like.distributions.processes import MarkovProcess, first_steps, previous
-from breze_like.layers import Affine, Joint, Recurrent
-from breze_like.models.base import check_positive_integers, check_prefix, check_temperature
-from breze_like.models.variational import Recognised, VariationalModel
+from breze_like.layers import LAYERS, Affine, Joint, Recurrent
+from breze_like.models.base import check_positive_integers, check_prefix, check_temperature, choose
+from breze_like.models.variational import Recognised, VariationalModel, fast_dropout
 from breze_like.moments import Moments, flatten
 
 
@@ -40,7 +40,7 @@ class Step(NamedTuple):
 
 
 class VOSP(VariationalModel):
-    """A forward fast-dropout recognition network with states h_t, and an emission that sees its past.
+    """A forward recognition network with states h_t, and an emission that sees its past.
 
         x_1, ..., x_t -> h_t -> q(z_t | z_{t-1}, x_1, ..., x_t),   z ~ q
         (z_t, h_{t-1}) -> p(x_t | z_t, h_{t-1})
@@ -53,6 +53,9 @@ class VOSP(VariationalModel):
     ----------
     n_emission_hiddens : tuple of int
         Sizes of the hidden layers between (z_t, h_{t-1}) and the emission.
+    layer : a name in `LAYERS`, or an object that is called in the same way; optional
+        Of the recognition network's hidden units, as "gru". They are deterministic then, and the dropout of
+        `recognition_p_keep` is that of the map from h_t to q alone. By default, they have fast dropout.
     generative_p_keep : float or "learned"
         Probability to keep a unit of h_{t-1}, and of the hidden layers behind it; all latents are kept. With
         1, these layers are deterministic, and h_{t-1} is its mean.
@@ -69,20 +72,29 @@ class VOSP(VariationalModel):
     Bayer & Osendorfer (2014), section 3.
     """
 
-    def __init__(self, n_visible, n_latent, n_hiddens=(200,), n_emission_hiddens=(200,), **others):
+    def __init__(
+        self, n_visible, n_latent, n_hiddens=(200,), n_emission_hiddens=(200,), *, layer=None, **others
+    ):
         check_positive_integers(n_emission_hiddens=n_emission_hiddens)
         self.n_emission_hiddens = n_emission_hiddens
+        self.layer_class = choose("layer", layer, LAYERS)
+        kept = others.get("recognition_recurrent_p_keep")
+        if layer is not None and kept is not None:
+            raise ValueError(
+                f"recognition_recurrent_p_keep must be None if layer is given, which drops none of its state "
+                f"or has probabilities of its own, got {kept!r}"
+            )
         super().__init__(n_visible, n_latent, n_hiddens, **others)
         if isinstance(self.prior, MarkovProcess):
-            q, mask = self.posterior, self.inputs["mask"]
-            before = previous(q.mean, mask), previous(q.variance, mask)
-            z = Moments(*self.prior.forecast(*before, first_steps(mask)))
+            mask = self.inputs["mask"]
+            before = self.posterior.moments.map(lambda u: previous(u, mask))
+            z = self.prior.forecast(before, first_steps(mask))
             self.expressions["prediction"] = self._emit(z, *self.recognised.context).mean
 
     def recognise(self, observations, mask):
         h = self.recognition(Moments(observations), mask)
         past = self.generative[0].from_state(h).map(lambda u: previous(u, mask))
-        return Recognised(*self.recognition_output(h), past.arrays)
+        return Recognised(self.recognition_output(h), past.arrays)
 
     def generate(self, latents, mask, *past):
         return self._emit(Moments(latents), *past)
@@ -132,7 +144,8 @@ class VOSP(VariationalModel):
         return np.concatenate(drawn)
 
     def _make_networks(self, n_hiddens, recognition_p_keeps, generative_p_keep):
-        self._make_recognition(Recurrent, n_hiddens, *recognition_p_keeps)
+        layer = self.layer_class or fast_dropout(Recurrent, *recognition_p_keeps)
+        self._make_recognition(layer, n_hiddens, recognition_p_keeps[0])
         name, sizes = "generative/hidden_{}".format, self.n_emission_hiddens
         joint = self.n_latent, n_hiddens[-1], sizes[0], generative_p_keep
         self.generative = [Joint(self.parameters, name(0), *joint)]
@@ -177,18 +190,16 @@ class VOSP(VariationalModel):
     def _step(self):
         self._check_prior()
         frames, first = pt.tensor3("frames"), pt.scalar("first")
-        z_mean, z_variance = pt.tensor3("z_mean"), pt.tensor3("z_variance")
+        z = Moments(pt.tensor3("z_mean"), pt.tensor3("z_variance"))
         past, states = self._state_variables()
-        prediction = self._emit(Moments(*self.prior.forecast(z_mean, z_variance, first)), *past).mean
+        prediction = self._emit(self.prior.forecast(z, first), *past).mean
         h, new_state = self._advance(frames, states)
-        recognised = Recognised(*self.recognition_output(h))
-        q = self.approximate_posterior(recognised, pt.ones_like(frames[:, :, 0]))
-        mean = q.coefficient * z_mean + q.offset
-        variance = q.coefficient**2 * z_variance + q.innovation_variance
-        y = self._emit(Moments(mean), *past)
+        q = self.posterior_class.from_recognition(self.recognition_output(h), pt.ones_like(frames[:, :, 0]))
+        new_z = q.forecast(z)
+        y = self._emit(Moments(new_z.mean), *past)
         return self.function(
-            [frames, first, z_mean, z_variance, *past, *flatten(states)],
-            [prediction, y.mean, y.mode, mean, variance, *new_state],
+            [frames, first, *z, *past, *flatten(states)],
+            [prediction, y.mean, y.mode, *new_z, *new_state],
         )
 
     @cached_property
@@ -200,7 +211,7 @@ class VOSP(VariationalModel):
     def _next_latents(self):
         """Compiled: z_t given z_{t-1}, from noise."""
         noise, z = pt.tensor3("noise"), pt.tensor3("z")
-        mean, variance = self.prior.forecast(z, 0.0)
+        mean, variance = self.prior.forecast(Moments(z))
         return self.function([noise, z], mean + pt.sqrt(variance) * noise)
 
     def _continue(self, noise, z):

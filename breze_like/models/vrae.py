@@ -7,7 +7,7 @@ import pytensor.tensor as pt
 
 from breze_like.layers import Bidirectional
 from breze_like.models.base import check_positive_integers, check_temperature
-from breze_like.models.variational import Recognised, VariationalModel
+from breze_like.models.variational import Recognised, VariationalModel, fast_dropout
 from breze_like.moments import Moments
 
 
@@ -25,14 +25,14 @@ class VRAE(VariationalModel):
     """
 
     def _make_networks(self, n_hiddens, recognition_p_keeps, generative_p_keep):
-        self._make_recognition(Bidirectional, n_hiddens, *recognition_p_keeps)
-        self.generative = self._make_stack(
-            Bidirectional, "generative", self.n_latent, n_hiddens[::-1], generative_p_keep
-        )
+        recognition = fast_dropout(Bidirectional, *recognition_p_keeps)
+        generative = fast_dropout(Bidirectional, generative_p_keep)
+        self._make_recognition(recognition, n_hiddens, recognition_p_keeps[0])
+        self.generative = self._make_stack(generative, "generative", self.n_latent, n_hiddens[::-1])
         self._make_emission(n_hiddens[0], generative_p_keep)
 
     def recognise(self, observations, mask):
-        return Recognised(*self.recognition_output(self.recognition(Moments(observations), mask)))
+        return Recognised(self.recognition_output(self.recognition(Moments(observations), mask)))
 
     def generate(self, latents, mask):
         return self.emission(self.generative(Moments(latents), mask))

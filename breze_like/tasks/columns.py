@@ -1,20 +1,20 @@
-"""From sequences to columns of padded batches and back; random numbers of each column's own."""
+"""From sequences to columns of batches and back; random numbers of each sequence's own."""
 
 import numpy as np
 
-from breze_like.data import batches_by_length, pad
+from breze_like.data import packed
 
 # Steps of a batch, all columns together: bounds the memory.
 STEPS_AT_ONCE = 20_000
 
 
 def over_batches(function, sequences, n_draws=1):
-    """Apply a function of padded batches to sequences.
+    """Apply a function of batches to sequences.
 
     Parameters
     ----------
     function : callable
-        From indices, observations and mask, as of `batches_by_length`, to a list of arrays (n_steps,
+        From a `Packing` and observations (n_steps, n_columns, n_visible) to a list of arrays (n_steps,
         n_columns, ...).
     sequences : list of ndarray, shape (n_steps, n_visible)
     n_draws : int
@@ -23,45 +23,39 @@ def over_batches(function, sequences, n_draws=1):
     Returns
     -------
     list of list of ndarray
-        For each output of the function, its columns: one array (n_steps, ...) for each sequence.
+        For each output of the function, what it is of each sequence: an array (n_steps, ...).
     """
-    columns = [None] * len(sequences)
-    for indices, observations, mask in batches_by_length(sequences, max(1, STEPS_AT_ONCE // n_draws)):
-        outputs = function(indices, observations, mask)
-        for column, index in enumerate(indices):
-            columns[index] = [output[-len(sequences[index]) :, column] for output in outputs]
-    return [list(output) for output in zip(*columns, strict=True)]
-
-
-def pad_columns(arrays, mask):
-    """Arrays (length, n) as the first columns of a batch with that mask; zeros elsewhere."""
-    n_steps, n_columns = mask.shape
-    dummy = np.zeros((0, arrays[0].shape[1]))
-    return pad([*arrays, *[dummy] * (n_columns - len(arrays))], n_steps)[0]
+    made = [None] * len(sequences)
+    for batch, (observations,) in packed(
+        sequences, max_steps=max(1, STEPS_AT_ONCE // n_draws), min_columns=1
+    ):
+        outputs = [batch.take(output) for output in function(batch, observations)]
+        for index, *own in zip(batch.indices, *outputs, strict=True):
+            made[index] = own
+    return [list(output) for output in zip(*made, strict=True)]
 
 
 class Noise:
-    """Random numbers of the columns of a batch, from each sequence's own stream.
+    """Random numbers for a batch, from each sequence's own stream.
 
     Parameters
     ----------
+    batch : Packing
     rngs : list of numpy.random.Generator
-        Of the sequences in the first columns.
-    mask : ndarray, shape (n_steps, n_columns)
+        Of all sequences.
     n_draws : int
         The columns of a draw are n_columns; those of the next one follow.
     """
 
-    def __init__(self, rngs, mask, n_draws=1):
-        self._rngs, self._mask, self._n_draws = rngs, mask, n_draws
-        self._lengths = mask.sum(axis=0).astype(int)[: len(rngs)]
+    def __init__(self, batch, rngs, n_draws=1):
+        self._batch, self._rngs, self._n_draws = batch, batch.own(rngs), n_draws
 
     def __call__(self, draw):
         """Noise (n_steps, n_draws * n_columns, n), by a function of a stream and a number of steps."""
 
         def one_draw():
-            drawn = [draw(rng, n) for rng, n in zip(self._rngs, self._lengths, strict=True)]
-            return pad_columns(drawn, self._mask)
+            each = zip(self._rngs, self._batch.lengths, strict=True)
+            return self._batch.place([draw(rng, n) for rng, n in each])
 
         return np.concatenate([one_draw() for _ in range(self._n_draws)], axis=1)
 

@@ -60,4 +60,4 @@ def denoise(model, sequences: Sequence[NDArray], p_on: float | None = None) -> l
 
 def _evaluate(model, name, sequences):
     function = model.function(["observations", "mask"], name)
-    return over_batches(lambda _, x, mask: [function(x, mask)], sequences)[0]
+    return over_batches(lambda batch, x: [function(x, batch.mask)], sequences)[0]

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import expit
 
-from breze_like.tasks.columns import Noise, over_batches, pad_columns
+from breze_like.tasks.columns import Noise, over_batches
 
 
 def complete(model, sequences, observed, rngs, n_draws):
@@ -29,13 +29,13 @@ def complete(model, sequences, observed, rngs, n_draws):
     """
     probability = expit(model.emission.view("logits"))
 
-    def run(indices, x, mask):
-        given = pad_columns([observed[i].astype(x.dtype) for i in indices], mask)
+    def run(batch, x):
+        given, mask = batch.place(batch.own(observed)), batch.mask
         modes, means, filtered = model.complete(x, given, mask)
         draws = np.zeros((*x.shape[:2], n_draws, x.shape[2]), x.dtype)
         for draw in range(n_draws):
-            noise = Noise([rngs[i] for i in indices], mask)
-            paths = model.draw_paths(filtered, noise(lambda rng, n: rng.random((n, 1)))[:, :, 0])
+            noise = Noise(batch, rngs)
+            paths = model.draw_paths(filtered, noise(lambda rng, n: rng.random((n, 1)))[:, :, 0], mask)
             draws[:, :, draw] = noise.observations(model) < probability[paths]
         return [modes, means, draws]
 

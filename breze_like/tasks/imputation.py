@@ -11,7 +11,7 @@ from breze_like.estimators import check_observations
 from breze_like.latent_draws import streams
 from breze_like.models import HiddenMarkov
 from breze_like.models.base import check_positive_integers
-from breze_like.tasks.columns import Noise, over_batches, pad_columns
+from breze_like.tasks.columns import Noise, over_batches
 from breze_like.tasks.exact_imputation import complete
 
 
@@ -92,10 +92,10 @@ def impute(
         return [_complete(x, o, m[:, None])[0] for x, o, m in zip(given, observed, modes, strict=True)]
     denoised = model.function(["observations", "mask"], "denoised")
 
-    def run(indices, x, mask):
-        chains = _Chains(x, mask, [~observed[i] for i in indices], [rngs[i] for i in indices])
+    def run(batch, x):
+        chains = _Chains(batch, x, observed, rngs)
         for _ in range(n_rounds):
-            chains.fill(denoised(chains.observations, mask))
+            chains.fill(denoised(chains.observations, chains.mask))
         return [chains.by_column(chains.observations)]
 
     (modes,) = over_batches(run, checked)
@@ -157,8 +157,8 @@ def impute_draws(
     draw = model.function(inputs, ["emission/sample", "emission/mean"])
     n_late = n_rounds - n_rounds // 2 if model.has_latents else 1
 
-    def run(indices, x, mask):
-        chains = _Chains(x, mask, [~observed[i] for i in indices], [rngs[i] for i in indices], n_draws)
+    def run(batch, x):
+        chains = _Chains(batch, x, observed, rngs, n_draws)
         total = 0.0
         for i, noise in enumerate(_noise_of_rounds(model, chains.noise, n_rounds)):
             drawn, mean = draw(chains.observations, chains.mask, *noise)
@@ -186,20 +186,21 @@ class _Chains:
 
     Parameters
     ----------
-    observations, mask : ndarray
-        Of the batch: (n_steps, n_columns, n_visible), (n_steps, n_columns).
-    missing : list of ndarray of bool
-        Of the sequences in its first columns.
+    batch : Packing
+    observations : ndarray, shape (n_steps, n_columns, n_visible)
+    observed : list of ndarray of bool
+        Of all sequences.
     rngs : list of numpy.random.Generator
         Of the same.
     n_draws : int
         The columns of a draw are n_columns; those of the next one follow.
     """
 
-    def __init__(self, observations, mask, missing, rngs, n_draws=1):
-        self.noise = Noise(rngs, mask, n_draws)
-        self.observations, self.mask = np.tile(observations, (1, n_draws, 1)), np.tile(mask, (1, n_draws))
-        self._n_draws, self._missing = n_draws, np.tile(pad_columns(missing, mask) > 0, (1, n_draws, 1))
+    def __init__(self, batch, observations, observed, rngs, n_draws=1):
+        self.noise = Noise(batch, rngs, n_draws)
+        missing = batch.place([~o for o in batch.own(observed)]) > 0
+        self.observations, self._missing = (np.tile(u, (1, n_draws, 1)) for u in (observations, missing))
+        self.mask, self._n_draws = np.tile(batch.mask, (1, n_draws)), n_draws
         self.fill(self.noise(lambda rng, n_steps: rng.random((n_steps, observations.shape[2]))))
 
     def fill(self, values):

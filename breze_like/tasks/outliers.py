@@ -81,7 +81,7 @@ def outlier_scores(
 
 def _exact(model, sequences):
     objective = model.function(["observations", "mask"], "objective")
-    return over_batches(lambda _, x, mask: [objective(x, mask)], sequences)[0]
+    return over_batches(lambda batch, x: [objective(x, batch.mask)], sequences)[0]
 
 
 def _bound(model, sequences, rng, n_draws):

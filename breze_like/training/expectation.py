@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import expit, logit, softmax
 from tqdm import tqdm
 
-from breze_like.data import pack
+from breze_like.data import packed
 from breze_like.estimators import check_observations
 from breze_like.training.course import History
 from breze_like.training.rules import COUNT, COUNT_OR_NONE, FRACTION, POSITIVE, check, setting
@@ -173,8 +173,7 @@ def expect(model, sequences):
     """The E-step: nats per time step, and the expected counts, by name, summed over sequences."""
     function = model.function(["observations", "mask"], ["emission/log_prob", *COUNTS])
     total, counts = 0.0, dict.fromkeys(COUNTS, 0.0)
-    for batch in pack([len(s) for s in sequences], max(1, MAX_ENTRIES // model.n_states)):
-        x = batch.place([sequences[i] for i in batch.indices])
+    for batch, (x,) in packed(sequences, max_steps=max(1, MAX_ENTRIES // model.n_states)):
         log_prob, *of_batch = function(x, batch.mask)
         total += log_prob.sum(dtype=float)
         for name, count in zip(COUNTS, of_batch, strict=True):

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytensor import config
 
-from breze_like.data import batches_by_length, chunk, load, minibatches, pad
+from breze_like.data import chunk, minibatches, pad
 
 LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=40)
 
@@ -80,66 +80,3 @@ class TestMinibatches:
     def test_rejects(self, n, batch_size, name, rng):
         with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
             minibatches(n, batch_size, rng)
-
-
-class TestBatchesByLength:
-    @settings(deadline=None)
-    @given(lengths=LENGTHS, max_steps=st.integers(1, 300), max_padding=st.floats(0, 0.9))
-    def test_every_sequence_once_and_whole(self, lengths, max_steps, max_padding):
-        sequences = sequences_of(lengths)
-        seen = []
-        for indices, observations, mask in batches_by_length(sequences, max_steps, max_padding):
-            assert mask.shape == observations.shape[:2]
-            assert mask.size <= max(max_steps, max(lengths))
-            assert not mask[:, len(indices) :].any()
-            for column, index in enumerate(indices):
-                real = mask[:, column] == 1
-                assert np.array_equal(observations[real, column], sequences[index])
-                assert np.all(np.diff(mask[:, column]) >= 0)
-            assert not observations[mask == 0].any()
-            seen.extend(indices.tolist())
-        assert sorted(seen) == list(range(len(lengths)))
-
-    @settings(deadline=None)
-    @given(lengths=LENGTHS)
-    def test_keeps_to_the_padding(self, lengths):
-        batches = list(batches_by_length(sequences_of(lengths), 10_000, 0.25))
-        assert sum(mask.size for _, _, mask in batches) <= sum(lengths) / 0.75
-
-    def test_fewest_shapes_and_best_cuts(self):
-        """Against all possible cuts of a small set."""
-        lengths = np.array([1, 2, 2, 3, 5, 8, 9, 13, 14, 20])
-        batches = list(batches_by_length(sequences_of(lengths), 1000, 0.2))
-
-        def fewest_steps(n_groups, stop):
-            if n_groups == 1:
-                return stop * lengths[stop - 1]
-            return min(
-                fewest_steps(n_groups - 1, cut) + (stop - cut) * lengths[stop - 1]
-                for cut in range(n_groups - 1, stop)
-            )
-
-        n = len(lengths)
-        n_steps = sum(mask.size for _, _, mask in batches)
-        assert n_steps == fewest_steps(len(batches), n) <= lengths.sum() / 0.8
-        assert fewest_steps(len(batches) - 1, n) > lengths.sum() / 0.8
-
-    def test_batches_of_a_group_are_equally_wide(self):
-        batches = list(batches_by_length(sequences_of([10] * 7), max_steps=30))
-        assert [mask.shape for _, _, mask in batches] == [(10, 3)] * 3
-        assert [len(indices) for indices, _, _ in batches] == [3, 3, 1]
-
-    def test_rejects(self):
-        with pytest.raises(ValueError, match="max_steps must be at least 1, got 0"):
-            list(batches_by_length(sequences_of([3]), max_steps=0))
-        with pytest.raises(ValueError, match=r"max_padding must be in \[0, 1\), got 1"):
-            list(batches_by_length(sequences_of([3]), max_padding=1))
-        with pytest.raises(ValueError, match="at least one sequence"):
-            list(batches_by_length([]))
-
-    @pytest.mark.parametrize("name", ["jsb_chorales", "nottingham", "piano_midi", "musedata"])
-    def test_few_shapes_for_the_standard_sets(self, name, standard_data):
-        test = load(name, standard_data).test
-        masks = [mask for _, _, mask in batches_by_length(test)]
-        assert len({mask.shape for mask in masks}) <= 6
-        assert sum(map(np.sum, masks)) >= 0.75 * sum(mask.size for mask in masks)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from breze_like.data import chunk, load, pack
+from breze_like.data import chunk, load, pack, packed
 from breze_like.data.packing import MIN_COLUMNS
 
 LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=40)
@@ -41,9 +41,22 @@ def test_arrays_of_vectors(rng):
     arrays = [rng.standard_normal((n, 3)) for n in (4, 1, 2)]
     placed = batch.place(arrays)
     assert placed.shape == (4, 2, 3)
+    assert batch.place([a.astype("uint8") for a in arrays]).dtype == batch.mask.dtype == "float64"  # floatX
     assert not placed[batch.mask == 0].any()
     for array, taken in zip(arrays, batch.take(placed), strict=True):
         assert np.array_equal(array, taken)
+
+
+def test_all_batches_with_several_kinds_of_arrays(rng):
+    kinds = [[rng.standard_normal((n, k)) for n in (30, 4, 9, 30)] for k in (1, 2)]
+    found = [[None] * 4, [None] * 4]
+    for batch, placed in packed(*kinds, max_steps=1):
+        for kind, all_of_it in zip(placed, found, strict=True):
+            for i, array in zip(batch.indices, batch.take(kind), strict=True):
+                all_of_it[i] = array
+    for kind, all_of_it in zip(kinds, found, strict=True):
+        for array, expected in zip(all_of_it, kind, strict=True):
+            np.testing.assert_array_equal(array, expected)
 
 
 def test_one_sequence_in_a_column_ends_with_it():

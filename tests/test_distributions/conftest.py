@@ -5,11 +5,11 @@ import pytensor.tensor as pt
 import pytest
 
 from breze_like.distributions import (
+    POSTERIORS,
+    PRIORS,
     GaussianProcess,
     MarkovProcess,
     OrnsteinUhlenbeck,
-    WhiteNoise,
-    WienerProcess,
 )
 
 
@@ -80,8 +80,6 @@ COVARIANCES = {
     "wiener": lambda n: np.minimum.outer(np.arange(1, n + 1), np.arange(1, n + 1)),
     "gp_wiener": lambda n: np.minimum.outer(np.arange(1, n + 1), np.arange(1, n + 1)),
     "ornstein_uhlenbeck": lambda n: np.exp(-np.abs(np.subtract.outer(np.arange(n), np.arange(n))) / 3.0),
-    # Not stationary: z_0 has another variance than the steps come to.
-    "markov": lambda n: damped(n, 0.6, 1.7, 2.5),
     "gp_smooth": lambda n: np.array(
         [[smooth_kernel(t, r) for r in range(1, n + 1)] for t in range(1, n + 1)], float
     ),
@@ -90,16 +88,45 @@ COVARIANCES = {
 
 @pytest.fixture(scope="package")
 def priors():
-    """Name -> (process, function from a number of steps to the dense covariance)."""
+    """Name -> (process, function from a number of steps to the dense covariance).
+
+    Of a Markov process that has no covariance above, it is that of its coefficient and variances.
+    """
     processes = {
-        "white": WhiteNoise(),
-        "wiener": WienerProcess(),
+        **{name: prior() for name, prior in PRIORS.items()},
         "ornstein_uhlenbeck": OrnsteinUhlenbeck(3.0),
+        # Not stationary: z_0 has another variance than the steps come to.
         "markov": MarkovProcess(0.6, 1.7, 2.5),
         "gp_wiener": GaussianProcess(pt.minimum),
         "gp_smooth": GaussianProcess(smooth_kernel),
     }
-    return {name: (process, COVARIANCES[name]) for name, process in processes.items()}
+
+    def covariance(p):
+        return lambda n: damped(n, p.coefficient, p.variance, p.initial_variance)
+
+    return {name: (p, COVARIANCES.get(name) or covariance(p)) for name, p in processes.items()}
+
+
+@pytest.fixture(scope="package")
+def make_posterior():
+    """An approximate posterior by name: with the coefficients, if its class leaves these open."""
+
+    def make(name, coefficient, offset, variance, mask):
+        q = POSTERIORS[name]
+        return q(offset, variance, mask) if q.n_outputs == 1 else q(coefficient, offset, variance, mask)
+
+    return make
+
+
+@pytest.fixture(scope="package")
+def coefficient_of():
+    """The coefficients that an approximate posterior has by name, if it is given these."""
+
+    def coefficient_of(name, coefficient):
+        q = POSTERIORS[name]
+        return np.full_like(coefficient, q.a) if q.n_outputs == 1 else coefficient
+
+    return coefficient_of
 
 
 @pytest.fixture(scope="package")

@@ -5,8 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from breze_like import distributions
 from breze_like.backends import compile_function
 from breze_like.distributions import (
+    POSTERIORS,
     Diagonal,
     GaussianProcess,
     GaussMarkov,
@@ -21,8 +23,7 @@ from breze_like.distributions import (
     register,
 )
 
-POSTERIORS = ("diagonal", "increments", "gauss_markov")
-PRIORS = ("white", "wiener", "ornstein_uhlenbeck", "markov", "gp_wiener", "gp_smooth")
+PRIORS = (*distributions.PRIORS, "markov", "gp_wiener", "gp_smooth")
 PAIRS = [(q, p) for q in POSTERIORS for p in PRIORS]
 N_STEPS, N_SEQUENCES, N_LATENTS = 6, 6, 3
 
@@ -41,14 +42,10 @@ def stepwise(mean, covariance, prior):
 
 
 @pytest.fixture(scope="module")
-def graph(priors):
+def graph(priors, make_posterior):
     """Inputs, and the divergence of each pair, and the published form."""
     a, m, v, mask = pt.tensor3("a"), pt.tensor3("m"), pt.tensor3("v"), pt.matrix("mask")
-    posteriors = {
-        "diagonal": Diagonal(m, v, mask),
-        "increments": Increments(m, v, mask),
-        "gauss_markov": GaussMarkov(a, m, v, mask),
-    }
+    posteriors = {name: make_posterior(name, a, m, v, mask) for name in POSTERIORS}
     values = {(q, p): kl_divergence(posteriors[q], priors[p][0]) for q, p in PAIRS}
     values["published"] = independent_increments_kl(posteriors["diagonal"], WienerProcess())
     return [a, m, v, mask], values
@@ -93,13 +90,12 @@ def padded(batch, statistics, divergences):
 
 
 @pytest.mark.parametrize("q, p", PAIRS)
-def test_is_the_dense_divergence(q, p, batch, padded, priors, dense_posterior):
+def test_is_the_dense_divergence(q, p, batch, padded, priors, dense_posterior, coefficient_of):
     """Step by step, and so for each sequence."""
     expected = np.zeros(batch.shape[:2])
     for here in batch.each():
         m, v = batch.offset[here], batch.variance[here]
-        a = batch.coefficient[here] if q == "gauss_markov" else np.full(m.shape, float(q == "increments"))
-        mean, covariance, _ = dense_posterior(a, m, v)
+        mean, covariance, _ = dense_posterior(coefficient_of(q, batch.coefficient[here]), m, v)
         expected[here[:2]] += stepwise(mean, covariance, priors[p][1](len(m)))
     np.testing.assert_allclose(padded[q, p], expected, rtol=1e-10, atol=1e-10)
     np.testing.assert_allclose(padded[q, p].sum(axis=0), expected.sum(axis=0), rtol=1e-10, atol=1e-10)

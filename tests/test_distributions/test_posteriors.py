@@ -4,9 +4,9 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from breze_like.backends import compile_function
-from breze_like.distributions import Diagonal, GaussMarkov, Increments
+from breze_like.distributions import POSTERIORS, Diagonal, GaussMarkov, Increments
+from breze_like.moments import Moments
 
-NAMES = ("diagonal", "increments", "gauss_markov")
 MOMENTS = ("mean", "mode", "variance")
 COEFFICIENTS = (0.0, 0.7, 1.0)
 
@@ -16,15 +16,11 @@ def assert_close(actual, expected):
 
 
 @pytest.fixture(scope="module")
-def evaluate(batch):
+def evaluate(batch, make_posterior):
     """Function from coefficients, noise and latents to posterior -> quantity -> array."""
     a, noise, z = pt.tensor3("a"), pt.tensor3("noise"), pt.tensor3("z")
     m, v, mask = pt.tensor3("m"), pt.tensor3("v"), pt.matrix("mask")
-    distributions = {
-        "diagonal": Diagonal(m, v, mask),
-        "increments": Increments(m, v, mask),
-        "gauss_markov": GaussMarkov(a, m, v, mask),
-    }
+    distributions = {name: make_posterior(name, a, m, v, mask) for name in POSTERIORS}
     names, outputs = [], []
     for name, q in distributions.items():
         values = {quantity: getattr(q, quantity) for quantity in MOMENTS}
@@ -51,20 +47,19 @@ def results(evaluate):
 
 
 @pytest.fixture(scope="module")
-def dense(batch, dense_posterior):
+def dense(batch, dense_posterior, coefficient_of):
     """Place, column, latent, dense mean, covariance and inverse of A, of every sequence of a posterior."""
 
     def each(name):
         for place, column, latent in batch.each():
             here = place, column, latent
-            a = batch.coefficient[here] if name == "gauss_markov" else np.full(1, float(name == "increments"))
-            m, v = batch.offset[here], batch.variance[here]
-            yield here, *dense_posterior(np.broadcast_to(a, m.shape), m, v)
+            a = coefficient_of(name, batch.coefficient[here])
+            yield here, *dense_posterior(a, batch.offset[here], batch.variance[here])
 
     return each
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", POSTERIORS)
 class TestAgainstDenseMatrices:
     def test_moments(self, name, results, dense):
         for here, mean, covariance, _ in dense(name):
@@ -120,7 +115,7 @@ def test_special_cases_are_exact(batch, evaluate):
                 np.testing.assert_array_equal(batch.real(actual), batch.real(expected), f"{name} {quantity}")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", POSTERIORS)
 def test_samples_have_the_moments(name, batch, evaluate):
     """A sample is linear in its noise: none gives the mean, and unit noises add up to the variance."""
     mean = evaluate(noise=np.zeros(batch.shape))[name]["sample"]
@@ -136,17 +131,17 @@ def test_samples_have_the_moments(name, batch, evaluate):
 
 def test_from_recognition(rng):
     """Each posterior takes its own number of output units for two latents."""
-    mean, variance, mask = pt.tensor3(), pt.tensor3(), pt.matrix()
-    two = mean[:, :, :2], variance[:, :, :2]
+    four, mask = Moments(pt.tensor3(), pt.tensor3()), pt.matrix()
+    two = four.map(lambda u: u[:, :, :2])
     assert [q.n_outputs for q in (Diagonal, Increments, GaussMarkov)] == [1, 1, 2]
-    diagonal, increments = (q.from_recognition(*two, mask) for q in (Diagonal, Increments))
-    gauss_markov = GaussMarkov.from_recognition(mean, variance, mask)
+    diagonal, increments = (q.from_recognition(two, mask) for q in (Diagonal, Increments))
+    gauss_markov = GaussMarkov.from_recognition(four, mask)
     assert (diagonal.coefficient, increments.coefficient) == (0, 1)
     outputs = [gauss_markov.coefficient]
     for q in (diagonal, increments, gauss_markov):
         outputs += [q.offset, q.innovation_variance]
     means, variances = rng.normal(size=(3, 2, 4)), rng.uniform(size=(3, 2, 4))
-    arrays = compile_function([mean, variance], outputs, "jax")(means, variances)
+    arrays = compile_function([*four], outputs, "jax")(means, variances)
     m, v = means[:, :, :2], variances[:, :, :2]
     a = 1 / (1 + np.exp(-means[:, :, 2:]))
     for actual, expected in zip(arrays, [a, m, v, m, v, m, v], strict=True):

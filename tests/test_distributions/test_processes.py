@@ -4,10 +4,11 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from breze_like.backends import compile_function
-from breze_like.distributions import GaussianProcess
+from breze_like.distributions import PRIORS, GaussianProcess
 from breze_like.distributions.processes import apply_over_time, previous
+from breze_like.moments import Moments
 
-NAMES = ("white", "wiener", "ornstein_uhlenbeck", "markov", "gp_wiener", "gp_smooth")
+NAMES = (*PRIORS, "markov", "gp_wiener", "gp_smooth")
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,22 @@ def test_sample_has_the_covariance(name, priors, sample):
     root = sample(np.eye(6)[:, :, None])[name][:, :, 0]
     np.testing.assert_allclose(root @ root.T, priors[name][1](6), rtol=0, atol=1e-12)
     assert np.all(sample(np.zeros((6, 2, 3)))[name] == 0)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("gp")])
+def test_forecasts_from_z_0_have_the_variances(name, priors):
+    """From nothing to the last step; and from a value, those of the dense distribution given that."""
+    prior, covariance = priors[name][0], priors[name][1](3)
+    moments, value = Moments(np.zeros(1), np.zeros(1)), Moments(pt.as_tensor(np.array([0.7])))
+    found = []
+    for first in (1.0, 0.0, 0.0):
+        moments = prior.forecast(Moments(*map(pt.as_tensor, moments)), first)
+        found.append(moments.variance)
+    *variances, mean, variance = compile_function([], [*found, *prior.forecast(value)], "jax")()
+    np.testing.assert_allclose(np.ravel(variances), np.diag(covariance), rtol=1e-12)
+    weight = covariance[2, 1] / covariance[1, 1]
+    np.testing.assert_allclose(mean, [0.7 * weight], rtol=1e-12)
+    np.testing.assert_allclose(variance, [covariance[2, 2] - weight * covariance[1, 2]], rtol=1e-12)
 
 
 def test_sample_is_linear_in_noise(sample, rng):

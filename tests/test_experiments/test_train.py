@@ -8,8 +8,11 @@ import sys
 import numpy as np
 import pytest
 
-from breze_like import data
+from breze_like import Run, data
+from breze_like.models import MODELS
+from breze_like.trained import load_model
 from experiments import evaluate, table1, train
+from experiments.paper import experiment
 
 
 def arguments(data, out, *more):
@@ -88,10 +91,35 @@ def test_what_is_not_named_is_not_configured(small_data):
 
     assert configured("--model", "rnn", "--layer", "gru")["layer"] == "gru"
     assert "layer" not in configured("--model", "rnn")
-    assert "layer" not in configured("--model", "fdrnn", "--layer", "gru")
+    assert configured("--model", "vosp", "--layer", "gru")["layer"] == "gru"
+    assert "layer" not in configured("--model", "vosp")
     name, words = "recognition_recurrent_p_keep", ["--model", "vosp", "--recurrent-p-keep", "0.2"]
     assert configured(*words)[name] == 0.2
     assert name not in configured(*words[:2])
+
+
+@pytest.mark.parametrize("model", sorted(set(MODELS) - {"rnn", "vosp"}))
+def test_a_layer_is_refused_where_there_is_no_choice(model, small_data, complaint):
+    words = ["--model", model, "--dataset", str(small_data), "--out", "x", "--layer", "gru"]
+    assert f"--layer must not be given for {model}: it" in complaint(train, words)
+
+
+def test_a_vosp_of_gated_units_goes_on_where_it_stopped(small_data, tmp_path):
+    words = [
+        *("--dataset", str(small_data), "--quiet", "--model", "vosp", "--layer", "gru", "--n-hiddens", "4"),
+        *("--n-latent", "2", "--n-emission-hiddens", "3", "--n-epochs", "2"),
+        *("--batch-size", "3", "--chunk-length", "6"),
+    ]
+    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
+    assert train.main([*words, "--out", str(straight)]) == 0
+    dataset = data.load(str(small_data))
+    config = train.make_config(train.make_parser().parse_args([*words, "--out", "x"]), dataset)
+    experiment.train(config, dataset, stopped, progress=False, until=0.4)
+    assert train.main([*words, "--out", str(stopped), "--resume"]) == 0
+    (run, model), (_, expected) = (load_model(folder) for folder in (stopped, straight))
+    assert run.config["arguments"]["layer"] == "gru"
+    np.testing.assert_array_equal(model.parameters.data, expected.parameters.data)
+    assert [e["valid_score"] for e in run.read_log()] == [e["valid_score"] for e in Run(straight).read_log()]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from breze_like import backends
 from breze_like.initialize import Initialization
-from breze_like.layers import Bidirectional, DeepTransition, GatedRecurrent, Recurrent, Stack
+from breze_like.layers import LAYERS, Bidirectional, Recurrent, Stack
 from breze_like.moments import TRANSFERS, Moments, flatten
 from breze_like.parameters import ParameterSet
 
@@ -98,10 +98,10 @@ def randomised(make, rng):
     return parameters, stack
 
 
-LAYERS = {Recurrent: ("forward",), Bidirectional: ("forward", "backward")}
+DIRECTIONS = {Recurrent: ("forward",), Bidirectional: ("forward", "backward")}
 
 
-@pytest.mark.parametrize("layer, directions", LAYERS.items())
+@pytest.mark.parametrize("layer, directions", DIRECTIONS.items())
 def test_two_fast_dropout_layers(layer, directions, rng):
     make = partial(layer, p_keep="learned", transfer=TRANSFERS["tanh_wang_manning"])
     parameters, stack = randomised(make, rng)
@@ -116,7 +116,7 @@ def test_two_fast_dropout_layers(layer, directions, rng):
     np.testing.assert_allclose(variance, expected[1], rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("layer, directions", LAYERS.items())
+@pytest.mark.parametrize("layer, directions", DIRECTIONS.items())
 def test_two_deterministic_layers(layer, directions, rng):
     parameters, stack = randomised(layer, rng)
     x, mask = pt.tensor3(), pt.matrix()
@@ -141,8 +141,8 @@ def test_two_deterministic_layers(layer, directions, rng):
 
 @pytest.mark.parametrize(
     "make",
-    [Recurrent, DeepTransition, GatedRecurrent, partial(Recurrent, p_keep=0.8, initial_variance=0.0)],
-    ids=["recurrent", "deep_transition", "gated_recurrent", "fast_dropout"],
+    [*LAYERS.values(), partial(Recurrent, p_keep=0.8, initial_variance=0.0)],
+    ids=[*LAYERS, "fast_dropout"],
 )
 def test_a_network_can_go_on_where_it_stopped(make, rng):
     parameters, stack = randomised(make, rng)

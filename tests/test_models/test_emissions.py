@@ -10,6 +10,7 @@ from scipy.stats import norm, t
 
 from breze_like import backends
 from breze_like.initialize import Initialization
+from breze_like.layers import LAYERS
 from breze_like.models import RNN
 from breze_like.models.emissions import (
     EMISSIONS,
@@ -196,7 +197,7 @@ def test_single_precision_stays(name):
         assert {v.dtype for v in variables} == {"float32"}
 
 
-@pytest.fixture(scope="module", params=["recurrent", "gru"])
+@pytest.fixture(scope="module", params=LAYERS)
 def rnn_nade(request):
     model = RNN(3, (4,), layer=request.param, emission=partial(NADEEmission, n_hidden=2))
     rng = np.random.default_rng(0)

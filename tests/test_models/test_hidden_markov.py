@@ -167,10 +167,19 @@ def test_paths_follow_the_posterior(model, sequences):
         sequence[:, None], np.ones((len(sequence), 1))
     )
     noise = np.random.default_rng(4).random((len(sequence), n_draws))
-    drawn = model.draw_paths(np.repeat(filtered, n_draws, axis=1), noise).T
+    drawn = model.draw_paths(np.repeat(filtered, n_draws, axis=1), noise, np.ones(noise.shape)).T
     all_paths, joint = paths(model, sequence)
     frequencies = [(drawn == path).all(axis=1).mean() for path in all_paths]
     np.testing.assert_allclose(frequencies, joint / joint.sum(), atol=5 * np.sqrt(0.25 / n_draws))
+
+
+def test_a_path_does_not_depend_on_what_follows_behind_padding(model, rng):
+    filtered, noise = rng.dirichlet(np.ones(N_STATES), (5, 40)), rng.random((5, 40))
+    mask = np.array([1, 1, 0, 1, 1.0])[:, None] * np.ones((1, 40))
+    drawn = model.draw_paths(filtered, noise, mask)
+    for real in (slice(0, 2), slice(3, 5)):
+        alone = model.draw_paths(filtered[real], noise[real], mask[real])
+        np.testing.assert_array_equal(drawn[real], alone)
 
 
 def test_states_are_drawn_by_their_weights():

@@ -5,34 +5,56 @@ from itertools import product
 import numpy as np
 import pytensor.tensor as pt
 import pytest
+from scipy.special import expit
 
 from breze_like.data import pad
 from breze_like.distributions import GaussianProcess
 from breze_like.distributions.processes import previous
+from breze_like.layers import LAYERS, Recurrent
 from breze_like.models import VOSP, recognition
 from breze_like.models.emissions import BernoulliEmission, NADEEmission
+from breze_like.models.recognition import VARIANCES
 from breze_like.moments import Moments, WangManningSigmoid
 
 INPUTS = ["observations", "mask", "noise", "kl_weight"]
 
 
-@pytest.fixture(scope="module")
-def model():
-    model = VOSP(3, 2, (4,), (5,), prior="ornstein_uhlenbeck", generative_p_keep=0.7)
+def randomised(*arguments, **choices):
+    model = VOSP(*arguments, **choices)
     model.parameters.data[...] = 0.7 * np.random.default_rng(0).standard_normal(model.parameters.size)
     return model
 
 
 @pytest.fixture(scope="module")
-def evaluate(model):
+def model():
+    return randomised(3, 2, (4,), (5,), prior="ornstein_uhlenbeck", generative_p_keep=0.7)
+
+
+# What the tests of other layers cover; those by another name are tested at once.
+SLOW = {"recurrent", "deep_transition"}
+
+
+@pytest.fixture(
+    scope="module",
+    params=["fast_dropout", *(pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in LAYERS)],
+)
+def of_layer(request):
+    """A model with each kind of layer: that of the default, and two of each that has a name."""
+    if request.param == "fast_dropout":
+        return request.getfixturevalue("model")
+    return randomised(3, 2, (4, 3), (5,), layer=request.param, generative_p_keep=0.7)
+
+
+@pytest.fixture(scope="module")
+def evaluate(of_layer):
     names = ["latents", "emission/mean", "reconstruction", "objective", "log_weight", "loss", "gradient"]
-    function = model.function(INPUTS, names)
+    function = of_layer.function(INPUTS, names)
     return lambda *arrays: dict(zip(names, function(*arrays), strict=True))
 
 
-def test_causality_and_dependence(model, rng):
+def test_causality_and_dependence(of_layer, rng):
     """With the latents fixed, a frame changes nothing up to its own step, and everything behind it."""
-    emit = model.function(["latents", "observations", "mask"], "emission/mean")
+    emit = of_layer.function(["latents", "observations", "mask"], "emission/mean")
     latents, x = rng.standard_normal((6, 1, 2)), rng.integers(0, 2, (6, 1, 3)).astype(float)
     before = emit(latents, x, np.ones((6, 1)))
     for t in range(6):
@@ -43,10 +65,10 @@ def test_causality_and_dependence(model, rng):
         assert (change[t + 1 :] > 0).all()
 
 
-def test_recognition_is_causal(model, rng):
+def test_recognition_is_causal(of_layer, rng):
     """q(z_t) depends on the frames up to its own step, on that one too, and on none behind it."""
     names = ["recognition/mean", "recognition/variance"]
-    recognise = model.function(["observations", "mask"], names)
+    recognise = of_layer.function(["observations", "mask"], names)
     x = rng.integers(0, 2, (5, 1, 3)).astype(float)
     before = recognise(x, np.ones((5, 1)))
     x[2] = 1 - x[2]
@@ -55,7 +77,8 @@ def test_recognition_is_causal(model, rng):
         assert (a[2:] != b[2:]).all()
 
 
-def test_gradient(model, evaluate, rng):
+def test_gradient(of_layer, evaluate, rng):
+    model = of_layer
     x, mask = pad([rng.integers(0, 2, (n, 3)) for n in (4, 2)])
     batch = x, mask, rng.standard_normal((4, 4, 2)), 0.3
     start = model.parameters.data.copy()
@@ -108,14 +131,18 @@ def test_every_draw_has_a_column(evaluate, rng):
 @pytest.fixture(scope="module")
 def deep():
     """With two layers, a prior of independent latents, and a deterministic emission network."""
-    model = VOSP(3, 2, (4, 3), (5, 2), prior="white", recognition_p_keep=0.8, generative_p_keep=1.0)
-    model.parameters.data[...] = 0.7 * np.random.default_rng(1).standard_normal(model.parameters.size)
-    return model
+    return randomised(3, 2, (4, 3), (5, 2), prior="white", recognition_p_keep=0.8, generative_p_keep=1.0)
 
 
-@pytest.mark.parametrize("kind", [pytest.param("model", marks=pytest.mark.slow), "deep"])
-def test_online_is_batch_frame_by_frame(kind, request, rng):
-    model = request.getfixturevalue(kind)
+def test_online_is_batch_frame_by_frame(of_layer, rng):
+    check_online(of_layer, rng)
+
+
+def test_online_is_batch_frame_by_frame_with_more_layers(deep, rng):
+    check_online(deep, rng)
+
+
+def check_online(model, rng):
     x = rng.integers(0, 2, (6, 2, 3)).astype(float)
     names = ["prediction", "reconstruction", "denoised", "recognition/mean", "recognition/variance"]
     batch = model.function(["observations", "mask"], names)(x, np.ones((6, 2)))
@@ -182,6 +209,35 @@ def test_a_rich_emission_sees_latents_and_past(rng):
     assert (np.abs(np.diff(probabilities, axis=0)) > 1e-6).all()
 
 
+@pytest.mark.parametrize("variance", VARIANCES)
+def test_of_gated_units_the_output_alone_has_dropout(variance, rng):
+    """A learned probability to keep h_t; where the variance is implicit, it is that of the map from h_t."""
+    model = randomised(3, 2, (4,), (5,), layer="gru", posterior="diagonal", variance=variance)
+    (name,) = [name for name in model.parameters.shapes if "recognition" in name and "p_keep" in name]
+    assert name.startswith("recognition/output")
+    x, mask = rng.integers(0, 2, (3, 2, 3)).astype(float), np.ones((3, 2))
+    inputs = [model.inputs[name] for name in ("observations", "mask")]
+    h = model.recognition(Moments(inputs[0]), inputs[1])
+    assert h.variance is None
+    states, mean, found = model.function(inputs, [h.mean, *model.recognised.outputs])(x, mask)
+    p_keep = 0.025 + 0.95 * expit(model.parameters.view(name)[0])
+    output = model.recognition_output.output
+    means = p_keep * states @ output.view("weights") + output.view("bias")
+    if variance == "implicit":
+        expected = p_keep * (1 - p_keep) * states**2 @ output.view("weights") ** 2 + 1e-6
+    else:
+        means, raw = means[:, :, :2], means[:, :, 2:]
+        expected = np.logaddexp(0, raw + np.log(np.e - 1)) + 1e-4
+    np.testing.assert_allclose(mean, means, rtol=1e-10)
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+def test_layers_are_named_or_called_in_the_same_way():
+    assert type(VOSP(3, 2, (4,), (5,), layer="gru").recognition.layers[0]) is LAYERS["gru"]
+    given = partial(Recurrent, p_keep=0.6, initial_variance=0.0)
+    assert VOSP(3, 2, (4,), (5,), layer=given).recognition.layers[0].p_keep.p_keep == 0.6
+
+
 def test_steps_need_a_prior_that_is_a_markov_process():
     prior = GaussianProcess(lambda t, r: pt.exp(-((t - r) ** 2)))
     with pytest.raises(ValueError, match="prior must be a MarkovProcess .*, got GaussianProcess"):
@@ -194,7 +250,9 @@ def test_steps_need_a_prior_that_is_a_markov_process():
         (dict(n_latent=0), "n_latent must be a positive integer or a sequence of them, got 0"),
         (dict(n_emission_hiddens=()), r"n_emission_hiddens must be a positive integer .*, got \(\)"),
         (dict(generative_p_keep=0.0), r"p_keep must be 'learned' or in \(0, 1\], got 0.0"),
-        (dict(prior="gp"), r"prior must be one of \['ornstein_uhlenbeck', 'white', 'wiener'\] .*, got 'gp'"),
+        (dict(layer="lstm"), "layer must be one of .*, got 'lstm'"),
+        (dict(layer="gru", recognition_recurrent_p_keep=0.5), "must be None if layer is given, .*, got 0.5"),
+        (dict(prior="gp"), "prior must be one of .* or an object of that kind, got 'gp'"),
     ],
 )
 def test_bad_arguments(changed, message):
@@ -239,9 +297,10 @@ def test_the_original_code_is_reproduced(goldens, monkeypatch):
     model.recognition.layers[0].chains[0].initial_variance = 1e-8
 
     x, mask, noise = (model.inputs[name] for name in ("observations", "mask", "noise"))
-    q = model.recognise(x, mask)
+    recognised = model.recognise(x, mask)
+    q = recognised.outputs
     z = q.mean + pt.sqrt(q.variance + 1e-8) * noise
-    y = model.generate(z, mask, *q.context).mean
+    y = model.generate(z, mask, *recognised.context).mean
     p = 0.999 * y + 0.0005
     log_prob = (x * pt.log(p) + (1 - x) * pt.log(1 - p)).sum(axis=-1)
     mean, variance = q.mean - previous(q.mean, mask), q.variance + previous(q.variance, mask)

@@ -10,6 +10,7 @@ from breze_like.distributions import DiagonalNormal
 from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE, FrameNADE
 from breze_like.models.emissions import FixedVarianceEmission, MixtureEmission, NADEEmission
 from breze_like.models.variational import Recognised, VariationalModel
+from breze_like.moments import Moments
 
 
 class Conjugate(VariationalModel):
@@ -32,7 +33,7 @@ class Conjugate(VariationalModel):
     def recognise(self, observations, mask):
         precision = 1 + (self.loadings**2).sum() / self.noise_variance
         mean = observations @ (self.loadings.T / self.noise_variance / precision)
-        return Recognised(mean, pt.zeros_like(mean) + 1 / precision)
+        return Recognised(Moments(mean, pt.zeros_like(mean) + 1 / precision))
 
     def generate(self, latents, mask):
         return DiagonalNormal(latents @ self.loadings, self.noise_variance)

@@ -5,6 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
+from experiments.benchmarks.peers.by_length import batches_by_length
+
 MODELS = ("vrae", "vosp")
 N_VISIBLE = 88
 N_LATENT = 50
@@ -91,13 +93,9 @@ def batchings(lengths, **sizes):
     library, which draws noise and fills its batches anew.
     """
     # Here, so that systems do not import the library, and grow by it, where they do without.
-    from breze_like.data import batches_by_length, pack
+    from breze_like.data import pack
 
-    sequences = [np.zeros((length, 1)) for length in lengths]
-    shapes = {
-        "by length": [mask.shape for _, _, mask in batches_by_length(sequences)],
-        "packed": [batch.shape for batch in pack(lengths)],
-    }
+    shapes = {"by length": batches_by_length(lengths), "packed": [batch.shape for batch in pack(lengths)]}
     return {
         way: [Problem(**sizes, n_steps=n_steps, batch_size=n) for n_steps, n in batches]
         for way, batches in shapes.items()
