@@ -130,6 +130,7 @@ def test_numba_has_the_names_that_code_is_generated_with():
     )
 
 
+@pytest.mark.slow
 def test_who_compiles_and_who_reads_the_cache_compute_the_same_bits(tmp_path):
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "PYTENSOR_FLAGS": "floatX=float32"}
     digests = [

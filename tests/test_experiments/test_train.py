@@ -104,6 +104,7 @@ def test_a_layer_is_refused_where_there_is_no_choice(model, small_data, complain
     assert f"--layer must not be given for {model}: it" in complaint(train, words)
 
 
+@pytest.mark.slow
 def test_a_vosp_of_gated_units_goes_on_where_it_stopped(small_data, tmp_path):
     words = [
         *("--dataset", str(small_data), "--quiet", "--model", "vosp", "--layer", "gru", "--n-hiddens", "4"),
