@@ -30,8 +30,8 @@ def model():
     return randomised(3, 2, (4,), (5,), prior="ornstein_uhlenbeck", generative_p_keep=0.7)
 
 
-# What the tests of other layers cover; those by another name are tested at once.
-SLOW = {"recurrent", "deep_transition"}
+# Those by another name are tested at once.
+SLOW = {"recurrent", "deep_transition", "gru"}
 
 
 @pytest.fixture(

@@ -40,6 +40,7 @@ def assert_same(actual, expected):
         np.testing.assert_allclose(np.ravel(gradient[name]), values, rtol=1e-9, atol=1e-12, err_msg=name)
 
 
+@pytest.mark.slow
 def test_direct_jax_computes_what_the_library_does(problem, expected):
     jax = pytest.importorskip("jax")
     from experiments.benchmarks.peers import direct_jax
@@ -50,6 +51,7 @@ def test_direct_jax_computes_what_the_library_does(problem, expected):
             assert_same(run(), expected)
 
 
+@pytest.mark.slow
 def test_pytorch_computes_what_the_library_does(problem, expected):
     pytest.importorskip("torch")
     from experiments.benchmarks.peers import pytorch
