@@ -5,7 +5,7 @@ import pytest
 
 from breze_like.data import pad
 from breze_like.models import VRAE
-from breze_like.models.objectives import OBJECTIVES, FreeBits
+from breze_like.models.objectives import OBJECTIVES, FreeBits, weighs_draws
 
 
 @pytest.fixture(scope="module", params=OBJECTIVES)
@@ -67,6 +67,14 @@ def test_without_a_divergence_it_is_between_the_mean_and_the_best_draw(evaluate,
     assert of_draws.min(axis=0).sum() / 6 - 1e-12 <= loss <= of_draws.mean(axis=0).sum() / 6 + 1e-12
     loss, _, log_prob = evaluate(x, mask, noise[:, :3], 0.0)
     assert loss == pytest.approx(-log_prob.sum() / 6, rel=1e-12)
+
+
+def test_it_says_whether_it_weighs_draws_against_each_other(model, evaluate, batch):
+    """If it does not, the loss of two draws is the mean of those of each."""
+    x, mask, noise, kl_weight = batch
+    loss, _, _ = evaluate(*batch)
+    alone = [evaluate(x, mask, noise[:, draw], kl_weight)[0] for draw in (slice(3), slice(3, 6))]
+    assert (loss == pytest.approx(np.mean(alone), rel=1e-10)) != weighs_draws(model)
 
 
 @pytest.mark.parametrize("objective", ["free_bits", "importance_weighted", FreeBits(0.5)])
