@@ -153,6 +153,12 @@ def check_online(model, rng):
             np.testing.assert_allclose(online, expected[t], rtol=1e-10)
 
 
+@pytest.mark.parametrize("shape", [(3,), (2, 4), (1, 2, 3)])
+def test_a_step_takes_a_frame_of_each_sequence(shape, model):
+    with pytest.raises(ValueError, match=r"frames must have shape \(n_sequences, 3\), got \("):
+        model.step(np.zeros(shape))
+
+
 def test_predictions_average_over_the_latents(model, rng):
     """Moments against draws of z_t: under the prior, given draws of z_{t-1} from q."""
     x, n_draws = rng.integers(0, 2, (3, 1, 3)).astype(float), 20_000
