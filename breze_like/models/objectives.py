@@ -71,7 +71,7 @@ class FreeBits:
     Raises
     ------
     ValueError
-        If it is not positive; when it is called, if the model's divergence is not the exact one.
+        If it is not positive and finite; when it is called, if the model's divergence is not the exact one.
 
     References
     ----------
@@ -79,8 +79,8 @@ class FreeBits:
     """
 
     def __init__(self, nats=0.1):
-        if not nats > 0:
-            raise ValueError(f"nats must be positive, got {nats!r}")
+        if not 0 < nats < float("inf"):
+            raise ValueError(f"nats must be positive and finite, got {nats!r}")
         self.nats = float(nats)
 
     def __call__(self, model):
