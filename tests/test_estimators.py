@@ -19,6 +19,7 @@ from breze_like.estimators import (
     variational_bound,
 )
 from breze_like.latent_draws import streams
+from breze_like.models.base import per_step
 from breze_like.models.objectives import FreeBits
 from breze_like.models.variational import Recognised, VariationalModel
 from breze_like.moments import Moments
@@ -376,6 +377,24 @@ def test_the_importance_weighted_objective_has_a_gradient_where_weights_are_tiny
     loss, by_noise = function(x, np.ones((len(x), 1)), drawn, 1.0)
     assert loss > 1e5
     assert np.isfinite(by_noise).all() and by_noise.any()
+
+
+def best_draw(model):
+    """An objective that no registry knows: the largest importance weight of the draws."""
+    log_weights = model.expressions["log_weight"].sum(axis=0)
+    return per_step(-model.over_draws(pt.max, log_weights), model.inputs["mask"])
+
+
+best_draw.weighs_draws = True
+
+
+def test_any_objective_that_weighs_draws_is_validated_on_importance_weights(weighted, diagonal, sequences):
+    model = LinearGaussian(BestDiagonal, objective=best_draw)
+    found = validation_score(model, sequences, 4)
+    assert found == pytest.approx(validation_score(weighted, sequences, 4), rel=1e-12)
+    assert found < validation_score(diagonal, sequences, 4)
+    scores = sampled_scores(model, sequences, np.random.default_rng(0), 4)
+    assert scores.objective is scores.importance_sampled
 
 
 @pytest.mark.parametrize("nats", [1e-3, 10.0])

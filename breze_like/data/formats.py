@@ -32,6 +32,10 @@ from breze_like.files import PathLike, replacing
 from breze_like.music.rolls import HIGHEST_NOTE, LOWEST_NOTE, N_KEYS
 from breze_like.sequences import check_sequences
 
+# What deflate can't exceed, and up to which size that does not matter.
+MAX_COMPRESSION = 1100
+MAX_UNSTORED_BYTES = 10**8
+
 
 def read(path: PathLike, steps_per_quarter: int = 2) -> Dataset:
     """Read a data set from a MATLAB, pickle, JSON or HDF5 file, which its content tells apart, or a folder.
@@ -139,7 +143,9 @@ def _roll(steps, name):
         for note in notes:
             if type(note) is not int or not LOWEST_NOTE <= note <= HIGHEST_NOTE:
                 rule = f"MIDI notes {LOWEST_NOTE} to {HIGHEST_NOTE}"
-                raise ValueError(f"{name}[{step}] must be {rule}, got {note!r:.40}")
+                # The text of a list in place of a note may be endless.
+                got = repr(note) if isinstance(note, int | float | str) else type(note).__name__
+                raise ValueError(f"{name}[{step}] must be {rule}, got {got:.40}")
     roll = np.zeros((len(steps), N_KEYS), dtype=np.uint8)
     rows = np.repeat(np.arange(len(steps)), [len(notes) for notes in steps])
     keys = np.fromiter(itertools.chain.from_iterable(steps), dtype=int) - LOWEST_NOTE
@@ -175,9 +181,21 @@ def _read_hdf5(path):
 
 
 def _array(stored):
-    """The array that a file says that it holds; compressed, a little file may hold a huge one."""
+    """The array that a file says that it holds; compressed, a little file may hold a huge one.
+
+    It must be in the file itself: an array that is put together from other files reads them, too.
+    """
+    if not isinstance(stored, h5py.Dataset) or stored.shape is None:
+        raise ValueError(f"{stored.name} must be an array")
+    if stored.is_virtual or stored.external:
+        raise ValueError(f"{stored.name} must be stored in the file itself")
     if stored.nbytes > MAX_ARRAY_BYTES:
         raise ValueError(f"{stored.name} is larger than {MAX_ARRAY_BYTES / 1e9:.0f} GB")
+    n_stored = stored.id.get_storage_size()
+    if stored.nbytes > max(MAX_UNSTORED_BYTES, MAX_COMPRESSION * n_stored):
+        raise ValueError(
+            f"{stored.name} must be in the file as a whole, got {n_stored} of {stored.nbytes} bytes"
+        )
     return stored[()]
 
 

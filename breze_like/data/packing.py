@@ -75,7 +75,7 @@ def packed(
     Parameters
     ----------
     *arrays : list of ndarray, each (length, ...)
-        One array of each sequence, and as many lists as there are kinds of them.
+        One array of each sequence, and as many lists as there are kinds of them, of the same lengths.
     max_steps, min_columns : int
         As for `pack`.
 
@@ -84,8 +84,17 @@ def packed(
     batch : Packing
     placed : list of ndarray, each (n_steps, n_columns, ...)
         One of each kind, by `Packing.place`.
+
+    Raises
+    ------
+    ValueError
+        If the lengths of one kind are not those of another, or as `pack` does.
     """
-    for batch in pack([len(array) for array in arrays[0]], max_steps, min_columns=min_columns):
+    lengths, *others = ([len(array) for array in kind] for kind in arrays)
+    for i, found in enumerate(others, 1):
+        if found != lengths:
+            raise ValueError(f"arrays[{i}] must have the lengths of arrays[0], {lengths}, got {found}")
+    for batch in pack(lengths, max_steps, min_columns=min_columns):
         yield batch, [batch.place(batch.own(kind)) for kind in arrays]
 
 

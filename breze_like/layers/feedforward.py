@@ -18,7 +18,7 @@ class FixedKeep:
     """
 
     def __init__(self, p_keep):
-        if not 0 < p_keep <= 1:
+        if not (isinstance(p_keep, int | float | np.number) and 0 < p_keep <= 1):
             raise ValueError(f"p_keep must be 'learned' or in (0, 1], got {p_keep!r}")
         self.p_keep = float(p_keep)
 

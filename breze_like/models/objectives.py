@@ -1,6 +1,8 @@
 """Training objectives of variational models, in nats per time step.
 
-An objective is called with a model: it is a function of the quantities that the model names.
+An objective is called with a model: it is a function of the quantities that the model names. One that weighs
+draws of the latents against each other has a true attribute `weighs_draws`: its models are validated on the
+importance weighted bound, of as many draws as the training's, and not on the variational one.
 
 >>> VRAE(88, 32, objective=FreeBits(0.5))
 """
@@ -41,6 +43,9 @@ def importance_weighted_bound(model):
     return per_step(-model.over_draws(log_mean_exp, log_weights), model.inputs["mask"])
 
 
+importance_weighted_bound.weighs_draws = True
+
+
 def log_weight(terms, kl_weight=1.0):
     """log p(x | z) + kl_weight (log p(z) - log q(z | x)), of terms by name: variables, or values of them."""
     return terms["emission/log_prob"] + kl_weight * terms["latents/log_ratio"]
@@ -48,7 +53,7 @@ def log_weight(terms, kl_weight=1.0):
 
 def weighs_draws(model):
     """Whether draws of the latents are weighed against each other in what the model is trained on."""
-    return model.has_latents and model.objective is importance_weighted_bound
+    return model.has_latents and getattr(model.objective, "weighs_draws", False)
 
 
 class FreeBits:
@@ -66,7 +71,7 @@ class FreeBits:
     Raises
     ------
     ValueError
-        If it is not positive; when it is called, if the model's divergence is not the exact one.
+        If it is not positive and finite; when it is called, if the model's divergence is not the exact one.
 
     References
     ----------
@@ -74,8 +79,8 @@ class FreeBits:
     """
 
     def __init__(self, nats=0.1):
-        if not nats > 0:
-            raise ValueError(f"nats must be positive, got {nats!r}")
+        if not 0 < nats < float("inf"):
+            raise ValueError(f"nats must be positive and finite, got {nats!r}")
         self.nats = float(nats)
 
     def __call__(self, model):

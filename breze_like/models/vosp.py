@@ -112,7 +112,15 @@ class VOSP(VariationalModel):
         -------
         Step
             What a batch of the whole sequences gives for their last step.
+
+        Raises
+        ------
+        ValueError
+            If the frames have another shape, or the prior is no `MarkovProcess`.
         """
+        if np.ndim(frames) != 2 or np.shape(frames)[1] != self.n_visible:
+            expected = f"(n_sequences, {self.n_visible})"
+            raise ValueError(f"frames must have shape {expected}, got {np.shape(frames)}")
         first = float(state is None)
         state = self._start(len(frames)) if state is None else state
         prediction, reconstruction, denoised, *state = self._step(np.asarray(frames)[None], first, *state)

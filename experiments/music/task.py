@@ -115,5 +115,7 @@ def difference(sequences, truths, binary):
     if not binary:
         return f"mean squared difference {((made - true) ** 2).mean():.4g}"
     hits, wrong = (made & true).sum(), (made != true).sum()
-    f1 = 2 * hits / max(1, 2 * hits + wrong)
-    return f"{100 * wrong / made.size:.2f} % of the entries differ, F1 of the notes {f1:.3f}"
+    entries = f"{100 * wrong / made.size:.2f} % of the entries differ"
+    if not hits + wrong:
+        return f"{entries}, no notes"
+    return f"{entries}, F1 of the notes {2 * hits / (2 * hits + wrong):.3f}"

@@ -152,6 +152,13 @@ class TestReadRejects:
         message = f"must be a dictionary of train, valid, test, got {got}"
         assert message_of(write("mine.pickle", content)) == message
 
+    def test_a_list_for_a_note_is_not_written_out(self, write, notes):
+        nested = [60]  # its text would be of 2^40 numbers
+        for _ in range(40):
+            nested = [nested, nested]
+        message = "train[0][0] must be MIDI notes 21 to 108, got list"
+        assert message_of(write("mine.pickle", {**notes, "train": [[[nested]]]})) == message
+
     def test_pickle_of_a_list(self, tmp_path):
         path = tmp_path / "mine.pickle"
         path.write_bytes(pickle.dumps([[(60,)]]))
@@ -242,6 +249,37 @@ class TestReadRejects:
                 file[split].create_dataset("notes", (10**9, 88), np.uint8, chunks=True, compression=9)
         message = "no readable HDF5 file: ValueError: /train/notes is larger than 2 GB"
         assert message_of(path) == message
+
+    def test_arrays_that_the_file_does_not_hold_are_not_read(self, tmp_path):
+        path, secret = tmp_path / "mine.h5", tmp_path / "secret"
+        secret.write_bytes(bytes(176))
+        layout = h5py.VirtualLayout((2, 88), np.uint8)
+        layout[:] = h5py.VirtualSource(".", "train/notes", (2, 88))
+        elsewhere = "/train/notes must be stored in the file itself"
+
+        def external(group):
+            group.create_dataset("notes", (2, 88), np.uint8, external=[(str(secret), 0, 176)])
+
+        def virtual(group):
+            group.create_virtual_dataset("notes", layout)
+
+        def never_written(group):
+            group.create_dataset("notes", (2 * 10**6, 88), np.uint8, chunks=True, compression=9)
+
+        def null(group):
+            group["notes"] = h5py.Empty(np.uint8)
+
+        for make, message in (
+            (external, elsewhere),
+            (virtual, elsewhere),
+            (never_written, "/train/notes must be in the file as a whole, got 0 of 176000000 bytes"),
+            (null, "/train/notes must be an array"),
+            (lambda group: group.create_group("notes"), "/train/notes must be an array"),
+        ):
+            with h5py.File(path, "w") as file:
+                for split in SPLITS:
+                    make(file.create_group(split))
+            assert message_of(path) == f"no readable HDF5 file: ValueError: {message}"
 
     def test_json_of_a_list(self, write):
         path = write("mine.json", {})

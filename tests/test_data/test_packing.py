@@ -100,3 +100,11 @@ def test_rejects_lengths(lengths):
 def test_rejects_a_bound():
     with pytest.raises(ValueError, match="max_steps must be at least 1, got 0"):
         pack([1], max_steps=0)
+
+
+@pytest.mark.parametrize("others", [[1, 1], [2]])
+def test_rejects_arrays_of_other_lengths(others):
+    """One frame for two steps would be repeated otherwise."""
+    arrays = [[np.zeros((n, 3)) for n in lengths] for lengths in ([2, 1], others)]
+    with pytest.raises(ValueError, match=r"arrays\[1\] must have the lengths of arrays\[0\], \[2, 1\], got"):
+        next(packed(*arrays))

@@ -105,9 +105,9 @@ def test_without_dropout_there_is_no_keep_probability():
     assert keep_probability(ParameterSet(), "keep", 1)() is None
 
 
-@pytest.mark.parametrize("p_keep", [0, -0.1, 1.1, float("nan")])
+@pytest.mark.parametrize("p_keep", [0, -0.1, 1.1, float("nan"), "learn", None])
 def test_keep_probabilities_out_of_range(p_keep):
-    with pytest.raises(ValueError, match=rf"p_keep must be 'learned' or in \(0, 1\], got {p_keep}"):
+    with pytest.raises(ValueError, match=rf"p_keep must be 'learned' or in \(0, 1\], got {p_keep!r}"):
         Affine(ParameterSet(), "layer", 2, 3, p_keep)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from breze_like.data import pad
 from breze_like.models import VRAE
-from breze_like.models.objectives import OBJECTIVES, FreeBits
+from breze_like.models.objectives import OBJECTIVES, FreeBits, weighs_draws
 
 
 @pytest.fixture(scope="module", params=OBJECTIVES)
@@ -69,12 +69,21 @@ def test_without_a_divergence_it_is_between_the_mean_and_the_best_draw(evaluate,
     assert loss == pytest.approx(-log_prob.sum() / 6, rel=1e-12)
 
 
+def test_it_says_whether_it_weighs_draws_against_each_other(model, evaluate, batch):
+    """If it does not, the loss of two draws is the mean of those of each."""
+    x, mask, noise, kl_weight = batch
+    loss, _, _ = evaluate(*batch)
+    alone = [evaluate(x, mask, noise[:, draw], kl_weight)[0] for draw in (slice(3), slice(3, 6))]
+    assert (loss == pytest.approx(np.mean(alone), rel=1e-10)) != weighs_draws(model)
+
+
 @pytest.mark.parametrize("objective", ["free_bits", "importance_weighted", FreeBits(0.5)])
 def test_others_than_the_bound_need_the_exact_divergence(objective):
     with pytest.raises(ValueError, match="kl must be 'exact' if .*, got independent_increments_kl"):
         VRAE(3, 2, (2,), objective=objective, posterior="diagonal", kl="independent_increments")
 
 
-def test_free_nats_are_positive():
-    with pytest.raises(ValueError, match="nats must be positive, got -0.1"):
-        FreeBits(-0.1)
+@pytest.mark.parametrize("nats", [-0.1, 0, np.inf, np.nan])
+def test_free_nats_are_positive_and_finite(nats):
+    with pytest.raises(ValueError, match=f"nats must be positive and finite, got {nats}"):
+        FreeBits(nats)

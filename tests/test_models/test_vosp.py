@@ -153,6 +153,12 @@ def check_online(model, rng):
             np.testing.assert_allclose(online, expected[t], rtol=1e-10)
 
 
+@pytest.mark.parametrize("shape", [(3,), (2, 4), (1, 2, 3)])
+def test_a_step_takes_a_frame_of_each_sequence(shape, model):
+    with pytest.raises(ValueError, match=r"frames must have shape \(n_sequences, 3\), got \("):
+        model.step(np.zeros(shape))
+
+
 def test_predictions_average_over_the_latents(model, rng):
     """Moments against draws of z_t: under the prior, given draws of z_{t-1} from q."""
     x, n_draws = rng.integers(0, 2, (3, 1, 3)).astype(float), 20_000
@@ -184,15 +190,20 @@ def test_samples(model):
 
 
 def test_frequencies_of_samples_are_the_likelihoods(model, rng):
-    """Of all sequences of two frames; the likelihoods are averages over draws from the prior."""
+    """Of all sequences of two frames; the latents are integrated out by quadrature, under the prior."""
     sequences = np.array(list(product([0.0, 1.0], repeat=6))).reshape(64, 2, 1, 3)
-    latents = rng.standard_normal((2, 10_000, 2)).cumsum(axis=0)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(10)
+    latents = np.array(list(product(nodes, repeat=4))).reshape(-1, 2, 2).swapaxes(0, 1)
+    weights = np.prod(list(product(weights / weights.sum(), repeat=4)), axis=1)
+    c = np.exp(-1 / (4 * np.exp(model.parameters.view("prior/log_time_constant"))))
+    latents[1] = c * latents[0] + np.sqrt(1 - c**2) * latents[1]
     likelihood = model.function(["latents", "observations", "mask"], "emission/log_prob")
-    p = [np.exp(likelihood(latents, x, np.ones((2, 1))).sum(axis=0)).mean() for x in sequences]
+    p = [np.exp(likelihood(latents, x, np.ones((2, 1))).sum(axis=0)) @ weights for x in sequences]
     assert sum(p) == pytest.approx(1, rel=1e-10)
-    draws = model.sample(rng, 2, 10_000).transpose(1, 0, 2).reshape(-1, 6)
-    frequencies = np.bincount(draws.astype(int) @ 2 ** np.arange(6)[::-1], minlength=64) / 10_000
-    assert (np.abs(frequencies - p) < 6 * np.sqrt(np.multiply(p, 2) / 10_000)).all()
+    n_draws = 400_000
+    draws = model.sample(rng, 2, n_draws).transpose(1, 0, 2).reshape(-1, 6)
+    frequencies = np.bincount(draws.astype(int) @ 2 ** np.arange(6)[::-1], minlength=64) / n_draws
+    assert (np.abs(frequencies - p) < 5 * np.sqrt(np.divide(p, n_draws))).all()
 
 
 def test_a_rich_emission_sees_latents_and_past(rng):
