@@ -124,7 +124,7 @@ def test_free_bits_of_a_configuration_are_its_objective():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (dict(free_bits=-0.1), "nats must be positive, got -0.1"),
+        (dict(free_bits=-0.1), "nats must be positive and finite, got -0.1"),
         (dict(free_bits=0.1, objective="importance_weighted"), "free_bits must be 0 unless .*, got 0.1 with"),
         (dict(free_bits=0.1, kl="independent_increments", posterior="diagonal"), "kl must be 'exact' if"),
     ],
