@@ -5,7 +5,7 @@
     python -m experiments.table1 --seeds 3
     python -m experiments.table1 --trained
 
-Without arguments it trains systems on Bach's chorales, which come with the project, and needs about six
+Without arguments it trains systems on Bach's chorales, which come with the project, and needs about four
 minutes on two cores. It can be stopped at any time; the same command goes on with what is missing. A
 run that is found where one would be made, in OUT/DATASET/SYSTEM, takes its place, whatever its settings: a
 longer one can be put there with experiments.train. With --search, the best run of a random search does. With
