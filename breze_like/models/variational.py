@@ -66,8 +66,8 @@ class VariationalModel(Model, ABC):
         Probability to keep a unit, of the inputs and hidden units of each network.
     recognition_recurrent_p_keep : float or "learned", optional
         Probability to keep a unit of the recognition network's state in what it sees of itself a step later
-        (earlier, of a backward chain); by default `recognition_p_keep`. On small data sets, dropping most of
-        it is what helps most against overfitting.
+        (earlier, of a backward chain); by default `recognition_p_keep`. The best models of small data
+        sets drop most of it.
     backend : str
         See `backends`.
 

@@ -36,13 +36,16 @@ def averages(score, n_draws=None):
 def text(value, error, n_decimals, sign=""):
     """A number and its standard error, ``"<5.77 ± 0.01"``; without an error (None), the number alone.
 
-    An error too small for the decimals of the number has as many more as it needs for one digit, at most two.
+    An error too small for the decimals of the number has as many more as it needs for one digit, at most two;
+    one that is smaller still is said to be as large as the least that these can say.
     """
     number = f"{sign}{value:.{n_decimals}f}"
     if error is None:
         return number
-    needed = n_decimals if error == 0 else math.ceil(-math.log10(error))
-    return f"{number} ± {error:.{min(max(needed, n_decimals), n_decimals + 2)}f}"
+    if error == 0:
+        return f"{number} ± {error:.{n_decimals}f}"
+    error = max(error, 10 ** -(n_decimals + 2))
+    return f"{number} ± {error:.{max(math.ceil(-math.log10(error)), n_decimals)}f}"
 
 
 def average_text(kept, name, n_decimals, sign=""):

@@ -30,7 +30,8 @@ def combine(results):
     Returns
     -------
     dict
-        The first one, with ``"seeds"``, a list of all that have scores, and ``"n_diverged"``, how many have
+        The first one, with the command of the last one, which is that of all seeds where one command made
+        them, with ``"seeds"``, a list of all that have scores, and ``"n_diverged"``, how many have
         none. Of each score, both averages are means over the seeds, their standard errors those of these
         means, and ``"per_step_range"`` and ``"per_sequence_range"`` the least and the largest one; there
         are so many draws, and effective ones, as the worst has. ``"training_seconds"`` and ``"seconds"`` are
@@ -47,7 +48,8 @@ def combine(results):
         return {**(scored or results)[0], **about}
     names = [name for name in scored[0]["scores"] if all(name in result["scores"] for result in scored)]
     scores = {name: _combine_scores([result["scores"][name] for result in scored]) for name in names}
-    return {**scored[0], **about, "scores": scores}
+    config = {**scored[0]["config"], "command": scored[-1]["config"].get("command")}
+    return {**scored[0], **about, "config": config, "scores": scores}
 
 
 def _combine_scores(kept):

@@ -54,6 +54,14 @@ def test_mean_and_range():
     assert (found["training_seconds"], found["seconds"]) == (210.0, 6.0)
 
 
+def test_the_command_is_that_of_the_last_seed():
+    first, last = result(1, exact(8.0)), result(2, exact(8.6))
+    first["config"]["command"], last["config"]["command"] = ["table1"], ["table1", "--seeds", "2"]
+    found = combine([first, last])
+    assert found["config"] == {"seed": 1, "command": ["table1", "--seeds", "2"]}
+    assert first["config"]["command"] == ["table1"]
+
+
 def test_errors_are_those_of_the_mean():
     found = combine([result(1, sampled(6.0, 0.03, 500, 40.0)), result(2, sampled(6.2, 0.04, 50, 7.0))])
     averages = found["scores"]["importance_sampled"]
