@@ -266,8 +266,11 @@ def _sums(model, sequences, rng=None):
 
 
 def check_observations(model, sequences, name="sequences"):
-    """`check_sequences` of what a model emits."""
-    return check_sequences(sequences, model.n_visible, model.emission.binary, name)
+    """`check_sequences` of what a model emits, and whether its prior is one of sequences as long as these."""
+    checked = check_sequences(sequences, model.n_visible, model.emission.binary, name)
+    if model.has_latents:
+        model.prior.check_steps(max(map(len, checked)))
+    return checked
 
 
 def _check_draws(n_draws):

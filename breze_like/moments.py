@@ -1,8 +1,7 @@
 """Maps of moments: what an affine map, dropout or a transfer function makes of a mean and a variance.
 
-What passes layers are `Moments`, arrays of one shape, units last. Fast dropout treats the input of a unit, a
-sum of many dropped-out terms, as normal, so that both moments pass a layer in closed form. Where nothing is
-uncertain there is no variance, and the mean is the value.
+What passes layers are `Moments`, units last. Fast dropout treats the input of a unit, a sum of many
+dropped-out terms, as normal, so that both moments pass a layer in closed form.
 
 A transfer function is an object: called, it is the function itself; its `moments` are those of its output
 when its input is normal, of moments with a variance. Largest absolute errors of the approximations for
@@ -17,10 +16,9 @@ transfer                         mean       variance
 `Tanh(WangManningSigmoid())`     0.0330     0.1082
 ===============================  =========  =============
 
-The default of the models' hidden units is nevertheless Wang & Manning's tanh. A training step takes less time
-with it, so that for the same time a VRAE ends with a lower bound, although for the same number of steps the
-scale mixture's is a little lower: `experiments/results/transfers.md` has the numbers.
-A mean alone costs next to nothing, so the Bernoulli emission takes the accurate one.
+The default of the models' hidden units is nevertheless Wang & Manning's tanh: a training step takes less time
+with it, so that for the same time a VRAE ends with a lower bound (`experiments/results/transfers.md`). A mean
+alone costs next to nothing, so the Bernoulli emission takes the accurate one, `Sigmoid.logit_mean`.
 
 References
 ----------
@@ -29,15 +27,13 @@ to recurrent networks. Monahan & Stefanski (1992), Normal scale mixture approxim
 Plackett (1954), A reduction formula for normal multivariate integrals.
 """
 
+import math
 from functools import reduce
 from operator import add
 from typing import NamedTuple
 
 import numpy as np
 import pytensor.tensor as pt
-
-# The smallest variance, and the smallest probability, whose root and logarithm are taken.
-TINY = 1e-30
 
 
 class Moments(NamedTuple):
@@ -101,7 +97,7 @@ def dropout(x, p_keep=None):
 
 
 def affine(x, weights, bias=0.0, p_keep=None):
-    """Moments of a = (d x) W + b, with independent dropout d on each x.
+    """Moments of a = (d x) W + b, with independent dropout d on each x (paper, appendix).
 
     E = p_keep E[x] W + b,  V = (p_keep (1 - p_keep) E[x]^2 + p_keep V[x]) W^2
 
@@ -112,10 +108,6 @@ def affine(x, weights, bias=0.0, p_keep=None):
     bias : TensorVariable, shape (n_out,)
     p_keep : TensorVariable or float, optional
         As for `dropout`.
-
-    References
-    ----------
-    Bayer & Osendorfer (2014), appendix.
     """
     mean, variance = dropout(x, p_keep)
     return Moments(product(mean, weights) + bias, None if variance is None else product(variance, weights**2))
@@ -153,12 +145,16 @@ class Rectifier:
         E = s (h Phi(h) + phi(h)),  V = variance (Phi(h) + g (h - g)) with g = h Phi(h) + phi(h).
         """
         mean, variance = x
-        deviation = pt.sqrt(variance + TINY)
-        h = mean / deviation
-        cdf, density = ndtr(h), pt.exp(-(h**2) / 2) / np.sqrt(2 * np.pi).item()
+        # There, x is on one side of 0 or as good as certain, and gradients of what follows may not be finite.
+        one_sided = pt.le(variance, pt.maximum((mean / 40) ** 2, 1e-16))
+        on = pt.gt(mean, 0).astype(mean.dtype)
+        m, v = pt.switch(one_sided, 0, mean), pt.switch(one_sided, 1, variance)
+        h = m / pt.sqrt(v)
+        cdf, density = ndtr(h), pt.exp(-(h**2) / 2) / math.sqrt(2 * math.pi)
         g = h * cdf + density
         # h - g and Phi cancel for large |h|; rounding must not make a variance negative.
-        return Moments(deviation * g, pt.maximum(variance * (cdf + g * (h - g)), 0))
+        inner = pt.sqrt(v) * g, pt.maximum(v * (cdf + g * (h - g)), 0)
+        return Moments(*(pt.switch(one_sided, on * y, z) for y, z in zip(x, inner, strict=True)))
 
 
 class Sigmoid:
@@ -171,21 +167,17 @@ class Sigmoid:
         V = sum_ij p_i p_j / (2 pi)
             integral_0^b_ij exp(-(h_i^2 - 2 h_i h_j sin t + h_j^2) / (2 cos^2 t)) dt
 
-    The integrals are taken by Gauss-Legendre. The variance is a sum of positive terms: it is never
-    negative, and it vanishes with the variance of the input.
+    The integrals are taken by Gauss-Legendre. The variance is a sum of positive terms, and vanishes with that
+    of the input.
 
     Parameters
     ----------
     n_nodes : int
         Nodes of the quadrature. Three take the error of the variance of `Tanh` from 0.0005 to 0.0003.
-
-    References
-    ----------
-    Monahan & Stefanski (1992), of whose mixtures this is the one with two components, fitted anew; Plackett
-    (1954).
     """
 
-    # Minimise the largest |f(x) - sum_i p_i Phi(s_i x)|: it is 5.10e-4, taken at eight points.
+    # Of Monahan & Stefanski's mixtures the one with two components, fitted anew. They
+    # minimise the largest |f(x) - sum_i p_i Phi(s_i x)|: it is 5.10e-4, taken at eight points.
     WEIGHTS = (0.5644248434560208, 0.4355751565439792)
     SCALES = (0.7686211512016133, 0.43525518006909525)
 
@@ -205,10 +197,21 @@ class Sigmoid:
         return Moments(self._mean(inner), sum(terms))
 
     def logit_mean(self, x):
-        """log E / (1 - E) for E = E[f(x)], with all digits where E is close to 0 or 1."""
-        inner = self._standardised(x)
-        upper, lower = self._mean(inner), self._mean([-h for h in inner])
-        return pt.log(upper + TINY) - pt.log(lower + TINY)
+        """log E / (1 - E) for E = E[f(x)], and log E within 0.1 %, for variances from 20 on within 2 %.
+
+        The tails of f are exponential, those of the mixture are not. So it is only taken above -variance / 2,
+        where it is exact to that; below, f(x) = exp(x) f(-x) takes the other side of that point for it:
+
+            E(mean, variance) = exp(mean + variance / 2) E(-mean - variance, variance)
+        """
+        below = pt.lt(x.mean, 0)
+        mean = pt.switch(below, x.mean, -x.mean)
+        beyond = pt.minimum(mean + x.variance / 2, 0)
+        inner = self._standardised(Moments(mean - 2 * beyond, x.variance))
+        terms = [math.log(p) + log_ndtr(h) for p, h in zip(self.WEIGHTS, inner, strict=True)]
+        log_mean = beyond + pt.logaddexp(*terms)
+        logit = log_mean - pt.log1p(-pt.exp(log_mean))
+        return pt.switch(below, logit, -logit)
 
     def _standardised(self, x):
         return [s * x.mean / pt.sqrt(1 + s**2 * x.variance) for s in self.SCALES]
@@ -229,16 +232,12 @@ class Sigmoid:
 
 
 class WangManningSigmoid:
-    """f(x) = 1 / (1 + exp(-x)), with the moments of the paper: cheap, but the variance is rough.
+    """f(x) = 1 / (1 + exp(-x)), with the moments of the paper, its reference [29]: cheap, but rough.
 
         E = f(mean / sqrt(1 + pi variance / 8))
         V = f(a (mean - b) / sqrt(1 + pi a^2 variance / 8)) - E^2,  a = 4 - 2 sqrt(2),  b = -log(sqrt(2) - 1)
 
     The variance does not vanish with the variance of the input: f^2 and its approximation differ there.
-
-    References
-    ----------
-    Wang & Manning (2013), the paper's reference [29].
     """
 
     SLOPE = 4 - 2 * 2**0.5
@@ -283,6 +282,12 @@ class Tanh:
 def ndtr(x):
     """Distribution function of the standard normal, accurate in its lower tail."""
     return 0.5 * pt.erfc(-x * 0.5**0.5)
+
+
+def log_ndtr(x):
+    """Its logarithm, within 2e-4 of it where it is below 1e-23."""
+    tail = pt.minimum(x, -10)  # there, -x^2 / 2 - log(-x) and a constant
+    return pt.log(ndtr(pt.maximum(x, -10))) - (tail**2 - 100) / 2 - pt.log(-tail / 10)
 
 
 TRANSFERS = {

@@ -344,49 +344,69 @@ class TestMixture:
         np.testing.assert_allclose(actual[1], expected[1], rtol=0, atol=atol)
 
 
-class TestLogitMean:
-    means = np.array([-60, -35, -12, -3, -0.1, 0, 0.5, 4, 15, 35, 60.0])[:, None]
-    variances = np.array([1e-4, 1.0, 5.0, 100.0])
+def exact_log_sigmoid(mean, variance):
+    """log E[sigmoid(x)] for x ~ N(mean, variance) by the trapezoidal rule, also where E underflows."""
+    deviation = np.sqrt(variance)
+    # exp(x) times the density has its peak at mean + variance.
+    x = np.linspace(min(mean, mean + variance) - 12 * deviation, mean + variance + 12 * deviation, 20_001)
+    log_density = -((x - mean) ** 2) / (2 * variance) - np.log(2 * np.pi * variance) / 2
+    return logsumexp(log_expit(x) + log_density) + np.log(x[1] - x[0])
 
-    def evaluate(self, sigmoid):
+
+class TestLogitMean:
+    means = np.array([-1000, -60, -35, -20, -12, -7, -3, -0.4, 0, 0.5, 4, 15, 35, 60.0])[:, None]
+    variances = np.array([1e-4, 0.3, 1.0, 5.0, 30.0, 100.0, 1e4])
+
+    def evaluate(self, sigmoid, means, variances):
         m, v = pt.matrix(), pt.matrix()
         logit = sigmoid.logit_mean(Moments(m, v))
         dtype = pytensor.config.floatX
-        arrays = [x.astype(dtype) for x in np.broadcast_arrays(self.means, self.variances)]
+        arrays = [x.astype(dtype) for x in np.broadcast_arrays(means, variances)]
         outputs = [logit, *pt.grad(logit.sum(), [m, v])]
         return compile_function([m, v], outputs, "jax")(*arrays)
 
-    def mixture(self):
-        """From logarithms of the normal distribution function, which has all digits in its tails."""
-        p = np.array(moments.Sigmoid.WEIGHTS)[:, None, None]
-        s = np.array(moments.Sigmoid.SCALES)[:, None, None]
-        h = s * self.means / np.sqrt(1 + s**2 * self.variances)
-        return logsumexp(np.log(p) + log_ndtr(h), axis=0) - logsumexp(np.log(p) + log_ndtr(-h), axis=0)
-
-    def test_scale_mixture_in_the_tails(self):
-        logit, *gradients = self.evaluate(moments.Sigmoid())
-        expected = self.mixture()
-        within = abs(expected) < 60  # beyond exp(-60), TINY is added to the probabilities
-        assert within.sum() > 30
-        np.testing.assert_allclose(logit[within], expected[within], rtol=1e-3, atol=1e-12)
-        moderate = abs(expected) < 40
-        np.testing.assert_allclose(logit[moderate], expected[moderate], rtol=1e-9, atol=1e-12)
-        for array in (logit, *gradients):
+    @pytest.mark.parametrize(("precision", "rounding"), [("float64", 1e-12), ("float32", 1e-6)])
+    def test_log_probabilities_of_both_values_in_the_tails(self, precision, rounding):
+        with pytensor.config.change_flags(floatX=precision):
+            logit, by_mean, by_variance = self.evaluate(moments.Sigmoid(), self.means, self.variances)
+        for array in (logit, by_mean, by_variance):
+            assert array.dtype == precision
             assert np.isfinite(array).all()
+        # Of the less probable value; of the other one where it can be told from 0 in this precision.
+        less = log_expit(-abs(logit.astype(float)))
+        expected = np.array([[exact_log_sigmoid(-abs(m), v) for v in self.variances] for (m,) in self.means])
+        error = abs(less / expected - 1)
+        assert error[:, self.variances <= 5].max() < 1e-3
+        assert error.max() < 0.015
+        more, log_more = log_expit(abs(logit.astype(float))), np.log1p(-np.exp(expected))
+        np.testing.assert_allclose(more, log_more, rtol=0.02, atol=rounding)
+        assert (np.sign(logit) == np.sign(self.means))[self.means[:, 0] != 0].all()
+        # The exact slopes are those of 1 as the variance vanishes, and less, but never near 0.
+        assert by_mean.min() > 0.005
 
-    def test_scale_mixture_in_single_precision(self):
-        with pytensor.config.change_flags(floatX="float32"):
-            logit, *gradients = self.evaluate(moments.Sigmoid())
-        expected = self.mixture()
-        for array in (logit, *gradients):
-            assert array.dtype == "float32"
-            assert np.isfinite(array).all()
-        moderate = abs(expected) < 40
-        np.testing.assert_allclose(logit[moderate], expected[moderate], rtol=1e-3, atol=1e-6)
+    def test_gradient_is_that_of_the_exact_logarithm(self):
+        """Which is that of a quadrature, by central differences."""
+        means, step = np.array([-40, -20, -6, -2.0])[:, None], 1e-3
+        variances = np.array([0.3, 1.0, 4.0])
+        logit, by_mean, _ = self.evaluate(moments.Sigmoid(), means, variances)
+        slopes = [
+            [
+                (exact_log_sigmoid(m + step, v) - exact_log_sigmoid(m - step, v)) / (2 * step)
+                for v in variances
+            ]
+            for (m,) in means
+        ]
+        # d log E / d mean = (1 - E) d logit / d mean.
+        np.testing.assert_allclose(by_mean * expit(-logit), slopes, rtol=0.01)
 
-    @pytest.mark.parametrize("sigmoid", [moments.Sigmoid(), moments.WangManningSigmoid()])
-    def test_is_the_logit_of_the_mean(self, sigmoid, rng):
-        m, v = pt.vector(), pt.vector()
+    def test_is_continuous_where_the_other_tail_takes_over(self):
+        variance = np.array([0.01, 1.0, 9.0])
+        edges = np.concatenate([-variance / 2, np.zeros(3)])[:, None]
+        logits = [self.evaluate(moments.Sigmoid(), edges + e, variance)[0] for e in (-1e-9, 1e-9)]
+        np.testing.assert_allclose(*logits, rtol=0, atol=3e-9)
+
+    def test_wang_manning_is_the_logit_of_the_mean(self, rng):
+        sigmoid, m, v = moments.WangManningSigmoid(), pt.vector(), pt.vector()
         outputs = [sigmoid.logit_mean(Moments(m, v)), sigmoid.moments(Moments(m, v)).mean]
         logit, mean = compile_function([m, v], outputs, "jax")(rng.normal(size=20), rng.uniform(0, 9, 20))
         np.testing.assert_allclose(log_expit(logit), np.log(mean), rtol=1e-10)
@@ -396,3 +416,10 @@ def test_ndtr_in_its_lower_tail():
     x = pt.vector()
     at = np.linspace(-37, 8, 91)
     np.testing.assert_allclose(compile_function([x], moments.ndtr(x), "jax")(at), ndtr(at), rtol=1e-11)
+
+
+def test_logarithm_of_ndtr():
+    x = pt.vector()
+    at = np.concatenate([np.linspace(-1000, -10, 100), np.linspace(-10, 8, 50)])
+    values = compile_function([x], moments.log_ndtr(x), "jax")(at)
+    np.testing.assert_allclose(values, log_ndtr(at), rtol=2e-4, atol=1e-15)

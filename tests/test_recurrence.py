@@ -11,6 +11,7 @@ from breze_like.recurrence import (
     Direction,
     deep_transition_recurrence,
     fast_dropout_recurrence,
+    flip,
     gated_recurrence,
     linear_recurrence,
     recurrence,
@@ -160,6 +161,44 @@ def test_single_precision_differs_from_double_precision_by_rounding_only(n_hidde
     for single, double in zip(*results, strict=True):
         assert single.dtype == np.float32
         np.testing.assert_allclose(single, double, rtol=1e-4, atol=1e-5 * np.abs(double).max())
+
+
+# What compiles slowly runs with the others of its kind.
+_MARKS = {"jax": (), "cvm": pytest.mark.slow, "numba": pytest.mark.long}
+
+
+@pytest.mark.parametrize("backend", [pytest.param(name, marks=_MARKS[name]) for name in backends.available()])
+@pytest.mark.parametrize("precision", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "transfer",
+    ["rectifier", *[pytest.param(t, marks=pytest.mark.slow) for t in sorted(TRANSFERS) if t != "rectifier"]],
+)
+def test_gradients_are_finite_where_nearly_nothing_is_uncertain(transfer, precision, backend):
+    """As at a silent first frame, with initial states of 0, and wherever all units are kept."""
+    n = 2
+    with pytensor.config.change_flags(floatX=precision):
+        inputs = fast_dropout_inputs()
+        (outputs,) = fast_dropout_recurrence(inputs["real"], TRANSFERS[transfer], direction(inputs))
+        differentiable = [v for name, v in inputs.items() if name != "real"]
+        graph = values_and_gradients(outputs, [1.0, 1.0], differentiable)
+        function = backends.compile_function(list(inputs.values()), graph, backend)
+        means = np.array([-1e4, -30, -1, -1e-12, 0, 1e-12, 1, 30, 1e4])
+        mean = np.broadcast_to(means[None, :, None], (3, len(means), n))
+        for variance in (0, 1e-30, 1e-12):
+            for p_keep in (0.5, 1.0):
+                values = {
+                    "mean": mean,
+                    "variance": np.full(mean.shape, variance),
+                    "real": np.ones((*mean.shape[:2], 1), bool),
+                    "recurrent": 0.3 * np.eye(n)[::-1],
+                    "initial_mean": np.zeros(mean.shape[1:]),
+                    "initial_variance": np.zeros(mean.shape[1:]),
+                    "p_keep": p_keep,
+                }
+                typed = [np.asarray(v).astype(inputs[name].dtype) for name, v in values.items()]
+                for result in function(*typed):
+                    assert result.dtype == precision
+                    assert np.isfinite(result).all()
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -352,3 +391,33 @@ def test_backends_agree(rng):
             for backend in ("jax", "cvm")
         ]
     assert_all_close(*results)
+
+
+def test_a_scan_backward_of_ones_own(rng):
+    """Two that follow one another, the second one the other way, with their gradient."""
+
+    def chain(x, weights):
+        start = pt.zeros_like(x[0])
+        return pytensor.scan(
+            lambda a, h, w: pt.tanh(a + h @ w), [x], [start], [weights], return_updates=False, strict=True
+        )
+
+    x, weights = pt.tensor3("x"), pt.matrix("weights")
+    loss = (flip(chain(flip(chain(flip(x), weights)), weights)) ** 2).sum()
+    function = backends.compile_function([x, weights], [loss, pt.grad(loss, weights)])
+    values, matrix, epsilon = rng.normal(size=(5, 2, 3)), rng.normal(size=(3, 3)), 1e-6
+
+    def expected(w):
+        h, first, last = np.zeros((2, 3)), [], []
+        for a in values[::-1]:
+            first.append(h := np.tanh(a + h @ w))
+        h = np.zeros((2, 3))
+        for a in first[::-1]:
+            last.append(h := np.tanh(a + h @ w))
+        return sum((h**2).sum() for h in last)
+
+    value, gradient = function(values, matrix)
+    np.testing.assert_allclose(value, expected(matrix), rtol=1e-12)
+    steps = epsilon * np.eye(9).reshape(9, 3, 3)
+    differences = [(expected(matrix + e) - expected(matrix - e)) / (2 * epsilon) for e in steps]
+    np.testing.assert_allclose(gradient.ravel(), differences, rtol=1e-6, atol=1e-8)

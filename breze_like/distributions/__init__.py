@@ -4,6 +4,7 @@ from breze_like.distributions.base import Distribution
 from breze_like.distributions.bernoulli import Bernoulli
 from breze_like.distributions.kl import (
     KLS,
+    drawn_log_ratio,
     independent_increments_kl,
     kl_by_latent,
     kl_divergence,
@@ -50,6 +51,7 @@ __all__ = [
     "StudentT",
     "WhiteNoise",
     "WienerProcess",
+    "drawn_log_ratio",
     "independent_increments_kl",
     "kl_by_latent",
     "kl_divergence",

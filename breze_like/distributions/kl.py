@@ -62,6 +62,23 @@ def kl_by_latent(q, p):
     )
 
 
+def drawn_log_ratio(q, p, z, noise):
+    """log p(z_t | ...) - log q(z_t | ...) for z = q.sample(noise), (n_steps, n_sequences), nats.
+
+    For Markov processes it is formed from the noise: where latents moved far, their differences have lost
+    the digits of small innovations. Classes that draw or score in a way of their own are asked for that.
+    """
+    if not (_inherits(q, MarkovPosterior, "sample", "log_prob") and _inherits(p, MarkovProcess, "log_prob")):
+        return p.log_prob(z, q.mask) - q.log_prob(z)
+    difference = q.drawn_difference(z, noise, p.coefficient)
+    return p.log_prob_of_difference(difference, q.mask) - q.drawn_log_prob(noise)
+
+
+def _inherits(value, cls, *names):
+    """Whether an object has these methods from the class, and none of its own in their place."""
+    return isinstance(value, cls) and all(getattr(type(value), n) is getattr(cls, n) for n in names)
+
+
 @register(MarkovPosterior, MarkovProcess)
 def _(q, p):
     mean, variance = q.difference(p.coefficient)

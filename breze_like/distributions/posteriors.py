@@ -18,7 +18,7 @@ from functools import cached_property
 
 import pytensor.tensor as pt
 
-from breze_like.distributions.normal import DiagonalNormal, normal_log_density
+from breze_like.distributions.normal import LOG_2_PI, DiagonalNormal, normal_log_density
 from breze_like.distributions.processes import previous
 from breze_like.moments import Moments
 from breze_like.recurrence import linear_recurrence
@@ -93,15 +93,25 @@ class MarkovPosterior(ABC):
 
     def difference(self, coefficient):
         """Moments of z_t - coefficient z_{t-1}; with 1, of the increments."""
-        remaining = self.coefficient - coefficient
-        if isinstance(remaining, float) and remaining == 0:
+        if self._leaves_nothing(coefficient):
             return Moments(self.offset, self.innovation_variance)
         return self.forecast(self.moments.map(lambda u: previous(u, self.mask)), coefficient)
 
     def sample(self, noise):
         """A draw from standard normal noise of its shape."""
-        drawn = self.offset + pt.sqrt(self.innovation_variance) * noise
-        return self.accumulate(self._masked(self.coefficient), self._masked(drawn))
+        return self.accumulate(self._masked(self.coefficient), self._masked(self._innovation(noise)))
+
+    def drawn_difference(self, z, noise, coefficient):
+        """z_t - coefficient z_{t-1} of the draw z of some noise; from the noise, which has more digits."""
+        innovation = self._innovation(noise)
+        if self._leaves_nothing(coefficient):
+            return innovation
+        return (self.coefficient - coefficient) * previous(z, self.mask) + innovation
+
+    def drawn_log_prob(self, noise):
+        """`log_prob` of the draw of some noise, from the noise."""
+        log_variance = pt.log(self.innovation_variance)
+        return -self.mask * ((noise**2 + LOG_2_PI + log_variance) / 2).sum(axis=-1)
 
     def log_prob(self, z):
         """log q(z_t | z_{t-1}) summed over latents, (n_steps, n_sequences), nats; 0 where the mask is 0."""
@@ -113,6 +123,14 @@ class MarkovPosterior(ABC):
         like = self._masked(pt.ones_like(self.offset))
         impulses = pt.eye(like.shape[0], dtype=like.dtype)[:, :, None, None] * like[:, None]
         return self.accumulate((self.coefficient * like)[:, None], impulses)
+
+    def _innovation(self, noise):
+        return self.offset + pt.sqrt(self.innovation_variance) * noise
+
+    def _leaves_nothing(self, coefficient):
+        """Whether the posterior's own coefficient is this one, at all steps."""
+        remaining = self.coefficient - coefficient
+        return isinstance(remaining, float) and remaining == 0
 
     def _masked(self, u):
         return u * self.mask[:, :, None]

@@ -9,8 +9,11 @@ them, which are independent.
 import math
 from abc import ABC, abstractmethod
 
+import numpy as np
 import pytensor.tensor as pt
+from pytensor import config
 
+from breze_like.backends import compile_function
 from breze_like.distributions.normal import LOG_2_PI, DiagonalNormal, normal_log_density
 from breze_like.moments import Moments
 from breze_like.recurrence import linear_recurrence
@@ -52,6 +55,10 @@ class Process(ABC):
     def sample(self, noise):
         """Sequences without padding, from standard normal noise of their shape."""
 
+    def check_steps(self, n_steps):
+        """Raise a ValueError if it is no distribution of so many steps."""
+        return  # it always is, but for processes that say otherwise
+
 
 class MarkovProcess(Process):
     """z_t | z_{t-1} ~ N(c z_{t-1}, v), independent over latents, with z_0 ~ N(0, v_0).
@@ -84,8 +91,12 @@ class MarkovProcess(Process):
         return self.variance + self.coefficient**2 * (self.initial_variance * first)
 
     def log_prob(self, z, mask):
+        return self.log_prob_of_difference(z - self.coefficient * previous(z, mask), mask)
+
+    def log_prob_of_difference(self, difference, mask):
+        """`log_prob` from z_t - c z_{t-1}."""
         variance = self.given_past(first_steps(mask))
-        return mask * normal_log_density(z, self.coefficient * previous(z, mask), variance).sum(axis=-1)
+        return mask * normal_log_density(difference, 0.0, variance).sum(axis=-1)
 
     def sample(self, noise):
         first = pt.eq(count_steps(noise), 1)[:, None, None]
@@ -158,11 +169,27 @@ class GaussianProcess(Process):
     kernel : callable
         Positive definite function of two arrays of times 1, 2, ..., which it takes and returns as symbolic
         variables: ``lambda t, r: pt.exp(-((t - r) / 10) ** 2 / 2) + 1e-3 * pt.eq(t, r)``. Smooth kernels need
-        such a term for noise, to be positive definite in floating point.
+        such a term for noise, to be positive definite in floating point; estimators and tasks check that.
     """
 
     def __init__(self, kernel):
         self.kernel = kernel
+        self._n_checked = 0
+
+    def check_steps(self, n_steps):
+        """Raise a ValueError if K is not positive definite, in the precision that it is computed in."""
+        if n_steps <= self._n_checked:  # K of a shorter sequence is the corner of that of a longer one
+            return
+        like = pt.vector()
+        matrix = compile_function([like], self._covariance(like))(np.zeros(n_steps, config.floatX))
+        try:
+            np.linalg.cholesky(matrix)
+        except np.linalg.LinAlgError:
+            raise ValueError(
+                f"kernel must be positive definite, and in {config.floatX} it is not, for {n_steps} steps: "
+                "add noise, as 1e-3 * pt.eq(t, r)"
+            ) from None
+        self._n_checked = n_steps
 
     def log_prob(self, z, mask):
         rows, log_deviations = self.whitening(mask)
@@ -206,8 +233,12 @@ class GaussianProcess(Process):
         return rows, (pt.log(pt.diagonal(cholesky))[place] * real).T
 
     def _cholesky(self, like):
+        return pt.linalg.cholesky(self._covariance(like))
+
+    def _covariance(self, like):
+        """K for as many steps as `like` has."""
         times = count_steps(like, like.dtype)
-        return pt.linalg.cholesky(self.kernel(times[:, None], times[None, :]))
+        return self.kernel(times[:, None], times[None, :])
 
 
 def previous(u, mask):

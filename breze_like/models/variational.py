@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytensor.tensor as pt
 
-from breze_like.distributions import KLS, POSTERIORS, PRIORS, Process, kl_divergence
+from breze_like.distributions import KLS, POSTERIORS, PRIORS, Process, drawn_log_ratio, kl_divergence
 from breze_like.layers import Stack
 from breze_like.models.base import Model, check_positive_integers, choose
 from breze_like.models.emissions import EMISSIONS
@@ -218,7 +218,7 @@ class VariationalModel(Model, ABC):
             "emission/mean": y.mean,
             "emission/sample": y.sample(emission_noise),
             "emission/log_prob": log_prob,
-            "latents/log_ratio": self.prior.log_prob(z, given.mask) - q_drawn.log_prob(z),
+            "latents/log_ratio": drawn_log_ratio(q_drawn, self.prior, z, noise),
             "kl": kl,
             "objective_kl": objective_kl,
             "objective": objective_kl - self.over_draws(pt.mean, log_prob),

@@ -14,13 +14,14 @@ from breze_like.recurrence.fast_dropout import Direction, fast_dropout_recurrenc
 from breze_like.recurrence.gated import gated_recurrence
 from breze_like.recurrence.hidden_states import forecast_states
 from breze_like.recurrence.linear import linear_recurrence
-from breze_like.recurrence.loop import Loop
+from breze_like.recurrence.loop import Loop, flip
 
 __all__ = [
     "Direction",
     "Loop",
     "deep_transition_recurrence",
     "fast_dropout_recurrence",
+    "flip",
     "forecast_states",
     "gated_recurrence",
     "linear_recurrence",

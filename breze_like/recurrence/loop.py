@@ -160,7 +160,7 @@ def scan(step, sequences, initial, others, reverse):
     """`pytensor.scan` whose sequences and results are both in the order of time, whichever way it runs."""
     results = pytensor.scan(
         step,
-        sequences=[_flip(s) if reverse else s for s in sequences],
+        sequences=[flip(s) if reverse else s for s in sequences],
         outputs_info=initial,
         non_sequences=others,
         n_steps=sequences[0].shape[0],
@@ -169,7 +169,7 @@ def scan(step, sequences, initial, others, reverse):
     )
     if not reverse:
         return results
-    return [_flip(r) for r in results] if isinstance(results, list) else _flip(results)
+    return [flip(r) for r in results] if isinstance(results, list) else flip(results)
 
 
 def before(h, initial, reverse):
@@ -199,8 +199,11 @@ def count_steps(x, dtype="int64"):
     return pt.cumsum(pt.ones_like(x[(slice(None), *[0] * (x.ndim - 1))], dtype=dtype))
 
 
-def _flip(x):
-    """x in reverse order of time; by indices, since XLA fails on some programs with x[::-1]."""
+def flip(x):
+    """x in reverse order of time, by indices.
+
+    ``x[::-1]`` of what a scan goes along or returns ends the process with some versions of XLA.
+    """
     return x[x.shape[0] - count_steps(x)]
 
 

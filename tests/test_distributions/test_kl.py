@@ -1,9 +1,11 @@
 import numpy as np
+import pytensor
 import pytensor.tensor as pt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.stats import norm
 
 from breze_like import distributions
 from breze_like.backends import compile_function
@@ -17,6 +19,7 @@ from breze_like.distributions import (
     Process,
     WhiteNoise,
     WienerProcess,
+    drawn_log_ratio,
     independent_increments_kl,
     kl,
     kl_divergence,
@@ -100,6 +103,40 @@ def test_is_the_dense_divergence(q, p, batch, padded, priors, dense_posterior, c
     np.testing.assert_allclose(padded[q, p], expected, rtol=1e-10, atol=1e-10)
     np.testing.assert_allclose(padded[q, p].sum(axis=0), expected.sum(axis=0), rtol=1e-10, atol=1e-10)
     assert np.all(padded[q, p][batch.mask == 0] == 0)
+
+
+def test_log_ratio_of_draws_is_that_of_both_densities(batch, statistics, priors, make_posterior):
+    a, m, v, noise, mask = (*pt.tensor3s("a", "m", "v", "noise"), pt.matrix("mask"))
+    ratios, densities = [], []
+    for name, p in PAIRS:
+        q, prior = make_posterior(name, a, m, v, mask), priors[p][0]
+        z = q.sample(noise)
+        ratios.append(drawn_log_ratio(q, prior, z, noise))
+        densities.append(prior.log_prob(z, mask) - q.log_prob(z))
+    function = compile_function([a, m, v, noise, mask], ratios + densities, "jax")
+    results = function(*statistics, batch.noise, batch.mask)
+    for ratio, expected in zip(results[: len(PAIRS)], results[len(PAIRS) :], strict=True):
+        np.testing.assert_allclose(ratio, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["increments", "diagonal"])
+def test_log_ratio_of_draws_in_single_precision(name, make_posterior, rng):
+    """However far latents have moved: here by a million, with innovations of 0.001."""
+    n_steps, variance, drift = 100_000, 1e-6, 10.0
+    noise = rng.standard_normal((n_steps, 1, 1)).astype("float32")
+    with pytensor.config.change_flags(floatX="float32"):
+        m, v, eps, mask = (*pt.tensor3s("m", "v", "noise"), pt.matrix("mask"))
+        q = make_posterior(name, None, m, v, mask)
+        ratio = drawn_log_ratio(q, WienerProcess(), q.sample(eps), eps)
+        constant = np.full_like(noise, drift if name == "increments" else 0.0)
+        arrays = constant, np.full_like(noise, variance), noise, np.ones((n_steps, 1), "float32")
+        actual = compile_function([m, v, eps, mask], ratio, "jax")(*arrays)
+    assert actual.dtype == "float32"
+    # By SciPy, in double precision: of an increment, and of what was drawn.
+    innovations = np.sqrt(variance) * noise[:, 0, 0].astype(float)
+    increments = drift + innovations if name == "increments" else np.diff(innovations, prepend=0.0)
+    expected = norm.logpdf(increments) - norm.logpdf(innovations, scale=np.sqrt(variance))
+    np.testing.assert_allclose(actual[:, 0], expected, rtol=1e-5, atol=1e-5)
 
 
 def columns(x):

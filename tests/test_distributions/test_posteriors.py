@@ -26,7 +26,9 @@ def evaluate(batch, make_posterior):
         values = {quantity: getattr(q, quantity) for quantity in MOMENTS}
         for c in COEFFICIENTS:
             values[f"{c} mean"], values[f"{c} variance"] = q.difference(c)
+            values[f"{c} drawn"] = q.drawn_difference(q.sample(noise), noise, c)
         values |= {"sample": q.sample(noise), "log_prob": q.log_prob(z), "responses": q.responses()}
+        values |= {"drawn log_prob": q.drawn_log_prob(noise), "log_prob of draw": q.log_prob(q.sample(noise))}
         names += [(name, quantity) for quantity in values]
         outputs += values.values()
     function = compile_function([a, noise, z, m, v, mask], outputs, "jax")
@@ -75,6 +77,14 @@ class TestAgainstDenseMatrices:
             expected = np.diag(difference @ covariance @ difference.T)
             assert_close(results[name][f"{coefficient} variance"][here], expected)
 
+    def test_differences_of_a_draw(self, name, batch, results):
+        z = results[name]["sample"]
+        for coefficient in COEFFICIENTS:
+            for place, column, latent in batch.each():
+                here = place, column, latent
+                expected = z[here] - coefficient * np.append(0.0, z[here][:-1])
+                assert_close(results[name][f"{coefficient} drawn"][here], expected)
+
     def test_sample(self, name, batch, results, dense):
         for here, mean, _, inverse in dense(name):
             noise = np.sqrt(batch.variance[here]) * batch.noise[here]
@@ -91,6 +101,7 @@ class TestAgainstDenseMatrices:
             expected[here[:2]] += np.diff(joint, prepend=0.0)
         assert_close(results[name]["log_prob"], expected)
         assert np.all(results[name]["log_prob"][batch.mask == 0] == 0)
+        assert_close(results[name]["drawn log_prob"], results[name]["log_prob of draw"])
 
     def test_responses(self, name, batch, results, dense):
         responses = results[name]["responses"]

@@ -3,6 +3,7 @@ import pytensor.tensor as pt
 import pytest
 from scipy.stats import multivariate_normal
 
+from breze_like import VRAE, variational_bound
 from breze_like.backends import compile_function
 from breze_like.distributions import PRIORS, GaussianProcess
 from breze_like.distributions.processes import apply_over_time, previous
@@ -137,3 +138,22 @@ def test_previous_and_apply_over_time(batch, rng):
     kept = batch.latents * batch.mask[:, :, None]
     np.testing.assert_array_equal(before, np.concatenate([np.zeros_like(kept[:1]), kept[:-1]]))
     np.testing.assert_allclose(applied, np.einsum("ntr,rnk->tnk", square, batch.latents), rtol=1e-12)
+
+
+def test_kernels_that_are_not_positive_definite_are_told_of():
+    smooth = GaussianProcess(lambda t, r: pt.exp(-(((t - r) / 10) ** 2) / 2))
+    smooth.check_steps(2)
+    # Its condition number is 1e7 for 6 steps, and beyond all digits for 60.
+    with pytest.raises(
+        ValueError, match="kernel must be positive definite, and in float64 it is not, for 60"
+    ):
+        smooth.check_steps(60)
+    with_noise = GaussianProcess(lambda t, r: smooth.kernel(t, r) + 1e-3 * pt.eq(t, r))
+    with_noise.check_steps(60)
+
+
+def test_estimators_tell_of_kernels_that_are_not_positive_definite(rng):
+    prior = GaussianProcess(lambda t, r: pt.exp(-(((t - r) / 10) ** 2) / 2))
+    model = VRAE(n_visible=1, n_latent=1, n_hiddens=(1,), prior=prior, emission="gaussian_shared")
+    with pytest.raises(ValueError, match="kernel must be positive definite"):
+        variational_bound(model, [np.zeros((60, 1))], rng)
