@@ -9,6 +9,7 @@ import numpy as np
 
 from breze_like.data import check_sequences, packed
 from breze_like.latent_draws import over_draws
+from breze_like.models.base import check_positive_integers, check_rng
 from breze_like.models.objectives import log_weight, weighs_draws
 from breze_like.scores import Bound, ImportanceSampled, LogMean, Mean, Score
 
@@ -48,7 +49,17 @@ def negative_log_likelihood(model, sequences):
     Returns
     -------
     Score
+
+    Raises
+    ------
+    ValueError
+        If the model has latents.
     """
+    if model.has_latents:
+        raise ValueError(
+            f"model must be one without latents, and {type(model).__name__} has them: take variational_bound "
+            "or importance_sampled_nll"
+        )
     return _score(sequences, _sums(model, sequences)["objective"])
 
 
@@ -68,7 +79,7 @@ def training_objective(model, sequences, rng, n_draws=1, kl_weight=1.0):
     of a minibatch, not of a sequence, and a validation minimises the bound itself, without them.
     """
     if weighs_draws(model):
-        _check_draws(n_draws)
+        check_positive_integers(n_draws=n_draws)
         weights = LogMean(len(sequences))
         for _ in range(n_draws):
             sums = _sums(model, sequences, rng)
@@ -122,12 +133,13 @@ def variational_bound(model, sequences, rng, n_draws=1):
     Raises
     ------
     ValueError
-        If `n_draws` is not positive.
+        If the model has no latents, or `n_draws` is not positive.
 
     References
     ----------
     Bayer & Osendorfer (2014), section 3.
     """
+    _check_latents(model)
     log_prob, sums = _means(model, sequences, rng, n_draws, "emission/log_prob")
     return _bound(sequences, sums["kl"], log_prob)
 
@@ -162,7 +174,7 @@ def importance_sampled_nll(model, sequences, rng, n_draws=50, progress=False):
     Raises
     ------
     ValueError
-        If `n_draws` is not positive.
+        If the model has no latents, or `n_draws` is not positive.
 
     References
     ----------
@@ -193,7 +205,7 @@ def sampled_scores(model, sequences, rng, n_draws=50, progress=False):
     Raises
     ------
     ValueError
-        If `n_draws` is not positive.
+        If the model has no latents, or `n_draws` is not positive.
     """
     log_prob, weights = Mean(len(sequences)), LogMean(len(sequences))
     draws = {"emission/log_prob": log_prob, "log_weight": weights}
@@ -208,7 +220,7 @@ def sampled_scores(model, sequences, rng, n_draws=50, progress=False):
 
 def _means(model, sequences, rng, n_draws, name):
     """The `Mean` of a term over draws, and the `_sums` of the last one."""
-    _check_draws(n_draws)
+    check_positive_integers(n_draws=n_draws)
     mean = Mean(len(sequences))
     for _ in range(n_draws):
         sums = _sums(model, sequences, rng)
@@ -218,7 +230,9 @@ def _means(model, sequences, rng, n_draws, name):
 
 def _sums_over_draws(model, sequences, rng, n_draws, of_sequences, of_draws, progress):
     """Add sums over the steps to `of_draws`, a `Mean` or `LogMean` by name; returns those `of_sequences`."""
-    _check_draws(n_draws)
+    _check_latents(model)
+    check_rng(rng)
+    check_positive_integers(n_draws=n_draws)
     checked = check_observations(model, sequences)
     sums = {name: np.empty(len(checked)) for name in of_sequences}
     names = [of_sequences, list(of_draws)]
@@ -248,6 +262,8 @@ def _sums(model, sequences, rng=None):
 
     All of them come from one function, so that the validation and all scores share its compilation.
     """
+    if model.has_latents:
+        check_rng(rng)
     names = [name for name in TERMS if name in model.expressions]
     names += ["latents/log_ratio"] if weighs_draws(model) else []
     inputs = ["observations", "mask"] + (["noise"] if model.has_latents else [])
@@ -273,9 +289,11 @@ def check_observations(model, sequences, name="sequences"):
     return checked
 
 
-def _check_draws(n_draws):
-    if n_draws < 1:
-        raise ValueError(f"n_draws must be at least 1, got {n_draws!r}")
+def _check_latents(model):
+    if not model.has_latents:
+        raise ValueError(
+            f"model must have latents, and {type(model).__name__} has none: take negative_log_likelihood"
+        )
 
 
 def _score(sequences, nats, standard_errors=None):

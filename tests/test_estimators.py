@@ -13,12 +13,14 @@ from breze_like.distributions import Diagonal, DiagonalNormal, GaussMarkov
 from breze_like.estimators import (
     VALIDATION_SEED,
     importance_sampled_nll,
+    negative_log_likelihood,
     sampled_scores,
     training_objective,
     validation_score,
     variational_bound,
 )
 from breze_like.latent_draws import streams
+from breze_like.models import RNN
 from breze_like.models.base import per_step
 from breze_like.models.objectives import FreeBits
 from breze_like.models.variational import Recognised, VariationalModel
@@ -420,10 +422,21 @@ def test_the_expected_importance_weighted_objective_is_the_importance_sampled_sc
 
 
 @pytest.mark.parametrize("estimator", [variational_bound, importance_sampled_nll])
-@pytest.mark.parametrize("n_draws", [0, -3])
+@pytest.mark.parametrize("n_draws", [0, -3, 2.5, "5"])
 def test_a_score_needs_draws(estimator, n_draws, diagonal, sequences, rng):
-    with pytest.raises(ValueError, match=f"n_draws must be at least 1, got {n_draws}"):
+    with pytest.raises(ValueError, match=f"n_draws must be a positive integer, got {n_draws!r}"):
         estimator(diagonal, sequences, rng, n_draws)
+
+
+def test_a_score_is_for_its_kind_of_model(diagonal, sequences, rng):
+    exact = RNN(n_visible=2, n_hiddens=(1,), emission="gaussian_shared")
+    for estimator in (variational_bound, importance_sampled_nll, sampled_scores):
+        with pytest.raises(ValueError, match="model must have latents, and RNN has none: take negative_log"):
+            estimator(exact, sequences, rng)
+        with pytest.raises(ValueError, match="rng must be a generator, .*, got 0"):
+            estimator(diagonal, sequences, 0)
+    with pytest.raises(ValueError, match="model must be one without latents, and .* has them: take variat"):
+        negative_log_likelihood(diagonal, sequences)
 
 
 def test_sequences_are_checked(diagonal, rng):

@@ -54,7 +54,13 @@ class Model:
         ----------
         rng : numpy.random.Generator
         initialization : Initialization, optional
+
+        Raises
+        ------
+        ValueError
+            If the first one is no generator.
         """
+        check_rng(rng)
         self.parameters.data[...] = 0.0
         for layer in self.layers:
             layer.initialize(rng, initialization or Initialization())
@@ -117,29 +123,50 @@ class Model:
         return self.variable(name_or_variable) if isinstance(name_or_variable, str) else name_or_variable
 
 
-def choose(argument, value, choices):
+def choose(argument, value, choices, *needed):
     """The object that `value` names in `choices`; an object is taken as it is.
 
     Raises
     ------
     ValueError
-        If the name is unknown.
+        If the name is unknown, or the object lacks one of the `needed` attributes, by default that it can be
+        called.
     """
-    if not isinstance(value, str):
-        return value
-    if value not in choices:
+    if isinstance(value, str) and value in choices:
+        return choices[value]
+    missing = [name for name in needed or ["__call__"] if not hasattr(value, name)]
+    if isinstance(value, str) or missing:
+        lacks = "" if isinstance(value, str) else f", without {missing[0]}"
         raise ValueError(
-            f"{argument} must be one of {sorted(choices)} or an object of that kind, got {value!r}"
+            f"{argument} must be one of {sorted(choices)} or an object of that kind, got {value!r}{lacks}"
         )
-    return choices[value]
+    return value
 
 
 def check_positive_integers(**arguments):
-    """Raise a ValueError for an argument that is not a positive integer, or a non-empty sequence of them."""
+    """Raise a ValueError for an argument that is not a positive integer."""
     for name, value in arguments.items():
-        entries = value if isinstance(value, tuple | list) else [value]
-        if not entries or not all(isinstance(n, int | np.integer) and n > 0 for n in entries):
-            raise ValueError(f"{name} must be a positive integer or a sequence of them, got {value!r}")
+        if not _is_positive_integer(value):
+            raise ValueError(f"{name} must be a positive integer, got {value!r}")
+
+
+def check_sizes(**arguments):
+    """Raise a ValueError for an argument that is not a sequence of positive integers, one for each layer."""
+    for name, value in arguments.items():
+        if not isinstance(value, tuple | list) or not value or not all(map(_is_positive_integer, value)):
+            raise ValueError(
+                f"{name} must be positive integers, one for each layer, such as (200,), got {value!r}"
+            )
+
+
+def _is_positive_integer(value):
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value > 0
+
+
+def check_rng(rng):
+    """Raise a ValueError if it is no generator of random numbers."""
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng must be a generator, such as numpy.random.default_rng(0), got {rng!r}")
 
 
 def check_prefix(n_steps, n_sequences, n_visible, prefix):

@@ -79,7 +79,7 @@ class FreeBits:
     """
 
     def __init__(self, nats=0.1):
-        if not 0 < nats < float("inf"):
+        if not isinstance(nats, int | float) or not 0 < nats < float("inf"):
             raise ValueError(f"nats must be positive and finite, got {nats!r}")
         self.nats = float(nats)
 

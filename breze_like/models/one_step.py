@@ -12,6 +12,7 @@ from breze_like.models.base import (
     Model,
     check_positive_integers,
     check_prefix,
+    check_sizes,
     check_temperature,
     choose,
     per_step,
@@ -57,7 +58,8 @@ class OneStepPredictor(Model, ABC):
         transfer="tanh_wang_manning",
         backend="auto",
     ):
-        check_positive_integers(n_visible=n_visible, n_hiddens=n_hiddens)
+        check_positive_integers(n_visible=n_visible)
+        check_sizes(n_hiddens=n_hiddens)
         super().__init__(backend)
         self.n_visible = n_visible
         self.transfer = choose("transfer", transfer, TRANSFERS)

@@ -8,7 +8,7 @@ import pytensor.tensor as pt
 
 from breze_like.distributions import KLS, POSTERIORS, PRIORS, Process, drawn_log_ratio, kl_divergence
 from breze_like.layers import Stack
-from breze_like.models.base import Model, check_positive_integers, choose
+from breze_like.models.base import Model, check_positive_integers, check_sizes, choose
 from breze_like.models.emissions import EMISSIONS
 from breze_like.models.objectives import OBJECTIVES, log_weight
 from breze_like.models.recognition import VARIANCES
@@ -124,14 +124,15 @@ class VariationalModel(Model, ABC):
         generative_p_keep=0.9,
         backend="auto",
     ):
-        check_positive_integers(n_visible=n_visible, n_latent=n_latent, n_hiddens=n_hiddens)
+        check_positive_integers(n_visible=n_visible, n_latent=n_latent)
+        check_sizes(n_hiddens=n_hiddens)
         super().__init__(backend)
         self.n_visible, self.n_latent = n_visible, n_latent
-        prior = choose("prior", prior, PRIORS)
-        self.posterior_class = choose("posterior", posterior, POSTERIORS)
+        prior = choose("prior", prior, PRIORS, "make")
+        self.posterior_class = choose("posterior", posterior, POSTERIORS, "from_recognition")
         self.objective_kl = choose("kl", kl, KLS)
         self.objective = choose("objective", objective, OBJECTIVES)
-        self.transfer = choose("transfer", transfer, TRANSFERS)
+        self.transfer = choose("transfer", transfer, TRANSFERS, "__call__", "moments")
         self.variance_class = choose("variance", variance, VARIANCES)
         self.emission_class = choose("emission", emission, EMISSIONS)
         p_keeps = recognition_p_keep, recognition_recurrent_p_keep

@@ -9,7 +9,7 @@ import pytensor.tensor as pt
 
 from breze_like.distributions.processes import MarkovProcess, first_steps, previous
 from breze_like.layers import LAYERS, Affine, Joint, Recurrent
-from breze_like.models.base import check_positive_integers, check_prefix, check_temperature, choose
+from breze_like.models.base import check_prefix, check_sizes, check_temperature, choose
 from breze_like.models.variational import Recognised, VariationalModel, fast_dropout
 from breze_like.moments import Moments, flatten
 
@@ -75,9 +75,9 @@ class VOSP(VariationalModel):
     def __init__(
         self, n_visible, n_latent, n_hiddens=(200,), n_emission_hiddens=(200,), *, layer=None, **others
     ):
-        check_positive_integers(n_emission_hiddens=n_emission_hiddens)
+        check_sizes(n_emission_hiddens=n_emission_hiddens)
         self.n_emission_hiddens = n_emission_hiddens
-        self.layer_class = choose("layer", layer, LAYERS)
+        self.layer_class = None if layer is None else choose("layer", layer, LAYERS)
         kept = others.get("recognition_recurrent_p_keep")
         if layer is not None and kept is not None:
             raise ValueError(

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from breze_like.backends import accelerator
-from breze_like.estimators import validation_score
-from breze_like.models.base import Model
+from breze_like.estimators import check_observations, validation_score
+from breze_like.models.base import Model, check_rng
 from breze_like.runs import Run
+from breze_like.sequences import check_sequences
 from breze_like.training.course import Course, History, n_batches
 from breze_like.training.device import DeviceRmsProp, pure_loss_and_gradient
 from breze_like.training.optimization import GuardedRmsProp
@@ -68,21 +69,34 @@ def fit(
     Raises
     ------
     ValueError
-        If there is no sequence, the settings are for latents that the model does not have, `until` is out of
-        its range, or the run's checkpoint is damaged or was written with another model, precision, settings
-        or data.
+        If there is no sequence, or one that the model can't emit, the model has no initial parameters, the
+        settings are for latents that it does not have, `until` is out of its range, or the run's checkpoint
+        is damaged or was written with another model, precision, settings or data.
     TrainingDiverged
         If too many updates in a row meet numbers that are not finite. As after any other error, the
         parameters are those after the last good update, and the run can be resumed from them.
     """
     if not 0 < until <= 1:
         raise ValueError(f"until must be in (0, 1], got {until!r}")
+    check_rng(rng)
+    if not isinstance(settings, TrainingSettings):
+        raise ValueError(f"settings must be TrainingSettings, got {settings!r}")
+    train, valid = _checked(model, train, "train"), _checked(model, valid, "valid")
+    if model.layers and not model.parameters.data.any() and not (run and run.has_checkpoint):
+        raise ValueError("model must have initial parameters, and all are 0: call its initialize(rng) first")
     validate = validate or partial(validation_score, model, n_draws=settings.n_draws)
     course = Course(model, settings, train, valid, rng, model.parameters.data, run)
     if not course.has_come_to(until):
         _train(model, course, validate, progress, until)
     model.parameters.data[...] = course.best_parameters if course.state.finished else course.state.parameters
     return course.history
+
+
+def _checked(model, sequences, name):
+    """Sequences that a model can be trained on."""
+    if hasattr(model, "emission"):
+        return check_observations(model, sequences, name)
+    return check_sequences(sequences, binary=False, name=name)
 
 
 def _train(model, course, validate, progress, until):

@@ -184,7 +184,7 @@ def test_a_fixed_variance_must_be_positive(variance):
 @pytest.mark.parametrize("n", [0, -1, 2.5, "3"])
 @pytest.mark.parametrize("factory, name", [(NADEEmission, "n_hidden"), (MixtureEmission, "n_components")])
 def test_counts_must_be_positive_integers(factory, name, n):
-    with pytest.raises(ValueError, match=f"{name} must be a positive integer .*, got {n!r}"):
+    with pytest.raises(ValueError, match=f"{name} must be a positive integer, got {n!r}"):
         factory(ParameterSet(), "emission", 2, 3, 0.9, **{name: n})
 
 

@@ -173,8 +173,11 @@ def test_deep_transition_and_deep_output_are_what_their_formulas_say(rng):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (dict(n_visible=0), "n_visible must be a positive integer or a sequence of them, got 0"),
-        (dict(n_visible=2, n_hiddens=()), r"n_hiddens must be a positive integer .*, got \(\)"),
+        (dict(n_visible=0), "n_visible must be a positive integer, got 0"),
+        (
+            dict(n_visible=2, n_hiddens=()),
+            r"n_hiddens must be positive integers, .*, got \(\)",
+        ),
         (dict(n_visible=2, emission="poisson"), "emission must be one of .*, got 'poisson'"),
         (dict(n_visible=2, transfer="step"), "transfer must be one of .*, got 'step'"),
         (dict(n_visible=2, p_keep=2.0), r"p_keep must be 'learned' or in \(0, 1\], got 2.0"),

@@ -185,7 +185,7 @@ def test_samples(model):
     assert (continued != draws).any()
     with pytest.raises(ValueError, match=r"prefix must have shape \(n_prefix, 5, 3\), got \(2, 4, 3\)"):
         model.sample(np.random.default_rng(1), 4, 5, prefix[:, :4])
-    with pytest.raises(ValueError, match="n_sequences must be a positive integer .*, got 0"):
+    with pytest.raises(ValueError, match="n_sequences must be a positive integer, got 0"):
         model.sample(np.random.default_rng(1), 4, 0)
 
 
@@ -258,8 +258,8 @@ def test_steps_need_a_prior_that_is_a_markov_process():
 @pytest.mark.parametrize(
     "changed, message",
     [
-        (dict(n_latent=0), "n_latent must be a positive integer or a sequence of them, got 0"),
-        (dict(n_emission_hiddens=()), r"n_emission_hiddens must be a positive integer .*, got \(\)"),
+        (dict(n_latent=0), "n_latent must be a positive integer, got 0"),
+        (dict(n_emission_hiddens=()), r"n_emission_hiddens must be positive integers, .*, got \(\)"),
         (dict(generative_p_keep=0.0), r"p_keep must be 'learned' or in \(0, 1\], got 0.0"),
         (dict(layer="lstm"), "layer must be one of .*, got 'lstm'"),
         (dict(layer="gru", recognition_recurrent_p_keep=0.5), "must be None if layer is given, .*, got 0.5"),

@@ -220,8 +220,8 @@ KNOWN = np.ones((2, 3), bool)
             r"observed\[0\] must be bool of the sequence's shape \(2, 3\), got bool of shape \(1, 3\)",
         ),
         ([KNOWN.astype(int)], {}, r"observed\[0\] must be bool .*, got int64 of shape \(2, 3\)"),
-        ([KNOWN], dict(n_rounds=0), "n_rounds must be a positive integer .*, got 0"),
-        ([KNOWN], dict(n_rounds=1.5), "n_rounds must be a positive integer .*, got 1.5"),
+        ([KNOWN], dict(n_rounds=0), "n_rounds must be a positive integer, got 0"),
+        ([KNOWN], dict(n_rounds=1.5), "n_rounds must be a positive integer, got 1.5"),
     ],
 )
 @pytest.mark.parametrize("function", [impute, impute_draws])
@@ -234,5 +234,5 @@ def test_known_entries_must_be_what_the_model_emits(make, rng):
     x = np.array([[np.nan, 0.5, 1.0]])
     with pytest.raises(ValueError, match=r"sequences\[0\] must be 0 or 1, got 0.5 at step 0, feature 1"):
         impute(make("rnn"), [x], [np.array([[False, True, True]])], rng)
-    with pytest.raises(ValueError, match="n_draws must be a positive integer .*, got 0"):
+    with pytest.raises(ValueError, match="n_draws must be a positive integer, got 0"):
         impute_draws(make("rnn"), [x], [np.zeros((1, 3), bool)], rng, 1, 0)

@@ -59,7 +59,7 @@ def test_a_vosp_scores_a_step_by_what_came_before(make, draw):
 
 def test_bad_arguments(make, rng):
     x = [np.zeros((2, 3))]
-    with pytest.raises(ValueError, match="n_draws must be a positive integer .*, got 0"):
+    with pytest.raises(ValueError, match="n_draws must be a positive integer, got 0"):
         outlier_scores(make("vosp"), x, rng, 0)
     with pytest.raises(
         ValueError, match=r"estimator must be one of \['bound', 'importance_sampled'\] .*'nll'"

@@ -91,8 +91,8 @@ def test_latents_of_any_prior():
         ("vosp", dict(temperature=0.0), "temperature must be positive and finite, got 0.0"),
         ("vrae", dict(temperature=-1), "temperature must be positive and finite, got -1"),
         ("rnn", dict(temperature=np.inf), "temperature must be positive and finite, got inf"),
-        ("vrae", dict(n_sequences=0), "n_sequences must be a positive integer .*, got 0"),
-        ("rnn", dict(n_steps=1.5), "n_steps must be a positive integer .*, got 1.5"),
+        ("vrae", dict(n_sequences=0), "n_sequences must be a positive integer, got 0"),
+        ("rnn", dict(n_steps=1.5), "n_steps must be a positive integer, got 1.5"),
     ],
 )
 def test_bad_arguments(name, choices, message, make, rng):

@@ -10,6 +10,7 @@ import numpy as np
 import pytensor.tensor as pt
 import pytest
 
+from breze_like import VRAE
 from breze_like.data import chunk
 from breze_like.models.base import Model, per_step
 from breze_like.runs import Run
@@ -215,14 +216,44 @@ class TestLoop:
     @pytest.mark.parametrize(
         "arguments, message",
         [
-            ({"train": []}, "train must hold a sequence with at least one step, got none"),
-            ({"valid": [np.zeros((0, 2))]}, "valid must hold a sequence with at least one step, got none"),
+            ({"train": []}, "train must hold at least one sequence, got none"),
+            (
+                {"valid": [np.zeros((0, 2))]},
+                r"valid\[0\] must have a step and a feature at least",
+            ),
         ],
     )
     def test_rejects_empty_data(self, model, arguments, message):
         data = {"train": TRAIN, "valid": VALID, **arguments}
         with pytest.raises(ValueError, match=message):
             fit(model, data["train"], data["valid"], SETTINGS, np.random.default_rng(0), distance(model))
+
+    @pytest.mark.parametrize(
+        "changed, message",
+        [
+            (
+                {"train": [np.full((4, 2), np.nan)]},
+                r"train\[0\] must be 0 or 1, got nan at step 0",
+            ),
+            ({"train": [np.zeros(4)]}, r"train\[0\] must be 2-D, \(n_steps, n_features\), got shape \(4,\)"),
+            ({"train": [np.zeros((4, 3))]}, r"train\[0\] must have 2 features, got 3"),
+            ({"valid": [np.full((4, 2), 0.5)]}, r"valid\[0\] must be 0 or 1, got 0.5 at step 0, feature 0"),
+            ({"valid": [[[0, 1], [1]]]}, r"valid\[0\] must be a rectangular array, got rows that differ"),
+            ({"settings": {"n_epochs": 3}}, r"settings must be TrainingSettings, got \{'n_epochs': 3\}"),
+            ({"rng": 0}, "rng must be a generator, .*, got 0"),
+            ({}, r"model must have initial parameters, and all are 0: call its initialize\(rng\) first"),
+        ],
+    )
+    def test_checks_everything_before_the_first_update(self, changed, message):
+        model = VRAE(n_visible=2, n_latent=1, n_hiddens=(1,))
+        if changed:
+            model.initialize(np.random.default_rng(0))
+        before, sequences = model.parameters.data.copy(), [np.zeros((4, 2))]
+        arguments = {"train": sequences, "valid": sequences, "settings": SETTINGS}
+        arguments |= {"rng": np.random.default_rng(0), **changed}
+        with pytest.raises(ValueError, match=message):
+            fit(model, **arguments)
+        np.testing.assert_array_equal(model.parameters.data, before)
 
     def test_rejects_annealing_of_nothing(self):
         with pytest.raises(ValueError, match="annealing_updates must be 0 for a model without .*, got 12"):
