@@ -11,7 +11,6 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.io import wavfile
 
 from breze_like.files import PathLike, writing
 from breze_like.music.rolls import LOWEST_NOTE, check_grid, check_roll, check_tempo, strokes
@@ -45,6 +44,8 @@ def write_wav(
     roll = check_roll(roll)
     seconds_per_step = check_duration(len(roll), steps_per_quarter, tempo)
     samples = _samples(roll, seconds_per_step, _check_rate(rate))
+    from scipy.io import wavfile  # half of the time that importing all of `breze_like.music` would take
+
     with writing(target) as stream:
         wavfile.write(stream, rate, samples.astype(np.int16))
 

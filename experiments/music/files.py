@@ -17,6 +17,7 @@ from breze_like.music import write_midi, write_wav
 from breze_like.music.midi import check_instrument, import_mido
 from breze_like.music.rolls import N_KEYS, check_grid, check_length, check_tempo
 from breze_like.music.sound import check_duration
+from breze_like.quoting import shown, shown_path
 from experiments.pictures import figures
 
 
@@ -69,11 +70,11 @@ def _read_folder(folder, steps_per_quarter):
         if not names:
             raise ValueError("has no .npy or .mid files: choose another folder")
         if len({Path(name).stem for name in names}) < len(names):
-            got = ", ".join(names)
+            got = shown(", ".join(names))
             raise ValueError(f"files must have different names, got {got}: rename some")
         sequences = read_files(folder, names, steps_per_quarter)
     except ValueError as error:
-        raise ValueError(f"{folder}: {error}") from error
+        raise ValueError(f"{shown_path(folder)}: {error}") from error
     return {Path(name).stem: sequence for name, sequence in sequences.items()}
 
 

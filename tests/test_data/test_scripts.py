@@ -132,7 +132,7 @@ class TestDownload:
         assert reasons[0] == f"only {len(good) - 100} of {len(good)} bytes arrived"
         assert reasons[1].startswith("no readable MATLAB file")
         assert reasons[2] == "the content is not the published data set"
-        assert reasons[3].startswith("must be a MATLAB, HDF5, JSON or pickle file")
+        assert reasons[3].startswith("must be a MATLAB, HDF5, JSON, pickle, .npz or .csv file")
         assert "refused" in reasons[4]
         assert reasons[5].startswith("unknown url type")
         assert last.startswith("error: no mirror gave jsb_chorales; see data/README.md")
