@@ -163,9 +163,9 @@ class Results:
             np.save(stream, array)
 
     def write_text(self, file_name, text):
-        """Write text."""
+        """Write text; what is not UTF-8 in names of files is escaped."""
         with replacing(self.folder / file_name) as stream:
-            stream.write(text.encode())
+            stream.write(text.encode(errors="backslashreplace"))
 
     def describe(self, n):
         """One line about `n` sequences that were written."""
