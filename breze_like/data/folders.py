@@ -64,8 +64,9 @@ def read_folder(
         If notes of MIDI files, or files, are left out, with how many and why.
     """
     names = _names_by_split(folder)
-    all_names = [name for split in SPLITS for name in names[split]]
-    sequences = read_files(folder, all_names, steps_per_quarter, limits, leave_out)
+    in_order = [name for split in names for name in names[split]] or _names_to_divide(folder)
+    sequences = read_files(folder, in_order, steps_per_quarter, limits, leave_out)
+    names = names or divide(list(sequences))
     splits = {split: [sequences[name] for name in names[split] if name in sequences] for split in SPLITS}
     return Dataset(shown_path(folder.resolve().name), splits["train"], splits["valid"], splits["test"])
 
@@ -145,15 +146,19 @@ def _kind(name):
     return {".npy": "array", ".csv": "table", ".tsv": "table"}.get(extension, "midi")
 
 
+def _names_to_divide(folder):
+    names = names_of_files(folder)
+    if len(names) < len(SPLITS):
+        rule = f"must have the subfolders {', '.join(SPLITS)}, or 3 .npy, .csv or .mid files at least"
+        raise ValueError(f"{rule}, got {len(names)} files")
+    return names
+
+
 def _names_by_split(folder):
-    """Names of each split's files, relative to the folder."""
+    """Names of each split's files, relative to the folder; none if there are no subfolders of splits."""
     subfolders = keys_of_splits(path.name for path in folder.iterdir() if path.is_dir())
     if not subfolders:
-        names = names_of_files(folder)
-        if len(names) < len(SPLITS):
-            rule = f"must have the subfolders {', '.join(SPLITS)}, or 3 .npy, .csv or .mid files at least"
-            raise ValueError(f"{rule}, got {len(names)} files")
-        return divide(names)
+        return {}
     names = {}
     for split in SPLITS:
         if split not in subfolders:

@@ -222,7 +222,7 @@ def _answer(stream, n_bytes):
             raise ValueError("no array")
         # Not from a buffer: arrays are to be changed.
         array = np.empty(shape, dtype)
-        if size and stream.readinto(memoryview(array).cast("B")) != size:
+        if stream.readinto(array.reshape(-1).view(np.uint8)) != size:
             raise ValueError("not all of an array")
         arrays.append(array)
     return Found(arrays, message["about"])

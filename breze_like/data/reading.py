@@ -107,7 +107,7 @@ def write(found: Found | ValueError, stream: BinaryIO) -> None:
     kinds = [[array.dtype.str, array.shape] for array in arrays]
     stream.write(json.dumps({"about": found.about, "arrays": kinds}).encode() + b"\n")
     for array in arrays:
-        stream.write(array.data if array.size else b"")
+        stream.write(array.reshape(-1).view(np.uint8))
     stream.flush()
 
 
