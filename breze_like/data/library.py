@@ -10,7 +10,7 @@ from pathlib import Path
 from breze_like.data.dataset import SPLITS, Dataset
 from breze_like.data.formats import read, read_trusted
 from breze_like.files import PathLike
-from breze_like.quoting import quote
+from breze_like.quoting import quote, shown, shown_path
 
 EMBEDDED = "chorales"
 
@@ -137,13 +137,13 @@ def _find(name, data_dir):
         )
     folder = Path(folder)
     if not folder.is_dir():
-        raise ValueError(f"{name} was looked for in {folder}, which is no folder; {advice}")
+        raise ValueError(f"{name} was looked for in {shown_path(folder)}, which is no folder; {advice}")
     paths = [path for path in sorted(folder.iterdir()) if standard_name(path.stem) == name]
     for extension in DATASET_EXTENSIONS:
         for path in paths:
             if path.suffix.lower() == extension and path.is_file():
                 return path
-    raise ValueError(f"{name} is not in {folder} as {', '.join(DATASET_EXTENSIONS)}; {advice}")
+    raise ValueError(f"{name} is not in {shown_path(folder)} as {', '.join(DATASET_EXTENSIONS)}; {advice}")
 
 
 def verify(dataset: Dataset) -> Dataset:
@@ -165,7 +165,7 @@ def verify(dataset: Dataset) -> Dataset:
     differing = [split for split in SPLITS if dataset.digests[split] != published[split]]
     if differing:
         warnings.warn(
-            f"{dataset.name} is not the published data set: the content digest differs for "
+            f"{shown(dataset.name)} is not the published data set: the content digest differs for "
             f"{', '.join(differing)}; scores on it can't be compared with others'",
             stacklevel=3,
         )

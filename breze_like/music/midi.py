@@ -37,7 +37,7 @@ from breze_like.music.rolls import (
     check_tempo,
     strokes,
 )
-from breze_like.quoting import shown_path
+from breze_like.quoting import quote, shown_path
 
 TICKS_PER_QUARTER = 480
 VELOCITY = 80
@@ -215,7 +215,7 @@ def check_instrument(instrument: int) -> int:
         If it is not an integer from 0 to 127.
     """
     if instrument not in range(128):
-        raise ValueError(f"instrument must be an integer from 0 to 127, got {instrument}")
+        raise ValueError(f"instrument must be an integer from 0 to 127, got {quote(instrument)}")
     return instrument
 
 

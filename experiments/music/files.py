@@ -141,7 +141,9 @@ class Results:
         files = [f"{name}{extension}" for name in names for extension in self._extensions()]
         for path in (self.folder / name for name in (*files, *others)):
             if path.is_dir() or (path.exists() and not self.force):
-                raise ValueError(f"{path} is there already: choose another --out; --force replaces it")
+                raise ValueError(
+                    f"{shown_path(path)} is there already: choose another --out; --force replaces it"
+                )
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, name, sequence):
