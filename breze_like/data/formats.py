@@ -22,7 +22,7 @@ from breze_like.data.dataset import SPLITS, Dataset
 from breze_like.data.folders import job_of, read_folder
 from breze_like.data.notes import sequences_of
 from breze_like.data.pickles import load_notes
-from breze_like.data.process import read_apart, usual_limits
+from breze_like.data.process import Found, read_apart, usual_limits
 from breze_like.decoding import decoding
 from breze_like.files import PathLike, open_regular
 from breze_like.quoting import quote, shown, shown_path
@@ -73,15 +73,18 @@ def read(
         (found,) = read_apart([job_of("data set", path)], usual_limits(limits))
         if isinstance(found, ValueError):
             raise found
-        arrays = iter(found.arrays)
-        sizes = {split: found.about["sizes"][split] for split in SPLITS}
-        splits = {split: [next(arrays) for _ in range(n)] for split, n in sizes.items()}
-        about = {key: found.about[key] for key in ("name", "source", "licence")}
-        return _dataset(path, Content(splits, **about))
+        return dataset_of(path, found)
     except OSError as error:
         raise ValueError(f"{shown_path(path)}: {shown(error.strerror or error)}") from error
     except ValueError as error:
         raise ValueError(f"{shown_path(path)}: {error}") from error
+
+
+def dataset_of(path: Path, found: Found) -> Dataset:
+    """The data set of a file that was read apart."""
+    arrays = iter(found.arrays)
+    splits = {split: [next(arrays) for _ in range(found.about["sizes"][split])] for split in SPLITS}
+    return _dataset(path, Content(splits, *(found.about[key] for key in ("name", "source", "licence"))))
 
 
 def read_trusted(path: PathLike) -> Dataset:
