@@ -8,7 +8,7 @@ import pytest
 
 from breze_like.data import Dataset, read, write_hdf5
 from breze_like.music import write_midi
-from experiments import command_line, denoise, evaluate, impute, outliers, sample
+from experiments import command_line, denoise, impute, outliers, sample
 from experiments.pages.html import element, page
 from experiments.pages.html import write as write_page
 from experiments.pictures.figures import Figure, save
@@ -70,13 +70,6 @@ def test_sample(folder, run_of_rolls, run):
     prefix = folder / os.fsdecode(NAMES[0] + b".mid")
     run(sample, [run_of_rolls, "--prefix", prefix, "--out", folder / "out", "--n-sequences", 1])
     assert b"sample_0.npy" in written(folder / "out")
-
-
-def test_runs(folder, run_of_rolls, run):
-    own = folder / "run"
-    os.symlink(run_of_rolls, own)
-    assert "nats" in run(evaluate, [own, "--report", folder / "scores.md"])
-    assert b"scores.md" in written(folder)
 
 
 def test_data_sets(folder):
