@@ -85,9 +85,7 @@ class Limits:
         Of what is read.
     """
 
-    ADVICE: ClassVar[str] = (
-        "as damaged files do; limits=False, or --no-limits, lifts the limits of a huge one"
-    )
+    ADVICE: ClassVar[str] = "it is damaged, or huge: limits=False, or --no-limits, lifts the limits"
 
     seconds: float = 10.0
     n_bytes: int = 600_000_000
@@ -106,14 +104,14 @@ class Limits:
     def check_file(self, n_bytes: int) -> None:
         """Raise a ValueError if a file has more bytes than may be read."""
         if n_bytes > self.n_file_bytes:
-            raise ValueError(f"is larger than {self.n_file_bytes / 1e6:.0f} MB, {self.ADVICE}")
+            raise ValueError(f"is larger than {self.n_file_bytes / 1e6:.0f} MB: {self.ADVICE}")
 
     def check(self, arrays: Sequence[NDArray]) -> None:
         """Raise a ValueError if this is more than may be handed back."""
         if len(arrays) > self.n_sequences:
-            raise ValueError(f"holds more than {self.n_sequences} sequences, {self.ADVICE}")
+            raise ValueError(f"holds more than {self.n_sequences} sequences: {self.ADVICE}")
         if sum(array.nbytes for array in arrays) > self.n_result_bytes:
-            raise ValueError(f"holds more than {self.n_result_bytes / 1e6:.0f} MB, {self.ADVICE}")
+            raise ValueError(f"holds more than {self.n_result_bytes / 1e6:.0f} MB: {self.ADVICE}")
 
 
 def usual_limits(limits: bool | None) -> Limits | None:
@@ -171,6 +169,8 @@ def run(jobs: Sequence[Job], limits: Limits | None) -> tuple[list[Found | ValueE
                 env={**os.environ, **ONE_THREAD},
                 check=False,
             ).returncode
+        except OSError as error:
+            raise ValueError(f"the process that reads files could not be started: {shown(error)}") from error
         except subprocess.TimeoutExpired:
             status = -signal.SIGALRM if hasattr(signal, "SIGALRM") else 1
         n_bytes = stream.seek(0, os.SEEK_END)
@@ -189,7 +189,7 @@ def run(jobs: Sequence[Job], limits: Limits | None) -> tuple[list[Found | ValueE
 
 def _reason(status, limits, job):
     if status == -getattr(signal, "SIGALRM", 0) and limits is not None:
-        return f"takes more than {limits.seconds_of(job.n_bytes):.0f} seconds to read, {Limits.ADVICE}"
+        return f"takes more than {limits.seconds_of(job.n_bytes):.0f} seconds to read: {Limits.ADVICE}"
     try:
         how = f"died of {signal.Signals(-status).name}"
     except ValueError:

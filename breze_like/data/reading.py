@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
@@ -75,7 +75,7 @@ def answer(job: Job, limits: Limits | None) -> Found | ValueError:
             limits.check(found.arrays)
         return found
     except MemoryError:
-        return ValueError(f"takes too much memory, {Limits.ADVICE}")
+        return ValueError(f"takes too much memory: {Limits.ADVICE}")
     except OSError as error:
         return ValueError(shown(error.strerror or error))
     except ValueError as error:
@@ -129,14 +129,11 @@ def _limited(limits: Limits | None, job: Job) -> Iterator[None]:
         return
     import resource
 
-    def limit(which: Any, value: int) -> None:
+    for kind, value in (("RLIMIT_AS", limits.memory_of(job.n_bytes)), ("RLIMIT_CORE", 0)):
         with suppress(ValueError, OSError, AttributeError):
-            resource.setrlimit(getattr(resource, which), (value, resource.RLIM_INFINITY))
-
-    with suppress(OSError):
-        limit("RLIMIT_AS", limits.memory_of(job.n_bytes))
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            _, hard = resource.getrlimit(getattr(resource, kind))
+            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.setrlimit(getattr(resource, kind), (value, hard))
     signal.setitimer(signal.ITIMER_REAL, limits.seconds_of(job.n_bytes))
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)

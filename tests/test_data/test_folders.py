@@ -282,7 +282,7 @@ class TestRejects:
         path = save(reals) / "test/x.npy"
         with open(path, "ab") as file:
             file.truncate(10**11)
-        message = "test/x.npy: is larger than 100 MB, "
+        message = "test/x.npy: is larger than 100 MB: "
         assert message_of(path.parents[1]).startswith(message)
 
     def test_a_folder_that_is_called_like_a_file(self, save, reals, folder):

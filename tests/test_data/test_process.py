@@ -92,9 +92,9 @@ class TestMisdeeds:
         [
             ("os.kill(os.getpid(), signal.SIGSEGV)", "the process that read it died of SIGSEGV"),
             ("os._exit(3)", "the process that read it ended with status 3"),
-            ("sum(itertools.repeat(0))", "takes more than 0 seconds to read, as damaged files do"),
-            ("time.sleep(60)", "takes more than 0 seconds to read, as damaged files do"),
-            ("return [0] * 10**10", "takes too much memory, as damaged files do"),
+            ("sum(itertools.repeat(0))", "takes more than 0 seconds to read: it is damaged, or huge"),
+            ("time.sleep(60)", "takes more than 0 seconds to read: it is damaged, or huge"),
+            ("return [0] * 10**10", "takes too much memory: it is damaged, or huge"),
             ("return misdeed(path)", "can't be read: RecursionError"),
             ("raise KeyError('a\\nb' * 1000)", "can't be read: KeyError: 'a\\nba"),
             ("raise OSError('disk')", "disk"),
@@ -150,7 +150,7 @@ class TestLimits:
     def test_huge_files(self, file):
         with open(file, "ab") as stream:
             stream.truncate(10**11)
-        assert str(read_one(file)).startswith("is larger than 100 MB, as damaged files do; limits=False")
+        assert str(read_one(file)).startswith("is larger than 100 MB: it is damaged, or huge: limits=False")
 
     @pytest.mark.parametrize("how", ["argument", "environment"])
     def test_can_be_lifted(self, how, misdeed, file, monkeypatch):

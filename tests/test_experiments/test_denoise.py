@@ -111,7 +111,9 @@ def test_files_that_are_none(name, content, message, run_of_rolls, tmp_path, com
 
 def test_huge_files(run_of_rolls, tmp_path, complaint):
     for name in ("a.mid", "a.npy", "a.h5"):
-        message = f"{name}: is larger than 100 MB, as damaged files do; limits=False, or --no-limits, lifts"
+        message = (
+            f"{name}: is larger than 100 MB: it is damaged, or huge: limits=False, or --no-limits, lifts"
+        )
         with open(tmp_path / name, "wb") as file:
             file.truncate(10**10)
         assert message in complaint(denoise, [run_of_rolls, tmp_path / name, "--out", tmp_path / "out"])
