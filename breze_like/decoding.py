@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from breze_like.quoting import shown
+
 
 @contextmanager
 def decoding(what: str) -> Iterator[None]:
     """Turn every exception of the block into a ValueError of one line: "no readable", what it was, why.
 
-    h5py, NumPy, SciPy and pickle raise whatever they stumble over, in many words.
+    h5py, NumPy, SciPy and pickle raise whatever they stumble over, in many words. A MemoryError stays
+    what it is.
 
     Parameters
     ----------
@@ -17,6 +20,8 @@ def decoding(what: str) -> Iterator[None]:
     """
     try:
         yield
+    except MemoryError:
+        raise
     except Exception as error:
         reason = (str(error).splitlines() or [""])[0]
-        raise ValueError(f"no readable {what}: {type(error).__name__}: {reason}") from error
+        raise ValueError(f"no readable {what}: {type(error).__name__}: {shown(reason)}") from error

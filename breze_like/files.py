@@ -1,12 +1,37 @@
 """Files that are written whole or not at all, whenever the process is killed."""
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
 PathLike = str | os.PathLike[str]
+
+
+def open_regular(path: PathLike) -> BinaryIO:
+    """Open a file for reading that is one: what has no end, or waits for somebody to write, is refused.
+
+    Raises
+    ------
+    OSError
+        If it can't be opened, or is a folder.
+    ValueError
+        If it is a pipe or a device.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise ValueError("must be a regular file, got a pipe or device")
+        return open(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 @contextmanager

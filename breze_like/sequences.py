@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sized
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pytensor import config
+
+from breze_like.quoting import shown
 
 
 def check_sequences(
@@ -35,6 +36,10 @@ def check_sequences(
     ValueError
         If there is no sequence, or one of them is not 2-D, has no steps or no features, another
         number of features, or a value that is not allowed.
+
+    Notes
+    -----
+    Data frames are taken as arrays. A 1-D array is taken as one of a single feature if `n_features` is 1.
     """
     checked = []
     for index, sequence in enumerate(sequences):
@@ -46,23 +51,39 @@ def check_sequences(
 
 def check_sequence(sequence: ArrayLike, n_features: int | None, binary: bool, name: str) -> NDArray:
     """Check one sequence, as :func:`check_sequences` does; `name` is its own."""
+    values = check_array(sequence, name, n_features)
+    if n_features is not None and values.shape[1] != n_features:
+        raise ValueError(f"{name} must have {n_features} features, got {values.shape[1]}")
+    if binary:
+        if values.dtype.kind in "bu" and values.max() <= 1:  # the same, without arrays as large as this one
+            return values.astype(np.uint8)
+        return _allowed(values, (values == 0) | (values == 1), "0 or 1", name).astype(np.uint8)
+    # Here, so that the process that reads files, which needs none of it, starts at once.
+    from pytensor import config
+
+    with np.errstate(over="ignore"):
+        values = values.astype(config.floatX)
+    return _allowed(values, np.isfinite(values), "finite", name)
+
+
+def check_array(sequence: ArrayLike, name: str, n_features: int | None = None) -> NDArray:
+    """An array (n_steps, n_features) of real numbers, whatever they are.
+
+    Data frames are arrays, too; a 1-D array is one of a single feature where that is the number it must have.
+    """
     try:
         values = np.asarray(sequence)
     except ValueError:
         raise ValueError(f"{name} must be a rectangular array, got rows that differ") from None
     if values.dtype.kind not in "buif":
-        raise ValueError(f"{name} must be real numbers, got data type {values.dtype}")
+        raise ValueError(f"{name} must be real numbers, got data type {shown(values.dtype)}")
+    if values.ndim == 1 and n_features == 1:
+        values = values[:, None]
     if values.ndim != 2:
-        raise ValueError(f"{name} must be 2-D, (n_steps, n_features), got shape {values.shape}")
+        raise ValueError(f"{name} must be 2-D, (n_steps, n_features), got shape {shown(values.shape)}")
     if 0 in values.shape:
         raise ValueError(f"{name} must have a step and a feature at least, got shape {values.shape}")
-    if n_features is not None and values.shape[1] != n_features:
-        raise ValueError(f"{name} must have {n_features} features, got {values.shape[1]}")
-    if binary:
-        return _allowed(values, (values == 0) | (values == 1), "0 or 1", name).astype(np.uint8)
-    with np.errstate(over="ignore"):
-        values = values.astype(config.floatX)
-    return _allowed(values, np.isfinite(values), "finite", name)
+    return values
 
 
 def _allowed(values, is_allowed, rule, name):

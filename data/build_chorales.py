@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from breze_like.data import DIGESTS, SPLITS, Dataset, write_hdf5
-from breze_like.data.formats import HIGHEST_NOTE, LOWEST_NOTE, N_KEYS
+from breze_like.music.rolls import HIGHEST_NOTE, LOWEST_NOTE, N_KEYS
 
 VOICES = ["Soprano", "Alto", "Tenor", "Bass"]
 # The corpus has her edition with her permission. Of other scores it does not say on which terms.

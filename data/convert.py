@@ -1,9 +1,10 @@
 """Convert a data set from any readable file or folder to this project's HDF5.
 
-Usage: ``python data/convert.py SOURCE OUT.h5``
+Usage: ``python data/convert.py SOURCE OUT.h5``. A file is replaced only with ``--force``, and never SOURCE.
 """
 
 import argparse
+import os
 import sys
 import warnings
 from dataclasses import replace
@@ -28,13 +29,31 @@ def main(arguments=None):
     parser.add_argument("--name", help="name of the data set (default: from the source)")
     parser.add_argument("--origin", help="where the data come from")
     parser.add_argument("--licence", help="on which terms they may be used")
+    parser.add_argument("--force", action="store_true", help="replace OUT, if it is there")
+    parser.add_argument(
+        "--leave-out", action="store_true", help="leave out files of a folder that can't be read"
+    )
+    parser.add_argument(
+        "--no-limits",
+        action="store_const",
+        const=False,
+        dest="limits",
+        help="read huge files that you trust: no limits on time, memory and size",
+    )
     options = parser.parse_args(arguments)
+    sys.stdout.reconfigure(errors="backslashreplace")  # names of files that are not UTF-8
     given = {"name": options.name, "source": options.origin, "licence": options.licence}
     try:
+        check_out(options.source, options.out, options.force)
         with warnings.catch_warnings():
             # The verdict is printed below.
             warnings.filterwarnings("ignore", message=".* is not the published data set")
-            dataset = load(options.source, steps_per_quarter=options.steps_per_quarter)
+            dataset = load(
+                options.source,
+                steps_per_quarter=options.steps_per_quarter,
+                limits=options.limits,
+                leave_out=options.leave_out,
+            )
             dataset = verify(replace(dataset, **{key: given[key] for key in given if given[key]}))
         write_hdf5(options.out, dataset)
     except (OSError, ValueError) as error:
@@ -45,6 +64,16 @@ def main(arguments=None):
         print(f"{split}: {len(sequences)} sequences, {sum(map(len, sequences))} steps")
     print(f"{options.out}: {dataset.name}, {VERDICTS[dataset.verified]}")
     return 0
+
+
+def check_out(source, out, force):
+    """Raise ValueError if a file must not be written, before anything is read."""
+    if not os.path.lexists(out):
+        return
+    if os.path.exists(out) and os.path.exists(source) and os.path.samefile(source, out):
+        raise ValueError(f"{out} is what is to be converted: choose another OUT")
+    if os.path.isdir(out) or not force:
+        raise ValueError(f"{out} is there already: choose another OUT; --force replaces a file")
 
 
 if __name__ == "__main__":

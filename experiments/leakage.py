@@ -91,7 +91,7 @@ def main(arguments=None):
     print(table, end="")
     if options.report:
         with replacing(Path(options.report)) as stream:
-            stream.write(table.encode())
+            stream.write(table.encode(errors="backslashreplace"))
     return 0
 
 

@@ -35,7 +35,7 @@ def main(arguments=None):
     for name, of_dataset in models.items():
         figures.save(picture(of_dataset), folder / picture_name(name))
     with replacing(folder / "README.md") as stream:
-        stream.write(text.encode())
+        stream.write(text.encode(errors="backslashreplace"))
     n_models = sum(map(len, models.values()))
     about = f"{plural(n_models, 'model')} and {plural(len(lines), 'trial')}"
     print(f"{folder / 'README.md'} is about {about}")

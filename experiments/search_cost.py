@@ -242,7 +242,7 @@ def main(arguments=None):
         folder = Path(options.results)
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(folder / "search_cost.md") as stream:
-            stream.write(text.encode())
+            stream.write(text.encode(errors="backslashreplace"))
     return 0
 
 

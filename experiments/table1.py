@@ -129,7 +129,7 @@ def save(dataset, rows, results, options):
         folder.mkdir(parents=True, exist_ok=True)
         for extension, write in FORMATS.items():
             with replacing(folder / f"{stem}{extension}") as stream:
-                stream.write(write(rows).encode())
+                stream.write(write(rows).encode(errors="backslashreplace"))
     if results:
         figure = picture(dataset, results)
         for folder in folders:

@@ -228,7 +228,7 @@ def main(arguments=None):
     if options.report:
         Path(options.report).parent.mkdir(parents=True, exist_ok=True)
         with replacing(options.report) as stream:
-            stream.write(text.encode())
+            stream.write(text.encode(errors="backslashreplace"))
     return 0
 
 

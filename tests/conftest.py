@@ -34,6 +34,13 @@ from breze_like.backends.process import prepare_process  # noqa: E402
 
 prepare_process()
 
+from breze_like.data import process  # noqa: E402
+from breze_like.data.reading import answer  # noqa: E402
+
+# Tests read files in their own process, at once; those of the other process call this one.
+IN_A_PROCESS = process.run
+process.run = lambda jobs, limits: ([answer(job, limits) for job in jobs], None)
+
 TESTS = Path(__file__).resolve().parent
 REPOSITORY = TESTS.parent
 
@@ -66,6 +73,12 @@ def standard_data():
     if not folder.is_dir():
         pytest.skip(f"no standard data sets: {folder} is no folder")
     return folder
+
+
+@pytest.fixture
+def apart(monkeypatch):
+    """Let files be read in a process of their own, as they are for users."""
+    monkeypatch.setattr(process, "run", IN_A_PROCESS)
 
 
 @pytest.fixture

@@ -46,3 +46,21 @@ def test_rejects(sequences, options, message):
 def test_rejects_what_single_precision_cannot_hold():
     with config.change_flags(floatX="float32"), pytest.raises(ValueError, match="finite"):
         check_sequences([[[1e300]]], binary=False)
+
+
+class Frame:
+    """What a data frame is to NumPy."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.values, dtype)
+
+
+def test_data_frames_and_single_features():
+    sequences = [Frame([[0.5], [1.5]]), Frame([0.5, 1.5]), [0.5, 1.5]]
+    for checked in check_sequences(sequences, 1, binary=False):
+        assert checked.tolist() == [[0.5], [1.5]]
+    with pytest.raises(ValueError, match=r"sequences\[0\] must be 2-D"):
+        check_sequences([Frame([0.5, 1.5])], 2, binary=False)

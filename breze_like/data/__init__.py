@@ -2,7 +2,8 @@
 
 from breze_like.data.batches import chunk, minibatches, pad
 from breze_like.data.dataset import SPLITS, Dataset, digest
-from breze_like.data.formats import read, write_hdf5
+from breze_like.data.formats import read
+from breze_like.data.hdf5 import write_hdf5
 from breze_like.data.library import DIGESTS, load, standard_name, verify
 from breze_like.data.packing import pack, packed
 from breze_like.sequences import check_sequences

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pytensor import config
 
+from breze_like.quoting import quote
 from breze_like.sequences import check_any
 
 
@@ -70,7 +71,7 @@ def pad(sequences: Sequence[NDArray], n_steps: int | None = None) -> tuple[NDArr
     longest = max(len(sequence) for sequence in sequences)
     n_steps = longest if n_steps is None else n_steps
     if n_steps < longest:
-        raise ValueError(f"n_steps must be at least the longest length {longest}, got {n_steps}")
+        raise ValueError(f"n_steps must be at least the longest length {longest}, got {quote(n_steps)}")
     n_features = sequences[0].shape[1]
     observations = np.zeros((n_steps, len(sequences), n_features), dtype=config.floatX)
     mask = np.zeros((n_steps, len(sequences)), dtype=config.floatX)
@@ -108,4 +109,4 @@ def minibatches(n: int, batch_size: int, rng: np.random.Generator) -> list[NDArr
 
 def _check_count(value, name):
     if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
+        raise ValueError(f"{name} must be at least 1, got {quote(value)}")

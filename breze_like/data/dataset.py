@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from breze_like.quoting import shown
 from breze_like.sequences import check_sequences
 
 SPLITS = ("train", "valid", "test")
@@ -51,7 +52,7 @@ class Dataset:
         binary = all(is_integer(sequence) for split in splits.values() for sequence in split)
         n_features = None
         for split, sequences in splits.items():
-            checked = check_sequences(sequences, n_features, binary, f"{self.name} {split}")
+            checked = check_sequences(sequences, n_features, binary, f"{shown(self.name)} {split}")
             n_features = checked[0].shape[1]
             object.__setattr__(self, split, checked)
 

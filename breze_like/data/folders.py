@@ -1,14 +1,16 @@
-"""Read data sets from folders of NumPy's ``.npy`` files or of MIDI files, each of them one sequence.
+"""Read data sets from folders of NumPy's ``.npy`` files, MIDI files or tables, each of them one sequence.
 
 A folder has either
 
-* the subfolders ``train``, ``valid`` and ``test`` with the files of each split, or
-* all files in itself; they are then divided at random, see :func:`divide`.
+* the subfolders ``train``, ``valid`` (or ``validation``) and ``test`` with the files of each split, at any
+  depth, or
+* all files in itself; they are then divided at random, see :func:`breze_like.data.dividing.divide`.
 
 A ``.npy`` file is an array (n_steps, n_features). Integers and booleans are binary data, all 0 or 1; if one
 of the files has floating-point numbers, the data are real-valued. A MIDI file, ``.mid`` or ``.midi``, is a
-piano roll, see :mod:`breze_like.music.midi`. A split's sequences are in the order of the file names. Hidden
-files, and what is not called so, are left alone.
+piano roll, see :mod:`breze_like.music.midi`. Tables, ``.csv`` or ``.tsv``, see
+:mod:`breze_like.data.tables`, are read where there are no others. A split's sequences are in the order of
+the file names. Hidden files, and what is not called so, are left alone.
 """
 
 import os
@@ -16,28 +18,32 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from numpy.typing import NDArray
 
+from breze_like.data.content import keys_of_splits
 from breze_like.data.dataset import SPLITS, Dataset, is_integer
-from breze_like.decoding import decoding
-from breze_like.music.midi import read_midi, report
+from breze_like.data.dividing import divide
+from breze_like.data.process import Job, read_apart, usual_limits
+from breze_like.music.midi import MidiRoll, report
+from breze_like.quoting import shown_path
 from breze_like.sequences import check_sequence
 
-SEED = 0
 MIDI_EXTENSIONS = (".mid", ".midi")
-SEQUENCE_EXTENSIONS = (".npy", *MIDI_EXTENSIONS)
-MAX_ARRAY_BYTES = 2_000_000_000  # of an array, so that a wrong file does not take all memory
+TABLE_EXTENSIONS = (".csv", ".tsv")
+SEQUENCE_EXTENSIONS = (".npy", *MIDI_EXTENSIONS, *TABLE_EXTENSIONS)
+MAX_NAMED = 10  # files that one message names
 
 
-def read_folder(folder: Path, steps_per_quarter: int = 2) -> Dataset:
+def read_folder(
+    folder: Path, steps_per_quarter: int = 2, limits: bool | None = None, leave_out: bool = False
+) -> Dataset:
     """Read a data set; it is called what the folder is called.
 
     Parameters
     ----------
     folder : Path
-    steps_per_quarter : int
-        Grid of MIDI files.
+    steps_per_quarter, limits, leave_out
+        As of `breze_like.data.read`.
 
     Returns
     -------
@@ -48,31 +54,39 @@ def read_folder(folder: Path, steps_per_quarter: int = 2) -> Dataset:
     OSError
         If the folder can't be read.
     ValueError
-        If a subfolder or files are missing, or a file is damaged, holds Python objects, or breaks a rule of
+        If a subfolder or files are missing, or files are damaged, hold Python objects, or break a rule of
         :func:`breze_like.data.check_sequences`, or there are files of both kinds. The message is one line
-        and names the file.
+        and names the files.
 
     Warns
     -----
     UserWarning
-        If notes of MIDI files are left out, with how many and why.
+        If notes of MIDI files, or files, are left out, with how many and why.
     """
     names = _names_by_split(folder)
-    sequences = read_files(folder, [name for split in SPLITS for name in names[split]], steps_per_quarter)
-    splits = {split: [sequences[name] for name in names[split]] for split in SPLITS}
-    return Dataset(folder.resolve().name, splits["train"], splits["valid"], splits["test"])
+    in_order = [name for split in names for name in names[split]] or _names_to_divide(folder)
+    sequences = read_files(folder, in_order, steps_per_quarter, limits, leave_out)
+    names = names or divide(list(sequences))
+    splits = {split: [sequences[name] for name in names[split] if name in sequences] for split in SPLITS}
+    return Dataset(shown_path(folder.resolve().name), splits["train"], splits["valid"], splits["test"])
 
 
-def read_files(folder: Path, names: Sequence[str], steps_per_quarter: int = 2) -> dict[str, NDArray]:
-    """Read some files of a folder, all of one kind and with the same number of features.
+def read_files(
+    folder: Path,
+    names: Sequence[str],
+    steps_per_quarter: int = 2,
+    limits: bool | None = None,
+    leave_out: bool = False,
+) -> dict[str, NDArray]:
+    """Read some files of a folder, all of one kind and with the same number of features, in one process.
 
     Parameters
     ----------
     folder : Path
     names : list of str
         Relative to the folder.
-    steps_per_quarter : int
-        Grid of MIDI files.
+    steps_per_quarter, limits, leave_out
+        As of `breze_like.data.read`.
 
     Returns
     -------
@@ -84,89 +98,105 @@ def read_files(folder: Path, names: Sequence[str], steps_per_quarter: int = 2) -
     OSError, ValueError
         As `read_folder`.
     """
-    midi_names = [name for name in names if name.lower().endswith(MIDI_EXTENSIONS)]
-    if not midi_names:
-        return _check({name: _read_array(folder, name) for name in names})
-    if len(midi_names) < len(names):
+    kinds = {name: _kind(name) for name in names}
+    if "midi" in kinds.values() and len(set(kinds.values())) > 1:
         raise ValueError("must have .npy files or .mid files, got both: put them into two folders")
-    rolls = {name: read_midi(folder / name, steps_per_quarter, name) for name in names}
-    if left_out := report(rolls.values()):
+    jobs = [
+        job_of(kind, folder / name, shown_path(name), *([steps_per_quarter] if kind == "midi" else []))
+        for name, kind in kinds.items()
+    ]
+    answers = dict(zip(names, read_apart(jobs, usual_limits(limits)), strict=True))
+    wrong = {name: answer for name, answer in answers.items() if isinstance(answer, ValueError)}
+    arrays = {name: answer.arrays[0] for name, answer in answers.items() if name not in wrong}
+    sequences, more_wrong = _check(arrays)
+    if wrong := {**wrong, **more_wrong}:
+        message = _message(wrong, len(names))
+        if not leave_out or not sequences:
+            raise ValueError(message)
+        warnings.warn(f"{shown_path(folder)}: left out: {message}", stacklevel=2)
+    songs = [answers[name] for name in sequences if kinds[name] == "midi"]
+    if left_out := report([MidiRoll(song.arrays[0], **song.about) for song in songs]):
         where = folder / names[0] if len(names) == 1 else folder
-        warnings.warn(f"{where}: {left_out}", stacklevel=2)
-    return _check({name: roll.roll for name, roll in rolls.items()})
+        warnings.warn(f"{shown_path(where)}: {left_out}", stacklevel=2)
+    return sequences
 
 
-def names_of_files(folder: Path) -> list[str]:
-    """Names of the sequences' files that lie in the folder itself, in order."""
-    paths = (path for path in folder.iterdir() if path.suffix.lower() in SEQUENCE_EXTENSIONS)
-    return sorted(path.name for path in paths if not path.name.startswith("."))
+def job_of(kind: str, path: Path, *arguments: object) -> Job:
+    """A file that is to be read apart; that it is missing is found there."""
+    n_bytes = os.stat(path).st_size if os.path.isfile(path) else 0
+    return Job(kind, str(path), n_bytes, arguments)
 
 
-def divide(names: Sequence[str]) -> dict[str, list[str]]:
-    """Divide files into splits: a fifth for validation, a fifth for testing, the others for training.
+def names_of_files(folder: Path, deep: bool = False) -> list[str]:
+    """Names of the sequences' files in the folder itself, or also below it, relative to it, in order.
 
-    The random permutation has a fixed seed, 0, so the same number of files is divided the same way each time.
-
-    Parameters
-    ----------
-    names : list of str
-        In order, at least 3.
-
-    Returns
-    -------
-    dict of str to list of str
-        For each split its names, at least one, in order.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than 3.
+    Tables are none where there are other files.
     """
-    if len(names) < 3:
-        rule = f"must have the subfolders {', '.join(SPLITS)}, or 3 .npy or .mid files at least"
+    found = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if deep and not name.startswith(".")]
+        found += [Path(parent, name).relative_to(folder) for name in files if not name.startswith(".")]
+    found = [path for path in found if path.suffix.lower() in SEQUENCE_EXTENSIONS]
+    others = [path for path in found if path.suffix.lower() not in TABLE_EXTENSIONS]
+    return sorted(path.as_posix() for path in others or found)
+
+
+def _kind(name):
+    extension = Path(name).suffix.lower()
+    return {".npy": "array", ".csv": "table", ".tsv": "table"}.get(extension, "midi")
+
+
+def _names_to_divide(folder):
+    names = names_of_files(folder)
+    if len(names) < len(SPLITS):
+        rule = f"must have the subfolders {', '.join(SPLITS)}, or 3 .npy, .csv or .mid files at least"
         raise ValueError(f"{rule}, got {len(names)} files")
-    # RandomState: its permutations are the same in all versions of NumPy.
-    order = np.random.RandomState(SEED).permutation(len(names))  # noqa: NPY002
-    n_held_out = max(1, round(len(names) / 5))
-    test, valid, train = np.split(order, [n_held_out, 2 * n_held_out])
-    indices = {"train": train, "valid": valid, "test": test}
-    return {split: [names[index] for index in sorted(indices[split])] for split in SPLITS}
+    return names
 
 
 def _names_by_split(folder):
-    """Names of each split's files, relative to the folder."""
-    if not any((folder / split).is_dir() for split in SPLITS):
-        return divide(names_of_files(folder))
+    """Names of each split's files, relative to the folder; none if there are no subfolders of splits."""
+    subfolders = keys_of_splits(path.name for path in folder.iterdir() if path.is_dir())
+    if not subfolders:
+        return {}
     names = {}
     for split in SPLITS:
-        if not (folder / split).is_dir():
+        if split not in subfolders:
             raise ValueError(
                 f"must have the subfolders {', '.join(SPLITS)}, got no {split}: make it, or use one folder"
             )
-        names[split] = [f"{split}/{name}" for name in names_of_files(folder / split)]
+        own = subfolders[split]
+        names[split] = [f"{own}/{name}" for name in names_of_files(folder / own, deep=True)]
         if not names[split]:
             raise ValueError(
-                f"{split} must have .npy or .mid files, got none: put some of the sequences there"
+                f"{own} must have .npy, .csv or .mid files, got none: put some of the sequences there"
             )
     return names
 
 
 def _check(arrays):
-    """The same arrays, by name, as sequences of one data type."""
+    """The same arrays, by name, as sequences of one data type; and what is wrong with others."""
     binary = all(map(is_integer, arrays.values()))
-    n_features = None
+    n_features, checked, wrong = None, {}, {}
     for name, array in arrays.items():
-        arrays[name] = check_sequence(array, n_features, binary, name)
-        n_features = array.shape[1]
-    return arrays
+        try:
+            checked[name] = check_sequence(array, n_features, binary, shown_path(name))
+            n_features = array.shape[1]
+        except ValueError as error:
+            wrong[name] = error
+    return checked, wrong
 
 
-def _read_array(folder, name):
-    # Not numpy.load, which takes archives of several arrays, too.
-    with decoding(f"NumPy file {name}"), open(folder / name, "rb") as file:
-        if os.fstat(file.fileno()).st_size > MAX_ARRAY_BYTES:
-            raise ValueError(f"it is larger than {MAX_ARRAY_BYTES / 1e9:.0f} GB")
-        array = np.lib.format.read_array(file, allow_pickle=False)
-        if file.read(1):
-            raise ValueError("there is more in it than one array")
-    return array
+def _message(wrong, n):
+    """One line about the files that can't be read, by name, of n."""
+    reasons = [_reason(name, error) for name, error in list(wrong.items())[:MAX_NAMED]]
+    if n == 1 or len(wrong) == 1:
+        return reasons[0]
+    more = f"; and {len(wrong) - MAX_NAMED} more" if len(wrong) > MAX_NAMED else ""
+    return f"{len(wrong)} of {n} files can't be read: {'; '.join(reasons)}{more}"
+
+
+def _reason(name, error):
+    """What is wrong with a file; messages of the readers' own name it, those of its process don't."""
+    name, message = shown_path(name), str(error)
+    return message if name in message else f"{name}: {message}"

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from breze_like.data.dataset import SPLITS, Dataset
-from breze_like.data.formats import read
+from breze_like.data.formats import read, read_trusted
 from breze_like.files import PathLike
+from breze_like.quoting import quote, shown, shown_path
 
 EMBEDDED = "chorales"
 
@@ -55,10 +56,16 @@ FILE_NAMES = {
     "pianomidi": "piano_midi",
     "pianomidide": "piano_midi",
 }
-DATASET_EXTENSIONS = (".h5", ".hdf5", ".mat", ".pickle", ".pkl", ".json")
+DATASET_EXTENSIONS = (".h5", ".hdf5", ".mat", ".pickle", ".pkl", ".json", ".npz")
 
 
-def load(name: PathLike, data_dir: PathLike | None = None, steps_per_quarter: int = 2) -> Dataset:
+def load(
+    name: PathLike,
+    data_dir: PathLike | None = None,
+    steps_per_quarter: int = 2,
+    limits: bool | None = None,
+    leave_out: bool = False,
+) -> Dataset:
     """Load a data set by its name, or from a file or folder.
 
     Parameters
@@ -73,6 +80,9 @@ def load(name: PathLike, data_dir: PathLike | None = None, steps_per_quarter: in
         sources give them; by default ``$BREZE_LIKE_DATA``.
     steps_per_quarter : int
         Grid of a folder's MIDI files: 1, 2 or 4.
+    limits, leave_out : bool
+        Whether the time, memory and size of what is read are limited, and whether files of a folder that
+        can't be read are left out, as of :func:`breze_like.data.read`.
 
     Returns
     -------
@@ -87,16 +97,16 @@ def load(name: PathLike, data_dir: PathLike | None = None, steps_per_quarter: in
     Warns
     -----
     UserWarning
-        If the content is not the published one, or notes of MIDI files are left out.
+        If the content is not the published one, or notes of MIDI files, or files, are left out.
     """
     if name == EMBEDDED:
-        return verify(read(_embedded_file()))
+        return verify(read_trusted(_embedded_file()))
     if name in DIGESTS:
-        return verify(replace(read(_find(name, data_dir)), name=name))
-    if not Path(name).exists():
+        return verify(replace(read(_find(name, data_dir), limits=limits), name=name))
+    if not os.path.exists(name):
         names = ", ".join(DIGESTS)
-        raise ValueError(f"data set must be one of {names}, or a file or folder, got {str(name)!r}")
-    dataset = read(name, steps_per_quarter)
+        raise ValueError(f"data set must be one of {names}, or a file or folder, got {quote(str(name))}")
+    dataset = read(name, steps_per_quarter, limits, leave_out)
     return verify(replace(dataset, name=standard_name(dataset.name) or dataset.name))
 
 
@@ -127,13 +137,13 @@ def _find(name, data_dir):
         )
     folder = Path(folder)
     if not folder.is_dir():
-        raise ValueError(f"{name} was looked for in {folder}, which is no folder; {advice}")
+        raise ValueError(f"{name} was looked for in {shown_path(folder)}, which is no folder; {advice}")
     paths = [path for path in sorted(folder.iterdir()) if standard_name(path.stem) == name]
     for extension in DATASET_EXTENSIONS:
         for path in paths:
             if path.suffix.lower() == extension and path.is_file():
                 return path
-    raise ValueError(f"{name} is not in {folder} as {', '.join(DATASET_EXTENSIONS)}; {advice}")
+    raise ValueError(f"{name} is not in {shown_path(folder)} as {', '.join(DATASET_EXTENSIONS)}; {advice}")
 
 
 def verify(dataset: Dataset) -> Dataset:
@@ -155,7 +165,7 @@ def verify(dataset: Dataset) -> Dataset:
     differing = [split for split in SPLITS if dataset.digests[split] != published[split]]
     if differing:
         warnings.warn(
-            f"{dataset.name} is not the published data set: the content digest differs for "
+            f"{shown(dataset.name)} is not the published data set: the content digest differs for "
             f"{', '.join(differing)}; scores on it can't be compared with others'",
             stacklevel=3,
         )

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pytensor import config
 
+from breze_like.quoting import quote
+
 # Columns of a batch, if its sequences fill as many: recurrences take so many at a time, whatever the length.
 MIN_COLUMNS = 8
 # How much longer than the longest sequence columns may be, if that leaves less padding.
@@ -93,7 +95,9 @@ def packed(
     lengths, *others = ([len(array) for array in kind] for kind in arrays)
     for i, found in enumerate(others, 1):
         if found != lengths:
-            raise ValueError(f"arrays[{i}] must have the lengths of arrays[0], {lengths}, got {found}")
+            raise ValueError(
+                f"arrays[{i}] must have the lengths of arrays[0], {quote(lengths)}, got {quote(found)}"
+            )
     for batch in pack(lengths, max_steps, min_columns=min_columns):
         yield batch, [batch.place(batch.own(kind)) for kind in arrays]
 
@@ -130,7 +134,9 @@ def pack(
     """
     lengths = np.asarray(lengths, int)
     if len(lengths) == 0 or lengths.min() < 1:
-        raise ValueError(f"lengths must be of one sequence at least, and positive, got {lengths.tolist()}")
+        raise ValueError(
+            f"lengths must be of one sequence at least, and positive, got {quote(lengths.tolist())}"
+        )
     if max_steps < 1:
         raise ValueError(f"max_steps must be at least 1, got {max_steps}")
     n_steps, columns, starts = _fit(lengths, max_padding)

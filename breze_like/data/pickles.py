@@ -1,18 +1,23 @@
 """Read the piano rolls' original pickles without running what else a pickle may hold.
 
 A pickle is a program: reading one from elsewhere with :func:`pickle.load` runs whatever its author
-likes. The unpickler here builds lists, tuples, dicts, strings and integers and refuses to look up
-anything but the names that a NumPy integer scalar is made of. For those it has stand-ins, so that
+likes. The unpickler here builds lists, tuples, dicts, strings and numbers and refuses to look up
+anything but the names that NumPy's numbers and arrays are made of. For those it has stand-ins, so that
 no code of NumPy's runs on unchecked input either.
 """
 
+import math
 import pickle
 import re
 from typing import Any, BinaryIO
 
+import numpy as np
+
+from breze_like.quoting import quote, shown
+
 
 def load_notes(file: BinaryIO) -> Any:
-    """Read a pickle of lists, tuples, dicts, integers and NumPy integer scalars.
+    """Read a pickle of lists, tuples, dicts, numbers, and NumPy's numbers and arrays of them.
 
     Parameters
     ----------
@@ -22,7 +27,7 @@ def load_notes(file: BinaryIO) -> Any:
     Returns
     -------
     object
-        With every NumPy scalar as an ``int``.
+        With every NumPy scalar as an ``int`` or ``float``, and every array as a `PickledArray`.
 
     Raises
     ------
@@ -32,13 +37,40 @@ def load_notes(file: BinaryIO) -> Any:
     return _NotesUnpickler(file, encoding="latin1").load()
 
 
+class PickledArray:
+    """An array that was pickled: ``values`` are an ndarray of numbers, or a list of objects."""
+
+    def __init__(self):
+        self.values: np.ndarray | list = []
+
+    def __setstate__(self, state):
+        _, shape, kind, by_columns, data = state
+        self._fill(shape, kind, "F" if by_columns else "C", data)
+
+    def _fill(self, shape, kind, order, data):
+        if not (isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape)):
+            raise pickle.UnpicklingError(f"it holds an array of shape {quote(shape)}")
+        if not isinstance(kind, _NumberType):
+            raise pickle.UnpicklingError("it holds an array without a type")
+        if kind.code[0] == "O":
+            if not isinstance(data, list) or len(shape) != 1 or len(data) != shape[0]:
+                raise pickle.UnpicklingError(f"it holds an array of objects of shape {quote(shape)}")
+            self.values = data
+            return
+        data = _to_bytes(data)
+        if len(shape) > 3 or len(data) != math.prod(shape) * kind.dtype.itemsize:
+            raise pickle.UnpicklingError(f"it holds {len(data)} bytes for an array of shape {quote(shape)}")
+        self.values = np.frombuffer(data, kind.dtype).reshape(shape, order=order)
+
+
 class _NotesUnpickler(pickle.Unpickler):
     def find_class(self, module, name):
         try:
             return _STAND_INS[module, name]
         except KeyError:
             raise pickle.UnpicklingError(
-                f"it asks for {module}.{name}; only integers, lists, tuples and dicts are read"
+                f"it asks for {shown(module, 40)}.{shown(name, 40)}; only numbers, lists, tuples, dicts and "
+                "arrays are read"
             ) from None
 
 
@@ -55,43 +87,70 @@ class _StandIn:
         raise pickle.UnpicklingError("it alters what it may only call")
 
 
-class _IntegerType:
-    """For ``numpy.dtype``: an integer type of 1, 2, 4 or 8 bytes, signed or not."""
+class _NumberType:
+    """For ``numpy.dtype``: a type of integers, signed or not, or floating-point numbers; or of objects."""
 
     def __init__(self, code, *_):
-        if not (isinstance(code, str) and re.fullmatch("[iu][1248]", code)):
-            raise pickle.UnpicklingError(f"it holds NumPy scalars of type {code!r}, not integers")
-        self.signed = code[0] == "i"
-        self.size = int(code[1])
-        self.byte_order = "little"
+        if not (isinstance(code, str) and re.fullmatch("[iu][1248]|f[248]|b1|O[48]?", code)):
+            raise pickle.UnpicklingError(f"it holds NumPy values of type {quote(code)}, not numbers")
+        self.code, self.order = code, "<"
+
+    @property
+    def dtype(self):
+        return np.dtype(self.code).newbyteorder(self.order)
 
     def __setstate__(self, state):
-        # NumPy's state: version, byte order, and fields that integers don't have.
-        self.byte_order = "big" if state[1] == ">" else "little"
+        # NumPy's state: version, byte order, and fields that numbers don't have.
+        self.order = ">" if state[1] == ">" else "<"
 
 
-def _integer(kind, value):
-    """For ``numpy.core.multiarray.scalar``: the integer that some bytes stand for."""
-    if not isinstance(kind, _IntegerType):
+def _scalar(kind, value):
+    """For ``numpy.core.multiarray.scalar``: the number that some bytes stand for."""
+    if not isinstance(kind, _NumberType) or kind.code[0] == "O":
         raise pickle.UnpicklingError("it holds a NumPy scalar without a type")
     value = _to_bytes(value)
-    if len(value) != kind.size:
-        raise pickle.UnpicklingError(f"it holds an integer of {len(value)} bytes, not {kind.size}")
-    return int.from_bytes(value, kind.byte_order, signed=kind.signed)
+    if len(value) != kind.dtype.itemsize:
+        raise pickle.UnpicklingError(f"it holds a number of {len(value)} bytes, not {kind.dtype.itemsize}")
+    return np.frombuffer(value, kind.dtype)[0].item()
+
+
+def _empty_array(*_):
+    """For ``numpy.core.multiarray._reconstruct``: what gets its state afterwards."""
+    return PickledArray()
+
+
+def _array_of_buffer(data, kind, shape, order):
+    """For ``numpy.core.numeric._frombuffer``, which later protocols have."""
+    array = PickledArray()
+    array._fill(shape, kind, "F" if order == "F" else "C", data)
+    return array
 
 
 def _to_bytes(value, *_):
     """For ``_codecs.encode``, which old protocols need for bytes; Python 2 has them as strings."""
     if isinstance(value, str):
         return value.encode("latin1")
-    if isinstance(value, bytes):
-        return value
-    raise pickle.UnpicklingError("it holds a NumPy scalar without bytes")
+    if isinstance(value, bytes | bytearray):
+        return bytes(value)
+    raise pickle.UnpicklingError("it holds a NumPy value without bytes")
+
+
+def _no_bytes():
+    return b""
 
 
 _STAND_INS = {
-    ("numpy", "dtype"): _StandIn(_IntegerType),
-    ("numpy.core.multiarray", "scalar"): _StandIn(_integer),
-    ("numpy._core.multiarray", "scalar"): _StandIn(_integer),
+    ("numpy", "dtype"): _StandIn(_NumberType),
+    ("numpy", "ndarray"): _StandIn(_empty_array),
     ("_codecs", "encode"): _StandIn(_to_bytes),
+    ("__builtin__", "bytes"): _StandIn(_no_bytes),  # of old protocols
+    **{
+        (f"{package}.{module}", name): _StandIn(function)
+        for package in ("numpy.core", "numpy._core")
+        for module, name, function in (
+            ("multiarray", "scalar", _scalar),
+            ("multiarray", "_reconstruct", _empty_array),
+            ("numeric", "_frombuffer", _array_of_buffer),
+        )
+    },
 }

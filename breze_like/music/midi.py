@@ -1,4 +1,4 @@
-"""Piano rolls from MIDI files and back, by mido.
+"""Piano rolls from MIDI files and back; files are written by mido.
 
 A key is on at a step if it sounds at the step's grid point, where
 
@@ -8,12 +8,13 @@ A key is on at a step if it sounds at the step's grid point, where
 * a note that then sounds at no grid point is left out: on a coarse grid, what passes between two chords
   belongs to neither.
 
+A key that is struck again while it sounds is held until it was released as often as it was struck, if it is;
+otherwise the first release ends it.
+
 The roll ends where the longest track does, so that silence at the end is kept. A roll that was written is
-read as it was.
+read as it was, if it has a note: a file without any is refused.
 """
 
-import io
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from breze_like.decoding import decoding
-from breze_like.files import PathLike, writing
+from breze_like.files import PathLike, open_regular, writing
+from breze_like.music import events
 from breze_like.music.rolls import (
     HIGHEST_NOTE,
     LOWEST_NOTE,
@@ -35,15 +37,13 @@ from breze_like.music.rolls import (
     check_tempo,
     strokes,
 )
+from breze_like.quoting import quote, shown_path
 
 TICKS_PER_QUARTER = 480
 VELOCITY = 80
 PERCUSSION = 9  # the channel whose note numbers are instruments, not pitches
 
-# What a file may take, so that a damaged one takes neither all time nor all memory: mido reads half a
-# megabyte in a second, and numbers of any length.
-MAX_MIDI_BYTES = 10_000_000
-MAX_NUMBER_BYTES = 10_000
+MAX_MIDI_BYTES = 10_000_000  # of a file, so that a wrong one does not take all time; a few seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,16 +90,16 @@ def read_midi(path: PathLike, steps_per_quarter: int = 2, name: str | None = Non
     Raises
     ------
     ValueError
-        If there is no such file, or it is damaged, too large, or of another kind, or mido is missing. The
-        message is one line and names the file.
+        If there is no such file, or it is damaged, too large or too long, of another kind, or has no note.
+        The message is one line and names the file.
     """
     steps_per_quarter = check_grid(steps_per_quarter)
     try:
-        with decoding("MIDI file"), open(path, "rb") as file:
+        with decoding("MIDI file"), open_regular(path) as file:
             content = file.read(MAX_MIDI_BYTES + 1)
         return _read(content, steps_per_quarter)
     except ValueError as error:
-        raise ValueError(f"{path if name is None else name}: {error}") from error
+        raise ValueError(f"{shown_path(path if name is None else name)}: {error}") from error
 
 
 def write_midi(
@@ -144,19 +144,34 @@ def write_midi(
 
 
 def _read(content, steps_per_quarter):
-    file = _parse(content)
+    if len(content) > MAX_MIDI_BYTES:
+        raise ValueError(f"must be a MIDI file of at most {MAX_MIDI_BYTES / 1e6:.0f} MB, it is larger")
+    with decoding("MIDI file"):
+        header = events.read_header(content)
+    quarter = header.ticks_per_quarter
+    if header.kind not in (0, 1) or header.n_tracks < 1:
+        got = f"{header.n_tracks} of type {header.kind}"
+        raise ValueError(f"must be of type 0 or 1, with tracks, got {got}")
+    if quarter < 1:
+        raise ValueError("must have its time in quarter notes, got a file in seconds")
+    with decoding("MIDI file"):
+        tracks = events.read_tracks(content, header, max_ticks=(MAX_ROLL_STEPS + 1) * quarter)
 
     def steps(ticks):
         """The first step whose grid point is later, or less than a quarter of a step earlier."""
-        return (4 * ticks * steps_per_quarter - file.ticks_per_beat) // (4 * file.ticks_per_beat) + 1
+        return (4 * ticks * steps_per_quarter - quarter) // (4 * quarter) + 1
 
-    n_steps = max(steps(sum(message.time for message in track)) for track in file.tracks)
+    n_steps = max(steps(track.end) for track in tracks)
     if n_steps > MAX_ROLL_STEPS:
         raise ValueError(f"must have at most {MAX_ROLL_STEPS} steps, it has more")
-    ended, n_unreleased = zip(*map(_notes, file.tracks), strict=True)
-    start, end, note, channel = np.array([*chain(*ended)], dtype=int).reshape(-1, 4).T
+    if sum(map(events.count, tracks)) > events.MAX_NOTES:
+        raise ValueError(f"must have at most {events.MAX_NOTES} strokes and releases, it has more")
+    (start, end, note, channel), n_unreleased = _notes(tracks)
+    n_notes = len(note) + n_unreleased
+    if not n_notes:
+        raise ValueError("has no notes: leave it out")
     first, last = steps(start), steps(end)
-    struck = 4 * np.abs(first * file.ticks_per_beat - start * steps_per_quarter) < file.ticks_per_beat
+    struck = 4 * np.abs(first * quarter - start * steps_per_quarter) < quarter
     last = np.where(struck, np.maximum(last, first + 1), last)
     reasons = {
         "of percussion": channel == PERCUSSION,
@@ -167,49 +182,20 @@ def _read(content, steps_per_quarter):
     for reason, holds in reasons.items():
         left_out[reason] = int((kept & holds).sum())
         kept &= ~holds
-    left_out["never released"] = sum(n_unreleased)
+    left_out["never released"] = n_unreleased
     roll = _roll(first[kept], last[kept], note[kept] - LOWEST_NOTE, n_steps)
-    n_notes = len(note) + left_out["never released"]
     return MidiRoll(roll, n_notes, {reason: n for reason, n in left_out.items() if n})
 
 
-def _parse(content):
-    """A file of mido's, of one piece with its time in quarter notes."""
-    if len(content) > MAX_MIDI_BYTES:
-        raise ValueError(f"must be a MIDI file of at most {MAX_MIDI_BYTES / 1e6:.0f} MB, it is larger")
-    mido = import_mido()
-    with decoding("MIDI file"):
-        if re.search(rb"[\x80-\xff]{%d}" % MAX_NUMBER_BYTES, content):
-            raise ValueError(f"there is a number of more than {MAX_NUMBER_BYTES} bytes in it")
-        try:
-            file = mido.MidiFile(file=io.BytesIO(content))
-        except EOFError:
-            raise ValueError("it ends too early") from None
-    if file.type not in (0, 1) or not file.tracks:
-        raise ValueError(f"must be of type 0 or 1, with tracks, got {len(file.tracks)} of type {file.type}")
-    if file.ticks_per_beat < 1:
-        raise ValueError("must have its time in quarter notes, got a file in seconds")
-    return file
-
-
-def _notes(track):
-    """Start and end in ticks, note and channel of each note of a track, and how many were not released."""
-    now, sounding, notes = 0, {}, []
-    for message in track:
-        now += message.time
-        if message.type not in ("note_on", "note_off"):
-            continue
-        key = message.note, message.channel
-        if message.type == "note_on" and message.velocity:
-            sounding.setdefault(key, []).append(now)
-            continue
-        started = sounding.pop(key, [])
-        # One release ends all that sounds, but not what was struck in the same instant after something else.
-        ended = [start for start in started if start < now] or started
-        notes += [(start, now, *key) for start in ended]
-        if len(ended) < len(started):
-            sounding[key] = started[len(ended) :]
-    return notes, sum(map(len, sounding.values()))
+def _notes(tracks):
+    """Start and end in ticks, note and channel of each note, and how many were not released."""
+    found, n_unreleased = [np.zeros((0, 4), int)], 0
+    for key, key_events in chain.from_iterable(track.keys.items() for track in tracks):
+        ended, n_sounding = events.notes(key_events)
+        n_unreleased += n_sounding
+        if ended:
+            found.append(np.column_stack([np.array(ended), np.tile(key, (len(ended), 1))]))
+    return np.concatenate(found).T, n_unreleased
 
 
 def _roll(first, last, keys, n_steps):
@@ -229,7 +215,7 @@ def check_instrument(instrument: int) -> int:
         If it is not an integer from 0 to 127.
     """
     if instrument not in range(128):
-        raise ValueError(f"instrument must be an integer from 0 to 127, got {instrument}")
+        raise ValueError(f"instrument must be an integer from 0 to 127, got {quote(instrument)}")
     return instrument
 
 

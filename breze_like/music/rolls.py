@@ -7,6 +7,7 @@ eighth and sixteenth notes.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from breze_like.quoting import quote
 from breze_like.sequences import check_sequence
 
 LOWEST_NOTE, HIGHEST_NOTE = 21, 108  # MIDI numbers of the first and the last key
@@ -45,7 +46,7 @@ def check_grid(steps_per_quarter: int) -> int:
         If it is not in `GRIDS`.
     """
     if steps_per_quarter not in GRIDS:
-        raise ValueError(f"steps_per_quarter must be one of {GRIDS}, got {steps_per_quarter}")
+        raise ValueError(f"steps_per_quarter must be one of {GRIDS}, got {quote(steps_per_quarter)}")
     return int(steps_per_quarter)
 
 
@@ -58,7 +59,7 @@ def check_tempo(tempo: float) -> float:
         If it is not from 4 to 1000. A MIDI file can't be slower.
     """
     if not 4 <= tempo <= 1000:
-        raise ValueError(f"tempo must be from 4 to 1000 quarter notes a minute, got {tempo}")
+        raise ValueError(f"tempo must be from 4 to 1000 quarter notes a minute, got {quote(tempo)}")
     return tempo
 
 

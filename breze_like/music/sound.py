@@ -11,10 +11,10 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.io import wavfile
 
 from breze_like.files import PathLike, writing
 from breze_like.music.rolls import LOWEST_NOTE, check_grid, check_roll, check_tempo, strokes
+from breze_like.quoting import quote
 
 N_HARMONICS = 8
 LOUDNESS = 0.2  # of a note, 1 is the most that a file holds; louder chords make the whole roll softer
@@ -45,6 +45,8 @@ def write_wav(
     roll = check_roll(roll)
     seconds_per_step = check_duration(len(roll), steps_per_quarter, tempo)
     samples = _samples(roll, seconds_per_step, _check_rate(rate))
+    from scipy.io import wavfile  # half of the time that importing all of `breze_like.music` would take
+
     with writing(target) as stream:
         wavfile.write(stream, rate, samples.astype(np.int16))
 
@@ -96,5 +98,5 @@ def _tone(frequency, n_samples, rate):
 
 def _check_rate(rate):
     if not 4000 <= rate <= 192_000:
-        raise ValueError(f"rate must be from 4000 to 192000 samples a second, got {rate}")
+        raise ValueError(f"rate must be from 4000 to 192000 samples a second, got {quote(rate)}")
     return rate

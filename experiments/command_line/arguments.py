@@ -5,6 +5,9 @@
 
 import argparse
 import math
+import os
+
+from breze_like.data.process import OFF
 
 
 class Checked(argparse.Action):
@@ -49,6 +52,13 @@ class NotNegative(Checked):
         return 0 <= number < math.inf
 
 
+class NoLimits(argparse.Action):
+    """Lifts the limits of reading data sets, here and in the processes that a script starts."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        os.environ["BREZE_LIKE_LIMITS"] = OFF
+
+
 def add_count(parser, flag, default, about):
     """Add a whole number above zero."""
     parser.add_argument(flag, type=int, default=default, action=Positive, help=about)
@@ -59,4 +69,12 @@ def add_seed(parser, about="of all random numbers"):
 
 
 def add_data_dir(parser):
+    """Add where data sets are, and that they may be huge."""
     parser.add_argument("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
+    parser.add_argument(
+        "--no-limits",
+        nargs=0,
+        action=NoLimits,
+        default=argparse.SUPPRESS,
+        help="read huge files that you trust: no limits on time, memory and size",
+    )

@@ -17,6 +17,7 @@ from breze_like.music import write_midi, write_wav
 from breze_like.music.midi import check_instrument, import_mido
 from breze_like.music.rolls import N_KEYS, check_grid, check_length, check_tempo
 from breze_like.music.sound import check_duration
+from breze_like.quoting import shown, shown_path
 from experiments.pictures import figures
 
 
@@ -69,11 +70,11 @@ def _read_folder(folder, steps_per_quarter):
         if not names:
             raise ValueError("has no .npy or .mid files: choose another folder")
         if len({Path(name).stem for name in names}) < len(names):
-            got = ", ".join(names)
+            got = shown(", ".join(names))
             raise ValueError(f"files must have different names, got {got}: rename some")
         sequences = read_files(folder, names, steps_per_quarter)
     except ValueError as error:
-        raise ValueError(f"{folder}: {error}") from error
+        raise ValueError(f"{shown_path(folder)}: {error}") from error
     return {Path(name).stem: sequence for name, sequence in sequences.items()}
 
 
@@ -140,7 +141,9 @@ class Results:
         files = [f"{name}{extension}" for name in names for extension in self._extensions()]
         for path in (self.folder / name for name in (*files, *others)):
             if path.is_dir() or (path.exists() and not self.force):
-                raise ValueError(f"{path} is there already: choose another --out; --force replaces it")
+                raise ValueError(
+                    f"{shown_path(path)} is there already: choose another --out; --force replaces it"
+                )
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, name, sequence):
@@ -162,9 +165,9 @@ class Results:
             np.save(stream, array)
 
     def write_text(self, file_name, text):
-        """Write text."""
+        """Write text; what is not UTF-8 in names of files is escaped."""
         with replacing(self.folder / file_name) as stream:
-            stream.write(text.encode())
+            stream.write(text.encode(errors="backslashreplace"))
 
     def describe(self, n):
         """One line about `n` sequences that were written."""

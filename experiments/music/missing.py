@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from breze_like.data.folders import read_files
+from breze_like.quoting import quote, shown, shown_path
 
 RULE = "frames as 8:16, keys:60:72, share:0.1 or a .npy file"
 
@@ -46,7 +47,7 @@ def find_missing(texts, shape, rng, lowest_key=0):
         else:
             missing[_range(text, text)] = True
     if not missing.any():
-        raise ValueError(f"--missing must take out something, got {' '.join(texts)} of shape {shape}")
+        raise ValueError(f"--missing must take out something, got {shown(' '.join(texts))} of shape {shape}")
     return missing
 
 
@@ -55,7 +56,7 @@ def _range(text, whole, lowest=0):
     first, end = (int(n) - lowest if n else None for n in found.groups()) if found else (None, None)
     if not found or (first or 0) < 0 or (end is not None and end <= (first or 0)):
         got = f" from {lowest}" if lowest else ""
-        raise ValueError(f"--missing must be {RULE}, ranges not empty{got}, got {whole!r}")
+        raise ValueError(f"--missing must be {RULE}, ranges not empty{got}, got {quote(whole)}")
     return slice(first, end)
 
 
@@ -65,7 +66,7 @@ def _share(text, whole):
     except ValueError:
         share = np.nan
     if not 0 < share <= 1:
-        raise ValueError(f"--missing must be {RULE}, the share a probability, got {whole!r}")
+        raise ValueError(f"--missing must be {RULE}, the share a probability, got {quote(whole)}")
     return share
 
 
@@ -73,6 +74,7 @@ def _read_mask(path, shape):
     mask = read_files(Path(), [str(path)])[str(path)]
     if mask.shape != shape:
         raise ValueError(
-            f"{path} must have the shape {shape} of the sequence, got {mask.shape}: make it for this one"
+            f"{shown_path(path)} must have the shape {shape} of the sequence, got {mask.shape}: make it for "
+            "this one"
         )
     return mask != 0

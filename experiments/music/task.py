@@ -7,6 +7,7 @@ import numpy as np
 
 from breze_like.data import SPLITS
 from breze_like.music.rolls import N_KEYS
+from breze_like.quoting import shown_path
 from breze_like.sequences import check_sequence
 from breze_like.trained import load, load_model
 from experiments.command_line.arguments import Positive, add_data_dir, add_seed
@@ -101,7 +102,7 @@ class Task:
         """The sequences of a file or folder, by name, if they are of the kind that the model emits."""
         sequences = files.read(path, split, self.results.steps_per_quarter)
         return {
-            name: check_sequence(sequence, self.model.n_visible, self.binary, f"{path}: {name}")
+            name: check_sequence(sequence, self.model.n_visible, self.binary, shown_path(f"{path}: {name}"))
             for name, sequence in sequences.items()
         }
 

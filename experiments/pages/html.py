@@ -11,6 +11,7 @@ from hashlib import sha256
 from html import escape
 
 from breze_like.files import replacing
+from experiments.pictures.figures import show_names
 
 VOID = {"img", "link", "meta"}
 
@@ -94,6 +95,7 @@ def wide(content, label):
 def picture(figure, alt, kind="png"):
     """A matplotlib figure as an image; `kind` is "png" or "svg"."""
     stream = io.BytesIO()
+    show_names(figure)
     figure.savefig(stream, format=kind, dpi=160)
     media = {"png": "image/png", "svg": "image/svg+xml"}[kind]
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
@@ -127,7 +129,7 @@ def page(title, *content, scripts=()):
 
 def write(target, page):
     """Write a page whole or not at all, in a folder that is made if it is not there; and say so."""
-    content = page.encode()
+    content = page.encode(errors="backslashreplace")
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as stream:
         stream.write(content)

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from breze_like.files import replacing
 from breze_like.music.rolls import LOWEST_NOTE
@@ -111,7 +112,17 @@ def curves_and_roll(logs, dashed, roll=None, mean=None):
     return figure
 
 
+def show_names(figure):
+    """Names of files can have anything in them: what is not UTF-8 is escaped, and nothing is mathematics."""
+    for text in figure.findobj(Text):
+        words = text.get_text().encode(errors="backslashreplace").decode()
+        text.set_text(words)
+        if "$" in words and "\\mathdefault" not in words:  # that is how matplotlib writes numbers
+            text.set_parse_math(False)
+
+
 def save(figure, path):
     """Write a figure whole or not at all."""
+    show_names(figure)
     with replacing(path) as stream:
         figure.savefig(stream, format=path.suffix[1:], dpi=120)

@@ -43,10 +43,34 @@ def test_reads_what_python_2_wrote():
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6).reshape(2, 3),
+        np.asfortranarray(np.arange(6, dtype=">i2").reshape(2, 3)),
+        np.array([0.5, np.inf], np.float16),
+        np.array([[True], [False]]),
+        np.zeros((0, 3)),
+        np.float32([[[1.5]]]),
+    ],
+)
+def test_reads_arrays(protocol, array):
+    (result,) = loads(pickle.dumps([array], protocol=protocol))
+    assert result.values.dtype == array.dtype
+    np.testing.assert_array_equal(result.values, array)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_reads_arrays_of_objects_and_other_numbers(protocol):
+    array = np.array([[(1, 2)], [np.float64(0.5), np.float32(2)], np.bool_(True)], dtype=object)
+    assert loads(pickle.dumps(array, protocol=protocol)).values == [[(1, 2)], [0.5, 2.0], True]
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("make", [lambda *a: Call(*a), lambda *a: {"train": [[(Call(*a), 60)]]}])
 def test_runs_nothing(tmp_path, protocol, make):
     content = pickle.dumps(make(os.system, f"touch {tmp_path}/ran"), protocol=protocol)
-    with pytest.raises(pickle.UnpicklingError, match="it asks for .*system; only integers"):
+    with pytest.raises(pickle.UnpicklingError, match="it asks for .*system; only numbers"):
         loads(content)
     assert not (tmp_path / "ran").exists()
     pickle.loads(content)
@@ -59,10 +83,12 @@ def test_runs_nothing(tmp_path, protocol, make):
         Call(eval, "1"),
         Call(getattr, [], "append"),
         Call(__import__, "os"),
-        np.zeros(2),
-        np.float64(1),
-        np.dtype(object),
-        Call(np.dtype, "O"),
+        np.complex128(1),
+        np.array("text"),
+        np.array([(1, 2)], "i4,i4"),
+        np.zeros((2, 2), object),
+        np.zeros((1, 1, 1, 1)),
+        np.datetime64(1, "s"),
         Call(np.dtype, [("a", int)]),
         Call(np.dtype, 3),
     ],
@@ -73,6 +99,7 @@ def test_refuses_anything_else(value):
 
 
 SCALAR = b"cnumpy.core.multiarray\nscalar\n"
+ARRAY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR"
 TYPE = b"cnumpy\ndtype\n(S'i8'\ntR"
 
 
@@ -84,6 +111,9 @@ TYPE = b"cnumpy\ndtype\n(S'i8'\ntR"
         SCALAR + b"(" + TYPE + b"I1\ntR.",  # no bytes
         SCALAR + b"(dS'x'\nI1\nsb.",  # alters the function
         SCALAR + b"(N(dS'_function'\nI1\nstb.",  # replaces it
+        ARRAY + b"(I1\n(I2\nt" + TYPE + b"I00\nS'12345678'\ntb.",  # too few bytes
+        ARRAY + b"(I1\n(I-1\nt" + TYPE + b"I00\nS''\ntb.",  # no shape
+        ARRAY + b"(I1\n(I1\ntI1\nI00\nS'12345678'\ntb.",  # no type
         b"Pid\n.",  # persistent identifier
     ],
 )

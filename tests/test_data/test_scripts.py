@@ -4,13 +4,15 @@ import importlib.util
 import runpy
 import sys
 import threading
+from contextlib import suppress
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from breze_like.data import DIGESTS, Dataset, read, write_hdf5
+from breze_like.data import DIGESTS, SPLITS, Dataset, read, write_hdf5
 from breze_like.music import write_midi
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "data"
@@ -132,7 +134,7 @@ class TestDownload:
         assert reasons[0] == f"only {len(good) - 100} of {len(good)} bytes arrived"
         assert reasons[1].startswith("no readable MATLAB file")
         assert reasons[2] == "the content is not the published data set"
-        assert reasons[3].startswith("must be a MATLAB, HDF5, JSON or pickle file")
+        assert reasons[3].startswith("must be a MATLAB, HDF5, JSON, pickle, .npz or .csv file")
         assert "refused" in reasons[4]
         assert reasons[5].startswith("unknown url type")
         assert last.startswith("error: no mirror gave jsb_chorales; see data/README.md")
@@ -149,6 +151,47 @@ class TestDownload:
         monkeypatch.setattr(Handler, "do_GET", lambda _: threading.Event().wait(0.3))
         _, status, printed = download(server.url("slow.mat"))
         assert status == 2 and "slow.mat: timed out\n" in printed.err
+
+    def test_a_server_of_one_byte_at_a_time_does_not_hold_it(self, download, server, good, monkeypatch):
+        stop = threading.Event()
+
+        def trickle(handler):
+            body = handler.path == "/body.mat"
+            handler.wfile.write(b"HTTP/1.0 200 OK\r\n" + (b"\r\n" if body else b"X: "))
+            with suppress(OSError):
+                while not stop.wait(0.02):
+                    handler.wfile.write(b"x")
+                handler.wfile.write(b"" if body else b"\r\n\r\n")
+
+        monkeypatch.setattr(download.module, "MAX_SECONDS", 0.2)
+        monkeypatch.setattr(Handler, "do_GET", trickle)
+        folder, status, printed = download(server.url("body.mat"), server.url("head.mat"))
+        stop.set()
+        assert status == 2 and list(folder.iterdir()) == []
+        *lines, _ = printed.err.splitlines()
+        assert [line.rpartition(": ")[2] for line in lines] == 2 * [
+            "not all of it arrived within 0.2 seconds"
+        ]
+
+    def test_other_files_than_the_published_ones_are_not_even_read(self, download, server, good, monkeypatch):
+        url = server.add("JSB_Chorales.mat", good)
+        monkeypatch.setitem(download.module.FILE_DIGESTS, url, sha256(good).hexdigest())
+        assert download(url)[1] == 0
+        (download(url)[0] / "jsb_chorales.h5").unlink()
+        server.add("JSB_Chorales.mat", good + b" ")
+        monkeypatch.setattr(download.module, "read", None)
+        monkeypatch.setattr(download.module, "is_published", lambda *_: False)
+        _, status, printed = download(url)
+        assert status == 2 and "the file is not the one that was published there" in printed.err
+
+    def test_digests_are_of_mirrors(self, standard_data):
+        module = script("download")
+        urls = [url for urls in module.MIRRORS.values() for url in urls]
+        assert set(module.FILE_DIGESTS) <= set(urls)
+        for url, digest in module.FILE_DIGESTS.items():
+            path = standard_data / url.rpartition("/")[2]
+            if path.is_file():
+                assert sha256(path.read_bytes()).hexdigest() == digest
 
     def test_keeps_what_is_there(self, download, server, good, known):
         folder, _, _ = download(server.add("JSB_Chorales.mat", good))
@@ -229,6 +272,42 @@ class TestConvert:
     def test_other_content(self, write, notes, tmp_path, capsys):
         assert self.run(write("x.json", notes), tmp_path / "o.h5", "--name", "musedata") == 0
         assert "musedata, NOT the published data set" in capsys.readouterr().out
+
+    def test_replaces_no_file_without_force_and_never_its_source(self, write, notes, tmp_path, capsys):
+        source, out = write("x.json", notes), tmp_path / "out.h5"
+        before = source.read_bytes()
+        (tmp_path / "link.json").symlink_to(source)
+        for path, options in ((source, ["--force"]), (tmp_path / "link.json", ["--force"]), (source, [])):
+            assert self.run(source, path, *options) == 2
+            assert "is what is to be converted: choose another OUT" in capsys.readouterr().err
+        out.write_text("mine")
+        assert self.run(source, out) == 2
+        assert (
+            "out.h5 is there already: choose another OUT; --force replaces a file" in capsys.readouterr().err
+        )
+        assert (source.read_bytes(), out.read_text()) == (before, "mine")
+        assert self.run(source, out, "--force") == 0
+        assert read(out).digests == read(source).digests
+
+    def test_files_that_cannot_be_read_are_all_named_or_left_out(self, tmp_path, capsys):
+        (tmp_path / "songs").mkdir()
+        for index in range(6):
+            write_midi(tmp_path / "songs" / f"{index}.mid", np.eye(4, 88))
+        for name in ("a", "b"):
+            (tmp_path / "songs" / f"{name}.mid").write_bytes(b"no song")
+        assert self.run(tmp_path / "songs", tmp_path / "o.h5") == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        reason = "no readable MIDI file: ValueError: it does not begin as one"
+        assert line.endswith(f"songs: 2 of 8 files can't be read: a.mid: {reason}; b.mid: {reason}")
+        with pytest.warns(UserWarning, match="songs: left out: 2 of 8 files can't be read: a.mid: "):
+            assert self.run(tmp_path / "songs", tmp_path / "o.h5", "--leave-out") == 0
+        assert sum(map(len, (getattr(read(tmp_path / "o.h5"), split) for split in SPLITS))) == 6
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full disk to write to")
+    def test_a_full_disk(self, write, notes, tmp_path, capsys):
+        (tmp_path / ".out.h5.part").symlink_to("/dev/full")
+        assert self.run(write("x.json", notes), tmp_path / "out.h5") == 2
+        assert "No space left on device" in capsys.readouterr().err
 
     def test_rejects(self, write, notes, tmp_path, capsys):
         assert self.run(tmp_path / "no.mat", tmp_path / "out.h5") == 2

@@ -1,7 +1,9 @@
 """MIDI files: rolls survive the way there and back, files made by hand, and what is none."""
 
 import io
+import os
 import sys
+import tracemalloc
 
 import mido
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from breze_like.music import midi
+from breze_like.music import events, midi
 from breze_like.music.midi import read_midi, report, write_midi
 
 C, D, E = 60 - 21, 62 - 21, 64 - 21  # columns of keys
@@ -41,6 +43,8 @@ def off(note, channel=0):
 
 
 END = b"\xff\x2f\x00"
+DAMAGED = "no readable MIDI file: ValueError: "
+EARLY = f"{DAMAGED}a track ends too early"
 NOTE = [(0, on(60)), (96, off(60)), (0, END)]
 
 
@@ -89,15 +93,20 @@ class TestRoundTrip:
     def test_every_roll(self, tmp_path_factory, roll, grid, tempo, instrument):
         path = tmp_path_factory.mktemp("midi") / "song.mid"
         write_midi(path, roll, grid, tempo, instrument)
+        if not roll.any():
+            with pytest.raises(ValueError, match="has no notes: leave it out"):
+                read_midi(path, grid)
+            return
         again = read_midi(path, grid)
         assert again.roll.dtype == np.uint8
         np.testing.assert_array_equal(again.roll, roll)
         assert again.left_out == {}
 
-    @pytest.mark.parametrize("shape", [(0, 88), (1, 88), (7, 88)])
-    def test_silence(self, shape, tmp_path):
-        write_midi(tmp_path / "song.mid", np.zeros(shape))
-        assert read_midi(tmp_path / "song.mid").roll.shape == shape
+    def test_silence_at_both_ends(self, tmp_path):
+        roll = np.zeros((7, 88), int)
+        roll[3, C] = 1
+        write_midi(tmp_path / "song.mid", roll)
+        np.testing.assert_array_equal(read_midi(tmp_path / "song.mid").roll, roll)
 
     def test_a_finer_grid_repeats_steps(self, tmp_path, rng):
         roll = rng.integers(0, 2, (9, 88))
@@ -179,9 +188,9 @@ class TestGrid:
         assert song.roll.sum() == len(steps)
         assert song.left_out == ({} if steps else {"between grid points": 1})
 
-    @pytest.mark.parametrize(("ticks", "n_steps"), [(0, 0), (24, 1), (23, 0), (96, 1), (960, 10), (970, 10)])
+    @pytest.mark.parametrize(("ticks", "n_steps"), [(24, 1), (23, 0), (96, 1), (960, 10), (970, 10)])
     def test_the_end_of_the_track_is_the_end(self, ticks, n_steps, read):
-        assert len(read(midi_file([(ticks, END)])).roll) == n_steps
+        assert len(read(midi_file([(0, on(60, 9)), (0, off(60, 9)), (ticks, END)])).roll) == n_steps
 
     def test_the_longest_track_counts(self, read):
         assert sounding(read(midi_file([(384, END)], NOTE, [])).roll) == [[60], [], [], []]
@@ -243,6 +252,84 @@ class TestNotes:
             "2 never released"
         )
 
+    @pytest.mark.parametrize(
+        ("sequence", "expected"),
+        [
+            ("on on off off", [60, 60, 60]),
+            ("on on on off off off", [60] * 5),
+            ("on on off on off off", [60] * 5),
+            ("on on off on off", [60, 60, None, 60]),  # released once for two strokes
+            ("off on on off off", [None, 60, 60, 60]),
+            ("on off on on off off on off", [60, None, 60, 60, 60, None, 60]),
+        ],
+    )
+    def test_as_many_releases_as_strokes(self, sequence, expected, read):
+        """One event each quarter."""
+        track = [(96 * (i > 0), {"on": on(60), "off": off(60)}[e]) for i, e in enumerate(sequence.split())]
+        song = read(midi_file(track))
+        assert sounding(song.roll) == [[note] if note else [] for note in expected]
+        assert (song.n_notes, song.left_out) == (sequence.split().count("on"), {})
+
+    @given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=12))
+    @settings(max_examples=200, deadline=None)
+    def test_notes_of_a_key(self, drawn):
+        """Against a search of all later events at each release."""
+        times = np.cumsum([ticks for ticks, _ in drawn]).tolist()
+        history = [(time, struck) for time, (_, struck) in zip(times, drawn, strict=True)]
+        sounding, expected = [], []
+        for index, (now, struck) in enumerate(history):
+            if struck:
+                sounding.append(now)
+                continue
+            surplus = np.cumsum([-1 if struck else 1 for _, struck in history[index:]]).max()
+            old = [start for start in sounding if start < now] or sounding
+            ended = sounding[:1] if surplus >= len(sounding) else old
+            expected += [(start, now) for start in ended]
+            sounding = sounding[len(ended) :]
+        assert events.notes(history) == (expected, len(sounding))
+
+    def test_what_is_no_note_is_skipped_whatever_it_is(self, read):
+        odd = [b"\xff\x59\x02\x08\x00", b"\xff\x59\x02\xfe\xff", b"\xff\x51\x00", b"\xff\x58\x01\x04"]
+        odd += [b"\xb0\x07\xc8", b"\xe0\xff\xff", b"\xf1\x80", b"\xf2\x01\x80", b"\xf4", b"\xfe", b"\xc0\xff"]
+        odd += [b"\xff\x05" + number(20_000) + b"\xe3\x81" * 10_000, b"\xf0\x03\xff\xff\xf7"]
+        for event in odd:
+            song = read(midi_file([(0, event), *NOTE[:1], (96, event), (0, off(60)), (0, END)]))
+            assert (sounding(song.roll), song.left_out) == ([[60]], {})
+
+    def test_velocities_and_notes_above_127(self, read):
+        assert sounding(read(midi_file([(0, on(60, velocity=200)), *NOTE[1:]])).roll) == [[60]]
+        song = read(midi_file([(0, on(200)), (96, off(200))]))
+        assert (sounding(song.roll), song.left_out) == ([[]], {"outside of the 88 keys": 1})
+
+    def test_chunks_of_other_programs(self, read):
+        content, alien = midi_file(NOTE, NOTE), chunk(b"XFIH", b"MTrk")
+        assert read(content[:14] + alien + content[14:] + alien).n_notes == 2
+        longer = b"MThd\x00\x00\x00\x08" + content[8:14] + b"\0\0" + content[14:]
+        assert read(longer).n_notes == 2
+
+    @given(
+        st.lists(st.tuples(st.integers(0, 300), st.integers(0, 15), st.integers(0, 127), st.integers(0, 127)))
+    )
+    @settings(max_examples=100, deadline=None)
+    def test_the_events_are_those_that_mido_reads(self, drawn):
+        """Strokes, releases, and other messages among them, with and without running status."""
+        kinds = [b"\x90", b"\x80", b"\xb0", b"\xff\x01\x02"]
+        track = []
+        for ticks, channel, note, value in drawn:
+            kind = kinds[(ticks + note) % 4]
+            status = kind if len(kind) > 1 else bytes([kind[0] | channel])
+            track.append((ticks, status + bytes([note, value])))
+        content = midi_file([*track, (7, END)])
+        (theirs,) = mido.MidiFile(file=io.BytesIO(content)).tracks
+        now, expected = 0, {}
+        for message in theirs:
+            now += message.time
+            if message.type in ("note_on", "note_off"):
+                struck = message.type == "note_on" and message.velocity > 0
+                expected.setdefault((message.note, message.channel), []).append((now, struck))
+        (ours,) = events.read_tracks(content, events.read_header(content), 10**9)
+        assert (ours.end, ours.keys) == (now, expected)
+
     def test_type_0_and_what_is_no_note(self, read):
         texts = [(0, b"\xff\x03\x02\xe9\x41"), (0, b"\xff\x51\x03\x07\xa1\x20"), (0, b"\xf0\x02\x01\xf7")]
         pedal = [(0, b"\xb0\x40\x7f"), (0, b"\xe0\x00\x40"), (0, b"\xc0\x05")]
@@ -274,10 +361,9 @@ class TestRejects:
             (midi_file(NOTE, division=0xE728), "must have its time in quarter notes, got a file in seconds"),
             (midi_file([(10**9, END)]), "must have at most 100000 steps, it has more"),
             (midi_file([(2**68, on(60)), (2**68, off(60))]), "must have at most 100000 steps, it has more"),
-            (
-                midi_file([(0, b"")]) + b"\xff" * 10_000,
-                "no readable MIDI file: ValueError: there is a number of more than 10000 bytes in it",
-            ),
+            (midi_file([(0, b"\xff\x03" + b"\xff" * 10_000)]), EARLY),
+            (midi_file([(0, b"\x3c\x40")]), f"{DAMAGED}there is no event where one must be"),
+            (midi_file([(0, b"\xff\x03\x07nothing"), (96, END)]), "has no notes: leave it out"),
         ],
     )
     def test_what_is_not_meant(self, content, message, message_of):
@@ -292,7 +378,30 @@ class TestRejects:
             read_midi(path)
 
     def test_longest_roll(self, read):
-        assert read(midi_file([(100_000 * 96, END)])).roll.shape == (100_000, 88)
+        assert read(midi_file([*NOTE[:2], (99_999 * 96, END)])).roll.shape == (100_000, 88)
+
+    def test_most_notes(self, message_of, monkeypatch):
+        monkeypatch.setattr(events, "MAX_NOTES", 5)
+        message = "must have at most 5 strokes and releases, it has more"
+        assert message_of(midi_file(*3 * [NOTE])) == message
+        assert message_of(midi_file(3 * NOTE[:2])) == message
+
+    def test_long_numbers_and_many_of_them_take_neither_time_nor_memory(self, message_of):
+        """Each number of ticks takes 1000 bytes; their sum would take as many for each note."""
+        late = b"\xff" * 999 + b"\x7f"
+        track = b"".join(late + on(60) + b"\x00" + off(60) for _ in range(9_999))
+        content = midi_file([]).replace(chunk(b"MTrk", b""), chunk(b"MTrk", track))
+        tracemalloc.start()
+        assert message_of(content[: midi.MAX_MIDI_BYTES]) == f"{DAMAGED}it ends too early"
+        content = midi_file([]).replace(chunk(b"MTrk", b""), chunk(b"MTrk", track[:9_000_000]))
+        assert message_of(content) == "must have at most 100000 steps, it has more"
+        assert tracemalloc.get_traced_memory()[1] < 60e6
+        tracemalloc.stop()
+
+    def test_what_is_no_regular_file(self, tmp_path):
+        os.mkfifo(tmp_path / "song.mid")
+        with pytest.raises(ValueError, match="must be a regular file, got a pipe or device"):
+            read_midi(tmp_path / "song.mid")
 
     def test_grid(self, read):
         with pytest.raises(ValueError, match=r"steps_per_quarter must be one of \(1, 2, 4\), got 0"):
@@ -300,8 +409,7 @@ class TestRejects:
 
     def test_without_mido(self, read, monkeypatch, tmp_path):
         monkeypatch.setitem(sys.modules, "mido", None)
-        with pytest.raises(ValueError, match="MIDI files need the package mido, get it by: pip install mido"):
-            read(midi_file(NOTE))
+        assert sounding(read(midi_file(NOTE)).roll) == [[60]]
         with pytest.raises(ValueError, match="MIDI files need the package mido, get it by: pip install mido"):
             write_midi(tmp_path / "other.mid", np.eye(88))
         assert not (tmp_path / "other.mid").exists()

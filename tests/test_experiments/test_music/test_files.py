@@ -75,13 +75,17 @@ class TestReadRejects:
         ("name", "content", "message"),
         [
             ("a.mid", b"", "PATH: no readable MIDI file: ValueError: it ends too early"),
-            ("a.mid", b"<html>404</html>", "PATH: no readable MIDI file: OSError: MThd not found."),
+            (
+                "a.mid",
+                b"<html>404</html>",
+                "PATH: no readable MIDI file: ValueError: it does not begin as one",
+            ),
             ("a.npy", b"\x93NUMPY", "no readable NumPy file PATH: "),
             ("a.h5", b"\x89HDF\r\n\x1a\n", "PATH: no readable HDF5 file: "),
             (
                 "a.wav",
                 b"RIFF",
-                "PATH: must be a MATLAB, HDF5, JSON or pickle file or a folder of .npy or",
+                "PATH: must be a MATLAB, HDF5, JSON, pickle, .npz or .csv file or a folder of .npy",
             ),
         ],
     )
@@ -109,8 +113,10 @@ class TestReadRejects:
 
     def test_without_steps(self, tmp_path):
         write_midi(tmp_path / "a.mid", np.zeros((0, 88)))
+        assert self.message_of(tmp_path / "a.mid") == "PATH: has no notes: leave it out"
+        np.save(tmp_path / "a.npy", np.zeros((0, 88)))
         message = "PATH must have a step and a feature at least, got shape (0, 88)"
-        assert self.message_of(tmp_path / "a.mid") == message
+        assert self.message_of(tmp_path / "a.npy") == message
 
 
 class TestResults:

@@ -1,0 +1,45 @@
+"""What is read from a file of any kind, before it is a data set: arrays by split, as they were found."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from numpy.typing import NDArray
+
+from breze_like.data.dataset import SPLITS
+
+# What else people call the splits.
+OTHER_NAMES = {"validation": "valid", "val": "valid"}
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """The sequences of a file, by split, and what it says of itself.
+
+    Parameters
+    ----------
+    splits : dict of str to list of ndarray, each (n_steps, n_features)
+    name, source, licence : str
+        Empty if the file does not say.
+    """
+
+    splits: dict[str, list[NDArray]]
+    name: str = ""
+    source: str = ""
+    licence: str = ""
+
+
+def keys_of_splits(found: Iterable[str], suffix: str = "") -> dict[str, str]:
+    """What each split is called, if it is there at all: ``{"train": "train", "valid": "validation"}``.
+
+    Parameters
+    ----------
+    found : iterable of str
+        All names.
+    suffix : str
+        What is after the split in a name.
+    """
+    found = set(found)
+    names = {
+        name + suffix: split for name, split in [*OTHER_NAMES.items(), *zip(SPLITS, SPLITS, strict=True)]
+    }
+    return {split: name for name, split in names.items() if name in found}

@@ -1,0 +1,305 @@
+"""The layouts in which people have the chorales and their own sequences, beside those of test_formats.py."""
+
+import json
+import os
+import pickle
+
+import h5py
+import numpy as np
+import pytest
+
+from breze_like.data import SPLITS, load, read
+from breze_like.data.dividing import divide
+
+
+def message_of(path):
+    with pytest.raises(ValueError) as caught:
+        read(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ") and "\n" not in message
+    return message.removeprefix(f"{path}: ")
+
+
+def assert_equal(dataset, splits):
+    for split in SPLITS:
+        for ours, theirs in zip(getattr(dataset, split), splits[split], strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.fixture
+def voices():
+    """Chorales of four voices, with rests, as numbers; the soprano of the last one has none."""
+    return {
+        "train": [[[74, 70, 65, 58], [-1, 70, 65, 58]], [[75, 70, 58, 55]]],
+        "valid": [[[-1, -1, -1, -1], [21, 108, 60, 60]]],
+        "test": [[[60, 62, 64, 65]] * 3],
+    }
+
+
+@pytest.fixture
+def rolls(voices):
+    """The same as piano rolls, made note by note."""
+    result = {}
+    for split, chorales in voices.items():
+        result[split] = [np.zeros((len(chorale), 88), int) for chorale in chorales]
+        for roll, chorale in zip(result[split], chorales, strict=True):
+            for step, notes in enumerate(chorale):
+                for note in notes:
+                    if note > 0:
+                        roll[step, note - 21] = 1
+    return result
+
+
+def objects(arrays):
+    """An array of objects, as NumPy makes of arrays of different lengths."""
+    result = np.empty(len(arrays), object)
+    result[:] = arrays
+    return result
+
+
+class TestVoices:
+    @pytest.mark.parametrize("rest", [-1, float("nan"), None])
+    @pytest.mark.parametrize("number", [int, float])
+    def test_json(self, rest, number, voices, rolls, tmp_path):
+        for chorale in sum(voices.values(), []):
+            for step in chorale:
+                step[:] = [rest if note == -1 else number(note) for note in step]
+        (tmp_path / "a.json").write_text(json.dumps(voices))
+        assert_equal(read(tmp_path / "a.json"), rolls)
+
+    @pytest.mark.parametrize("dtype", [np.int8, np.int64, ">i4", np.float16, np.float64])
+    @pytest.mark.parametrize("kind", ["npz", "pickle", "list"])
+    def test_arrays(self, kind, dtype, voices, rolls, tmp_path):
+        arrays = {split: [np.array(c, dtype) for c in chorales] for split, chorales in voices.items()}
+        if np.dtype(dtype).kind == "f":
+            for array in sum(arrays.values(), []):
+                array[array == -1] = np.nan
+        if kind == "npz":
+            np.savez_compressed(tmp_path / "a", **{split: objects(own) for split, own in arrays.items()})
+        else:
+            own = arrays if kind == "list" else {split: objects(own) for split, own in arrays.items()}
+            (tmp_path / "a.pickle").write_bytes(pickle.dumps(own))
+        assert_equal(read(next(tmp_path.iterdir())), rolls)
+
+    @pytest.mark.parametrize("name", ["validation", "val", "valid"])
+    def test_names_of_splits(self, name, voices, rolls, tmp_path):
+        voices[name] = voices.pop("valid")
+        (tmp_path / "a.json").write_text(json.dumps({"name": "x", **voices}))
+        assert_equal(read(tmp_path / "a.json"), rolls)
+
+    def test_wrong_notes(self, voices, tmp_path):
+        arrays = {split: np.array(own[:1]) for split, own in voices.items()}
+        arrays["test"][0, 1, 2] = 20
+        np.savez(tmp_path / "a.npz", **arrays)
+        rule = "test[0] must be 0 and 1, or MIDI notes 21 to 108 with -1 for rests, got 20"
+        assert message_of(tmp_path / "a.npz") == rule
+
+
+class TestArchives:
+    @pytest.mark.parametrize(
+        "make", [lambda r: r.normal(size=(3, 5, 2)), lambda r: r.integers(0, 2, (3, 5, 2))]
+    )
+    def test_sequences_of_other_kinds(self, make, tmp_path, rng):
+        arrays = {split: make(rng) for split in SPLITS}
+        np.savez(tmp_path / "a.npz", **arrays)
+        dataset = read(tmp_path / "a.npz")
+        assert dataset.binary == (arrays["train"].dtype.kind == "i")
+        assert_equal(dataset, arrays)
+
+    def test_one_sequence_a_split(self, tmp_path, rng):
+        arrays = {split: np.asfortranarray(rng.normal(size=(5, 2))) for split in SPLITS}
+        np.savez(tmp_path / "a.npz", **arrays)
+        assert_equal(read(tmp_path / "a.npz"), {split: [array] for split, array in arrays.items()})
+
+    def test_objects_are_not_run(self, tmp_path):
+        class Malicious:
+            def __reduce__(self):
+                return os.system, (f"touch {tmp_path}/ran",)
+
+        np.savez(tmp_path / "a.npz", train=objects([Malicious()]))
+        assert "UnpicklingError: it asks for posix.system; only numbers" in message_of(tmp_path / "a.npz")
+        assert not (tmp_path / "ran").exists()
+
+    def test_damage(self, tmp_path, rng):
+        path = tmp_path / "a.npz"
+        np.savez_compressed(path, train=rng.normal(size=(5, 2)))
+        content = path.read_bytes()
+        assert message_of(path) == "must be a dictionary of train, valid, test, got train"
+        for n_bytes in range(4, len(content), 20):
+            path.write_bytes(content[:n_bytes])
+            assert message_of(path).startswith("no readable NumPy archive: ")
+
+
+def test_json_with_a_byte_order_mark(write, notes, splits):
+    path = write("a.json", notes)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert_equal(read(path), splits)
+
+
+def test_messages_quote_little(write, notes, tmp_path):
+    """On one line, printable, and not much of it."""
+    odd = "\n\x1b[31m\udce9" + 10_000 * "é"
+    long = 10**5 * [10**5 * [60]]
+    for content in (
+        {odd: 1},
+        {odd + str(i): 1 for i in range(10_000)},
+        {**notes, "train": [[[odd]]]},
+        {**notes, "train": [[[10**4000]]]},
+        {**notes, "train": [[[-(10.0**300)]]]},
+        {**notes, "train": [[[long]]]},
+        {i: long for i in range(99)},
+    ):
+        message = message_of(write("a.pickle", content))
+        assert len(message) < 250 and message.isprintable()
+    (tmp_path / "a.h5").write_bytes(b"\x1b\n" * 40)
+    assert message_of(tmp_path / "a.h5").isprintable()
+
+
+class TestMatlab73:
+    """Files as MATLAB writes them with ``save -v7.3``: its own header, then HDF5."""
+
+    @pytest.fixture
+    def save(self, tmp_path, splits):
+        def save(change=None):
+            path = tmp_path / "mine.mat"
+            with h5py.File(path, "w", userblock_size=512) as file:
+                for split, rolls in splits.items():
+                    references = [
+                        file.create_dataset(f"#refs#/{split}{i}", data=roll.T.astype(float)).ref
+                        for i, roll in enumerate(rolls)
+                    ]
+                    cells = np.array(references, dtype=h5py.ref_dtype)[:, None]
+                    file.create_dataset(f"{split}data", data=cells).attrs["MATLAB_class"] = np.bytes_("cell")
+                if change:
+                    change(file)
+            with open(path, "r+b") as stream:
+                stream.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM")
+            return path
+
+        return save
+
+    def test_read(self, save, splits):
+        assert_equal(load(save()), splits)
+
+    def test_rejects(self, save):
+        def remove(file):
+            del file["testdata"]
+
+        def replace(file):
+            remove(file)
+            file["testdata"] = np.eye(88)
+
+        def lead_away(file):
+            remove(file)
+            file["testdata"] = h5py.ExternalLink("other.h5", "x")
+
+        assert message_of(save(remove)) == "must have traindata, validdata and testdata, got no testdata"
+        assert "/testdata must be a cell array of piano rolls, got an array of float64" in message_of(
+            save(replace)
+        )
+        assert "//testdata must be stored in the file itself" in message_of(save(lead_away))
+
+
+@pytest.mark.parametrize("what", ["group", "array"])
+def test_links_to_other_files_are_not_followed(what, write, tmp_path):
+    good = {"notes": np.zeros((2, 88)), "lengths": [2]}
+    write("other.h5", {"train": good})
+    path = write("mine.h5", {"train": good, "valid": good, "test": good})
+    place, there = {"group": ("valid", "train"), "array": ("valid/notes", "train/notes")}[what]
+    for link in (h5py.ExternalLink(str(tmp_path / "other.h5"), there), h5py.SoftLink(f"/{there}")):
+        with h5py.File(path, "a") as file:
+            del file[place]
+            file[place] = link
+        assert f"/{place} must be stored in the file itself" in message_of(path)
+
+
+class TestTables:
+    @pytest.fixture
+    def table(self, tmp_path):
+        def table(text, name="mine.csv"):
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8-sig")
+            return path
+
+        return table
+
+    @pytest.mark.parametrize("header", ["", "x,y\n", '"x ,1";"y"\n'])
+    @pytest.mark.parametrize("separator", [",", ";", "\t"])
+    def test_one_sequence_a_file(self, header, separator, table, rng):
+        arrays = {f"{i}.csv": rng.normal(size=(i + 2, 2)) for i in range(5)}
+        for name, array in arrays.items():
+            rows = "\r\n".join(separator.join(map(repr, row)) for row in array.tolist())
+            names = separator.join(["x", "y"]) + "\n" if header else ""
+            path = table(names + rows, f"all/{name}")
+        splits = {split: [arrays[name] for name in names] for split, names in divide(list(arrays)).items()}
+        assert_equal(read(path.parent), splits)
+        (path.parent / "notes.npy").write_bytes(b"")
+        assert "3 .npy, .csv or .mid files at least, got 1 files" in message_of(path.parent)
+
+    def test_binary(self, table):
+        for i in range(3):
+            path = table("0,1\n1,1\n", f"all/{i}.csv")
+        assert read(path.parent).binary
+        table("0,1\n1,1.0\n", "all/2.csv")
+        assert not read(path.parent).binary
+
+    def test_a_long_table(self, table, rng):
+        rows = [(s, t, *rng.normal(size=2).tolist()) for s in "dacb" for t in range(3)]
+        expected = {s: np.array([row[2:] for row in rows if row[0] == s]) for s in "dacb"}
+        mixed = [rows[i] for i in rng.permutation(len(rows))]
+        path = table("\n".join(["id,x,time,y", *(f"{s},{x!r},{t},{y!r}" for s, t, x, y in mixed)]))
+        order = list(dict.fromkeys(row[0] for row in mixed))
+        assert_equal(read(path), {split: [expected[s] for s in own] for split, own in divide(order).items()})
+        splits = dict(zip("dacb", ("Train", "validation", "test", "train"), strict=True))
+        path = table(
+            "\n".join(
+                ["sequence;step;x;y;split", *(f"{s};{t};{x!r};{y!r};{splits[s]}" for s, t, x, y in rows)]
+            )
+        )
+        assert_equal(
+            read(path),
+            {"train": [expected["d"], expected["b"]], "valid": [expected["a"]], "test": [expected["c"]]},
+        )
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("", "no readable table mine.csv: ValueError: there are no numbers in it"),
+            ("a,b\n", "no readable table mine.csv: ValueError: there are no numbers in it"),
+            ("1,2\n3\n", "no readable table mine.csv: ValueError: row 1 has 1 values, not 2"),
+            (
+                "1,2\n3,4\n",
+                "a table of several sequences must have a column 'sequence' and a column 'time', got no",
+            ),
+            ("id,t,x\n1,1,z\n", "mine.csv must be numbers, got 'z' in row 0"),
+            ("id,t,x\n1,z,1\n", "mine.csv t must be numbers, got 'z' in row 0"),
+            ("id,t,x,set\n1,1,1,some\n", "split must be one of train, valid, test, got 'some'"),
+            ("id,t,x\n1,1,1\n", "must have 3 sequences at least, to be divided into splits, got 1"),
+        ],
+    )
+    def test_rejects(self, text, message, table):
+        assert message_of(table(text)).startswith(message)
+
+
+def test_nested_folders(tmp_path, rng):
+    names = [
+        "train/b/2.npy",
+        "train/a/x/1.npy",
+        "train/c.npy",
+        "validation/y/z.npy",
+        "test/.hidden/z.npy",
+        "test/t.npy",
+    ]
+    arrays = {}
+    for length, name in enumerate(names, 2):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        arrays[name] = rng.normal(size=(length, 2))
+        np.save(tmp_path / name, arrays[name])
+    expected = {"train": [names[1], names[0], names[2]], "valid": [names[3]], "test": [names[5]]}
+    assert_equal(read(tmp_path), {split: [arrays[name] for name in own] for split, own in expected.items()})
+
+
+def test_what_is_no_regular_file(tmp_path):
+    os.mkfifo(tmp_path / "mine.h5")
+    assert message_of(tmp_path / "mine.h5") == "must be a regular file, got a pipe or device"
