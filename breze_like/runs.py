@@ -8,12 +8,14 @@ weights.h5       in place of a checkpoint: the best parameters alone, of a train
 scores.json      results of the evaluation
 ===============  =========================================================================================
 
-A file is replaced completely or not at all, whenever the process is killed.
+A file is replaced completely or not at all, whenever the process is killed: who reads finds a whole one. Who
+trains holds a lock, `Run.writing`, and a second one is refused.
 """
 
 import json
 import platform
 import subprocess
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -24,7 +26,7 @@ from numpy.typing import NDArray
 
 from breze_like import __version__
 from breze_like.checkpoints import read_checkpoint, read_weights, write_checkpoint, write_weights
-from breze_like.files import PathLike, replacing, sync
+from breze_like.files import PathLike, alone, replacing, sync
 from breze_like.parameters import ParameterSet
 
 FILES = ("config.json", "log.jsonl", "checkpoint.h5", "weights.h5", "scores.json")
@@ -81,18 +83,29 @@ class Run:
         Raises
         ------
         ValueError
-            If there is a run already, or a file of that name.
+            If there is a run already, or a file of that name, or another process makes one.
         """
         folder = Path(folder)
-        if any((folder / name).exists() for name in FILES):
-            raise ValueError(f"there is a run in {folder} already: resume it or choose another folder")
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"{folder} is a file; choose a folder")
         folder.mkdir(parents=True, exist_ok=True)
         created = datetime.now(UTC).isoformat(timespec="seconds")
         about = {"created": created, "versions": versions(), **about}
-        _write_json(folder / "config.json", {**config, **about, "format": FORMAT})
+        with alone(folder):
+            if any((folder / name).exists() for name in FILES):
+                raise ValueError(f"there is a run in {folder} already: resume it or choose another folder")
+            _write_json(folder / "config.json", {**config, **about, "format": FORMAT})
         return cls(folder)
+
+    def writing(self) -> AbstractContextManager[None]:
+        """A context in which no other process trains this run; one that is left by its process ends with it.
+
+        Raises
+        ------
+        ValueError
+            If another process is in it, by its number and machine.
+        """
+        return alone(self.folder)
 
     def append_log(self, entry: dict[str, Any]) -> None:
         """Add an evaluation, a dict, to the log."""

@@ -4,7 +4,6 @@ import sys
 
 # Which extra of the project has a package that scripts need.
 EXTRAS = {
-    "filelock": "search",
     "matplotlib": "scripts",
     "mido": "midi",
     "optuna": "search",

@@ -1,6 +1,7 @@
 """The loop: minibatches, steps, validation, early stopping, checkpoints."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import NamedTuple
 
@@ -70,7 +71,7 @@ def fit(
     ValueError
         If there is no sequence, the settings are for latents that the model does not have, `until` is out of
         its range, or the run's checkpoint is damaged or was written with another model, precision, settings
-        or data.
+        or data, or another process trains the run.
     TrainingDiverged
         If too many updates in a row meet numbers that are not finite. As after any other error, the
         parameters are those after the last good update, and the run can be resumed from them.
@@ -78,9 +79,10 @@ def fit(
     if not 0 < until <= 1:
         raise ValueError(f"until must be in (0, 1], got {until!r}")
     validate = validate or partial(validation_score, model, n_draws=settings.n_draws)
-    course = Course(model, settings, train, valid, rng, model.parameters.data, run)
-    if not course.has_come_to(until):
-        _train(model, course, validate, progress, until)
+    with run.writing() if run else nullcontext():
+        course = Course(model, settings, train, valid, rng, model.parameters.data, run)
+        if not course.has_come_to(until):
+            _train(model, course, validate, progress, until)
     model.parameters.data[...] = course.best_parameters if course.state.finished else course.state.parameters
     return course.history
 

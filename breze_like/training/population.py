@@ -95,15 +95,20 @@ def fit_population(model, members, train, valid, validate, progress=True):
     """
     _check_members(model, members)
     dtype = model.parameters.data.dtype
-    courses = [
-        Course(model, m.settings, train, valid, m.rng, np.array(m.parameters, dtype), m.run) for m in members
-    ]
-    try:
-        diverged = _train(model, courses, validate, progress)
-    except BaseException:  # Ctrl-C, an error in `validate`: what was learned so far is kept
-        for course in courses:
-            course.save()
-        raise
+    with ExitStack() as writing:
+        for member in members:
+            if member.run:
+                writing.enter_context(member.run.writing())
+        courses = [
+            Course(model, m.settings, train, valid, m.rng, np.array(m.parameters, dtype), m.run)
+            for m in members
+        ]
+        try:
+            diverged = _train(model, courses, validate, progress)
+        except BaseException:  # Ctrl-C, an error in `validate`: what was learned so far is kept
+            for course in courses:
+                course.save()
+            raise
     scored = [c for c in courses if c.state.best_score is not None]
     if scored:
         model.parameters.data[...] = min(scored, key=lambda c: c.state.best_score).best_parameters

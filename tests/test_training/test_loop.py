@@ -282,6 +282,19 @@ class TestResume:
         with pytest.raises(ValueError, match=r"until must be in \(0, 1\], got"):
             fit(model, TRAIN, VALID, SETTINGS, np.random.default_rng(0), distance(model), until=until)
 
+    def test_of_a_run_that_another_process_trains(self, tmp_path, model):
+        run = Run.create(tmp_path / "run", {"seed": 3})
+        holder = (
+            "import sys; from filelock import FileLock\nwith FileLock(sys.argv[1]): print(); sys.stdin.read()"
+        )
+        command = [sys.executable, "-c", holder, str(run.folder / ".writer")]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            process.stdout.readline()
+            with pytest.raises(ValueError, match="is in use by another process: wait for its end"):
+                train(model, run=run)
+            process.communicate()
+        train(model, run=run)
+
     @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
     def test_goes_on_after_an_error_at_any_update(self, model, run, uninterrupted, monkeypatch, error):
         """Raises in the middle of a step, when half of it is done, at several updates of one training."""
