@@ -7,6 +7,7 @@ damage is noticed. They are written whole or not at all.
 import hashlib
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,12 @@ from breze_like.parameters import ParameterSet
 
 CHECKPOINT = "breze_like checkpoint 1"
 WEIGHTS = "breze_like weights 1"
+
+# Of HDF5's format: with checksums of its own, and read by all versions of h5py that can be installed here.
+LIBVER = ("v110", "v110")
+
+# What HDF5 says of parts of a file that are of a later version than it knows.
+TOO_NEW = re.compile(r"(bad|wrong|unknown|unsupported)[\w\s]*version", re.IGNORECASE)
 
 
 def write_checkpoint(
@@ -114,8 +121,7 @@ def _digest(values):
 
 def _write(path, kind, parameters, datasets, **attributes):
     image = io.BytesIO()  # not the file itself: where a disk is full, HDF5 crashes
-    # The latest version of the format is one with checksums of its own.
-    with h5py.File(image, "w", libver="latest") as file:
+    with h5py.File(image, "w", libver=LIBVER) as file:
         file.attrs.update(format=kind, shapes=json.dumps(list(parameters.shapes.items())), **attributes)
         for name, settings in datasets.items():
             file.create_dataset(name, **settings)
@@ -134,6 +140,11 @@ def _read(path, kind, description, parameters, read):
                 return read(file)
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split())
+        if TOO_NEW.search(reason):
+            raise ValueError(
+                f"{path} must be {description}, but it is damaged, or of a later version of HDF5 than "
+                f"h5py has here, {h5py.version.hdf5_version}: install a later h5py ({reason})"
+            ) from None
         raise ValueError(f"{path} must be {description}, but it is none: {reason}") from None
     raise ValueError(f"{path} is of another model: {_difference(shapes, parameters.shapes)}")
 

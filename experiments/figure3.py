@@ -20,7 +20,7 @@ from breze_like import data
 from breze_like.tasks import denoise, impute
 from breze_like.trained import load
 from experiments import command_line
-from experiments.command_line.arguments import add_data_dir, add_seed
+from experiments.command_line.arguments import add_data_of_run, add_seed
 from experiments.music.corruption import P_ON, add_usual_noise, remove_frames
 from experiments.paper.experiment import train
 from experiments.paper.system_runs import existing_run, make_config
@@ -31,6 +31,16 @@ N_SONGS = 3
 
 # Steps that are shown.
 N_SHOWN = 64
+
+
+def load_run(options):
+    """`load` the run that is given; its data may be elsewhere now."""
+    try:
+        return load(options.run, options.data_dir, options.dataset)
+    except ValueError as error:
+        if options.dataset is None:
+            raise
+        raise ValueError(f"--dataset must be left out beside --run, or be its data: {error}") from error
 
 
 def find_or_train(dataset_name, data_dir, seed):
@@ -126,17 +136,12 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--run", help="folder of a trained run; if not given, one is trained")
-    add("--dataset", help="without --run, a name of piano rolls, or a file; chorales if not given")
-    add_data_dir(parser)
+    add_data_of_run(parser, "a name of piano rolls, or a file (chorales); of --run, where its data are now")
     add_seed(parser)
     add("--out", default="runs/figures", help="folder for the pictures")
     options = parser.parse_args(arguments)
-    if options.run and options.dataset:
-        raise ValueError(
-            f"--dataset must be left out beside --run, which knows its own, got {options.dataset}"
-        )
     if options.run:
-        _, model, dataset = load(options.run, options.data_dir)
+        _, model, dataset = load_run(options)
         check_rolls(dataset)
     else:
         model, dataset = find_or_train(options.dataset or "chorales", options.data_dir, options.seed)

@@ -60,3 +60,10 @@ def add_seed(parser, about="of all random numbers"):
 
 def add_data_dir(parser):
     parser.add_argument("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
+
+
+def add_data_of_run(parser, about="where the data of the run are now: a file, or a folder of sequences"):
+    """Add the flags that say where the data of a run are, which may not be where they were."""
+    add = parser.add_argument
+    add("--data-dir", help="folder of the run's data set; else $BREZE_LIKE_DATA, or where it was")
+    add("--dataset", help=about)

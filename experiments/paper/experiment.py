@@ -218,6 +218,8 @@ def _open(folder, config):
     run = Run(folder)
     if names := differences(run.config, config):
         stored, given = (some.get(names[0]) for some in (run.config, config))
+        if names[0] == "data":
+            stored, given = (f"{some['name']} of other digests" for some in (stored, given))
         raise ValueError(
             f"{folder} must be a run of the same {names[0]}: {stored}, got {given}; choose another folder"
         )
@@ -233,4 +235,5 @@ def differences(*configs):
 def _comparable(config):
     # What older runs don't say of their initialization is as it is by default.
     whole = {**config, "initialization": asdict(Initialization()) | config.get("initialization", {})}
+    whole["data"] = whole.get("data", {}).get("digests")  # the same wherever they are, and however called
     return json.loads(json.dumps(whole))  # in which tuples are lists

@@ -46,8 +46,9 @@ MOST_TABLES = 20
 
 
 def default_place(folder):
-    """Where the study of a folder is kept, if nobody says otherwise."""
-    return f"sqlite:///{Path(folder) / 'study.db'}"
+    """Where the study of a folder is kept, if nobody says otherwise: a URL, whatever the folder is called."""
+    path = str(Path(folder) / "study.db")
+    return sqlalchemy.URL.create("sqlite", database=path).render_as_string()
 
 
 def shown(place):

@@ -275,6 +275,22 @@ class TestOpenStudy:
             with pytest.raises(ValueError, match=f"must be of {next(iter(about))} .*, it was made for"):
                 opened(tmp_path, storage, **about)
 
+    def test_data_are_known_by_their_digests(self, tmp_path):
+        opened(tmp_path, dataset="songs", digests={"train": "1"})
+        opened(tmp_path, dataset="songs_of_old", digests={"train": "1"})
+        with pytest.raises(ValueError, match="must be of dataset .*others.*, it was made for .*songs"):
+            opened(tmp_path, dataset="others", digests={"train": "2"})
+
+    @pytest.mark.parametrize("name", ["one?two", "50%", "%41", "{b}", "#1", "a b&c=d", "ü"])
+    @pytest.mark.parametrize("absolute", [True, False])
+    def test_in_a_folder_of_any_name(self, tmp_path, monkeypatch, name, absolute):
+        monkeypatch.chdir(tmp_path)
+        folder = tmp_path / name if absolute else Path(name)
+        opened(folder, seed=3)
+        assert (tmp_path / name / "study.db").is_file() and [p.name for p in tmp_path.iterdir()] == [name]
+        assert studies.load_study(folder).user_attrs == {"seed": 3}
+        assert storages.file_of(default_place(folder)) == folder / "study.db"
+
     def test_says_what_it_is_of(self, tmp_path, storage):
         opened(tmp_path, storage, seed=3, space={"decay": (0.8, 0.9)})
         study = studies.load_study(tmp_path, storage)
