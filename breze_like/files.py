@@ -13,6 +13,9 @@ from filelock import FileLock, Timeout
 
 PathLike = str | os.PathLike[str]
 
+# Temporary files that are being written: what ends a process at once may remove them.
+unfinished: set[Path] = set()
+
 # What a file system says that knows no locks.
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP)
 
@@ -31,6 +34,7 @@ def replacing(path: PathLike) -> Iterator[BinaryIO]:
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.part")
+    unfinished.add(temporary)
     try:
         with open(temporary, "w+b") as stream:
             yield stream
@@ -39,6 +43,8 @@ def replacing(path: PathLike) -> Iterator[BinaryIO]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    finally:
+        unfinished.discard(temporary)
     if hasattr(os, "O_DIRECTORY"):  # the renaming itself; Windows can't open folders
         folder = os.open(path.parent, os.O_DIRECTORY)
         try:

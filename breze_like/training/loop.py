@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from breze_like.backends import accelerator
 from breze_like.estimators import validation_score
+from breze_like.interrupts import deferred
 from breze_like.models.base import Model
 from breze_like.runs import Run
 from breze_like.training.course import Course, History, n_batches
@@ -93,19 +94,21 @@ def _train(model, course, validate, progress, until):
     optimizer.restore({name: getattr(course.state, name) for name in optimizer.state_fields})
     bar = tqdm(total=course.n_updates, initial=course.state.update, unit="update", disable=not progress)
     try:
-        while not course.has_come_to(until):
-            with course.timed():
-                if course.validation_due:
-                    model.parameters.data[...] = course.state.parameters
-                    course.validated(float(validate(course.valid_chunks)))
-                else:
-                    batch = course.draw()
-                    outcome = optimizer.step(batch.inputs, batch.step_rate)
-                    course.stepped(outcome, batch, optimizer.state())
-                    bar.update()
-            bar.set_postfix_str(course.summary(), refresh=False)
-        if not course.state.finished:  # else it is saved with the last validation
-            course.save()
+        with deferred() as look:
+            while not course.has_come_to(until):
+                look()
+                with course.timed():
+                    if course.validation_due:
+                        model.parameters.data[...] = course.state.parameters
+                        course.validated(float(validate(course.valid_chunks)))
+                    else:
+                        batch = course.draw()
+                        outcome = optimizer.step(batch.inputs, batch.step_rate)
+                        course.stepped(outcome, batch, optimizer.state())
+                        bar.update()
+                bar.set_postfix_str(course.summary(), refresh=False)
+            if not course.state.finished:  # else it is saved with the last validation
+                course.save()
     except BaseException:  # Ctrl-C, divergence, an error in `validate`: what was learned so far is kept
         model.parameters.data[...] = course.state.parameters
         course.save()
