@@ -54,10 +54,10 @@ def finish(folder, system, dataset, given, options):
     config = find_config(folder, system, dataset, given, options)
     try:
         run, model = train(config, dataset, folder, resume=True)
+        result = evaluate(run, model, dataset, "test", options.n_draws or N_DRAWS)
     except TrainingDiverged as error:
         print(f"diverged: {error}", flush=True)
         return {**describe_run(Run(folder), "test"), "scores": {}}
-    result = evaluate(run, model, dataset, "test", options.n_draws or N_DRAWS)
     if line := collapse.describe(result["scores"], run.config, dataset, "test"):
         print(f"warning: {line}", flush=True)
     return result

@@ -8,6 +8,7 @@ training set, gradients of its log-likelihood, and makes probabilities of them: 
 which are the parameters of Dirichlet and Beta priors. The validation chooses when to stop.
 """
 
+import math
 import time
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -19,7 +20,7 @@ from tqdm import tqdm
 
 from breze_like.data import packed
 from breze_like.estimators import check_observations
-from breze_like.training.course import History
+from breze_like.training.course import History, TrainingDiverged
 from breze_like.training.rules import COUNT, COUNT_OR_NONE, FRACTION, POSITIVE, check, setting
 from breze_like.training.state import Checkpointed
 
@@ -152,6 +153,8 @@ def _improve(model, state, setup, sequences, marginal, settings, validate, run, 
             loss, counts = expect(model, train)
             maximize(model, counts, marginal, settings)
             score = float(validate(valid))
+            if not (math.isfinite(loss) and math.isfinite(score)):
+                raise TrainingDiverged(f"loss or validation score was not finite in epoch {state.update + 1}")
             seconds = state.seconds + time.monotonic() - started
             state = state.validated(data.copy(), score, seconds, settings)
             entries.append(_entry(state, loss, score))

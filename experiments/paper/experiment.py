@@ -1,6 +1,7 @@
 """From a configuration to a trained model and its scores."""
 
 import json
+import math
 import sys
 from dataclasses import asdict, replace
 from functools import partial
@@ -24,6 +25,7 @@ from breze_like.trained import make_model
 from breze_like.training import (
     EMSettings,
     Member,
+    TrainingDiverged,
     TrainingSettings,
     fit,
     fit_em,
@@ -37,6 +39,8 @@ NOISE_SEED = 1234
 
 # Draws of the latents where it is to be quick.
 N_FEW = 5
+
+NO_SCORE = "no validation score was finite: try a smaller step_rate"
 
 # What of a configuration is the same whenever its run goes on.
 IDENTITY = ("model", "arguments", "initialization", "training", "backend", "data", "seed")
@@ -74,6 +78,8 @@ def train(config, dataset, folder, resume=False, progress=True, watch=None, unti
     ValueError
         If the folder holds a run and `resume` is not set, or one of another configuration, or the data are
         real-valued and the emission is not.
+    TrainingDiverged
+        See `fit`; or if no validation score was finite.
     """
     model = make_model(config)
     settings, rng, run = _begin(config, model, dataset, folder, resume)
@@ -85,10 +91,9 @@ def train(config, dataset, folder, resume=False, progress=True, watch=None, unti
         return score
 
     arguments = model, dataset.train, dataset.valid, settings, rng, validate, run, progress
-    if isinstance(model, HiddenMarkov):
-        fit_em(*arguments)
-    else:
-        fit(*arguments, until)
+    history = fit_em(*arguments) if isinstance(model, HiddenMarkov) else fit(*arguments, until)
+    if until == 1 and history.best_score is None:
+        raise TrainingDiverged(NO_SCORE)
     return run, model
 
 
@@ -141,7 +146,22 @@ def score(model, sequences, n_samples=50, seed=NOISE_SEED, progress=False):
         ``"nll"`` of a model without latents; else ``"bound"``, exact, with ``"kl"`` and ``"reconstruction"``,
         its parts, ``"objective"``, what was trained on, and ``"importance_sampled"``. Each is a dict as of
         `averages`.
+
+    Raises
+    ------
+    TrainingDiverged
+        If one of them is not finite: the parameters are those of a training that went wrong.
     """
+    scores = _score(model, sequences, n_samples, seed, progress)
+    for name, kept in scores.items():
+        if not math.isfinite(kept["per_step"]) or not math.isfinite(kept["per_sequence"]):
+            raise TrainingDiverged(
+                f"{name} is {kept['per_step']} nats per time step: try a smaller step_rate"
+            )
+    return scores
+
+
+def _score(model, sequences, n_samples, seed, progress):
     if not model.has_latents:
         return {"nll": averages(negative_log_likelihood(model, sequences))}
 

@@ -245,13 +245,31 @@ class TestSkipping:
         poisoned = [np.full((3, 2), POISON)] * 8
         initial = model.parameters.data.copy()
         run = Run.create(tmp_path / "run", {})
-        message = r"not finite 3 times in a row, from update 0 on, in epoch 0: try a smaller step_rate"
+        message = (
+            "not finite 3 times in a row, from update 0 on, in epoch 0: the loss is so from the start: look for"
+        )
         for _ in range(2):  # and again when it is resumed
             with pytest.raises(TrainingDiverged, match=message):
                 train(model, self.settings, data=poisoned, run=run)
         np.testing.assert_array_equal(model.parameters.data, initial)
         arrays, _ = run.read_checkpoint(model.parameters)
         np.testing.assert_array_equal(arrays["parameters"], initial)
+
+    def test_says_if_it_is_the_gradient_alone(self, monkeypatch):
+        model = Noiseless()
+        monkeypatch.setattr(model, "function", lambda *_: lambda *_: (1.0, np.full(2, np.nan)))
+        with pytest.raises(
+            TrainingDiverged, match="the gradient alone is so from the start: look at"
+        ):
+            train(model, self.settings, validate=len)
+
+    def test_says_if_it_came_with_training(self, monkeypatch):
+        model, losses = Noiseless(), iter([1.0, *[np.nan] * 9])
+        monkeypatch.setattr(model, "function", lambda *_: lambda *_: (next(losses), np.ones(2)))
+        with pytest.raises(
+            TrainingDiverged, match="3 times in a row, from update 1 on, in epoch 0: try a smaller"
+        ):
+            train(model, self.settings, validate=len)
 
 
 class TestResume:
