@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import socket
 import warnings
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from typing import BinaryIO
 from filelock import FileLock, Timeout
 
 PathLike = str | os.PathLike[str]
+
+# Characters of a part of a path that comes from a name.
+MAX_NAME = 100
 
 # Temporary files that are being written: what ends a process at once may remove them.
 unfinished: set[Path] = set()
@@ -113,6 +117,14 @@ def _sign(descriptor):
     """Write into a lock's file who has it."""
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+
+
+def file_name(name: str) -> str:
+    """A name that something has in a file as a part of a path: letters, digits, ``_``, ``-`` and ``.``.
+
+    Other characters become underscores, and dots in front are left out, so it never leads out of a folder.
+    """
+    return re.sub(r"[^\w.-]+", "_", name).lstrip(".")[:MAX_NAME] or "unnamed"
 
 
 def sync(stream: BinaryIO) -> None:

@@ -36,7 +36,8 @@ def as_markdown(result):
     head = [f"{result['split']} set, nats per time step", "per step", "per sequence"]
     return "\n".join(
         [
-            f"## {config['data']['name']}: {config['model']}, {Path(result['run']).name}",
+            f"## {tables.inline(config['data']['name'])}: {config['model']}, "
+            + tables.inline(Path(result["run"]).name),
             "",
             tables.markdown(head, rows(result), "|---|---|---|"),
             "",

@@ -17,6 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from breze_like import data
+from breze_like.files import file_name
 from breze_like.tasks import denoise, impute
 from breze_like.trained import load
 from experiments import command_line
@@ -47,7 +48,7 @@ def find_or_train(dataset_name, data_dir, seed):
     """A trained VRAE of the usual settings, and its data set."""
     dataset = data.load(dataset_name, data_dir)
     check_rolls(dataset)
-    folder = Path("runs") / "figure3" / dataset.name
+    folder = Path("runs") / "figure3" / file_name(dataset.name)
     run = existing_run(folder, SYSTEMS["vrae"], dataset)
     settings = SimpleNamespace(budget=1.0, seed=seed, backend="auto")
     config = run.config if run else make_config(SYSTEMS["vrae"], dataset, dataset_name, settings)

@@ -13,6 +13,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+from breze_like.files import file_name
 from breze_like.interrupts import deferred
 from breze_like.runs import Run
 from breze_like.trained import find_run, load_model, models_folder
@@ -50,7 +51,7 @@ def publish(folder, name=None, replace=False):
         no room for it.
     """
     run = find_run(folder)
-    name = name or f"{run.config['data']['name']}/{run.folder.resolve().name}"
+    name = name or f"{file_name(run.config['data']['name'])}/{run.folder.resolve().name}"
     if not re.fullmatch(r"\w+/\w+", name):
         raise ValueError(f"--name must be DATASET/SYSTEM, in letters, digits and underscores, got {name}")
     if not is_finished(run):

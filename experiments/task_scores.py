@@ -23,7 +23,7 @@ from breze_like.trained import load
 from experiments import command_line
 from experiments.command_line.arguments import add_count, add_data_of_run
 from experiments.command_line.commands import portable
-from experiments.command_line.tables import markdown
+from experiments.command_line.tables import inline, markdown
 from experiments.music.baselines import LastKnown, Marginals
 from experiments.music.corruption import N_REMOVED, P_ON, add_usual_noise
 from experiments.music.measures import (
@@ -157,7 +157,7 @@ def describe(options, loaded, denoised, imputed, seconds):
     about = ", ".join(f"{name} {version}" for name, version in versions().items() if version)
     verified = "verified by digest" if dataset.verified else "not verified"
     parts = [
-        f"## {dataset.name}, {options.split} set: denoising and imputation",
+        f"## {inline(dataset.name)}, {options.split} set: denoising and imputation",
         DENOISING_NOTE,
         scores_table("denoising", DENOISING, denoised),
         IMPUTATION_NOTE,

@@ -9,7 +9,7 @@ import sys
 import pytest
 from filelock import FileLock
 
-from breze_like.files import alone, replacing, writing
+from breze_like.files import alone, file_name, replacing, writing
 
 
 def test_files_are_replaced_completely_or_not_at_all(tmp_path):
@@ -38,6 +38,27 @@ def test_writing_to_a_path_or_a_stream(tmp_path):
             stream.write(b"one")
     assert content.getvalue() == b"one"
     assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == [b"one", b"one"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("jsb_chorales", "jsb_chorales"),
+        ("v1.2-b", "v1.2-b"),
+        ("../../x", "_.._x"),
+        ("/etc/passwd", "_etc_passwd"),
+        ("..", "unnamed"),
+        ("", "unnamed"),
+        (".hidden", "hidden"),
+        ("a b\n\0c", "a_b_c"),
+        ("C:\\x", "C_x"),
+        ("über", "über"),
+        ("n" * 5000, "n" * 100),
+    ],
+)
+def test_names_lead_nowhere(name, expected, tmp_path):
+    assert file_name(name) == expected
+    assert (tmp_path / file_name(name)).resolve().parent == tmp_path
 
 
 HOLDER = """

@@ -246,7 +246,7 @@ class TestSkipping:
         initial = model.parameters.data.copy()
         run = Run.create(tmp_path / "run", {})
         message = (
-            "not finite 3 times in a row, from update 0 on, in epoch 0: the loss is so from the start: look for"
+            "not finite 3 times in a row, from update 0 on, in epoch 0: the loss is so from the start: look"
         )
         for _ in range(2):  # and again when it is resumed
             with pytest.raises(TrainingDiverged, match=message):
@@ -258,9 +258,7 @@ class TestSkipping:
     def test_says_if_it_is_the_gradient_alone(self, monkeypatch):
         model = Noiseless()
         monkeypatch.setattr(model, "function", lambda *_: lambda *_: (1.0, np.full(2, np.nan)))
-        with pytest.raises(
-            TrainingDiverged, match="the gradient alone is so from the start: look at"
-        ):
+        with pytest.raises(TrainingDiverged, match="the gradient alone is so from the start: look at"):
             train(model, self.settings, validate=len)
 
     def test_says_if_it_came_with_training(self, monkeypatch):
