@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from breze_like.files import replacing
 from breze_like.parameters import ParameterSet
+from breze_like.records import parse
 
 CHECKPOINT = "breze_like checkpoint 1"
 WEIGHTS = "breze_like weights 1"
@@ -66,9 +67,20 @@ def read_checkpoint(
     """
 
     def read(file):
-        return {name: dataset[()] for name, dataset in file.items()}, json.loads(file.attrs["attributes"])
+        arrays = {name: _array(file, name, path.stat().st_size) for name in file}
+        return arrays, parse(file.attrs["attributes"], path)
 
     return _read(path, CHECKPOINT, "a checkpoint", parameters, read)
+
+
+def _array(file, name, n_bytes):
+    """An array of numbers that lies in the file, which is no smaller: nothing is compressed."""
+    dataset = file[name] if isinstance(file.get(name, getlink=True), h5py.HardLink) else None
+    if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
+        raise ValueError(f"{name} is no array of this file")
+    if dataset.dtype.kind not in "fiu" or dataset.nbytes > n_bytes:
+        raise ValueError(f"{name} is {dataset.dtype} {dataset.shape}, no array of numbers in the file")
+    return dataset[()]
 
 
 def write_weights(path: Path, parameters: ParameterSet, values: ArrayLike) -> str:
@@ -105,6 +117,8 @@ def read_weights(path: Path, parameters: ParameterSet) -> NDArray[np.float32]:
 
     def read(file):
         dataset = file["weights"]
+        if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
+            raise ValueError("its weights are no array of this file")
         if dataset.shape != (n_parameters,) or dataset.dtype != "<f4":  # before memory is taken for it
             raise ValueError(f"its weights are {dataset.dtype} {dataset.shape}, not {n_parameters} float32")
         values = dataset[()]
@@ -138,7 +152,7 @@ def _read(path, kind, description, parameters, read):
             shapes = {name: tuple(shape) for name, shape in json.loads(file.attrs["shapes"])}
             if parameters is None or list(shapes.items()) == list(parameters.shapes.items()):
                 return read(file)
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+    except Exception as error:  # HDF5, h5py and NumPy raise whatever they stumble over
         reason = " ".join(str(error).split())
         if TOO_NEW.search(reason):
             raise ValueError(

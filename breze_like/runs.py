@@ -28,11 +28,9 @@ from breze_like import __version__
 from breze_like.checkpoints import read_checkpoint, read_weights, write_checkpoint, write_weights
 from breze_like.files import PathLike, alone, replacing, sync
 from breze_like.parameters import ParameterSet
+from breze_like.records import CONFIG, DATA, ENTRY, FORMAT, OBJECT, check, parse
 
 FILES = ("config.json", "log.jsonl", "checkpoint.h5", "weights.h5", "scores.json")
-# Version of what is in the files, as ``"format"`` of the configuration. Folders without one are of version 0,
-# which has neither weights nor ``"created"``.
-FORMAT = 1
 
 
 class Run:
@@ -52,7 +50,7 @@ class Run:
     Raises
     ------
     ValueError
-        If the folder does not hold a run, or one of a later format.
+        If the folder does not hold a run, or one of a later format, or a field breaks its rule in `records`.
     """
 
     def __init__(self, folder: PathLike):
@@ -61,11 +59,13 @@ class Run:
             raise ValueError(f"there is no run in {self.folder}: give the folder of one, with a config.json")
         self.config = self._read_json("config.json")
         version = self.config.get("format", 0)
-        if version not in range(FORMAT + 1):
+        if not isinstance(version, int) or version not in range(FORMAT + 1):
             raise ValueError(
                 f"{self.folder} is of format {version}, and this version of breze_like reads formats up to "
                 f"{FORMAT}: install a later one"
             )
+        check(self.config, CONFIG, self._path("config.json"))
+        check(self.config.get("data", {}), DATA, self._path("config.json"), "data")
 
     @classmethod
     def create(cls, folder: PathLike, config: dict[str, Any], **about: Any) -> Self:
@@ -121,7 +121,10 @@ class Run:
         ValueError
             If a line is damaged.
         """
-        return [self._parse("log.jsonl", line) for line in self._log_lines()]
+        entries = [parse(line, self._path("log.jsonl")) for line in self._log_lines()]
+        for entry in entries:
+            check(entry, ENTRY, self._path("log.jsonl"))
+        return entries
 
     def truncate_log(self, n_entries: int) -> None:
         """Keep the first `n_entries` evaluations: later ones are repeated when training goes on.
@@ -212,7 +215,11 @@ class Run:
         ValueError
             If the file is damaged.
         """
-        return self._read_json("scores.json") if self._path("scores.json").is_file() else {}
+        if not self._path("scores.json").is_file():
+            return {}
+        scores = self._read_json("scores.json")
+        check(scores, dict.fromkeys(scores, OBJECT), self._path("scores.json"))
+        return scores
 
     def _path(self, name):
         return self.folder / name
@@ -223,20 +230,7 @@ class Run:
         return [line for line in lines if line.endswith(b"\n")]  # a killed process may leave half a line
 
     def _read_json(self, name):
-        return self._parse(name, self._path(name).read_bytes())
-
-    def _parse(self, name, text):
-        try:
-            value = json.loads(text)
-        except ValueError as error:
-            raise ValueError(
-                f"{self._path(name)} is damaged, it is no JSON: {error}; restore a copy"
-            ) from None
-        if not isinstance(value, dict):
-            raise ValueError(
-                f"{self._path(name)} is damaged, it must hold JSON objects, got {value!r}; restore a copy"
-            )
-        return value
+        return parse(self._path(name).read_bytes(), self._path(name))
 
 
 def versions() -> dict[str, str | None]:

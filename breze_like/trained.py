@@ -9,6 +9,7 @@ class, see `make_model`; ``"initialization"`` and ``"training"``, those of `Init
 """
 
 import os
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,8 +20,12 @@ from breze_like.files import PathLike
 from breze_like.models import MODELS
 from breze_like.models.base import Model
 from breze_like.models.objectives import FreeBits
+from breze_like.records import brief
 from breze_like.runs import Run
 from breze_like.training import load_parameters
+
+# More are a mistake, and no machine's memory holds what training them needs.
+MAX_PARAMETERS = 2**31
 
 SAY_WHERE = "say where they are, by dataset or data_dir (of scripts, --dataset FILE or --data-dir FOLDER)"
 
@@ -172,15 +177,36 @@ def make_model(config: dict[str, Any]) -> Model:
     ValueError
         If the model is unknown, or an argument is outside its range.
     """
-    if config.get("model") not in MODELS:
+    if not isinstance(config.get("model"), str) or config["model"] not in MODELS:
         raise ValueError(f"model must be one of {sorted(MODELS)}, got {config.get('model')!r}")
     arguments = dict(config["arguments"])
     if nats := arguments.pop("free_bits", 0):
+        if not isinstance(nats, int | float):
+            raise ValueError(f"free_bits must be a number, got {brief(nats)}")
         if arguments.get("objective", "bound") not in ("bound", "free_bits"):
             got = f"{nats!r} with {arguments['objective']!r}"
             raise ValueError(f"free_bits must be 0 unless the objective is 'bound' or 'free_bits', got {got}")
         arguments["objective"] = FreeBits(nats)
-    return MODELS[config["model"]](**arguments, backend=config["backend"])
+    backend = config["backend"]
+    with decoding_arguments(config["model"]):
+        model = MODELS[config["model"]](**arguments, backend=backend)
+    if model.parameters.size > MAX_PARAMETERS:
+        raise ValueError(
+            f"arguments must be of at most {MAX_PARAMETERS} parameters, got {model.parameters.size}"
+        )
+    return model
+
+
+@contextmanager
+def decoding_arguments(of):
+    """Turn what is raised by arguments of wrong types or names into a ValueError: they come from a file."""
+    try:
+        yield
+    except ValueError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"configuration must be one of {of}, {type(error).__name__}: {reason}") from error
 
 
 def describe(dataset: Dataset, given: PathLike) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from breze_like.files import replacing
 from breze_like.trained import load
 from experiments import command_line
 from experiments.command_line import tables
-from experiments.command_line.arguments import NotNegative, add_data_of_run
+from experiments.command_line.arguments import NotNegative, add_data_of_run, data_of_run
 from experiments.command_line.commands import portable
 from experiments.paper.results import evaluate, remarks, rows
 
@@ -72,7 +72,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     results = []
     for folder in options.runs:
-        run, model, dataset = load(folder, options.data_dir, options.dataset)
+        run, model, dataset = load(folder, *data_of_run(options))
         results.append(evaluate(run, model, dataset, options.split, options.n_draws))
         print(json.dumps(results[-1]) if options.json else as_text(results[-1]), flush=True)
     if options.report:

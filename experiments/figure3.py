@@ -21,7 +21,7 @@ from breze_like.files import file_name
 from breze_like.tasks import denoise, impute
 from breze_like.trained import load
 from experiments import command_line
-from experiments.command_line.arguments import add_data_of_run, add_seed
+from experiments.command_line.arguments import add_data_of_run, add_seed, data_of_run
 from experiments.music.corruption import P_ON, add_usual_noise, remove_frames
 from experiments.paper.experiment import train
 from experiments.paper.system_runs import existing_run, make_config
@@ -37,7 +37,7 @@ N_SHOWN = 64
 def load_run(options):
     """`load` the run that is given; its data may be elsewhere now."""
     try:
-        return load(options.run, options.data_dir, options.dataset)
+        return load(options.run, *data_of_run(options))
     except ValueError as error:
         if options.dataset is None:
             raise

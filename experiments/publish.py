@@ -83,8 +83,9 @@ def publish(folder, name=None, replace=False):
 def write(run, model, folder):
     """Write the files of a trained model; returns the digest of its weights."""
     config = dict(run.config)
-    versions, created = config.pop("versions"), config.pop("created", None)
-    _, _, module, *words = shlex.split(portable(config.pop("command")))
+    versions, created = run.config["versions"], config.pop("created", None)
+    _, _, module, *words = shlex.split(portable(run.config["command"]))
+    del config["versions"]
     config["command"] = [f"{module.replace('.', '/')}.py", *words]
     # What the run was computed with and when, not what it is written with.
     published = Run.create(folder, config, versions=versions, created=created)

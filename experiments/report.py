@@ -14,7 +14,7 @@ import numpy as np
 
 from breze_like.trained import bounds_nothing, load
 from experiments import command_line
-from experiments.command_line.arguments import add_data_of_run, add_seed
+from experiments.command_line.arguments import add_data_of_run, add_seed, data_of_run
 from experiments.pages.html import element, page, picture, table, wide, write
 from experiments.pages.report_sections import section
 from experiments.paper.averages import average_text
@@ -104,7 +104,7 @@ def main(arguments=None):
 
     folders = [Path(folder) for folder in dict.fromkeys(options.runs)]
     loaded = [
-        load(folder, options.data_dir, options.dataset) for folder in folders
+        load(folder, *data_of_run(options)) for folder in folders
     ]  # what is wrong is said before work begins
     names, results, sections = names_of(folders), [], []
     for i, (name, (run, model, dataset)) in enumerate(zip(names, loaded, strict=True), 1):

@@ -21,7 +21,7 @@ from breze_like.models.variational import VariationalModel
 from breze_like.runs import versions
 from breze_like.trained import load
 from experiments import command_line
-from experiments.command_line.arguments import add_count, add_data_of_run
+from experiments.command_line.arguments import add_count, add_data_of_run, data_of_run
 from experiments.command_line.commands import portable
 from experiments.command_line.tables import inline, markdown
 from experiments.music.baselines import LastKnown, Marginals
@@ -179,14 +179,14 @@ def describe_run(name, run):
     return f"{name}: {'; '.join(said)}."
 
 
-def load_all(folders, data_dir, dataset_now=None):
+def load_all(folders, *places):
     """Run, model and data set by the name of the folder."""
     loaded = {}
     for folder in folders:
         name = Path(folder).resolve().name
         if name in loaded:
             raise ValueError(f"runs must be in folders of different names, got {name} twice: rename one")
-        loaded[name] = run, _, dataset = load(folder, data_dir, dataset_now)
+        loaded[name] = run, _, dataset = load(folder, *places)
         if not dataset.binary:
             raise ValueError(
                 f"runs must be of binary data, as piano rolls are, {folder} is of real values: leave it out"
@@ -213,7 +213,7 @@ def parse(arguments):
 
 def main(arguments=None):
     options, started = parse(arguments), time.monotonic()
-    loaded = load_all(options.runs, options.data_dir, options.dataset)
+    loaded = load_all(options.runs, *data_of_run(options))
     dataset = next(iter(loaded.values()))[2]
     models = {name: model for name, (_, model, _) in loaded.items()}
     systems, fillers = denoisers(dataset.train, models), imputers(dataset.train, models)

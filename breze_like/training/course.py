@@ -105,7 +105,17 @@ class Course:
             )
         if run and run.has_checkpoint:
             self.state = State.read(run, model.parameters, self._setup)
-            rng.bit_generator.state = self.state.rng
+            try:
+                rng.bit_generator.state = self.state.rng
+            except Exception as error:  # NumPy raises whatever it stumbles over
+                raise ValueError(
+                    f"the checkpoint in {run.folder} is damaged: rng must be the state of random numbers of "
+                    f"{type(rng.bit_generator).__name__}, {type(error).__name__}; restore a copy"
+                ) from None
+            if self.state.order is not None and self.state.order.max() >= len(self._chunks):
+                raise ValueError(
+                    f"the checkpoint in {run.folder} is damaged: order must be of chunks; restore a copy"
+                )
         else:
             self.state = State.initial(parameters, rng)
             self.save()

@@ -13,6 +13,7 @@ from breze_like.backends import accelerator
 from breze_like.estimators import validation_score
 from breze_like.interrupts import deferred
 from breze_like.models.base import Model
+from breze_like.records import COUNT, NUMBER, OBJECT, POSITIVE_COUNT, check
 from breze_like.runs import Run
 from breze_like.training.course import Course, History, n_batches
 from breze_like.training.device import DeviceRmsProp, pure_loss_and_gradient
@@ -138,7 +139,8 @@ def is_finished(run: Run) -> bool:
     if not run.has_checkpoint:
         return run.has_weights
     _, attributes = run.read_checkpoint()
-    return bool(attributes.get("state", {}).get("finished"))
+    state = attributes.get("state", {})
+    return bool(isinstance(state, dict) and state.get("finished"))
 
 
 def progress_of(run: Run) -> Progress:
@@ -150,7 +152,11 @@ def progress_of(run: Run) -> Progress:
         If the checkpoint is missing or damaged.
     """
     _, attributes = run.read_checkpoint()
+    where = run.folder / "checkpoint.h5"
+    check(attributes, {"state": OBJECT, "setup": OBJECT}, where)
     state, setup = attributes["state"], attributes["setup"]
+    check(state, {"update": COUNT, "seconds": NUMBER}, where)
+    check(setup, dict.fromkeys(("n_epochs", "n_chunks", "batch_size"), POSITIVE_COUNT), where)
     n_updates = setup["n_epochs"] * n_batches(setup["n_chunks"], setup["batch_size"])
     return Progress(state["update"], n_updates, state["seconds"])
 
@@ -171,9 +177,15 @@ def load_parameters(run: Run, model: Model) -> None:
         been validated yet.
     """
     if run.has_weights and not run.has_checkpoint:
-        model.parameters.data[...] = run.read_weights(model.parameters)
-        return
-    arrays, _ = run.read_checkpoint(model.parameters)
-    if "best_parameters" not in arrays:
-        raise ValueError(f"run must have been validated, got {run.folder} from before that")
-    model.parameters.data[...] = arrays["best_parameters"]
+        best = run.read_weights(model.parameters)
+    else:
+        arrays, _ = run.read_checkpoint(model.parameters)
+        if "best_parameters" not in arrays:
+            raise ValueError(f"run must have been validated, got {run.folder} from before that")
+        best = arrays["best_parameters"]
+    if best.shape != (model.parameters.size,) or not np.isfinite(best).all():
+        raise ValueError(
+            f"parameters of {run.folder} must be {model.parameters.size} finite numbers, they are of shape "
+            f"{best.shape}, {np.isfinite(best).sum()} of them finite: restore a copy"
+        )
+    model.parameters.data[...] = best

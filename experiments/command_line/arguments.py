@@ -67,3 +67,8 @@ def add_data_of_run(parser, about="where the data of the run are now: a file, or
     add = parser.add_argument
     add("--data-dir", help="folder of the run's data set; else $BREZE_LIKE_DATA, or where it was")
     add("--dataset", help=about)
+
+
+def data_of_run(options):
+    """What these flags say, as `trained.load` takes it."""
+    return (options.data_dir, options.dataset) if options.dataset else (options.data_dir,)

@@ -9,7 +9,7 @@ from breze_like.data import SPLITS
 from breze_like.music.rolls import N_KEYS
 from breze_like.sequences import check_sequence
 from breze_like.trained import load, load_model
-from experiments.command_line.arguments import Positive, add_data_of_run, add_seed
+from experiments.command_line.arguments import Positive, add_data_of_run, add_seed, data_of_run
 from experiments.music import files
 
 # Steps in a quarter note of the data sets whose grid is not that of eighth notes.
@@ -76,7 +76,7 @@ class Task:
         self.rng = np.random.default_rng(options.seed)
         own = "input" in options and options.input is None
         if own:
-            run, self.model, *dataset = load(options.run, options.data_dir, options.dataset)
+            run, self.model, *dataset = load(options.run, *data_of_run(options))
         elif "input" in options and options.dataset:
             raise ValueError(f"--dataset must be left out beside an INPUT, got {options.dataset}")
         else:

@@ -20,8 +20,9 @@ from breze_like.estimators import (
 )
 from breze_like.initialize import Initialization
 from breze_like.models import HiddenMarkov
+from breze_like.records import SEED, check
 from breze_like.runs import Run
-from breze_like.trained import make_model
+from breze_like.trained import decoding_arguments, make_model
 from breze_like.training import (
     EMSettings,
     Member,
@@ -210,6 +211,10 @@ def _check_emission(emission, dataset):
 def _begin(config, model, dataset, folder, resume):
     """Settings, random numbers and run of a training; the model gets the initial parameters."""
     is_hidden_markov = isinstance(model, HiddenMarkov)
+    check(config, SEED, folder)
+    with decoding_arguments("training"):
+        EMSettings(**config["training"]) if is_hidden_markov else TrainingSettings(**config["training"])
+        initialization = Initialization(**config["initialization"])
     settings = (
         EMSettings(**config["training"]) if is_hidden_markov else _settle(config, model, dataset, folder)
     )
@@ -217,7 +222,7 @@ def _begin(config, model, dataset, folder, resume):
     config = {**config, "training": asdict(settings), "command": sys.argv}
     run = _open(folder, config) if resume else Run.create(folder, config)
     rng = np.random.default_rng(config["seed"])
-    model.initialize(rng, Initialization(**config["initialization"]))
+    model.initialize(rng, initialization)
     return settings, rng, run
 
 

@@ -78,9 +78,8 @@ def start(script, *words, cwd=ROOT, **environment):
     flags = {**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT), **environment}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     # Tests that run in a shell's background ignore the signal, and what they start would, too.
-    return subprocess.Popen(
-        command, cwd=cwd, env=flags, **pipes, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
-    )
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    return subprocess.Popen(command, cwd=cwd, env=flags, **pipes)
 
 
 def children_of(process):
