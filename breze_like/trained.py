@@ -88,8 +88,8 @@ def find_data(
     places = [dataset] if dataset else _places(recorded, data_dir)
     if not places:
         raise ValueError(
-            f"the data of {folder}, {recorded['name']}, were in {recorded['file']}, where there is nothing "
-            f"now: {SAY_WHERE}"
+            f"data set must be one of the same content: that of {folder}, {recorded['name']}, was in "
+            f"{recorded['file']}, where there is nothing now: {SAY_WHERE}"
         )
     for place in places:
         found = data.load(place, data_dir)

@@ -165,7 +165,7 @@ class TestDataThatMoved:
     def test_nowhere(self, moved):
         run, file = moved
         message = (
-            "songs, were in .*gone/songs.h5, where there is nothing now: say .* --dataset FILE or --data-dir"
+            "songs, was in .*gone/songs.h5, where there is nothing now: say .* --dataset FILE or --data-dir"
         )
         for place in ({}, {"data_dir": run}):
             with pytest.raises(ValueError, match=message):
