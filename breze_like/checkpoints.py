@@ -7,6 +7,7 @@ damage is noticed. They are written whole or not at all.
 import hashlib
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from breze_like.files import replacing
 from breze_like.parameters import ParameterSet
+from breze_like.records import parse
 
 CHECKPOINT = "breze_like checkpoint 1"
 WEIGHTS = "breze_like weights 1"
+
+# Of HDF5's format: with checksums of its own, and read by all versions of h5py that can be installed here.
+LIBVER = ("v110", "v110")
+
+# What HDF5 says of parts of a file that are of a later version than it knows.
+TOO_NEW = re.compile(r"(bad|wrong|unknown|unsupported)[\w\s]*version", re.IGNORECASE)
 
 
 def write_checkpoint(
@@ -59,9 +67,20 @@ def read_checkpoint(
     """
 
     def read(file):
-        return {name: dataset[()] for name, dataset in file.items()}, json.loads(file.attrs["attributes"])
+        arrays = {name: _array(file, name, path.stat().st_size) for name in file}
+        return arrays, parse(file.attrs["attributes"], path)
 
     return _read(path, CHECKPOINT, "a checkpoint", parameters, read)
+
+
+def _array(file, name, n_bytes):
+    """An array of numbers that lies in the file, which is no smaller: nothing is compressed."""
+    dataset = file[name] if isinstance(file.get(name, getlink=True), h5py.HardLink) else None
+    if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
+        raise ValueError(f"{name} is no array of this file")
+    if dataset.dtype.kind not in "fiu" or dataset.nbytes > n_bytes:
+        raise ValueError(f"{name} is {dataset.dtype} {dataset.shape}, no array of numbers in the file")
+    return dataset[()]
 
 
 def write_weights(path: Path, parameters: ParameterSet, values: ArrayLike) -> str:
@@ -98,6 +117,8 @@ def read_weights(path: Path, parameters: ParameterSet) -> NDArray[np.float32]:
 
     def read(file):
         dataset = file["weights"]
+        if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
+            raise ValueError("its weights are no array of this file")
         if dataset.shape != (n_parameters,) or dataset.dtype != "<f4":  # before memory is taken for it
             raise ValueError(f"its weights are {dataset.dtype} {dataset.shape}, not {n_parameters} float32")
         values = dataset[()]
@@ -114,8 +135,7 @@ def _digest(values):
 
 def _write(path, kind, parameters, datasets, **attributes):
     image = io.BytesIO()  # not the file itself: where a disk is full, HDF5 crashes
-    # The latest version of the format is one with checksums of its own.
-    with h5py.File(image, "w", libver="latest") as file:
+    with h5py.File(image, "w", libver=LIBVER) as file:
         file.attrs.update(format=kind, shapes=json.dumps(list(parameters.shapes.items())), **attributes)
         for name, settings in datasets.items():
             file.create_dataset(name, **settings)
@@ -132,8 +152,13 @@ def _read(path, kind, description, parameters, read):
             shapes = {name: tuple(shape) for name, shape in json.loads(file.attrs["shapes"])}
             if parameters is None or list(shapes.items()) == list(parameters.shapes.items()):
                 return read(file)
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+    except Exception as error:  # HDF5, h5py and NumPy raise whatever they stumble over
         reason = " ".join(str(error).split())
+        if TOO_NEW.search(reason):
+            raise ValueError(
+                f"{path} must be {description}, but it is damaged, or of a later version of HDF5 than "
+                f"h5py has here, {h5py.version.hdf5_version}: install a later h5py ({reason})"
+            ) from None
         raise ValueError(f"{path} must be {description}, but it is none: {reason}") from None
     raise ValueError(f"{path} is of another model: {_difference(shapes, parameters.shapes)}")
 

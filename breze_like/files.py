@@ -1,14 +1,28 @@
-"""Files that are written whole or not at all, whenever the process is killed."""
+"""Files that are written whole or not at all, whenever the process is killed, by one process at a time."""
 
 import errno
 import os
+import re
+import socket
 import stat
+import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from filelock import FileLock, Timeout
+
 PathLike = str | os.PathLike[str]
+
+# Characters of a part of a path that comes from a name.
+MAX_NAME = 100
+
+# Temporary files that are being written: what ends a process at once may remove them.
+unfinished: set[Path] = set()
+
+# What a file system says that knows no locks.
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP)
 
 
 def open_regular(path: PathLike) -> BinaryIO:
@@ -48,6 +62,7 @@ def replacing(path: PathLike) -> Iterator[BinaryIO]:
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.part")
+    unfinished.add(temporary)
     try:
         with open(temporary, "w+b") as stream:
             yield stream
@@ -56,6 +71,8 @@ def replacing(path: PathLike) -> Iterator[BinaryIO]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    finally:
+        unfinished.discard(temporary)
     if hasattr(os, "O_DIRECTORY"):  # the renaming itself; Windows can't open folders
         folder = os.open(path.parent, os.O_DIRECTORY)
         try:
@@ -67,6 +84,71 @@ def replacing(path: PathLike) -> Iterator[BinaryIO]:
 def writing(target: PathLike | BinaryIO) -> AbstractContextManager[BinaryIO]:
     """A context with a binary stream: `target` itself if it is one, else what is `replacing` that path."""
     return replacing(target) if isinstance(target, str | os.PathLike) else nullcontext(target)
+
+
+@contextmanager
+def alone(folder: PathLike) -> Iterator[None]:
+    """Be the only process that writes in a folder, of all machines that see it; contexts may be nested.
+
+    The lock is on the file ``.writer`` there, which says who has it. A process that dies loses it. A file
+    system that knows no locks is a warning.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        That exists.
+
+    Raises
+    ------
+    ValueError
+        If another process is there.
+
+    Warns
+    -----
+    UserWarning
+        If nobody can tell.
+    """
+    path = Path(folder).resolve() / ".writer"
+    lock = FileLock(path, blocking=False, is_singleton=True, fallback_to_soft=False, on_acquired=_sign)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ValueError(
+            f"{folder} is in use by {_holder(path)}: wait for its end, or choose another folder"
+        ) from None
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        warnings.warn(f"{folder} can't be locked: let one process at a time write there", stacklevel=3)
+        lock = None
+    try:
+        yield
+    finally:
+        if lock:
+            if lock.lock_counter == 1:
+                with suppress(OSError):  # Windows keeps files that are open
+                    path.unlink()
+            lock.release()
+
+
+def _holder(path):
+    with suppress(OSError):
+        return path.read_text(errors="replace").strip() or "another process"
+    return "another process"
+
+
+def _sign(descriptor):
+    """Write into a lock's file who has it."""
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+
+
+def file_name(name: str) -> str:
+    """A name that something has in a file as a part of a path: letters, digits, ``_``, ``-`` and ``.``.
+
+    Other characters become underscores, and dots in front are left out, so it never leads out of a folder.
+    """
+    return re.sub(r"[^\w.-]+", "_", name).lstrip(".")[:MAX_NAME] or "unnamed"
 
 
 def sync(stream: BinaryIO) -> None:

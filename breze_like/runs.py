@@ -8,12 +8,14 @@ weights.h5       in place of a checkpoint: the best parameters alone, of a train
 scores.json      results of the evaluation
 ===============  =========================================================================================
 
-A file is replaced completely or not at all, whenever the process is killed.
+A file is replaced completely or not at all, whenever the process is killed: who reads finds a whole one. Who
+trains holds a lock, `Run.writing`, and a second one is refused.
 """
 
 import json
 import platform
 import subprocess
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -24,13 +26,11 @@ from numpy.typing import NDArray
 
 from breze_like import __version__
 from breze_like.checkpoints import read_checkpoint, read_weights, write_checkpoint, write_weights
-from breze_like.files import PathLike, replacing, sync
+from breze_like.files import PathLike, alone, replacing, sync
 from breze_like.parameters import ParameterSet
+from breze_like.records import CONFIG, DATA, ENTRY, FORMAT, OBJECT, check, parse
 
 FILES = ("config.json", "log.jsonl", "checkpoint.h5", "weights.h5", "scores.json")
-# Version of what is in the files, as ``"format"`` of the configuration. Folders without one are of version 0,
-# which has neither weights nor ``"created"``.
-FORMAT = 1
 
 
 class Run:
@@ -50,7 +50,7 @@ class Run:
     Raises
     ------
     ValueError
-        If the folder does not hold a run, or one of a later format.
+        If the folder does not hold a run, or one of a later format, or a field breaks its rule in `records`.
     """
 
     def __init__(self, folder: PathLike):
@@ -59,11 +59,13 @@ class Run:
             raise ValueError(f"there is no run in {self.folder}: give the folder of one, with a config.json")
         self.config = self._read_json("config.json")
         version = self.config.get("format", 0)
-        if version not in range(FORMAT + 1):
+        if not isinstance(version, int) or version not in range(FORMAT + 1):
             raise ValueError(
                 f"{self.folder} is of format {version}, and this version of breze_like reads formats up to "
                 f"{FORMAT}: install a later one"
             )
+        check(self.config, CONFIG, self._path("config.json"))
+        check(self.config.get("data", {}), DATA, self._path("config.json"), "data")
 
     @classmethod
     def create(cls, folder: PathLike, config: dict[str, Any], **about: Any) -> Self:
@@ -81,18 +83,29 @@ class Run:
         Raises
         ------
         ValueError
-            If there is a run already, or a file of that name.
+            If there is a run already, or a file of that name, or another process makes one.
         """
         folder = Path(folder)
-        if any((folder / name).exists() for name in FILES):
-            raise ValueError(f"there is a run in {folder} already: resume it or choose another folder")
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"{folder} is a file; choose a folder")
         folder.mkdir(parents=True, exist_ok=True)
         created = datetime.now(UTC).isoformat(timespec="seconds")
         about = {"created": created, "versions": versions(), **about}
-        _write_json(folder / "config.json", {**config, **about, "format": FORMAT})
+        with alone(folder):
+            if any((folder / name).exists() for name in FILES):
+                raise ValueError(f"there is a run in {folder} already: resume it or choose another folder")
+            _write_json(folder / "config.json", {**config, **about, "format": FORMAT})
         return cls(folder)
+
+    def writing(self) -> AbstractContextManager[None]:
+        """A context in which no other process trains this run; one that is left by its process ends with it.
+
+        Raises
+        ------
+        ValueError
+            If another process is in it, by its number and machine.
+        """
+        return alone(self.folder)
 
     def append_log(self, entry: dict[str, Any]) -> None:
         """Add an evaluation, a dict, to the log."""
@@ -108,7 +121,10 @@ class Run:
         ValueError
             If a line is damaged.
         """
-        return [self._parse("log.jsonl", line) for line in self._log_lines()]
+        entries = [parse(line, self._path("log.jsonl")) for line in self._log_lines()]
+        for entry in entries:
+            check(entry, ENTRY, self._path("log.jsonl"))
+        return entries
 
     def truncate_log(self, n_entries: int) -> None:
         """Keep the first `n_entries` evaluations: later ones are repeated when training goes on.
@@ -199,7 +215,11 @@ class Run:
         ValueError
             If the file is damaged.
         """
-        return self._read_json("scores.json") if self._path("scores.json").is_file() else {}
+        if not self._path("scores.json").is_file():
+            return {}
+        scores = self._read_json("scores.json")
+        check(scores, dict.fromkeys(scores, OBJECT), self._path("scores.json"))
+        return scores
 
     def _path(self, name):
         return self.folder / name
@@ -210,20 +230,7 @@ class Run:
         return [line for line in lines if line.endswith(b"\n")]  # a killed process may leave half a line
 
     def _read_json(self, name):
-        return self._parse(name, self._path(name).read_bytes())
-
-    def _parse(self, name, text):
-        try:
-            value = json.loads(text)
-        except ValueError as error:
-            raise ValueError(
-                f"{self._path(name)} is damaged, it is no JSON: {error}; restore a copy"
-            ) from None
-        if not isinstance(value, dict):
-            raise ValueError(
-                f"{self._path(name)} is damaged, it must hold JSON objects, got {value!r}; restore a copy"
-            )
-        return value
+        return parse(self._path(name).read_bytes(), self._path(name))
 
 
 def versions() -> dict[str, str | None]:

@@ -9,6 +9,8 @@ class, see `make_model`; ``"initialization"`` and ``"training"``, those of `Init
 """
 
 import os
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,8 +20,14 @@ from breze_like.files import PathLike
 from breze_like.models import MODELS
 from breze_like.models.base import Model
 from breze_like.models.objectives import FreeBits
+from breze_like.records import brief
 from breze_like.runs import Run
 from breze_like.training import load_parameters
+
+# More are a mistake, and no machine's memory holds what training them needs.
+MAX_PARAMETERS = 2**31
+
+SAY_WHERE = "say where they are, by dataset or data_dir (of scripts, --dataset FILE or --data-dir FOLDER)"
 
 
 class Trained(NamedTuple):
@@ -30,15 +38,15 @@ class Trained(NamedTuple):
     dataset: Dataset
 
 
-def load(folder: PathLike, data_dir: PathLike | None = None) -> Trained:
+def load(folder: PathLike, data_dir: PathLike | None = None, dataset: PathLike | None = None) -> Trained:
     """A trained run, with the data that it was trained on.
 
     Parameters
     ----------
     folder : str or path-like
         See `find_run`.
-    data_dir : str or path-like, optional
-        As `data.load` takes it.
+    data_dir, dataset : str or path-like, optional
+        Where the data are now, see `find_data`.
 
     Returns
     -------
@@ -50,13 +58,58 @@ def load(folder: PathLike, data_dir: PathLike | None = None) -> Trained:
         If one of them is missing or damaged, or the data are not those that the run was trained on.
     """
     run, model = load_model(folder)
-    recorded = run.config["data"]
-    dataset = data.load(recorded.get("file", recorded["name"]), data_dir)
-    if dataset.digests != recorded["digests"]:
+    return Trained(run, model, find_data(run.config["data"], folder, data_dir, dataset))
+
+
+def find_data(
+    recorded: dict[str, Any],
+    folder: PathLike,
+    data_dir: PathLike | None = None,
+    dataset: PathLike | None = None,
+) -> Dataset:
+    """The data that a run was trained on, wherever they are: they are known by their digests.
+
+    Parameters
+    ----------
+    recorded : dict
+        What the run's configuration says of them, see `describe`; the file or folder in it is a hint.
+    folder : str or path-like
+        What the run is called in messages.
+    data_dir : str or path-like, optional
+        A folder that a file of that name is in now, or else a standard set; by default ``$BREZE_LIKE_DATA``.
+    dataset : str or path-like, optional
+        In place of all this, a name, file or folder, as `data.load` takes it.
+
+    Raises
+    ------
+    ValueError
+        If they are not there, or others are.
+    """
+    places = [dataset] if dataset else _places(recorded, data_dir)
+    if not places:
         raise ValueError(
-            f"data set {dataset.name} is not the one that {folder} was trained on: restore its data"
+            f"data set must be one of the same content: that of {folder}, {recorded['name']}, was in "
+            f"{recorded['file']}, where there is nothing now: {SAY_WHERE}"
         )
-    return Trained(run, model, dataset)
+    for place in places:
+        found = data.load(place, data_dir)
+        if found.digests == recorded["digests"]:
+            return replace(found, name=recorded["name"])
+    raise ValueError(
+        f"data set {found.name} is not the one that {folder} was trained on: restore its data, or {SAY_WHERE}"
+    )
+
+
+def _places(recorded, data_dir):
+    """Where the data of a configuration may be, as `data.load` takes it; for standard sets, that knows."""
+    if "file" not in recorded:
+        return [recorded["name"]]
+    before, folder = Path(recorded["file"]), data_dir or os.environ.get("BREZE_LIKE_DATA")
+    moved = (
+        [Path(folder) / before.name, *(p for p in [Path(folder)] if p.name == before.name)] if folder else []
+    )
+    places = [path for path in (*moved, before) if path.exists()]
+    return places or ([recorded["name"]] if folder and recorded["name"] in data.DIGESTS else [])
 
 
 def load_model(folder: PathLike) -> tuple[Run, Model]:
@@ -124,15 +177,36 @@ def make_model(config: dict[str, Any]) -> Model:
     ValueError
         If the model is unknown, or an argument is outside its range.
     """
-    if config.get("model") not in MODELS:
+    if not isinstance(config.get("model"), str) or config["model"] not in MODELS:
         raise ValueError(f"model must be one of {sorted(MODELS)}, got {config.get('model')!r}")
     arguments = dict(config["arguments"])
     if nats := arguments.pop("free_bits", 0):
+        if not isinstance(nats, int | float):
+            raise ValueError(f"free_bits must be a number, got {brief(nats)}")
         if arguments.get("objective", "bound") not in ("bound", "free_bits"):
             got = f"{nats!r} with {arguments['objective']!r}"
             raise ValueError(f"free_bits must be 0 unless the objective is 'bound' or 'free_bits', got {got}")
         arguments["objective"] = FreeBits(nats)
-    return MODELS[config["model"]](**arguments, backend=config["backend"])
+    backend = config["backend"]
+    with decoding_arguments(config["model"]):
+        model = MODELS[config["model"]](**arguments, backend=backend)
+    if model.parameters.size > MAX_PARAMETERS:
+        raise ValueError(
+            f"arguments must be of at most {MAX_PARAMETERS} parameters, got {model.parameters.size}"
+        )
+    return model
+
+
+@contextmanager
+def decoding_arguments(of):
+    """Turn what is raised by arguments of wrong types or names into a ValueError: they come from a file."""
+    try:
+        yield
+    except ValueError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"configuration must be one of {of}, {type(error).__name__}: {reason}") from error
 
 
 def describe(dataset: Dataset, given: PathLike) -> dict[str, Any]:

@@ -2,9 +2,13 @@
 
 import sys
 
+from experiments.command_line import interrupts
+
+if sys.argv[:1] == ["-m"]:  # a script begins: before anything else is imported, which takes seconds
+    interrupts.install()
+
 # Which extra of the project has a package that scripts need.
 EXTRAS = {
-    "filelock": "search",
     "matplotlib": "scripts",
     "mido": "midi",
     "optuna": "search",

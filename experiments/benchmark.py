@@ -149,4 +149,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "parts that were finished are in the report")
+    command_line.run(main, "parts that were finished are in the --report, if there is one", saved="")

@@ -295,4 +295,4 @@ def verdict(error):
 
 
 if __name__ == "__main__":
-    command_line.run(lambda: main(sys.argv[1:]))
+    command_line.run(lambda: main(sys.argv[1:]), "the same command begins anew", saved="")

@@ -17,7 +17,7 @@ from breze_like.files import replacing
 from breze_like.trained import load
 from experiments import command_line
 from experiments.command_line import tables
-from experiments.command_line.arguments import NotNegative, add_data_dir
+from experiments.command_line.arguments import NotNegative, add_data_of_run, data_of_run
 from experiments.command_line.commands import portable
 from experiments.paper.results import evaluate, remarks, rows
 
@@ -36,7 +36,8 @@ def as_markdown(result):
     head = [f"{result['split']} set, nats per time step", "per step", "per sequence"]
     return "\n".join(
         [
-            f"## {config['data']['name']}: {config['model']}, {Path(result['run']).name}",
+            f"## {tables.inline(config['data']['name'])}: {config['model']}, "
+            + tables.inline(Path(result["run"]).name),
             "",
             tables.markdown(head, rows(result), "|---|---|---|"),
             "",
@@ -65,13 +66,13 @@ def main(arguments=None):
         action=NotNegative,
         help="draws of the latents (2000); 0: no importance sampled estimate",
     )
-    add_data_dir(parser)
+    add_data_of_run(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, one object for each run")
     parser.add_argument("--report", help="write a Markdown report of the runs to this file")
     options = parser.parse_args(arguments)
     results = []
     for folder in options.runs:
-        run, model, dataset = load(folder, options.data_dir)
+        run, model, dataset = load(folder, *data_of_run(options))
         results.append(evaluate(run, model, dataset, options.split, options.n_draws))
         print(json.dumps(results[-1]) if options.json else as_text(results[-1]), flush=True)
     if options.report:

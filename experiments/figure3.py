@@ -17,10 +17,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from breze_like import data
+from breze_like.files import file_name
 from breze_like.tasks import denoise, impute
 from breze_like.trained import load
 from experiments import command_line
-from experiments.command_line.arguments import add_data_dir, add_seed
+from experiments.command_line.arguments import add_data_of_run, add_seed, data_of_run
 from experiments.music.corruption import P_ON, add_usual_noise, remove_frames
 from experiments.paper.experiment import train
 from experiments.paper.system_runs import existing_run, make_config
@@ -33,11 +34,21 @@ N_SONGS = 3
 N_SHOWN = 64
 
 
+def load_run(options):
+    """`load` the run that is given; its data may be elsewhere now."""
+    try:
+        return load(options.run, *data_of_run(options))
+    except ValueError as error:
+        if options.dataset is None:
+            raise
+        raise ValueError(f"--dataset must be left out beside --run, or be its data: {error}") from error
+
+
 def find_or_train(dataset_name, data_dir, seed):
     """A trained VRAE of the usual settings, and its data set."""
     dataset = data.load(dataset_name, data_dir)
     check_rolls(dataset)
-    folder = Path("runs") / "figure3" / dataset.name
+    folder = Path("runs") / "figure3" / file_name(dataset.name)
     run = existing_run(folder, SYSTEMS["vrae"], dataset)
     settings = SimpleNamespace(budget=1.0, seed=seed, backend="auto")
     config = run.config if run else make_config(SYSTEMS["vrae"], dataset, dataset_name, settings)
@@ -126,17 +137,12 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--run", help="folder of a trained run; if not given, one is trained")
-    add("--dataset", help="without --run, a name of piano rolls, or a file; chorales if not given")
-    add_data_dir(parser)
+    add_data_of_run(parser, "a name of piano rolls, or a file (chorales); of --run, where its data are now")
     add_seed(parser)
     add("--out", default="runs/figures", help="folder for the pictures")
     options = parser.parse_args(arguments)
-    if options.run and options.dataset:
-        raise ValueError(
-            f"--dataset must be left out beside --run, which knows its own, got {options.dataset}"
-        )
     if options.run:
-        _, model, dataset = load(options.run, options.data_dir)
+        _, model, dataset = load_run(options)
         check_rolls(dataset)
     else:
         model, dataset = find_or_train(options.dataset or "chorales", options.data_dir, options.seed)

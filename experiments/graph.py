@@ -168,4 +168,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, "the same command begins anew", saved="")

@@ -96,4 +96,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, "nothing is written", saved="")

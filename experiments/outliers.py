@@ -18,6 +18,7 @@ from experiments import command_line
 from experiments.command_line import tables
 from experiments.command_line.arguments import add_count
 from experiments.music.task import Task, make_parser
+from experiments.pictures.figures import plain
 
 FILES = ("outliers.csv", "outliers.json", "outliers.png")
 
@@ -74,7 +75,7 @@ def draw(rows):
         axes.step(np.arange(row["n_steps"] + 1), [*row["steps"], row["steps"][-1]], where="post", linewidth=1)
         axes.axhline(row["nats_per_step"], color="0.6", linewidth=1)
         axes.plot(row["worst_step"] + 0.5, row["worst_nats"], "o", color="#d62728", markersize=4)
-        axes.set(title=f"{row['sequence']}: {row['nats_per_step']:.2f} nats per step", ylabel="nats")
+        axes.set(title=f"{plain(row['sequence'])}: {row['nats_per_step']:.2f} nats per step", ylabel="nats")
         axes.set_xlim(0, row["n_steps"])
     axes.set_xlabel("time step")
     return figure

@@ -13,6 +13,8 @@ import shlex
 import shutil
 from pathlib import Path
 
+from breze_like.files import file_name
+from breze_like.interrupts import deferred
 from breze_like.runs import Run
 from breze_like.trained import find_run, load_model, models_folder
 from breze_like.training import is_finished
@@ -49,7 +51,7 @@ def publish(folder, name=None, replace=False):
         no room for it.
     """
     run = find_run(folder)
-    name = name or f"{run.config['data']['name']}/{run.folder.resolve().name}"
+    name = name or f"{file_name(run.config['data']['name'])}/{run.folder.resolve().name}"
     if not re.fullmatch(r"\w+/\w+", name):
         raise ValueError(f"--name must be DATASET/SYSTEM, in letters, digits and underscores, got {name}")
     if not is_finished(run):
@@ -60,13 +62,19 @@ def publish(folder, name=None, replace=False):
     if place.exists() and not replace:
         raise ValueError(f"there is a model in {place} already: replace it with --force")
     run, model = load_model(folder)
-    partial = place.with_name(f".{place.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
+    partial, before = (place.with_name(f".{place.name}.{which}") for which in ("part", "before"))
+    if before.exists() and not place.exists():  # a process was killed in between
+        before.rename(place)
+    for left in (partial, before):
+        shutil.rmtree(left, ignore_errors=True)
     digest = write(run, model, partial)
     try:
-        check_room(models_folder(), size(partial) + size(models_folder(), besides=(place, partial)))
-        shutil.rmtree(place, ignore_errors=True)
-        partial.rename(place)
+        check_room(models_folder(), size(partial) + size(models_folder(), besides=(place, partial, before)))
+        with deferred():  # there is always a model in the place
+            if place.exists():
+                place.rename(before)
+            partial.rename(place)
+        shutil.rmtree(before, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return place, digest
@@ -75,8 +83,9 @@ def publish(folder, name=None, replace=False):
 def write(run, model, folder):
     """Write the files of a trained model; returns the digest of its weights."""
     config = dict(run.config)
-    versions, created = config.pop("versions"), config.pop("created", None)
-    _, _, module, *words = shlex.split(portable(config.pop("command")))
+    versions, created = run.config["versions"], config.pop("created", None)
+    _, _, module, *words = shlex.split(portable(run.config["command"]))
+    del config["versions"]
     config["command"] = [f"{module.replace('.', '/')}.py", *words]
     # What the run was computed with and when, not what it is written with.
     published = Run.create(folder, config, versions=versions, created=created)
@@ -116,4 +125,6 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(
+        main, "models that were named are there, the same command goes on with the others", saved=""
+    )

@@ -20,6 +20,7 @@ import optuna
 
 from breze_like import data
 from breze_like.backends import resolve
+from breze_like.files import file_name
 from experiments import command_line
 from experiments.command_line.arguments import Positive, add_count, add_data_dir, add_seed
 from experiments.paper.systems import SEARCHED
@@ -104,7 +105,7 @@ def make_plan(options, dataset):
         )
     system = SEARCHED[options.model]
     base, own = read_space(options.space)
-    folder = Path(options.out or Path("runs", "search", dataset.name, options.model))
+    folder = Path(options.out or Path("runs", "search", file_name(dataset.name), options.model))
     if options.storage and options.storage.startswith("journal:"):
         if file_of(options.storage).resolve().parent != folder.resolve():
             raise ValueError(

@@ -14,7 +14,7 @@ import numpy as np
 
 from breze_like.trained import bounds_nothing, load
 from experiments import command_line
-from experiments.command_line.arguments import add_data_dir, add_seed
+from experiments.command_line.arguments import add_data_of_run, add_seed, data_of_run
 from experiments.pages.html import element, page, picture, table, wide, write
 from experiments.pages.report_sections import section
 from experiments.paper.averages import average_text
@@ -94,7 +94,7 @@ def check_target(path, force):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of trained runs")
-    add_data_dir(parser)
+    add_data_of_run(parser)
     add_seed(parser, "of noise and samples (1)")
     parser.add_argument("--out", default="report.html", help="the page (report.html)")
     parser.add_argument("--force", action="store_true", help="replace the page if it is there")
@@ -104,7 +104,7 @@ def main(arguments=None):
 
     folders = [Path(folder) for folder in dict.fromkeys(options.runs)]
     loaded = [
-        load(folder, options.data_dir) for folder in folders
+        load(folder, *data_of_run(options)) for folder in folders
     ]  # what is wrong is said before work begins
     names, results, sections = names_of(folders), [], []
     for i, (name, (run, model, dataset)) in enumerate(zip(names, loaded, strict=True), 1):
@@ -120,4 +120,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "no page is written")
+    command_line.run(main, "no page is written", saved="")

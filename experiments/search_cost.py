@@ -247,4 +247,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "nothing is lost")
+    command_line.run(main, "nothing is lost", saved="")

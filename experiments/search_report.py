@@ -87,4 +87,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "no page is written")
+    command_line.run(main, "no page is written", saved="")

@@ -18,7 +18,7 @@ import argparse
 from pathlib import Path
 
 from breze_like import data
-from breze_like.files import replacing
+from breze_like.files import file_name, replacing
 from breze_like.runs import Run
 from breze_like.trained import bounds_nothing, load_model, model_names, models_folder
 from breze_like.training import TrainingDiverged
@@ -54,10 +54,10 @@ def finish(folder, system, dataset, given, options):
     config = find_config(folder, system, dataset, given, options)
     try:
         run, model = train(config, dataset, folder, resume=True)
+        result = evaluate(run, model, dataset, "test", options.n_draws or N_DRAWS)
     except TrainingDiverged as error:
         print(f"diverged: {error}", flush=True)
         return {**describe_run(Run(folder), "test"), "scores": {}}
-    result = evaluate(run, model, dataset, "test", options.n_draws or N_DRAWS)
     if line := collapse.describe(result["scores"], run.config, dataset, "test"):
         print(f"warning: {line}", flush=True)
     return result
@@ -89,8 +89,8 @@ def finish_seeds(name, dataset, given, options):
 
     They are trained `trainable_together` where that is better, and one after the other else.
     """
-    folder, system = Path(options.out) / dataset.name, SYSTEMS[name]
-    best = options.search and best_run(Path(options.search) / dataset.name / name, system)
+    folder, system = Path(options.out) / file_name(dataset.name), SYSTEMS[name]
+    best = options.search and best_run(Path(options.search) / file_name(dataset.name) / name, system)
     if best:
         return [finish(best, system, dataset, given, options)]
     places = {}
@@ -123,7 +123,7 @@ def picture(dataset, results):
 def save(dataset, rows, results, options):
     """Write the table in all formats, and the picture; each file whole or not at all."""
     stem = "trained" if options.trained else "table1"
-    stem += "" if dataset.name == DEFAULT else f"_{dataset.name}"
+    stem += "" if dataset.name == DEFAULT else f"_{file_name(dataset.name)}"
     folders = [Path(folder) for folder in (options.out, options.results) if folder]
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
@@ -153,9 +153,9 @@ def load_datasets(options):
             raise ValueError(
                 f"--datasets must be binary, as piano rolls are, {dataset.name} is real-valued: leave it out"
             )
-        if dataset.name in datasets:
+        if file_name(dataset.name) in datasets:
             raise ValueError(f"--datasets must have different names, got {dataset.name} twice: rename a file")
-        datasets[dataset.name] = dataset, given
+        datasets[file_name(dataset.name)] = dataset, given
     return datasets.values()
 
 

@@ -21,9 +21,9 @@ from breze_like.models.variational import VariationalModel
 from breze_like.runs import versions
 from breze_like.trained import load
 from experiments import command_line
-from experiments.command_line.arguments import add_count, add_data_dir
+from experiments.command_line.arguments import add_count, add_data_of_run, data_of_run
 from experiments.command_line.commands import portable
-from experiments.command_line.tables import markdown
+from experiments.command_line.tables import inline, markdown
 from experiments.music.baselines import LastKnown, Marginals
 from experiments.music.corruption import N_REMOVED, P_ON, add_usual_noise
 from experiments.music.measures import (
@@ -157,7 +157,7 @@ def describe(options, loaded, denoised, imputed, seconds):
     about = ", ".join(f"{name} {version}" for name, version in versions().items() if version)
     verified = "verified by digest" if dataset.verified else "not verified"
     parts = [
-        f"## {dataset.name}, {options.split} set: denoising and imputation",
+        f"## {inline(dataset.name)}, {options.split} set: denoising and imputation",
         DENOISING_NOTE,
         scores_table("denoising", DENOISING, denoised),
         IMPUTATION_NOTE,
@@ -179,14 +179,14 @@ def describe_run(name, run):
     return f"{name}: {'; '.join(said)}."
 
 
-def load_all(folders, data_dir):
+def load_all(folders, *places):
     """Run, model and data set by the name of the folder."""
     loaded = {}
     for folder in folders:
         name = Path(folder).resolve().name
         if name in loaded:
             raise ValueError(f"runs must be in folders of different names, got {name} twice: rename one")
-        loaded[name] = run, _, dataset = load(folder, data_dir)
+        loaded[name] = run, _, dataset = load(folder, *places)
         if not dataset.binary:
             raise ValueError(
                 f"runs must be of binary data, as piano rolls are, {folder} is of real values: leave it out"
@@ -205,7 +205,7 @@ def parse(arguments):
     add("runs", nargs="+", help="folders of runs on the same data set")
     add("--split", default="test", choices=("train", "valid", "test"))
     add_count(parser, "--seeds", 3, "number of corruptions")
-    add_data_dir(parser)
+    add_data_of_run(parser)
     add("--report", help="write the tables to this Markdown file")
     options = parser.parse_args(arguments)
     return options
@@ -213,7 +213,7 @@ def parse(arguments):
 
 def main(arguments=None):
     options, started = parse(arguments), time.monotonic()
-    loaded = load_all(options.runs, options.data_dir)
+    loaded = load_all(options.runs, *data_of_run(options))
     dataset = next(iter(loaded.values()))[2]
     models = {name: model for name, (_, model, _) in loaded.items()}
     systems, fillers = denoisers(dataset.train, models), imputers(dataset.train, models)
@@ -233,4 +233,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, "nothing is written", saved="")

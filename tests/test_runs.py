@@ -1,7 +1,9 @@
 import hashlib
+import io
 import json
 import os
 import platform
+import re
 import stat
 import struct
 import subprocess
@@ -21,6 +23,24 @@ def declared(**shapes):
     for name, shape in shapes.items():
         parameters.declare(name, shape)
     return parameters
+
+
+DATA_TYPE, DATA_LAYOUT = 3, 8  # kinds of messages of HDF5's object headers
+
+
+def header_messages(content):
+    """Kind and body of the messages in the first chunks of object headers, by the format's specification."""
+    for start in [match.start() for match in re.finditer(b"OHDR\x02", content)]:
+        flags, place = content[start + 5], start + 6
+        place += 16 * bool(flags & 0x20) + 4 * bool(flags & 0x10)
+        width = 2 ** (flags & 3)
+        end = place + width + int.from_bytes(content[place : place + width], "little")
+        place += width
+        while place + 4 <= end:
+            size = int.from_bytes(content[place + 1 : place + 3], "little")
+            body = place + 4 + 2 * bool(flags & 0x04)
+            yield content[place], content[body : body + size]
+            place = body + size
 
 
 PARAMETERS = declared(weights=(2, 3), bias=(3,))
@@ -220,6 +240,33 @@ class TestCheckpoint:
                 assert attributes == ATTRIBUTES
                 assert all(np.array_equal(arrays[name], array) for name, array in ARRAYS.items())
         assert n_noticed > 0
+
+    def test_is_read_by_earlier_versions(self, run):
+        """Of HDF5 1.10: the superblock, and all messages of headers that later versions have changed."""
+        run.write_checkpoint(PARAMETERS, ARRAYS, ATTRIBUTES)
+        content = (run.folder / "checkpoint.h5").read_bytes()
+        assert content[8] <= 3  # the superblock's version
+        found = list(header_messages(content))
+        assert {DATA_TYPE, DATA_LAYOUT} <= {kind for kind, _ in found}
+        assert all(body[0] <= 4 for kind, body in found if kind == DATA_LAYOUT)
+        assert all(body[0] >> 4 <= 4 for kind, body in found if kind == DATA_TYPE)
+        later = io.BytesIO()
+        with h5py.File(later, "w", libver="latest") as file:
+            file.create_dataset("one", data=np.ones(3), fletcher32=True)
+        versions = [body[0] for kind, body in header_messages(later.getvalue()) if kind == DATA_LAYOUT]
+        assert versions == [5] or h5py.version.hdf5_version_tuple < (2, 0, 0)  # so this would be noticed
+
+    @pytest.mark.parametrize("place", ["superblock", "object header"])
+    def test_of_a_later_version(self, run, place):
+        run.write_checkpoint(PARAMETERS, ARRAYS, ATTRIBUTES)
+        path = run.folder / "checkpoint.h5"
+        content = bytearray(path.read_bytes())
+        content[8 if place == "superblock" else content.index(b"OHDR") + 4] = 99
+        path.write_bytes(content)
+        with pytest.raises(
+            ValueError, match=f"a later version of HDF5 than .*: install .*bad {place} version"
+        ):
+            run.read_checkpoint(PARAMETERS)
 
     def test_foreign(self, run):
         path = run.folder / "checkpoint.h5"

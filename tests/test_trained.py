@@ -3,13 +3,15 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytensor
 import pytest
 
-from breze_like import Run, negative_log_likelihood, trained
+from breze_like import Run, data, negative_log_likelihood, trained
+from breze_like.data import write_hdf5
 from breze_like.models.objectives import OBJECTIVES
 from breze_like.training import TrainingSettings, fit
 
@@ -56,8 +58,8 @@ def test_it_can_be_resumed(loaded, tmp_path):
         model = trained.make_model(run.config)
         assert model.parameters.data.dtype == np.float32
     settings = TrainingSettings(**run.config["training"])
-    data = loaded.dataset
-    history = fit(model, data.train, data.valid, settings, np.random.default_rng(1), None, run, False)
+    train, valid = loaded.dataset.train, loaded.dataset.valid
+    history = fit(model, train, valid, settings, np.random.default_rng(1), None, run, False)
     assert history.best_score == run.read_log()[-1]["valid_score"]
     np.testing.assert_array_equal(model.parameters.data, loaded.model.parameters.data)
 
@@ -86,12 +88,21 @@ def test_without_any_model(models):
 
 
 def test_a_trained_model_is_not_trained_on(named, loaded):
-    run, model, data = trained.load("chorales/small")
+    run, model, _ = trained.load("chorales/small")
     settings = TrainingSettings(**run.config["training"])
     before = {path.name: path.read_bytes() for path in named.iterdir()}
     message = f"{re.escape(str(named))} has the weights of a trained model, but not what training needs"
     with pytest.raises(ValueError, match=message):
-        fit(model, data.train, data.valid, settings, np.random.default_rng(1), None, run, False)
+        fit(
+            model,
+            loaded.dataset.train,
+            loaded.dataset.valid,
+            settings,
+            np.random.default_rng(1),
+            None,
+            run,
+            False,
+        )
     assert {path.name: path.read_bytes() for path in named.iterdir()} == before
 
 
@@ -132,3 +143,71 @@ def test_free_bits_of_a_configuration_are_its_objective():
 def test_free_bits_that_there_cannot_be(arguments, message):
     with pytest.raises(ValueError, match=message):
         variational(**arguments)
+
+
+@pytest.fixture
+def moved(tmp_path, loaded, monkeypatch):
+    """A run on a file of the chorales that is now elsewhere: the run's folder, the file."""
+    monkeypatch.delenv("BREZE_LIKE_DATA", raising=False)
+    shutil.copytree(FORMAT_0, tmp_path / "run")
+    path = tmp_path / "run" / "config.json"
+    config = json.loads(path.read_text())
+    config["data"] |= {"name": "songs", "file": str(tmp_path / "gone" / "songs.h5")}
+    path.write_text(json.dumps(config))
+    (tmp_path / "here").mkdir()
+    write_hdf5(tmp_path / "here" / "songs.h5", loaded.dataset)
+    return tmp_path / "run", tmp_path / "here" / "songs.h5"
+
+
+class TestDataThatMoved:
+    """They are known by their content; the path in a configuration is a hint."""
+
+    def test_nowhere(self, moved):
+        run, file = moved
+        message = (
+            "songs, was in .*gone/songs.h5, where there is nothing now: say .* --dataset FILE or --data-dir"
+        )
+        for place in ({}, {"data_dir": run}):
+            with pytest.raises(ValueError, match=message):
+                trained.load(run, **place)
+
+    def test_elsewhere(self, moved, loaded, monkeypatch):
+        run, file = moved
+        other_name = file.rename(file.with_name("others.h5"))
+        shutil.copy(other_name, file)
+        for place in ({"data_dir": file.parent}, {"dataset": file}, {"dataset": str(other_name)}):
+            dataset = trained.load(run, **place).dataset
+            assert (dataset.name, dataset.digests) == ("songs", loaded.dataset.digests)
+        monkeypatch.setenv("BREZE_LIKE_DATA", str(file.parent))
+        assert trained.load(run).dataset.digests == loaded.dataset.digests
+
+    def test_where_they_were_if_others_are_there_now(self, moved, loaded):
+        run, file = moved
+        before = run.parent / "gone" / "songs.h5"
+        before.parent.mkdir()
+        shutil.copy(file, before)
+        others = replace(loaded.dataset, name="others", test=loaded.dataset.test[:1])
+        write_hdf5(file, others)  # under the name of the published one, it would be warned of
+        assert trained.load(run, data_dir=file.parent).dataset.digests == loaded.dataset.digests
+        with pytest.raises(
+            ValueError, match="others is not the one that .*run was trained on: restore its data"
+        ):
+            trained.load(run, dataset=file)
+
+    def test_a_folder_of_sequences(self, moved, loaded):
+        run, file = moved
+        folder = file.parent / "sines"
+        for split in ("train", "valid", "test"):
+            (folder / split).mkdir(parents=True)
+            for i, sequence in enumerate(getattr(loaded.dataset, split)[:2]):
+                np.save(folder / split / f"{i}.npy", sequence)
+        config = json.loads((run / "config.json").read_text())
+        config["data"] |= {"file": "/gone/sines", "digests": data.load(folder).digests}
+        (run / "config.json").write_text(json.dumps(config))
+        for place in ({"data_dir": file.parent}, {"data_dir": folder}, {"dataset": folder}):
+            assert trained.load(run, **place).dataset.digests == config["data"]["digests"]
+
+    def test_a_standard_set_by_its_name(self, moved, loaded):
+        """A run on some file of the chorales, where only the chorales themselves are at hand."""
+        run, file = moved
+        assert trained.load(run, dataset="chorales").dataset.name == "songs"

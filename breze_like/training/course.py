@@ -17,7 +17,10 @@ CHECKPOINT_SECONDS = 20
 
 
 class TrainingDiverged(RuntimeError):
-    """Too many updates in a row met a loss or a gradient that is not finite."""
+    """Too many updates in a row met a loss or a gradient that is not finite, or all scores are not finite.
+
+    The message says whether it was so from the start, and of the gradient alone, or came with training.
+    """
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,17 @@ class Course:
             )
         if run and run.has_checkpoint:
             self.state = State.read(run, model.parameters, self._setup)
-            rng.bit_generator.state = self.state.rng
+            try:
+                rng.bit_generator.state = self.state.rng
+            except Exception as error:  # NumPy raises whatever it stumbles over
+                raise ValueError(
+                    f"the checkpoint in {run.folder} is damaged: rng must be the state of random numbers of "
+                    f"{type(rng.bit_generator).__name__}, {type(error).__name__}; restore a copy"
+                ) from None
+            if self.state.order is not None and self.state.order.max() >= len(self._chunks):
+                raise ValueError(
+                    f"the checkpoint in {run.folder} is damaged: order must be of chunks; restore a copy"
+                )
         else:
             self.state = State.initial(parameters, rng)
             self.save()
@@ -174,7 +187,7 @@ class Course:
         """
         state = self.state
         if outcome.skipped and state.n_skipped_in_a_row == self.settings.max_skipped:
-            raise TrainingDiverged(_divergence(state, self.epoch))
+            raise TrainingDiverged(_divergence(state, self.epoch, outcome))
         self.state = state.stepped(outcome, order=batch.order, rng=batch.rng, **optimizer_state)
 
     def validated(self, score):
@@ -251,8 +264,14 @@ def _entry(state, epoch, score, kl_weight):
     }
 
 
-def _divergence(state, epoch):
+def _divergence(state, epoch, outcome):
+    """What happened, and what to do about it: where no update was made, the step rate has no part in it."""
+    advice = "try a smaller step_rate"
+    if not state.n_iter and math.isfinite(outcome.loss):
+        advice = "the gradient alone is so from the start: look at the data, or try another transfer"
+    elif not state.n_iter:
+        advice = "the loss is so from the start: look for huge values in the data, or in the initialization"
     return (
         f"loss or gradient was not finite {state.n_skipped_in_a_row + 1} times in a row, from update "
-        f"{state.update - state.n_skipped_in_a_row} on, in epoch {epoch}: try a smaller step_rate"
+        f"{state.update - state.n_skipped_in_a_row} on, in epoch {epoch}: {advice}"
     )

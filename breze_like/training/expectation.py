@@ -8,7 +8,9 @@ training set, gradients of its log-likelihood, and makes probabilities of them: 
 which are the parameters of Dirichlet and Beta priors. The validation chooses when to stop.
 """
 
+import math
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from typing import ClassVar
 
@@ -18,7 +20,7 @@ from tqdm import tqdm
 
 from breze_like.data import packed
 from breze_like.estimators import check_observations
-from breze_like.training.course import History
+from breze_like.training.course import History, TrainingDiverged
 from breze_like.training.rules import COUNT, COUNT_OR_NONE, FRACTION, POSITIVE, check, setting
 from breze_like.training.state import Checkpointed
 
@@ -118,21 +120,28 @@ def fit_em(model, train, valid, settings, rng, validate, run=None, progress=True
     ------
     ValueError
         If there is no sequence, or one that is not binary, or the run's checkpoint is damaged or was written
-        with another model, precision, settings or data.
+        with another model, precision, settings or data, or another process trains the run.
     """
     train = check_observations(model, train, "train")
     data = model.parameters.data
     sizes = {"n_chunks": len(train), "batch_size": len(train), "n_train_steps": sum(map(len, train))}
     setup = {**asdict(settings), **sizes, "precision": data.dtype.name}
     marginal = (sum(s.sum(axis=0, dtype=float) for s in train) + 1) / (sizes["n_train_steps"] + 2)
-    if run and run.has_checkpoint:
-        state = EMState.read(run, model.parameters, setup)
-    else:
-        start(model, train, marginal, settings, rng)
-        state = EMState(data.copy())
-        if run:
-            state.write(run, model.parameters, setup)
-    entries = []
+    with run.writing() if run else nullcontext():
+        if run and run.has_checkpoint:
+            state = EMState.read(run, model.parameters, setup)
+        else:
+            start(model, train, marginal, settings, rng)
+            state = EMState(data.copy())
+        return _improve(model, state, setup, (train, valid), marginal, settings, validate, run, progress)
+
+
+def _improve(model, state, setup, sequences, marginal, settings, validate, run, progress):
+    """Go on from a state to the end of training; its `History`."""
+    train, valid = sequences
+    data, entries = model.parameters.data, []
+    if run and not run.has_checkpoint:
+        state.write(run, model.parameters, setup)
     if run:
         run.truncate_log(state.update)
         entries = run.read_log()
@@ -144,6 +153,8 @@ def fit_em(model, train, valid, settings, rng, validate, run=None, progress=True
             loss, counts = expect(model, train)
             maximize(model, counts, marginal, settings)
             score = float(validate(valid))
+            if not (math.isfinite(loss) and math.isfinite(score)):
+                raise TrainingDiverged(f"loss or validation score was not finite in epoch {state.update + 1}")
             seconds = state.seconds + time.monotonic() - started
             state = state.validated(data.copy(), score, seconds, settings)
             entries.append(_entry(state, loss, score))

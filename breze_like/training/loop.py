@@ -1,6 +1,7 @@
 """The loop: minibatches, steps, validation, early stopping, checkpoints."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import NamedTuple
 
@@ -10,7 +11,9 @@ from tqdm import tqdm
 
 from breze_like.backends import accelerator
 from breze_like.estimators import check_observations, validation_score
+from breze_like.interrupts import deferred
 from breze_like.models.base import Model, check_rng
+from breze_like.records import COUNT, NUMBER, OBJECT, POSITIVE_COUNT, check
 from breze_like.runs import Run
 from breze_like.sequences import check_sequences
 from breze_like.training.course import Course, History, n_batches
@@ -71,7 +74,8 @@ def fit(
     ValueError
         If there is no sequence, or one that the model can't emit, the model has no initial parameters, the
         settings are for latents that it does not have, `until` is out of its range, or the run's checkpoint
-        is damaged or was written with another model, precision, settings or data.
+        is damaged or was written with another model, precision, settings or data, or
+        another process trains the run.
     TrainingDiverged
         If too many updates in a row meet numbers that are not finite. As after any other error, the
         parameters are those after the last good update, and the run can be resumed from them.
@@ -85,9 +89,10 @@ def fit(
     if model.layers and not model.parameters.data.any() and not (run and run.has_checkpoint):
         raise ValueError("model must have initial parameters, and all are 0: call its initialize(rng) first")
     validate = validate or partial(validation_score, model, n_draws=settings.n_draws)
-    course = Course(model, settings, train, valid, rng, model.parameters.data, run)
-    if not course.has_come_to(until):
-        _train(model, course, validate, progress, until)
+    with run.writing() if run else nullcontext():
+        course = Course(model, settings, train, valid, rng, model.parameters.data, run)
+        if not course.has_come_to(until):
+            _train(model, course, validate, progress, until)
     model.parameters.data[...] = course.best_parameters if course.state.finished else course.state.parameters
     return course.history
 
@@ -105,19 +110,21 @@ def _train(model, course, validate, progress, until):
     optimizer.restore({name: getattr(course.state, name) for name in optimizer.state_fields})
     bar = tqdm(total=course.n_updates, initial=course.state.update, unit="update", disable=not progress)
     try:
-        while not course.has_come_to(until):
-            with course.timed():
-                if course.validation_due:
-                    model.parameters.data[...] = course.state.parameters
-                    course.validated(float(validate(course.valid_chunks)))
-                else:
-                    batch = course.draw()
-                    outcome = optimizer.step(batch.inputs, batch.step_rate)
-                    course.stepped(outcome, batch, optimizer.state())
-                    bar.update()
-            bar.set_postfix_str(course.summary(), refresh=False)
-        if not course.state.finished:  # else it is saved with the last validation
-            course.save()
+        with deferred() as look:
+            while not course.has_come_to(until):
+                look()
+                with course.timed():
+                    if course.validation_due:
+                        model.parameters.data[...] = course.state.parameters
+                        course.validated(float(validate(course.valid_chunks)))
+                    else:
+                        batch = course.draw()
+                        outcome = optimizer.step(batch.inputs, batch.step_rate)
+                        course.stepped(outcome, batch, optimizer.state())
+                        bar.update()
+                bar.set_postfix_str(course.summary(), refresh=False)
+            if not course.state.finished:  # else it is saved with the last validation
+                course.save()
     except BaseException:  # Ctrl-C, divergence, an error in `validate`: what was learned so far is kept
         model.parameters.data[...] = course.state.parameters
         course.save()
@@ -147,7 +154,8 @@ def is_finished(run: Run) -> bool:
     if not run.has_checkpoint:
         return run.has_weights
     _, attributes = run.read_checkpoint()
-    return bool(attributes.get("state", {}).get("finished"))
+    state = attributes.get("state", {})
+    return bool(isinstance(state, dict) and state.get("finished"))
 
 
 def progress_of(run: Run) -> Progress:
@@ -159,7 +167,11 @@ def progress_of(run: Run) -> Progress:
         If the checkpoint is missing or damaged.
     """
     _, attributes = run.read_checkpoint()
+    where = run.folder / "checkpoint.h5"
+    check(attributes, {"state": OBJECT, "setup": OBJECT}, where)
     state, setup = attributes["state"], attributes["setup"]
+    check(state, {"update": COUNT, "seconds": NUMBER}, where)
+    check(setup, dict.fromkeys(("n_epochs", "n_chunks", "batch_size"), POSITIVE_COUNT), where)
     n_updates = setup["n_epochs"] * n_batches(setup["n_chunks"], setup["batch_size"])
     return Progress(state["update"], n_updates, state["seconds"])
 
@@ -180,9 +192,15 @@ def load_parameters(run: Run, model: Model) -> None:
         been validated yet.
     """
     if run.has_weights and not run.has_checkpoint:
-        model.parameters.data[...] = run.read_weights(model.parameters)
-        return
-    arrays, _ = run.read_checkpoint(model.parameters)
-    if "best_parameters" not in arrays:
-        raise ValueError(f"run must have been validated, got {run.folder} from before that")
-    model.parameters.data[...] = arrays["best_parameters"]
+        best = run.read_weights(model.parameters)
+    else:
+        arrays, _ = run.read_checkpoint(model.parameters)
+        if "best_parameters" not in arrays:
+            raise ValueError(f"run must have been validated, got {run.folder} from before that")
+        best = arrays["best_parameters"]
+    if best.shape != (model.parameters.size,) or not np.isfinite(best).all():
+        raise ValueError(
+            f"parameters of {run.folder} must be {model.parameters.size} finite numbers, they are of shape "
+            f"{best.shape}, {np.isfinite(best).sum()} of them finite: restore a copy"
+        )
+    model.parameters.data[...] = best

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
+from breze_like.interrupts import deferred
 from breze_like.runs import Run
 from breze_like.training.course import Course, History, TrainingDiverged
 from breze_like.training.device import PopulationRmsProp, pure_loss_and_gradient
@@ -95,15 +96,20 @@ def fit_population(model, members, train, valid, validate, progress=True):
     """
     _check_members(model, members)
     dtype = model.parameters.data.dtype
-    courses = [
-        Course(model, m.settings, train, valid, m.rng, np.array(m.parameters, dtype), m.run) for m in members
-    ]
-    try:
-        diverged = _train(model, courses, validate, progress)
-    except BaseException:  # Ctrl-C, an error in `validate`: what was learned so far is kept
-        for course in courses:
-            course.save()
-        raise
+    with ExitStack() as writing:
+        for member in members:
+            if member.run:
+                writing.enter_context(member.run.writing())
+        courses = [
+            Course(model, m.settings, train, valid, m.rng, np.array(m.parameters, dtype), m.run)
+            for m in members
+        ]
+        try:
+            diverged = _train(model, courses, validate, progress)
+        except BaseException:  # Ctrl-C, an error in `validate`: what was learned so far is kept
+            for course in courses:
+                course.save()
+            raise
     scored = [c for c in courses if c.state.best_score is not None]
     if scored:
         model.parameters.data[...] = min(scored, key=lambda c: c.state.best_score).best_parameters
@@ -119,9 +125,11 @@ def _train(model, courses, validate, progress):
     running = {i: course for i, course in enumerate(courses) if not course.state.finished}
     diverged = {}
     counts = {"total": sum(c.n_updates for c in courses), "initial": sum(c.state.update for c in courses)}
-    with ThreadPoolExecutor() as pool, tqdm(**counts, unit="update", disable=not progress) as bar:
+    bar = tqdm(**counts, unit="update", disable=not progress)
+    with ThreadPoolExecutor() as pool, bar, deferred() as look:
         inputs = _Inputs(len(courses), model.parameters.data.dtype, pool)
         while running:
+            look()
             for course in running.values():
                 if course.validation_due:
                     with course.timed():

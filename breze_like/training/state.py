@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from breze_like.records import COUNT, NUMBER, OBJECT, check
 from breze_like.training.optimization import GuardedRmsProp
 
 
@@ -38,15 +39,20 @@ class Checkpointed:
         """
         arrays, attributes = run.read_checkpoint(parameters)
         names = {field.name for field in fields(cls)}
-        if set(attributes) != {"state", "setup"} or {*arrays, *attributes["state"]} != names:
+        kept = attributes.get("state")
+        given = {*arrays, *kept} if isinstance(kept, dict) else set()
+        if set(attributes) != {"state", "setup"} or given != names:
             raise ValueError(
                 f"the checkpoint in {run.folder} is of another kind of training: choose another folder"
             )
+        _check_state(cls, arrays, attributes["state"], parameters.size, run)
+        before_all = attributes["setup"] if isinstance(attributes["setup"], dict) else {}
         for name, value in setup.items():
-            if attributes["setup"].get(name) != value:
-                before = attributes["setup"].get(name)
+            if before_all.get(name) != value:
+                before = before_all.get(name)
                 raise ValueError(f"{name} must be {before!r} as it was in {run.folder}, got {value!r}")
-        return cls(**arrays, **attributes["state"])
+        values = {name: dict(v) if isinstance(v, dict) else v for name, v in kept.items()}
+        return cls(**arrays, **values)
 
     def write(self, run, parameters, setup):
         """Make this a run's checkpoint; the reverse of `read`."""
@@ -54,6 +60,28 @@ class Checkpointed:
         arrays = {name: np.asarray(value) for name, value in given.items() if value is not None}
         rest = {name: value for name, value in vars(self).items() if name not in arrays}
         run.write_checkpoint(parameters, arrays, {"state": rest, "setup": setup})
+
+
+def _check_state(kind, arrays, values, n_parameters, run):
+    """Raise a ValueError for the first field of a checkpoint that is not what a kind of state has."""
+
+    def is_vector(array):
+        return array.shape == (n_parameters,) and array.dtype.kind == "f" and np.isfinite(array).all()
+
+    for name, array in arrays.items():
+        is_order = array.ndim == 2 and array.dtype.kind in "iu" and array.size and array.min() >= 0
+        if not (is_order if name == "order" else is_vector(array)):
+            rule = "integers in two dimensions" if name == "order" else f"{n_parameters} finite numbers"
+            raise ValueError(
+                f"the checkpoint in {run.folder} is damaged: {name} must be {rule}; restore a copy"
+            )
+    rules = {"int": COUNT, "float": NUMBER, "dict": OBJECT, "bool": ("true or false", lambda v: v in (0, 1))}
+    of_fields = {}
+    for field in fields(kind):
+        name, _, rest = getattr(field.type, "__name__", str(field.type)).partition(" ")
+        if name in rules and not (rest and values.get(field.name, 0) is None):
+            of_fields[field.name] = rules[name]
+    check(values, of_fields, f"the checkpoint in {run.folder}")
 
 
 @dataclass(frozen=True)

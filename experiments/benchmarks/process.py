@@ -8,11 +8,16 @@
 import importlib
 import json
 import os
+import queue
 import resource
 import sys
+import threading
 import time
 
 from experiments.benchmarks.peers.problem import Problem
+
+# Within which a process ends whose parent has, whatever it is doing.
+SECONDS_TO_END = 2
 
 
 class Peer:
@@ -65,8 +70,9 @@ def _peak_memory():
 
 def serve(module, requests, answers):
     """Answer requests, until there are no more; what fails is answered with the error."""
-    system = None
-    for line in requests:
+    system, lines = None, queue.Queue()
+    threading.Thread(target=_read, args=(requests, lines), daemon=True).start()
+    for line in iter(lines.get, None):
         request, arguments = json.loads(line)
         try:
             system = system or Peer(module)
@@ -75,6 +81,15 @@ def serve(module, requests, answers):
             answer = {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
+
+
+def _read(requests, lines):
+    """Put requests into the queue. When there can be no more, end: who asked has ended, too."""
+    for line in requests:
+        lines.put(line)
+    lines.put(None)
+    time.sleep(SECONDS_TO_END)
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
+            start_new_session=True,  # Ctrl-C is for who started it; it ends when that does
             env={name: value for name, value in variables.items() if value is not None},
         )
 

@@ -1,22 +1,30 @@
 """What all scripts do alike: a process of their own, single precision, one clear line for what goes wrong."""
 
 import io
+import signal
 import sys
 import warnings
 
-import pytensor
-
-from breze_like import prepare_process
+from experiments.command_line import interrupts
 
 
-def run(main, to_go_on="the same command with --resume goes on"):
+def run(main, to_go_on="the same command with --resume goes on", saved="what is done is saved, "):
     """Run a script's `main`, which takes no arguments, and exit with its status.
 
-    Bad input ends with one line on standard error and status 2, Ctrl-C with status 130 and how `to_go_on`. A
-    warning is one line, too. What can't be printed, as names of files that are not UTF-8, is escaped.
+    Bad input ends with one line on standard error and status 2, a training that diverged with one and status
+    1. Ctrl-C ends with status 130, SIGTERM with 143, and both with a line on what is `saved` and how
+    `to_go_on`. A warning is one line, too. What can't be printed, as names of files that are not UTF-8, is
+    escaped.
     """
+    interrupts.text = f"stopped; {saved}{to_go_on}"
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+    # Now that Ctrl-C has something to say: these take seconds.
+    import pytensor
+
+    from breze_like import prepare_process
+    from breze_like.training import TrainingDiverged
+
     prepare_process()
     pytensor.config.floatX = "float32"
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
@@ -25,7 +33,11 @@ def run(main, to_go_on="the same command with --resume goes on"):
     except (ValueError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         status = 2
-    except KeyboardInterrupt:
-        print(f"stopped; what is done is saved, {to_go_on}", file=sys.stderr)
-        status = 130
+    except TrainingDiverged as error:
+        print(f"error: training diverged: {' '.join(str(error).split())}", file=sys.stderr)
+        status = 1
+    except KeyboardInterrupt as error:
+        print(interrupts.text, file=sys.stderr)
+        status = 128 + (error.args or (signal.SIGINT,))[0]
+    interrupts.finish()
     sys.exit(status)

@@ -71,6 +71,10 @@ def add_seed(parser, about="of all random numbers"):
 def add_data_dir(parser):
     """Add where data sets are, and that they may be huge."""
     parser.add_argument("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
+    _add_no_limits(parser)
+
+
+def _add_no_limits(parser):
     parser.add_argument(
         "--no-limits",
         nargs=0,
@@ -78,3 +82,16 @@ def add_data_dir(parser):
         default=argparse.SUPPRESS,
         help="read huge files that you trust: no limits on time, memory and size",
     )
+
+
+def add_data_of_run(parser, about="where the data of the run are now: a file, or a folder of sequences"):
+    """Add the flags that say where the data of a run are, which may not be where they were."""
+    add = parser.add_argument
+    add("--data-dir", help="folder of the run's data set; else $BREZE_LIKE_DATA, or where it was")
+    add("--dataset", help=about)
+    _add_no_limits(parser)
+
+
+def data_of_run(options):
+    """What these flags say, as `trained.load` takes it."""
+    return (options.data_dir, options.dataset) if options.dataset else (options.data_dir,)

@@ -11,7 +11,7 @@ def portable(command):
         if name in words:
             place = words.index(name)
             del words[place : place + 2]
-    if "--out" in words:
+    if "--out" in words[:-1]:
         place = words.index("--out") + 1
         words[place] = f"runs/{Path(words[place]).name}"
     return shlex.join(words)

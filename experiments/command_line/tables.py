@@ -62,8 +62,14 @@ def rule_of(are_numbers, widths=None):
     )
 
 
+def inline(text):
+    """Text as a part of a line of Markdown: names from files make no cells, lines or HTML of their own."""
+    text = "".join(c if c.isprintable() else " " for c in text).replace("|", r"\|")
+    return re.sub(r"<(?=[a-zA-Z/!?])", "&lt;", text)
+
+
 def _line(cells):
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(map(inline, cells))} |"
 
 
 def csv_of(columns, rows):

@@ -10,7 +10,7 @@ from breze_like.music.rolls import N_KEYS
 from breze_like.quoting import shown_path
 from breze_like.sequences import check_sequence
 from breze_like.trained import load, load_model
-from experiments.command_line.arguments import Positive, add_data_dir, add_seed
+from experiments.command_line.arguments import Positive, add_data_of_run, add_seed, data_of_run
 from experiments.music import files
 
 # Steps in a quarter note of the data sets whose grid is not that of eighth notes.
@@ -33,7 +33,7 @@ def make_parser(doc, sequences=True):
         )
         add("--split", default="test", choices=SPLITS, help="of a data set (test)")
         add("--first", type=int, action=Positive, metavar="N", help="take the first N sequences only")
-        add_data_dir(parser)
+        add_data_of_run(parser)
     add("--out", required=True, metavar="FOLDER", help="folder for the results")
     add("--force", action="store_true", help="replace files that are there")
     add_seed(parser, "of all random numbers (1)")
@@ -76,7 +76,12 @@ class Task:
     def __init__(self, options):
         self.rng = np.random.default_rng(options.seed)
         own = "input" in options and options.input is None
-        run, self.model, *dataset = load(options.run, options.data_dir) if own else load_model(options.run)
+        if own:
+            run, self.model, *dataset = load(options.run, *data_of_run(options))
+        elif "input" in options and options.dataset:
+            raise ValueError(f"--dataset must be left out beside an INPUT, got {options.dataset}")
+        else:
+            run, self.model = load_model(options.run)
         grid = options.steps_per_quarter or STEPS_PER_QUARTER.get(run.config["data"]["name"], 2)
         self.results = files.Results(
             Path(options.out),

@@ -1,6 +1,7 @@
 """From a configuration to a trained model and its scores."""
 
 import json
+import math
 import sys
 from dataclasses import asdict, replace
 from functools import partial
@@ -19,11 +20,13 @@ from breze_like.estimators import (
 )
 from breze_like.initialize import Initialization
 from breze_like.models import HiddenMarkov
+from breze_like.records import SEED, check
 from breze_like.runs import Run
-from breze_like.trained import make_model
+from breze_like.trained import decoding_arguments, make_model
 from breze_like.training import (
     EMSettings,
     Member,
+    TrainingDiverged,
     TrainingSettings,
     fit,
     fit_em,
@@ -37,6 +40,8 @@ NOISE_SEED = 1234
 
 # Draws of the latents where it is to be quick.
 N_FEW = 5
+
+NO_SCORE = "no validation score was finite: try a smaller step_rate"
 
 # What of a configuration is the same whenever its run goes on.
 IDENTITY = ("model", "arguments", "initialization", "training", "backend", "data", "seed")
@@ -74,6 +79,8 @@ def train(config, dataset, folder, resume=False, progress=True, watch=None, unti
     ValueError
         If the folder holds a run and `resume` is not set, or one of another configuration, or the data are
         real-valued and the emission is not.
+    TrainingDiverged
+        See `fit`; or if no validation score was finite.
     """
     model = make_model(config)
     settings, rng, run = _begin(config, model, dataset, folder, resume)
@@ -85,10 +92,9 @@ def train(config, dataset, folder, resume=False, progress=True, watch=None, unti
         return score
 
     arguments = model, dataset.train, dataset.valid, settings, rng, validate, run, progress
-    if isinstance(model, HiddenMarkov):
-        fit_em(*arguments)
-    else:
-        fit(*arguments, until)
+    history = fit_em(*arguments) if isinstance(model, HiddenMarkov) else fit(*arguments, until)
+    if until == 1 and history.best_score is None:
+        raise TrainingDiverged(NO_SCORE)
     return run, model
 
 
@@ -141,7 +147,22 @@ def score(model, sequences, n_samples=50, seed=NOISE_SEED, progress=False):
         ``"nll"`` of a model without latents; else ``"bound"``, exact, with ``"kl"`` and ``"reconstruction"``,
         its parts, ``"objective"``, what was trained on, and ``"importance_sampled"``. Each is a dict as of
         `averages`.
+
+    Raises
+    ------
+    TrainingDiverged
+        If one of them is not finite: the parameters are those of a training that went wrong.
     """
+    scores = _score(model, sequences, n_samples, seed, progress)
+    for name, kept in scores.items():
+        if not math.isfinite(kept["per_step"]) or not math.isfinite(kept["per_sequence"]):
+            raise TrainingDiverged(
+                f"{name} is {kept['per_step']} nats per time step: try a smaller step_rate"
+            )
+    return scores
+
+
+def _score(model, sequences, n_samples, seed, progress):
     if not model.has_latents:
         return {"nll": averages(negative_log_likelihood(model, sequences))}
 
@@ -190,6 +211,10 @@ def _check_emission(emission, dataset):
 def _begin(config, model, dataset, folder, resume):
     """Settings, random numbers and run of a training; the model gets the initial parameters."""
     is_hidden_markov = isinstance(model, HiddenMarkov)
+    check(config, SEED, folder)
+    with decoding_arguments("training"):
+        EMSettings(**config["training"]) if is_hidden_markov else TrainingSettings(**config["training"])
+        initialization = Initialization(**config["initialization"])
     settings = (
         EMSettings(**config["training"]) if is_hidden_markov else _settle(config, model, dataset, folder)
     )
@@ -197,7 +222,7 @@ def _begin(config, model, dataset, folder, resume):
     config = {**config, "training": asdict(settings), "command": sys.argv}
     run = _open(folder, config) if resume else Run.create(folder, config)
     rng = np.random.default_rng(config["seed"])
-    model.initialize(rng, Initialization(**config["initialization"]))
+    model.initialize(rng, initialization)
     return settings, rng, run
 
 
@@ -218,6 +243,8 @@ def _open(folder, config):
     run = Run(folder)
     if names := differences(run.config, config):
         stored, given = (some.get(names[0]) for some in (run.config, config))
+        if names[0] == "data":
+            stored, given = (f"{some['name']} of other digests" for some in (stored, given))
         raise ValueError(
             f"{folder} must be a run of the same {names[0]}: {stored}, got {given}; choose another folder"
         )
@@ -233,4 +260,5 @@ def differences(*configs):
 def _comparable(config):
     # What older runs don't say of their initialization is as it is by default.
     whole = {**config, "initialization": asdict(Initialization()) | config.get("initialization", {})}
+    whole["data"] = whole.get("data", {}).get("digests")  # the same wherever they are, and however called
     return json.loads(json.dumps(whole))  # in which tuples are lists

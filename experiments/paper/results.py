@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime
 
+from breze_like.records import AVERAGES, OBJECT, SCORING, check
 from breze_like.trained import bounds_nothing
 from experiments.paper.averages import average_text, effective_text
 from experiments.paper.experiment import score
@@ -24,10 +25,13 @@ COMPARED = {"nll": "exact", "bound": "upper bound", "importance_sampled": "impor
 
 def evaluate(run, model, dataset, split, n_samples, progress=True):
     """Score a trained model on a split, save that in its run's scores.json, and return `describe_run`."""
-    started = time.monotonic()
+    started, log = time.monotonic(), run.read_log()
+    if not log:
+        raise ValueError(f"{run.folder} has no entry in its log.jsonl, which says how far it is: restore it")
+    run.read_scores()  # what is wrong is said before work begins
     scores = score(model, getattr(dataset, split), n_samples, progress=progress)
     # The update says whether the run has been trained further since.
-    about = {"n_samples": n_samples, "update": run.read_log()[-1]["update"]}
+    about = {"n_samples": n_samples, "update": log[-1]["update"]}
     about["seconds"] = round(time.monotonic() - started, 2)
     about["scored"] = datetime.now(UTC).isoformat(timespec="seconds")
     run.write_scores({**run.read_scores(), split: {**scores, **about}})
@@ -36,7 +40,10 @@ def evaluate(run, model, dataset, split, n_samples, progress=True):
 
 def describe_run(run, split):
     """All that is known of a run, one dict: ``"scores"`` of a split, and how, when and with what."""
-    kept = run.read_scores().get(split, {})
+    kept, where = run.read_scores().get(split, {}), run.folder / "scores.json"
+    check(kept, {**SCORING, **dict.fromkeys(MEANINGS, OBJECT)}, where, split)
+    for name in kept.keys() & MEANINGS.keys():
+        check(kept[name], AVERAGES, where, f"{split}.{name}")
     scores = {name: kept.pop(name) for name in MEANINGS if name in kept}
     about = {"run": str(run.folder), "split": split, **kept}
     return {**about, "config": run.config, "log": run.read_log(), "scores": scores}

@@ -1,5 +1,6 @@
 """What is said below a table of rows: what its signs mean, what made it, and who published other numbers."""
 
+from experiments.command_line.tables import inline
 from experiments.paper.published import of_others
 
 # With fewer effective draws, in the median, a score is said to depend on a few draws.
@@ -24,7 +25,7 @@ def notes(rows):
 
 def data_and_time(rows, runs):
     verified = {True: "verified by digest", False: "not the published ones", None: "not verified"}
-    said = f"Data: {rows[0].dataset}, {verified[rows[0].verified]}."
+    said = f"Data: {inline(rows[0].dataset)}, {verified[rows[0].verified]}."
     if runs:
         minutes = sum((run.seconds or 0) + (run.scoring_seconds or 0) for run in runs) / 60
         said += f" Training and scoring took {minutes:.1f} minutes in all."

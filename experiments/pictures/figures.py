@@ -28,12 +28,21 @@ def learning_curves(axes, logs, dashed=()):
         scored = [(e["update"], e["valid_score"]) for e in entries if e["valid_score"] is not None]
         if scored:
             updates, scores = zip(*scored, strict=True)
-            axes.plot(updates, scores, ".--" if name in dashed else ".-", label=name)
+            axes.plot(updates, scores, ".--" if name in dashed else ".-", label=plain(name))
             best.append(min(scores))
     if best:  # the scores of the first updates would flatten the rest
         axes.set_ylim(None, max(best) + max(1.0, 0.5 * abs(max(best))))
         axes.legend(frameon=False, fontsize="small")
     axes.set(xlabel="update", ylabel="validation score\n[nats per time step]")
+
+
+def plain(name):
+    """A name as text of a picture.
+
+    Matplotlib takes what is between dollars for mathematics, and hides labels that begin with an underscore.
+    """
+    text = "".join(c if c.isprintable() else " " for c in name).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
 
 
 def piano_roll(axes, roll, notes, title, **style):

@@ -29,7 +29,7 @@ def draw(title, panels, binary, boundary=None):
     Figure
     """
     figure = Figure(figsize=(9, 0.6 + 1.9 * len(panels)), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(figures.plain(title))
     all_axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
     arrays = [panel for panel in panels.values() if not isinstance(panel, tuple)]
     notes = figures.note_range(*(np.nan_to_num(array) > 0.1 for array in arrays)) if binary else None

@@ -15,6 +15,7 @@ import pytensor
 from tqdm import tqdm
 
 from breze_like import prepare_process
+from breze_like.interrupts import deferred
 from experiments.command_line.processes import ENVIRONMENT
 from experiments.search.storage import shown
 from experiments.search.worker import work
@@ -27,6 +28,9 @@ LOOK_SECONDS = 2
 
 # So many workers that are killed at once, one after the other, have more in common than bad luck.
 MOST_DEATHS, SUDDEN_SECONDS = 5, 5
+
+# Seconds between looks at signals; and until a worker ends whose parent has, if it can't save before.
+PAUSE_SECONDS, ORPHAN_SECONDS = 0.1, 5
 
 # Ctrl-C, and how batch systems say it.
 STOPPING = signal.SIGINT, signal.SIGTERM
@@ -103,31 +107,38 @@ def supervise(plan, n_workers, n_threads, look):
     OSError
         The error of a worker.
     """
-    workers, n_deaths = [], 0
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    workers = []
     try:
-        while len(workers) < n_workers:
-            workers.append(SearchProcess(plan, n_threads))
-        while workers:
-            news = None
-            for worker in [w for w in workers if w.status is not None]:
-                workers.remove(worker)
-                if worker.status == 0:
-                    continue
-                sudden = time.monotonic() - worker.started < SUDDEN_SECONDS
-                n_deaths = n_deaths + 1 if sudden else 0
-                killed = worker.status < 0 or worker.status == STOPPED
-                if not killed or n_deaths == MOST_DEATHS:
-                    raise OSError(worker.error)
-                news = f"a worker was killed, its status is {worker.status}; another one takes its place"
-                workers.append(SearchProcess(plan, n_threads))
-            look(news)
-            time.sleep(LOOK_SECONDS)
+        with deferred() as stop_if_told:
+            _watch(workers, plan, n_workers, n_threads, look, stop_if_told)
     except BaseException:
         _stop(workers)
         raise
-    finally:
-        signal.signal(signal.SIGTERM, before)
+
+
+def _watch(workers, plan, n_workers, n_threads, look, stop_if_told):
+    """Start workers, and replace those that are killed, until the plan is done."""
+    n_deaths = 0
+    while len(workers) < n_workers:
+        stop_if_told()
+        workers.append(SearchProcess(plan, n_threads))
+    while workers:
+        news = None
+        for worker in [w for w in workers if w.status is not None]:
+            workers.remove(worker)
+            if worker.status == 0:
+                continue
+            sudden = time.monotonic() - worker.started < SUDDEN_SECONDS
+            n_deaths = n_deaths + 1 if sudden else 0
+            killed = worker.status < 0 or worker.status == STOPPED
+            if not killed or n_deaths == MOST_DEATHS:
+                raise OSError(worker.error)
+            news = f"a worker was killed, its status is {worker.status}; another one takes its place"
+            workers.append(SearchProcess(plan, n_threads))
+        look(news)
+        for _ in range(round(LOOK_SECONDS / PAUSE_SECONDS)):
+            stop_if_told()
+            time.sleep(PAUSE_SECONDS)
 
 
 def _stop(workers):
@@ -169,7 +180,7 @@ def _work(plan, float_type, line):
     """What a worker's process does; errors are told on the `line`."""
     os.setsid()  # Ctrl-C reaches the process that supervises, which has this one stop, once
     for number in STOPPING:
-        signal.signal(number, _interrupted)
+        signal.signal(number, signal.default_int_handler)
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     # A heartbeat that can't be recorded: the worker meets the same error.
     threading.excepthook = lambda _: None
@@ -182,8 +193,9 @@ def _work(plan, float_type, line):
     # Runs keep the command line.
     sys.argv = [shown(word) for word in sys.argv]
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        work(plan)
+        with deferred():
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+            work(plan)
     except KeyboardInterrupt:
         os._exit(STOPPED)  # now: a thread that gives signs of life may not know yet
     except (ValueError, OSError) as error:
@@ -195,12 +207,8 @@ def _work(plan, float_type, line):
         sys.exit(FAILED)
 
 
-def _interrupted(*_):
-    for number in STOPPING:
-        signal.signal(number, signal.SIG_IGN)  # saving is not interrupted
-    raise KeyboardInterrupt
-
-
 def _stop_with_parent():
-    multiprocessing.parent_process().join()
+    multiprocessing.parent_process().join()  # a pipe that closes, however it ends
     os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(ORPHAN_SECONDS)
+    os._exit(STOPPED)

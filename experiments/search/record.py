@@ -17,7 +17,15 @@ from optuna.trial import TrialState, create_trial
 from breze_like.files import replacing
 from experiments.search.internals import set_state
 from experiments.search.queue import run_name
-from experiments.search.studies import FIXED, attempts, folder_lock, outcomes, shares_of, that_counts
+from experiments.search.studies import (
+    FIXED,
+    attempts,
+    differing,
+    folder_lock,
+    outcomes,
+    shares_of,
+    that_counts,
+)
 
 RECORD_FORMAT = "breze_like search 1"
 
@@ -83,12 +91,13 @@ class Record:
         """For each configuration in the file, its attempts that have ended, one for each rung."""
         if content["format"] != RECORD_FORMAT:
             raise TypeError(f"its format is {content['format']!r}, not {RECORD_FORMAT!r}")
-        for name in (*FIXED, "rungs"):
-            if content["study"][name] != study.user_attrs[name]:
-                raise ValueError(
-                    f"--record must be of this search, {self.path} is of another one: of {name} "
-                    f"{content['study'][name]}, not {study.user_attrs[name]}; choose another"
-                )
+        names, own = (*FIXED, "rungs"), study.user_attrs
+        known = {name: content["study"][name] for name in names}
+        if name := differing(known, own, names):
+            raise ValueError(
+                f"--record must be of this search, {self.path} is of another one: of {name} "
+                f"{known[name]}, not {own[name]}; choose another"
+            )
         found = {}
         for entry in content["configurations"]:
             number, params = entry["number"], entry["params"]

@@ -17,6 +17,7 @@ import warnings
 from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import sqlalchemy
 from filelock import FileLock, Timeout
@@ -46,13 +47,43 @@ MOST_TABLES = 20
 
 
 def default_place(folder):
-    """Where the study of a folder is kept, if nobody says otherwise."""
-    return f"sqlite:///{Path(folder) / 'study.db'}"
+    """Where the study of a folder is kept, if nobody says otherwise: a URL, whatever the folder is called."""
+    path = str(Path(folder) / "study.db")
+    return sqlalchemy.URL.create("sqlite", database=path).render_as_string()
 
 
 def shown(place):
-    """A place to be printed or saved, without a password."""
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", place)
+    """A place to be printed or saved: of a URL the kind, user, host and name.
+
+    A password is ``***``, and there may be others in the rest, which is left out. Other words, those of a
+    command line for instance, are as they are; of a URL that can't be read, only the kind is left.
+    """
+    flag, url = re.fullmatch(r"(--[\w-]+=)?(.*)", place, re.DOTALL).groups("")
+    kind, separator, _ = url.partition("://")
+    if not separator:
+        return place
+    try:
+        parts = sqlalchemy.make_url(url)
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        return f"{flag}{kind}://***"
+    if any("@" in (part or "") for part in (parts.host, parts.database, parts.drivername)):
+        return f"{flag}{kind}://***"  # a password with characters that should have been quoted
+    kept = sqlalchemy.URL.create(
+        parts.drivername, parts.username, parts.password, parts.host, parts.port, parts.database
+    )
+    return flag + kept.render_as_string(hide_password=True)
+
+
+def _hidden(text, place):
+    """A message of a driver, which may repeat what it was given, without secrets."""
+    text = text.replace(place, shown(place))
+    with suppress(sqlalchemy.exc.ArgumentError, ValueError):
+        url = sqlalchemy.make_url(place)
+        values = (v for value in url.query.values() for v in ([value] if isinstance(value, str) else value))
+        for secret in filter(None, (url.password, *values)):
+            for form in (str(secret), quote(str(secret)), quote_plus(str(secret))):
+                text = text.replace(form, "***")
+    return text
 
 
 def file_of(place):
@@ -134,9 +165,11 @@ def explained(place):
     try:
         yield
     except (sqlalchemy.exc.ArgumentError, ImportError) as error:
-        raise ValueError(f"--storage must be a URL with a driver, got {shown(place)}: {error}") from error
+        raise ValueError(
+            f"--storage must be a URL with a driver, got {shown(place)}: {_hidden(str(error), place)}"
+        ) from None
     except (StorageInternalError, SQLAlchemyError) as error:
-        raise OSError(f"storage {shown(place)} failed: {_reason(error)}") from error
+        raise OSError(f"storage {shown(place)} failed: {_hidden(_reason(error), place)}") from None
 
 
 def _reason(error):

@@ -110,12 +110,23 @@ def open_study(folder, storage, name, about, heartbeat, sampler, pruner, patient
         for key, value in about.items():
             if key not in attributes:
                 study.set_user_attr(key, value)
-            elif key in FIXED and attributes[key] != value:
-                raise ValueError(
-                    f"study {name} in {shown(place)} must be of {key} {_brief(value)}, "
-                    f"it was made for {_brief(attributes[key])}: choose another --out or --study"
-                )
+        if key := differing(attributes, about):
+            raise ValueError(
+                f"study {name} in {shown(place)} must be of {key} {_brief(about[key])}, "
+                f"it was made for {_brief(attributes[key])}: choose another --out or --study"
+            )
     return study
+
+
+def differing(attributes, about, names=FIXED):
+    """The first of some attributes in which a study differs from what it is to be, or None.
+
+    Data are known by their digests: the name of their file may have changed.
+    """
+    if "digests" in about and attributes.get("digests") == about["digests"]:
+        names = [name for name in names if name != "dataset"]
+    both = [name for name in names if name in attributes and name in about]
+    return next((name for name in both if attributes[name] != about[name]), None)
 
 
 def load_study(folder, storage=None, name=None):

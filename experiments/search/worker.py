@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from breze_like.estimators import validation_score
 from breze_like.runs import Run
 from breze_like.training import TrainingDiverged, TrainingSettings, progress_of
-from experiments.paper.experiment import score, train, validation_chunks
+from experiments.paper.experiment import NO_SCORE, score, train, validation_chunks
 from experiments.search import queue, studies
 from experiments.search.configuration import configure
 from experiments.search.internals import signs_of_life
@@ -114,7 +114,7 @@ def _run(plan, dataset, study, trial):
         return {"state": TrialState.PRUNED, "score": score_there}
     values = [entry["valid_score"] for entry in run.read_log() if entry["valid_score"] is not None]
     if not values:
-        raise TrainingDiverged("no validation score was finite")
+        raise TrainingDiverged(NO_SCORE)
     if "kl" in plan.space:  # objectives of different divergences don't compare, bounds do
         bound = score(model, validation_chunks(dataset, config), n_samples=0)["bound"]
         return {"values": bound["per_step"]}

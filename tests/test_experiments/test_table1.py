@@ -66,6 +66,15 @@ class TestMakeConfig:
         assert make_config(large, "--budget", "0.01")["training"]["n_epochs"] == 1
 
 
+def test_names_from_files_lead_to_no_other_folder(tmp_path, monkeypatch, chorales):
+    named = replace(chorales, name="../../x", verified=None)
+    monkeypatch.setattr(data, "load", lambda *_: named)
+    assert table1.main(["--out", str(tmp_path / "a" / "out"), "--models", "floor"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    (folder,) = (tmp_path / "a").iterdir()
+    assert {path.stem for path in folder.iterdir()} == {"table1__.._x"}
+
+
 class TestFoundRuns:
     """Runs that somebody put in a system's place."""
 

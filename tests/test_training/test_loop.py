@@ -276,13 +276,29 @@ class TestSkipping:
         poisoned = [np.full((3, 2), POISON)] * 8
         initial = model.parameters.data.copy()
         run = Run.create(tmp_path / "run", {})
-        message = r"not finite 3 times in a row, from update 0 on, in epoch 0: try a smaller step_rate"
+        message = (
+            "not finite 3 times in a row, from update 0 on, in epoch 0: the loss is so from the start: look"
+        )
         for _ in range(2):  # and again when it is resumed
             with pytest.raises(TrainingDiverged, match=message):
                 train(model, self.settings, data=poisoned, run=run)
         np.testing.assert_array_equal(model.parameters.data, initial)
         arrays, _ = run.read_checkpoint(model.parameters)
         np.testing.assert_array_equal(arrays["parameters"], initial)
+
+    def test_says_if_it_is_the_gradient_alone(self, monkeypatch):
+        model = Noiseless()
+        monkeypatch.setattr(model, "function", lambda *_: lambda *_: (1.0, np.full(2, np.nan)))
+        with pytest.raises(TrainingDiverged, match="the gradient alone is so from the start: look at"):
+            train(model, self.settings, validate=len)
+
+    def test_says_if_it_came_with_training(self, monkeypatch):
+        model, losses = Noiseless(), iter([1.0, *[np.nan] * 9])
+        monkeypatch.setattr(model, "function", lambda *_: lambda *_: (next(losses), np.ones(2)))
+        with pytest.raises(
+            TrainingDiverged, match="3 times in a row, from update 1 on, in epoch 0: try a smaller"
+        ):
+            train(model, self.settings, validate=len)
 
 
 class TestResume:
@@ -312,6 +328,19 @@ class TestResume:
     def test_rejects_to_stop_elsewhere(self, model, until):
         with pytest.raises(ValueError, match=r"until must be in \(0, 1\], got"):
             fit(model, TRAIN, VALID, SETTINGS, np.random.default_rng(0), distance(model), until=until)
+
+    def test_of_a_run_that_another_process_trains(self, tmp_path, model):
+        run = Run.create(tmp_path / "run", {"seed": 3})
+        holder = (
+            "import sys; from filelock import FileLock\nwith FileLock(sys.argv[1]): print(); sys.stdin.read()"
+        )
+        command = [sys.executable, "-c", holder, str(run.folder / ".writer")]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            process.stdout.readline()
+            with pytest.raises(ValueError, match="is in use by another process: wait for its end"):
+                train(model, run=run)
+            process.communicate()
+        train(model, run=run)
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
     def test_goes_on_after_an_error_at_any_update(self, model, run, uninterrupted, monkeypatch, error):

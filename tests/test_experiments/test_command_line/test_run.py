@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytensor
 import pytest
 
-from experiments import command_line
+from experiments import command_line, train
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -32,6 +33,17 @@ def test_bad_input_ends_with_one_line(capsys):
 
     assert ending(main) == 2
     assert capsys.readouterr().err == "error: two lines\n"
+
+
+def test_a_training_that_diverges_ends_with_one_line(small_data, tmp_path, capsys):
+    words = ["--model", "rnn", "--dataset", str(small_data), "--out", str(tmp_path / "run"), "--quiet"]
+    words += ["--n-hiddens", "3", "--step-rate", "1e38", "--n-epochs", "30"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of overflow
+        assert ending(lambda: train.main(words)) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: training diverged: loss or gradient was not finite 11 times in a row")
+    assert line.endswith("try a smaller step_rate")
 
 
 @pytest.mark.parametrize("line", ["import matplotlib.figure", "from optuna import trial"])

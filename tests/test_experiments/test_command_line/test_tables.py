@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from experiments.command_line.tables import csv_of, left, lines, markdown, numbers, right, rule_of
+from experiments.command_line.tables import csv_of, inline, left, lines, markdown, numbers, right, rule_of
 
 
 def test_numbers_are_aligned_whatever_follows():
@@ -43,3 +43,18 @@ def test_csv_is_read_as_it_was_written():
     ]
     with pytest.raises(ValueError, match="nats"):
         csv_of(["name"], rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("VRAE", "VRAE"),
+        ("<8.58 ± 0.01", "<8.58 ± 0.01"),
+        ("a|b", r"a\|b"),
+        ("a\nb\x1b[2J", "a b [2J"),
+        ("<script>x</script>", "&lt;script>x&lt;/script>"),
+    ],
+)
+def test_names_make_no_cells_lines_or_html(name, expected):
+    assert inline(name) == expected
+    assert markdown(["x"], [[name]]).splitlines()[2:] == [f"| {expected} |"]

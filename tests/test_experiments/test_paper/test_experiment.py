@@ -1,6 +1,7 @@
 """Every model on data of the reader's own: folders of .npy files, binary and real-valued."""
 
 import json
+import shutil
 from dataclasses import asdict
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ from breze_like.runs import Run
 from breze_like.scores import Bound, ImportanceSampled, Score
 from breze_like.trained import describe
 from breze_like.trained import load as load_run
-from breze_like.training import EMSettings, progress_of
+from breze_like.training import EMSettings, TrainingDiverged, progress_of
 from experiments import evaluate, train
 from experiments.paper import experiment
 
@@ -139,6 +140,28 @@ def test_older_runs_that_say_less_of_their_initialization_go_on(folders, tmp_pat
     other = {**config, "initialization": config["initialization"] | {"weight_variance": 0.1}}
     with pytest.raises(ValueError, match="must be a run of the same initialization"):
         experiment._open(tmp_path / "run", other)
+
+
+def test_scores_that_are_not_finite(rng):
+    model = RNN(3, (2,), emission="bernoulli")
+    model.parameters.data[...] = np.nan
+    with pytest.raises(TrainingDiverged, match="nll is nan nats per time step: try a smaller step_rate"):
+        experiment.score(model, [rng.integers(0, 2, (4, 3))])
+
+
+def test_data_that_moved_are_the_same(folders, tmp_path):
+    def config(folder):
+        options = train.make_parser().parse_args(command("rnn", folder, tmp_path / "run"))
+        return train.make_config(options, load(folder))
+
+    Run.create(tmp_path / "run", config(folders["binary"]))
+    moved = shutil.copytree(folders["binary"], tmp_path / "moved")
+    assert experiment._open(tmp_path / "run", config(moved)).folder == tmp_path / "run"
+    np.save(moved / "0.npy", ~np.load(moved / "0.npy"))
+    with pytest.raises(
+        ValueError, match="must be a run of the same data: binary of other digests, got moved of"
+    ):
+        experiment._open(tmp_path / "run", config(moved))
 
 
 class TestScore:

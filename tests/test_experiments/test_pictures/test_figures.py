@@ -50,3 +50,15 @@ def test_values_are_in_the_middle_of_their_steps(axes, rng):
     assert [line.get_xdata().tolist() for line in axes.lines] == [[0.5, 1.5, 2.5, 3.5]] * 12
     np.testing.assert_array_equal([line.get_ydata() for line in axes.lines], values.T)
     assert axes.get_xlim() == (0, 4)
+
+
+@pytest.mark.parametrize("name", ["$x_$", "$\\frac$", "a$b", "_hidden", "two\nlines", "\x00"])
+def test_any_name_can_be_drawn_as_it_is(name):
+    figure = Figure()
+    axes = figure.subplots()
+    entries = [{"update": 1, "valid_score": 2.0}]
+    figures.learning_curves(axes, {name: entries})
+    figure.draw_without_rendering()  # dollars would be mathematics, which may be none
+    (label,) = axes.get_legend().get_texts()
+    drawn = label.get_text().replace(r"\$", "$")
+    assert drawn.strip() == "".join(c if c.isprintable() else " " for c in name).strip()

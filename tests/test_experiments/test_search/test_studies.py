@@ -275,6 +275,22 @@ class TestOpenStudy:
             with pytest.raises(ValueError, match=f"must be of {next(iter(about))} .*, it was made for"):
                 opened(tmp_path, storage, **about)
 
+    def test_data_are_known_by_their_digests(self, tmp_path):
+        opened(tmp_path, dataset="songs", digests={"train": "1"})
+        opened(tmp_path, dataset="songs_of_old", digests={"train": "1"})
+        with pytest.raises(ValueError, match="must be of dataset .*others.*, it was made for .*songs"):
+            opened(tmp_path, dataset="others", digests={"train": "2"})
+
+    @pytest.mark.parametrize("name", ["one?two", "50%", "%41", "{b}", "#1", "a b&c=d", "ü"])
+    @pytest.mark.parametrize("absolute", [True, False])
+    def test_in_a_folder_of_any_name(self, tmp_path, monkeypatch, name, absolute):
+        monkeypatch.chdir(tmp_path)
+        folder = tmp_path / name if absolute else Path(name)
+        opened(folder, seed=3)
+        assert (tmp_path / name / "study.db").is_file() and [p.name for p in tmp_path.iterdir()] == [name]
+        assert studies.load_study(folder).user_attrs == {"seed": 3}
+        assert storages.file_of(default_place(folder)) == folder / "study.db"
+
     def test_says_what_it_is_of(self, tmp_path, storage):
         opened(tmp_path, storage, seed=3, space={"decay": (0.8, 0.9)})
         study = studies.load_study(tmp_path, storage)
@@ -294,7 +310,43 @@ class TestOpenStudy:
             studies.load_study(tmp_path)
 
 
+# Each with what may be shown of it: a password may be anywhere else.
+PLACES = [
+    ("postgresql://me:secret@host/name", "postgresql://me:***@host/name"),
+    (
+        "postgresql+psycopg://me:secret@host:5432/name?password=secret",
+        "postgresql+psycopg://me:***@host:5432/name",
+    ),
+    ("postgresql://me@host/name?password=secret&sslmode=require", "postgresql://me@host/name"),
+    ("postgresql:///name?user=me&password=secret&host=a&host=b", "postgresql:///name"),
+    ("postgresql://me:sec%40ret@[::1]:5432/name", "postgresql://me:***@[::1]:5432/name"),
+    ("postgresql://me:sec@ret@host/name", "postgresql://***"),
+    ("postgresql://me:s/ec@ret@host/name", "postgresql://***"),
+    ("postgresql://me:secret@host:secret/name", "postgresql://***"),
+    ("mysql+pymysql://me:secret@host/name?ssl_key=secret&passwd=secret", "mysql+pymysql://me:***@host/name"),
+    ("sqlite+pysqlcipher://:secret@/file.db?cipher=secret", "sqlite+pysqlcipher://:***@/file.db"),
+    ("sqlite:////tmp/study.db", "sqlite:////tmp/study.db"),
+    ("--storage=postgresql://me:secret@host/name?password=secret", "--storage=postgresql://me:***@host/name"),
+    ("not a url ://secret", "not a url ://***"),
+    ("journal:/tmp/study.journal", "journal:/tmp/study.journal"),
+    ("--trials", "--trials"),
+]
+
+
 class TestStorages:
+    @pytest.mark.parametrize(("place", "expected"), PLACES)
+    def test_what_is_shown(self, place, expected):
+        assert storages.shown(place) == expected
+        assert "secret" not in expected
+
+    @pytest.mark.parametrize(
+        "place", [place for place, _ in PLACES if place.startswith(("postgres", "mysql"))]
+    )
+    def test_messages_have_no_password(self, place):
+        with pytest.raises((ValueError, OSError)) as caught, explained(place):
+            raise storages.SQLAlchemyError(f"could not connect to {place} with secret")
+        assert "secret" not in str(caught.value).partition(" with ")[0]
+
     @pytest.mark.parametrize(
         ("place", "kind", "message"),
         [
