@@ -60,6 +60,7 @@ TEXT = ("text", _is_text)
 OBJECT = ("an object", _is_object)
 COUNT = ("an integer, not negative", _is_count)
 POSITIVE_COUNT = ("a positive integer", lambda value: _is_count(value) and value > 0)
+COUNT_OR_NONE = ("an integer, not negative, or null", _or_none(_is_count))
 NUMBER = ("a number", _is_number)
 NUMBER_OR_NONE = ("a number or null", _or_none(_is_number))
 
@@ -100,7 +101,7 @@ AVERAGES: Rules = {
     "n_draws": COUNT,
     "effective_draws": ("an object of numbers", lambda v: _is_object(v) and all(map(_is_number, v.values()))),
 }
-SCORING: Rules = {"n_samples": COUNT, "update": COUNT, "seconds": NUMBER, "scored": TEXT}
+SCORING: Rules = {"n_samples": COUNT, "update": COUNT_OR_NONE, "seconds": NUMBER, "scored": TEXT}
 
 
 def check(record: dict[str, Any], rules: Rules, where: object, name: str = "") -> None:

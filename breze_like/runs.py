@@ -13,6 +13,7 @@ trains holds a lock, `Run.writing`, and a second one is refused.
 """
 
 import json
+import os
 import platform
 import subprocess
 from contextlib import AbstractContextManager
@@ -237,6 +238,7 @@ def versions() -> dict[str, str | None]:
     """Versions of what the numbers of a run depend on, by name; None for what is not installed.
 
     ``"commit"`` is that of the checkout that the code lies in, and ends in ``-dirty`` if files were changed.
+    ``"cores"`` are those that the process may use: XLA divides some sums among them, so last digits differ.
     """
 
     def version(name):
@@ -246,8 +248,13 @@ def versions() -> dict[str, str | None]:
             return None
 
     packages = {name: version(name) for name in ("pytensor", "jax", "numpy", "climin")}
-    python = {"python": platform.python_version(), "platform": platform.platform()}
+    python = {"python": platform.python_version(), "platform": platform.platform(), "cores": str(n_cores())}
     return {"breze_like": __version__, "commit": _commit(), **packages, **python}
+
+
+def n_cores() -> int:
+    """Number of cores that the process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _commit():

@@ -40,8 +40,9 @@ def test_it_is_raised_where_one_looks(handled, number):
     assert (done, stopped.value.args, handled) == ([0, 1], (number,), [])
 
 
-def test_it_is_not_lost_in_a_callback_of_the_garbage_collector(handled):
+def test_it_is_not_lost_in_a_callback_of_the_garbage_collector(handled, monkeypatch):
     """An exception is: it is printed, and forgotten."""
+    monkeypatch.setattr(interrupts, "GRACE", 60.0)
 
     def callback(phase, _):
         if phase == "start":

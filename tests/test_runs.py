@@ -64,7 +64,8 @@ class TestConfig:
         assert opened.config == {"seed": 3, "rate": 0.5, "sizes": [1, 2], "format": 1}
         assert versions["numpy"] == np.__version__
         assert versions["python"] == platform.python_version()
-        names = {"breze_like", "commit", "python", "platform", "pytensor", "jax", "numpy", "climin"}
+        assert versions["cores"] == str(runs.n_cores())
+        names = {"breze_like", "commit", "python", "platform", "cores", "pytensor", "jax", "numpy", "climin"}
         assert set(versions) == names
 
     def test_the_commit_is_that_of_the_code(self, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from breze_like.data import chunk, minibatches, pad
+from breze_like.runs import n_cores
 from breze_like.training.state import State
 
 # What a killed process loses at most, besides the update or validation that it is at: far less than a minute
@@ -104,6 +106,7 @@ class Course:
                 "choose another folder"
             )
         if run and run.has_checkpoint:
+            _warn_of_other_cores(run)
             self.state = State.read(run, model.parameters, self._setup)
             try:
                 rng.bit_generator.state = self.state.rng
@@ -243,6 +246,16 @@ def _check(model, settings, **splits):
         given = getattr(settings, name)
         if given not in (value, None) and needed not in model.training_inputs:
             raise ValueError(f"{name} must be {value} for a model without the input {needed!r}, got {given}")
+
+
+def _warn_of_other_cores(run):
+    begun, here = run.config.get("versions", {}).get("cores"), str(n_cores())
+    if begun not in (None, here):
+        warnings.warn(
+            f"{run.folder} was begun on {begun} cores, and here are {here}: sums are divided otherwise, so "
+            "the last digits will not be those of a training that was never interrupted",
+            stacklevel=2,
+        )
 
 
 def _setup(settings, chunks, dtype):

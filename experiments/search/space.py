@@ -107,7 +107,7 @@ def make_space(system, base="ours", also=(), own=None):
     also : list of str
         Names of `ADDITIONS`.
     own : dict of str to list, optional
-        Other choices for hyper-parameters of the space.
+        Other choices for hyper-parameters of the space, or choices for others of the paper's.
 
     Raises
     ------
@@ -126,6 +126,7 @@ def make_space(system, base="ours", also=(), own=None):
         )
     # In the order of the table, and behind all others: they leave the draws of the others as they are.
     space |= {name: c for name, c in ADDITIONS.items() if name in also and name not in space}
+    space |= {name: TABLE_2[name] for name in own if name in TABLE_2 and name not in space}
     for name, choices in own.items():
         if name not in space:
             raise ValueError(f"--space must be about {', '.join(space)}, got {name}")

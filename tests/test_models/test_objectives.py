@@ -85,5 +85,5 @@ def test_others_than_the_bound_need_the_exact_divergence(objective):
 
 @pytest.mark.parametrize("nats", [-0.1, 0, np.inf, np.nan, "a", None])
 def test_free_nats_are_positive_and_finite(nats):
-    with pytest.raises(ValueError, match=f"nats must be positive and finite, got {nats}"):
+    with pytest.raises(ValueError, match=f"nats must be positive and finite, got {nats!r}"):
         FreeBits(nats)

@@ -363,6 +363,13 @@ class TestResume:
             model.parameters.data[...] = 0.0  # the checkpoint is what counts
         assert_same_training(model, train(model, run=run), uninterrupted)
 
+    def test_warns_on_another_number_of_cores(self, model, run, monkeypatch):
+        initialize(model)
+        train(model, run=run, until=0.5)
+        monkeypatch.setattr(course, "n_cores", lambda: 1000)
+        with pytest.warns(UserWarning, match="was begun on .* cores, and here are 1000: .* last digits"):
+            train(model, run=run)
+
     def test_goes_on_after_an_error_in_a_validation(self, model, run, uninterrupted):
         for n_good in (0, 0, 1):
             scores = iter([distance(model)] * n_good)

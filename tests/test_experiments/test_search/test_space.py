@@ -65,6 +65,9 @@ class TestMakeSpace:
         space = make_space(SEARCHED["rnn"], own={"n_hiddens": [4]})
         assert space["n_hiddens"] == [4]
         assert space["momentum"] == list(OURS["momentum"])
+        assert make_space(SEARCHED["rnn"], own={"n_incoming": [4]}) == make_space(SEARCHED["rnn"]) | {
+            "n_incoming": [4]
+        }
 
     @pytest.mark.parametrize(
         ("system", "base", "also", "own", "message"),

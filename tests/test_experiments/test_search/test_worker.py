@@ -8,6 +8,7 @@ from breze_like import data
 from breze_like.runs import Run
 from breze_like.training import TrainingDiverged, is_finished
 from experiments import random_search
+from experiments.paper.experiment import NO_SCORE
 from experiments.paper.system_runs import best_run
 from experiments.paper.systems import SYSTEMS
 from experiments.search import studies, worker
@@ -129,7 +130,7 @@ class TestWork:
         stub(lambda config: [np.inf, np.nan])
         worker.work(plan(trials=1))
         (outcome,) = studies.outcomes(studies.load_study(tmp_path / "out"))
-        assert (outcome.state, outcome.reason) == (FAIL, "no validation score was finite")
+        assert (outcome.state, outcome.reason) == (FAIL, NO_SCORE)
 
     def test_trial_that_is_too_large_twice_fails(self, plan, stub, tmp_path):
         calls = []
