@@ -136,6 +136,7 @@ def make_parser():
             "n_incoming": "most recurrent connections into a unit",
             "spectral_radius": "largest modulus of an eigenvalue of the recurrent weights",
             "learned_p_keep": "probabilities to keep a unit that are learned start from it",
+            "emission_bias": "biases of binary emissions start from it; the paper has -0.8",
         },
     )
     group = parser.add_argument_group("training")

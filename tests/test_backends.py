@@ -236,6 +236,7 @@ print(json.dumps([list(map(str, changed)), added, settings == before[1]]))
 """
 
 
+@pytest.mark.slow
 def test_others_find_pytensor_and_jax_as_they_were():
     """Conversions of classes that are not ours, and JAX's settings, the folder of its cache among them."""
     pytest.importorskip("jax")

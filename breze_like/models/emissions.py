@@ -74,9 +74,9 @@ class BernoulliEmission(Emission):
         return Bernoulli(a.mean if a.variance is None else self.sigmoid.logit_mean(a))
 
     def initialize(self, rng, initialization):
-        """Starts with few notes on: the bias is -0.8, as in the paper."""
+        """Starts with few notes on, see `Initialization.emission_bias`."""
         super().initialize(rng, initialization)
-        self.output.view("bias")[...] = -0.8
+        self.output.view("bias")[...] = initialization.emission_bias
 
 
 class NADEEmission(Emission):
@@ -119,9 +119,9 @@ class NADEEmission(Emission):
         return NADE(self["weights_in"], self["weights_out"], biases[:, :, :n], biases[:, :, n:])
 
     def initialize(self, rng, initialization):
-        """Starts with few notes on: the visible bias is -0.8, as the paper has it for its own emission."""
+        """Starts with few notes on: the visible bias is `Initialization.emission_bias`."""
         super().initialize(rng, initialization)
-        self.output.view("bias")[: self.n_visible] = -0.8
+        self.output.view("bias")[: self.n_visible] = initialization.emission_bias
         weights_in, weights_out = self.view("weights_in"), self.view("weights_out")
         weights_in[...] = initialization.weights(rng, weights_in.shape)
         # Into the keys, from the hidden units: the transpose has the inputs first.

@@ -31,7 +31,7 @@ class SharedNADE(Layer):
 
     def initialize(self, rng, initialization):
         """With few notes on, as `NADEEmission` starts."""
-        self.view("visible_bias")[...] = -0.8
+        self.view("visible_bias")[...] = initialization.emission_bias
         weights_in, weights_out = self.view("weights_in"), self.view("weights_out")
         weights_in[...] = initialization.weights(rng, weights_in.shape)
         weights_out[...] = initialization.weights(rng, weights_out.T.shape).T

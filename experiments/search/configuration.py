@@ -32,6 +32,7 @@ PLACES = {
 
 # What the paper drops, where it does not say anything else, and how it goes on training.
 PAPER_P_KEEP = 0.9
+PAPER_INITIALIZATION = {"emission_bias": -0.8}
 PAPER_TRAINING = {"step_rate_schedule": "constant", "annealing_updates": 0}
 
 
@@ -54,6 +55,7 @@ def follow(base, config):
         arguments = dict.fromkeys(("p_keep", "input_p_keep", "recurrent_p_keep"), PAPER_P_KEEP)
     return config | {
         "arguments": config["arguments"] | arguments,
+        "initialization": config["initialization"] | PAPER_INITIALIZATION,
         "training": config["training"] | PAPER_TRAINING,
     }
 

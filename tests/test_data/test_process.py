@@ -173,6 +173,7 @@ process.read_apart([process.Job("data set", sys.argv.pop(), 1)], process.Limits(
 
 
 @LINUX
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_it_ends_with_its_parent(end, misdeed, file, tmp_path):
     misdeed("path.with_name('pid').write_text(str(os.getpid())); sum(itertools.repeat(0))")

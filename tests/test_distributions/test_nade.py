@@ -181,6 +181,7 @@ def test_any_number_of_axes_before_the_keys(values, evaluate, rng):
     np.testing.assert_array_equal(mode, expected[2].reshape(6, -1))
 
 
+@pytest.mark.slow
 def test_large_logits_in_single_precision():
     with pytensor.config.change_flags(floatX="float32"):
         x, nade = pt.tensor3(), symbolic()

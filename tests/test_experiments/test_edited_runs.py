@@ -25,7 +25,7 @@ from experiments import (
     trials,
 )
 
-N_QUICK, N_SLOW = 12, 400
+N_QUICK, N_LONG = 12, 400
 
 DEEP = "[" * 100_000
 
@@ -189,10 +189,10 @@ def test_edits(whole, songs, tmp_path, monkeypatch, capsys):
         check(seed, whole, songs, tmp_path, monkeypatch, capsys)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 def test_many_edits(whole, songs, tmp_path, monkeypatch, capsys):
-    for seed in range(N_QUICK, N_QUICK + N_SLOW):
+    for seed in range(N_QUICK, N_QUICK + N_LONG):
         check(seed, whole, songs, tmp_path, monkeypatch, capsys)
 
 

@@ -133,7 +133,7 @@ def test_learned_variances_start_near_one_and_stay_positive(factory, rng):
 def test_initialization(rng):
     emission = make(BernoulliEmission, rng)
     emission.initialize(rng, Initialization())
-    np.testing.assert_array_equal(emission.output.view("bias"), -0.8)
+    np.testing.assert_array_equal(emission.output.view("bias"), -2.5)
     assert (emission.output.view("weights") != 0).all()
 
 
@@ -142,7 +142,7 @@ def test_initialization_of_a_nade():
     emission = NADEEmission(parameters, "emission", 50, 400, P_KEEP, n_hidden=100)
     emission.initialize(np.random.default_rng(0), Initialization())
     bias = emission.output.view("bias")
-    np.testing.assert_array_equal(bias[:400], -0.8)
+    np.testing.assert_array_equal(bias[:400], -2.5)
     np.testing.assert_array_equal(bias[400:], 0)
     # The scale of weights goes by the number of inputs: keys into hidden units, hidden units into keys.
     assert emission.view("weights_in").std() == pytest.approx(400**-0.5, rel=0.05)

@@ -95,7 +95,7 @@ def test_what_comes_before_changes_nothing(model):
 def test_starts_with_few_notes_on():
     model = FrameNADE(N_VISIBLE, N_HIDDEN)
     model.initialize(np.random.default_rng(0), Initialization(weight_scale=0.1))
-    assert (model.emission.view("visible_bias") == -0.8).all()
+    assert (model.emission.view("visible_bias") == -2.5).all()
     assert (model.emission.view("hidden_bias") == 0).all()
     assert model.emission.view("weights_in").any() and model.emission.view("weights_out").any()
 

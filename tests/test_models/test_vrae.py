@@ -141,7 +141,7 @@ def test_initialize(model):
     np.testing.assert_array_equal(model.parameters.data, first)
     for name, view in model.parameters.views().items():
         if name == "generative/emission/output/bias":
-            np.testing.assert_array_equal(view, -0.8)
+            np.testing.assert_array_equal(view, -2.5)
         elif name.endswith("logit"):
             np.testing.assert_allclose(0.025 + 0.95 * expit(view), 0.9)
         elif name.endswith(("bias", "initial_mean")):

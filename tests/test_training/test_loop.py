@@ -529,6 +529,7 @@ class TestProcesses:
         np.testing.assert_array_equal(model.parameters.data, expected)
         assert without_seconds(Run(folder).read_log()) == without_seconds(history.entries)
 
+    @pytest.mark.slow
     def test_killed_twice_and_interrupted(self, start, tmp_path, model):
         folder = tmp_path / "run"
         self.kill(start, folder, 2, 0.002)

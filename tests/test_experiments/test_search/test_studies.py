@@ -247,6 +247,7 @@ class TestDeadProcesses:
         lock.release()
         assert (trial.number, trial.params) == (1, {"step_rate": 0.1})
 
+    @pytest.mark.slow
     def test_missing_signs_of_life_tell_elsewhere(self, start, tmp_path):
         # It is killed before it began to give signs of life.
         storage, other = f"sqlite:///{tmp_path / 'elsewhere.db'}", tmp_path / "other_machine"
