@@ -52,6 +52,7 @@ class TestFollow:
                 assert arguments["n_emission_hiddens"] == arguments["n_hiddens"]
             if name == "fdrnn":
                 assert [arguments[f"{part}p_keep"] for part in ("", "input_", "recurrent_")] == 3 * [0.9]
+            assert made["initialization"]["emission_bias"] == -0.8  # b_y
 
     @pytest.mark.parametrize("name", ["vrae_published", "vosp_published", "vosp"])
     def test_the_papers_variational_models(self, config_of, name):
