@@ -164,7 +164,7 @@ def test_single_precision_differs_from_double_precision_by_rounding_only(n_hidde
 
 
 # What compiles slowly runs with the others of its kind.
-_MARKS = {"jax": (), "cvm": pytest.mark.slow, "numba": pytest.mark.long}
+_MARKS = {"jax": (), "cvm": pytest.mark.long, "numba": pytest.mark.long}
 
 
 @pytest.mark.parametrize("backend", [pytest.param(name, marks=_MARKS[name]) for name in backends.available()])
