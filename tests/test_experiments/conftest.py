@@ -99,7 +99,7 @@ def untrained_run(tmp_path_factory):
         )
         config = train.make_config(options, data.load(path))
         model = make_model(config)
-        model.initialize(np.random.default_rng(0))
+        model.initialize(np.random.default_rng(0), Initialization(**config["initialization"]))
         run = Run.create(folder, config)
         run.write_checkpoint(model.parameters, {"best_parameters": model.parameters.data}, {})
         return folder
@@ -109,8 +109,8 @@ def untrained_run(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def run_of_rolls(untrained_run, small_data):
-    """An RNN of piano rolls."""
-    return untrained_run("rnn", small_data)
+    """An RNN of piano rolls, whose modes have notes."""
+    return untrained_run("rnn", small_data, "--emission-bias", "-0.8")
 
 
 @pytest.fixture(scope="session")
