@@ -11,6 +11,7 @@ import pytest
 
 from breze_like import Run, data
 from breze_like.data import Dataset, write_hdf5
+from breze_like.initialize import Initialization
 from breze_like.trained import load, load_model, make_model
 from experiments import command_line, train
 from experiments.music import task
