@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from breze_like.files import replacing
 from breze_like.parameters import ParameterSet
 from breze_like.records import parse
+from breze_like.stored import own, stored
 
 CHECKPOINT = "breze_like checkpoint 1"
 WEIGHTS = "breze_like weights 1"
@@ -75,9 +76,7 @@ def read_checkpoint(
 
 def _array(file, name, n_bytes):
     """An array of numbers that lies in the file, which is no smaller: nothing is compressed."""
-    dataset = file[name] if isinstance(file.get(name, getlink=True), h5py.HardLink) else None
-    if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
-        raise ValueError(f"{name} is no array of this file")
+    dataset = stored(own(file, name))
     if dataset.dtype.kind not in "fiu" or dataset.nbytes > n_bytes:
         raise ValueError(f"{name} is {dataset.dtype} {dataset.shape}, no array of numbers in the file")
     return dataset[()]
@@ -116,9 +115,7 @@ def read_weights(path: Path, parameters: ParameterSet) -> NDArray[np.float32]:
     n_parameters = sum(int(np.prod(shape)) for shape in parameters.shapes.values())
 
     def read(file):
-        dataset = file["weights"]
-        if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
-            raise ValueError("its weights are no array of this file")
+        dataset = stored(own(file, "weights"))
         if dataset.shape != (n_parameters,) or dataset.dtype != "<f4":  # before memory is taken for it
             raise ValueError(f"its weights are {dataset.dtype} {dataset.shape}, not {n_parameters} float32")
         values = dataset[()]

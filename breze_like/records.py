@@ -9,14 +9,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from breze_like.quoting import quote
+
 Rules = dict[str, tuple[str, Callable[[Any], bool]]]
 
 # Version of what is in the files, as ``"format"`` of the configuration. Folders without one are of version 0,
 # which has neither weights nor ``"created"``.
 FORMAT = 1
-
-# Characters of a value that are shown in a message.
-MAX_SHOWN = 60
 
 
 class Record(dict):
@@ -109,16 +108,7 @@ def check(record: dict[str, Any], rules: Rules, where: object, name: str = "") -
     for field, (rule, holds) in rules.items():
         if field in record and not holds(record[field]):
             called = f"{name}.{field}" if name else field
-            raise ValueError(f"{where}: {called} must be {rule}, got {brief(record[field])}; restore a copy")
-
-
-def brief(value: object) -> str:
-    """A value in a message, cut if it is long."""
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # integers of thousands of digits; lists in lists in lists
-        return f"a very long {type(value).__name__}"
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+            raise ValueError(f"{where}: {called} must be {rule}, got {quote(record[field])}; restore a copy")
 
 
 def parse(text: bytes | str, where: object) -> Record:
@@ -137,7 +127,7 @@ def parse(text: bytes | str, where: object) -> Record:
 
     def number(digits):
         if not math.isfinite(float(digits)):
-            raise ValueError(f"{digits[:MAX_SHOWN]} is no finite number")
+            raise ValueError(f"{quote(digits)} is no finite number")
         return float(digits)
 
     try:
@@ -145,5 +135,5 @@ def parse(text: bytes | str, where: object) -> Record:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where} is damaged, it is no JSON: {error}; restore a copy") from None
     if not isinstance(value, Record):
-        raise ValueError(f"{where} is damaged, it must hold JSON objects, got {brief(value)}; restore a copy")
+        raise ValueError(f"{where} is damaged, it must hold JSON objects, got {quote(value)}; restore a copy")
     return value

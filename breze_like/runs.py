@@ -13,7 +13,6 @@ trains holds a lock, `Run.writing`, and a second one is refused.
 """
 
 import json
-import os
 import platform
 import subprocess
 from contextlib import AbstractContextManager
@@ -26,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breze_like import __version__
+from breze_like.backends.process import n_cores
 from breze_like.checkpoints import read_checkpoint, read_weights, write_checkpoint, write_weights
 from breze_like.files import PathLike, alone, replacing, sync
 from breze_like.parameters import ParameterSet
@@ -250,11 +250,6 @@ def versions() -> dict[str, str | None]:
     packages = {name: version(name) for name in ("pytensor", "jax", "numpy", "climin")}
     python = {"python": platform.python_version(), "platform": platform.platform(), "cores": str(n_cores())}
     return {"breze_like": __version__, "commit": _commit(), **packages, **python}
-
-
-def n_cores() -> int:
-    """Number of cores that the process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _commit():

@@ -20,7 +20,7 @@ from breze_like.files import PathLike
 from breze_like.models import MODELS
 from breze_like.models.base import Model
 from breze_like.models.objectives import FreeBits
-from breze_like.records import brief
+from breze_like.quoting import quote
 from breze_like.runs import Run
 from breze_like.training import load_parameters
 
@@ -104,12 +104,14 @@ def _places(recorded, data_dir):
     """Where the data of a configuration may be, as `data.load` takes it; for standard sets, that knows."""
     if "file" not in recorded:
         return [recorded["name"]]
-    before, folder = Path(recorded["file"]), data_dir or os.environ.get("BREZE_LIKE_DATA")
-    moved = (
-        [Path(folder) / before.name, *(p for p in [Path(folder)] if p.name == before.name)] if folder else []
-    )
-    places = [path for path in (*moved, before) if path.exists()]
-    return places or ([recorded["name"]] if folder and recorded["name"] in data.DIGESTS else [])
+    places = [before := Path(recorded["file"])]
+    folder = data_dir or os.environ.get("BREZE_LIKE_DATA")
+    if folder and Path(folder).name == before.name:  # a folder of sequences, and this is it
+        places.insert(0, Path(folder))
+    if folder:
+        places.insert(0, Path(folder) / before.name)
+    found = [path for path in places if path.exists()]
+    return found or ([recorded["name"]] if folder and recorded["name"] in data.DIGESTS else [])
 
 
 def load_model(folder: PathLike) -> tuple[Run, Model]:
@@ -182,7 +184,7 @@ def make_model(config: dict[str, Any]) -> Model:
     arguments = dict(config["arguments"])
     if nats := arguments.pop("free_bits", 0):
         if not isinstance(nats, int | float):
-            raise ValueError(f"free_bits must be a number, got {brief(nats)}")
+            raise ValueError(f"free_bits must be a number, got {quote(nats)}")
         if arguments.get("objective", "bound") not in ("bound", "free_bits"):
             got = f"{nats!r} with {arguments['objective']!r}"
             raise ValueError(f"free_bits must be 0 unless the objective is 'bound' or 'free_bits', got {got}")

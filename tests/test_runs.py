@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from breze_like import runs
+from breze_like.backends.process import n_cores
 from breze_like.parameters import ParameterSet
 from breze_like.runs import Run
 
@@ -64,7 +65,7 @@ class TestConfig:
         assert opened.config == {"seed": 3, "rate": 0.5, "sizes": [1, 2], "format": 1}
         assert versions["numpy"] == np.__version__
         assert versions["python"] == platform.python_version()
-        assert versions["cores"] == str(runs.n_cores())
+        assert versions["cores"] == str(n_cores())
         names = {"breze_like", "commit", "python", "platform", "cores", "pytensor", "jax", "numpy", "climin"}
         assert set(versions) == names
 

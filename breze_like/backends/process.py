@@ -6,6 +6,11 @@ import platform
 from pathlib import Path
 
 
+def n_cores():
+    """Number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def prepare_process():
     """Have this process keep memory that is freed, and keep compiled programs in the user's cache folder.
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from breze_like.data.content import Content, keys_of_splits
 from breze_like.data.dataset import SPLITS, Dataset
@@ -24,10 +23,7 @@ from breze_like.files import PathLike, open_regular, replacing
 from breze_like.music.rolls import N_KEYS
 from breze_like.quoting import shown
 from breze_like.sequences import check_sequences
-
-# What deflate can't exceed, and up to which size that does not matter.
-MAX_COMPRESSION = 1100
-MAX_UNSTORED_BYTES = 10**8
+from breze_like.stored import own, stored_array
 
 
 def read_hdf5(path: Path) -> Content:
@@ -50,33 +46,6 @@ def read_hdf5(path: Path) -> Content:
     if all("notes" in arrays for arrays in content.values()):
         splits = {split: check_sequences(rolls, N_KEYS, name=split) for split, rolls in splits.items()}
     return Content(splits, **attributes)
-
-
-def own(group: h5py.Group, key: str) -> h5py.Group | h5py.Dataset:
-    """What a group holds by a name, if that is in this file: links lead anywhere."""
-    if not isinstance(group, h5py.Group):
-        raise ValueError(f"{shown(group.name)} must be a group")
-    if not isinstance(group.get(key, getlink=True), h5py.HardLink):
-        raise ValueError(f"{shown(f'{group.name}/{key}')} must be stored in the file itself")
-    return group[key]
-
-
-def stored_array(stored: h5py.Dataset) -> NDArray:
-    """The array that a file says that it holds; compressed, a little file may hold a huge one.
-
-    It must be in the file itself: an array that is put together from other files reads them, too.
-    """
-    name = shown(stored.name)
-    if not isinstance(stored, h5py.Dataset):
-        raise ValueError(f"{name} must be an array")
-    if stored.is_virtual or stored.external:
-        raise ValueError(f"{name} must be stored in the file itself")
-    if stored.shape is None:
-        raise ValueError(f"{name} must be an array")
-    n_stored = stored.id.get_storage_size()
-    if stored.nbytes > max(MAX_UNSTORED_BYTES, MAX_COMPRESSION * n_stored):
-        raise ValueError(f"{name} must be in the file as a whole, got {n_stored} of {stored.nbytes} bytes")
-    return stored[()]
 
 
 def _text(value):

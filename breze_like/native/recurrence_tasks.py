@@ -4,11 +4,10 @@ The settings say which transfer function it is (the scale, see `recurrence`), an
 reversed. The first argument is `real`; those of all chains follow.
 """
 
-import os
-
 import numpy as np
 from numba import njit
 
+from breze_like.backends.process import n_cores
 from breze_like.native import call_frame
 from breze_like.native.call_frame import array, part
 from breze_like.native.dispatch import CallPlan, Kernel
@@ -18,7 +17,7 @@ from breze_like.native.recurrence import add_totals, forward, gradient
 
 N_ARGUMENTS, N_KEPT, N_STATES = 6, 4, 2  # of each chain
 BLOCK = 8  # sequences: with less, matrix products are slow; with more, a step leaves the core's cache
-N_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+N_CORES = n_cores()
 
 
 def _plan_forward(settings, shapes):

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from breze_like.backends.process import n_cores
 from breze_like.data import chunk, minibatches, pad
-from breze_like.runs import n_cores
 from breze_like.training.state import State
 
 # What a killed process loses at most, besides the update or validation that it is at: far less than a minute

@@ -74,8 +74,8 @@ def fit(
     ValueError
         If there is no sequence, or one that the model can't emit, the model has no initial parameters, the
         settings are for latents that it does not have, `until` is out of its range, or the run's checkpoint
-        is damaged or was written with another model, precision, settings or data, or
-        another process trains the run.
+        is damaged or was written with another model, precision, settings or data, or another process trains
+        the run.
     TrainingDiverged
         If too many updates in a row meet numbers that are not finite. As after any other error, the
         parameters are those after the last good update, and the run can be resumed from them.

@@ -6,6 +6,22 @@ import numpy as np
 import pytest
 import scipy.io
 
+from breze_like.data import read
+
+
+@pytest.fixture
+def message_of():
+    """What `read` complains of, a line that begins with the file's or folder's name: ``message_of(path)``."""
+
+    def message_of(path):
+        with pytest.raises(ValueError) as caught:
+            read(path)
+        message = str(caught.value)
+        assert message.startswith(f"{path}: ") and "\n" not in message
+        return message.removeprefix(f"{path}: ")
+
+    return message_of
+
 
 @pytest.fixture
 def notes():

@@ -39,15 +39,6 @@ def reals(rng):
     return {name: rng.normal(size=(length, 3)) for length, name in enumerate(names, start=2)}
 
 
-def message_of(folder):
-    """What `read` complains of: one line, which begins with the folder's name."""
-    with pytest.raises(ValueError) as caught:
-        read(folder)
-    message = str(caught.value)
-    assert message.startswith(f"{folder}: ") and "\n" not in message
-    return message.removeprefix(f"{folder}: ")
-
-
 def ramp(n_steps, n_features=2):
     """A sequence that differs from those of other lengths."""
     return np.full((n_steps, n_features), n_steps / 10)
@@ -122,7 +113,7 @@ class TestFlatFolder:
         assert [len(names) for names in divide([str(i) for i in range(n)]).values()] == sizes
 
     @pytest.mark.parametrize("n", [0, 1, 2])
-    def test_too_few_files(self, n, save, folder):
+    def test_too_few_files(self, n, save, folder, message_of):
         folder.mkdir()
         save({f"{i}.npy": ramp(3) for i in range(n)})
         message = (
@@ -175,16 +166,16 @@ class TestMidi:
         with pytest.warns(UserWarning, match="notes left out: 2 outside of the 88 keys$"):
             assert read(folder).test[1].tolist() == [[0] * 88]
 
-    def test_damaged_files_are_named(self, save, save_midi, rolls):
+    def test_damaged_files_are_named(self, save, save_midi, rolls, message_of):
         save_midi(rolls)
         message = "valid/x.midi: no readable MIDI file: ValueError: it ends too early"
         assert message_of(save({"valid/x.midi": b""})) == message
 
-    def test_files_without_a_step(self, save_midi, rolls):
+    def test_files_without_a_step(self, save_midi, rolls, message_of):
         message = "test/x.mid: has no notes: leave it out"
         assert message_of(save_midi({**rolls, "test/x.mid": np.zeros((0, 88))})) == message
 
-    def test_both_kinds(self, save, save_midi, rolls):
+    def test_both_kinds(self, save, save_midi, rolls, message_of):
         save_midi(rolls)
         message = "must have .npy files or .mid files, got both: put them into two folders"
         assert message_of(save({"train/c.npy": np.ones((2, 88), int)})) == message
@@ -224,15 +215,15 @@ class TestRejects:
             ),
         ],
     )
-    def test_arrays_that_are_no_sequences(self, name, content, message, save, reals):
+    def test_arrays_that_are_no_sequences(self, name, content, message, save, reals, message_of):
         assert message_of(save({**reals, name: content})) == message
 
-    def test_integers_that_are_not_binary(self, save):
+    def test_integers_that_are_not_binary(self, save, message_of):
         contents = {f"{split}/a.npy": np.eye(2, dtype=int) for split in SPLITS}
         message = "valid/a.npy must be 0 or 1, got 2 at step 1, feature 1"
         assert message_of(save({**contents, "valid/a.npy": np.diag([1, 2])})) == message
 
-    def test_python_objects_are_not_unpickled(self, save, reals, tmp_path):
+    def test_python_objects_are_not_unpickled(self, save, reals, tmp_path, message_of):
         class Malicious:
             def __reduce__(self):
                 return Path.touch, (tmp_path / "ran",)
@@ -246,11 +237,11 @@ class TestRejects:
         assert not (tmp_path / "ran").exists()
 
     @pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"PK\x03\x04", b"<html>404</html>"])
-    def test_other_files(self, content, save, reals):
+    def test_other_files(self, content, save, reals, message_of):
         message = message_of(save({**reals, "train/b.npy": content}))
         assert message.startswith("no readable NumPy file train/b.npy: ")
 
-    def test_archives_and_several_arrays(self, save, reals, tmp_path):
+    def test_archives_and_several_arrays(self, save, reals, tmp_path, message_of):
         np.savez(tmp_path / "archive.npz", np.zeros((2, 3)))
         archive = (tmp_path / "archive.npz").read_bytes()
         twice = 2 * (save(reals) / "train/a.npy").read_bytes()
@@ -258,7 +249,7 @@ class TestRejects:
             message = message_of(save({"train/a.npy": content}))
             assert message.startswith("no readable NumPy file train/a.npy: ")
 
-    def test_truncated_files(self, save, reals):
+    def test_truncated_files(self, save, reals, message_of):
         path = save(reals) / "valid/x.npy"
         content = path.read_bytes()
         for n_bytes in {*range(0, len(content), 7), len(content) - 1}:
@@ -278,7 +269,7 @@ class TestRejects:
             except ValueError as error:
                 assert str(error).startswith(f"{folder}: ") and "valid/x.npy" in str(error)
 
-    def test_huge_files_are_not_read(self, save, reals):
+    def test_huge_files_are_not_read(self, save, reals, message_of):
         path = save(reals) / "test/x.npy"
         with open(path, "ab") as file:
             file.truncate(10**11)
@@ -291,13 +282,13 @@ class TestRejects:
         (folder / "test/y.npy").mkdir()
         assert read(folder).digests == digests
 
-    def test_missing_subfolder(self, save, reals):
+    def test_missing_subfolder(self, save, reals, message_of):
         contents = {name: array for name, array in reals.items() if not name.startswith("valid")}
         assert message_of(save(contents)) == (
             "must have the subfolders train, valid, test, got no valid: make it, or use one folder"
         )
 
-    def test_empty_subfolder(self, save, reals, folder):
+    def test_empty_subfolder(self, save, reals, folder, message_of):
         save(reals)
         (folder / "test/x.npy").unlink()
         assert message_of(folder) == (

@@ -31,15 +31,6 @@ def assert_equal(dataset, splits):
             assert np.array_equal(ours, theirs)
 
 
-def message_of(path):
-    """What `read` complains of: one line, which begins with the file's name."""
-    with pytest.raises(ValueError) as caught:
-        read(path)
-    message = str(caught.value)
-    assert message.startswith(f"{path}: ") and "\n" not in message
-    return message.removeprefix(f"{path}: ")
-
-
 class TestRead:
     @pytest.mark.parametrize("kind", KINDS)
     def test_every_kind(self, kind, source, splits):
@@ -72,11 +63,11 @@ class TestRead:
 
 
 class TestReadRejects:
-    def test_missing_file(self, tmp_path):
+    def test_missing_file(self, tmp_path, message_of):
         assert message_of(tmp_path / "no.mat") == "No such file or directory"
 
     @pytest.mark.parametrize("content", [b"", b"<html>404</html>", b"\0" * 100])
-    def test_other_files(self, content, tmp_path):
+    def test_other_files(self, content, tmp_path, message_of):
         path = tmp_path / "mine.mat"
         path.write_bytes(content)
         rule = (
@@ -85,7 +76,7 @@ class TestReadRejects:
         assert message_of(path).startswith(f"{rule}, got a file that begins with ")
 
     @pytest.mark.parametrize("kind", KINDS)
-    def test_truncated_files(self, kind, source):
+    def test_truncated_files(self, kind, source, message_of):
         path = source(kind)
         content = path.read_bytes()
         for n_bytes in {int(len(content) * part / 20) for part in range(20)} | {len(content) - 1}:
@@ -106,7 +97,7 @@ class TestReadRejects:
             except ValueError as error:
                 assert str(error).startswith(f"{path}: ")
 
-    def test_checksums_find_damage(self, tmp_path, splits):
+    def test_checksums_find_damage(self, tmp_path, splits, message_of):
         path = tmp_path / "mine.h5"
         write_hdf5(path, Dataset("mine", **splits))
         with h5py.File(path) as file:
@@ -116,7 +107,7 @@ class TestReadRejects:
         path.write_bytes(content)
         assert "no readable HDF5 file" in message_of(path)
 
-    def test_malicious_pickle(self, write, tmp_path):
+    def test_malicious_pickle(self, write, tmp_path, message_of):
         class Malicious:
             def __reduce__(self):
                 return os.system, (f"touch {tmp_path}/ran",)
@@ -143,25 +134,25 @@ class TestReadRejects:
         ],
     )
     @pytest.mark.parametrize("kind", ["pickle", "json"])
-    def test_wrong_notes(self, kind, change, message, write, notes):
+    def test_wrong_notes(self, kind, change, message, write, notes, message_of):
         assert message_of(write(f"mine.{kind}", {**notes, **change})) == message
 
     @pytest.mark.parametrize(
         ("content", "got"),
         [({}, "an empty one"), ({"train": [], "valid": []}, "train, valid"), ({1: 2}, "1")],
     )
-    def test_wrong_keys(self, content, got, write):
+    def test_wrong_keys(self, content, got, write, message_of):
         message = f"must be a dictionary of train, valid, test, got {got}"
         assert message_of(write("mine.pickle", content)) == message
 
-    def test_a_list_for_a_note_is_not_written_out(self, write, notes):
+    def test_a_list_for_a_note_is_not_written_out(self, write, notes, message_of):
         nested = [60]  # its text would be of 2^40 numbers
         for _ in range(40):
             nested = [nested, nested]
         message = "train[0][0] must be MIDI notes 21 to 108, got list"
         assert message_of(write("mine.pickle", {**notes, "train": [[[nested]]]})) == message
 
-    def test_pickle_of_a_list(self, tmp_path):
+    def test_pickle_of_a_list(self, tmp_path, message_of):
         path = tmp_path / "mine.pickle"
         path.write_bytes(pickle.dumps([[(60,)]]))
         assert message_of(path) == "must be a dictionary of train, valid, test, got list"
@@ -179,11 +170,11 @@ class TestReadRejects:
             (np.array("abc"), "valid[0] must be real numbers, got data type <U3"),
         ],
     )
-    def test_wrong_rolls_in_matlab_files(self, roll, message, write, splits):
+    def test_wrong_rolls_in_matlab_files(self, roll, message, write, splits, message_of):
         splits["valid"][0] = roll
         assert message_of(write("mine.mat", splits)) == message
 
-    def test_wrong_matlab_files(self, write, tmp_path, splits):
+    def test_wrong_matlab_files(self, write, tmp_path, splits, message_of):
         del splits["test"]
         path = write("mine.mat", splits)
         assert message_of(path) == "must have traindata, validdata and testdata, got no testdata"
@@ -230,20 +221,20 @@ class TestReadRejects:
             ),
         ],
     )
-    def test_wrong_hdf5_files(self, group, message, write):
+    def test_wrong_hdf5_files(self, group, message, write, message_of):
         good = {"notes": np.zeros((2, 88)), "lengths": [2]}
         groups = {"train": good, "valid": group, "test": good}
         path = write("mine.h5", {key: value for key, value in groups.items() if value is not None})
         assert message_of(path) == message
 
-    def test_real_values_that_are_not_finite(self, write):
+    def test_real_values_that_are_not_finite(self, write, message_of):
         good = {"values": np.zeros((2, 4)), "lengths": [2]}
         bad = {"values": np.full((2, 4), np.nan), "lengths": [2]}
         path = write("mine.h5", {"train": good, "valid": good, "test": bad})
         message = "mine test[0] must be finite, got nan at step 0, feature 0"
         assert message_of(path) == message
 
-    def test_huge_arrays_are_not_read(self, tmp_path):
+    def test_huge_arrays_are_not_read(self, tmp_path, message_of):
         path = tmp_path / "mine.h5"
         with h5py.File(path, "w") as file:
             for split in SPLITS:
@@ -253,7 +244,7 @@ class TestReadRejects:
         message = f"no readable HDF5 file: ValueError: {reason}"
         assert message_of(path) == message
 
-    def test_arrays_that_the_file_does_not_hold_are_not_read(self, tmp_path):
+    def test_arrays_that_the_file_does_not_hold_are_not_read(self, tmp_path, message_of):
         path, secret = tmp_path / "mine.h5", tmp_path / "secret"
         secret.write_bytes(bytes(176))
         layout = h5py.VirtualLayout((2, 88), np.uint8)
@@ -284,7 +275,7 @@ class TestReadRejects:
                     make(file.create_group(split))
             assert message_of(path) == f"no readable HDF5 file: ValueError: {message}"
 
-    def test_json_of_a_list(self, write):
+    def test_json_of_a_list(self, write, message_of):
         path = write("mine.json", {})
         path.write_text(json.dumps([1]))
         assert "must be a MATLAB, HDF5, JSON, pickle, .npz or .csv file" in message_of(path)

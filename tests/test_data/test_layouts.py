@@ -12,14 +12,6 @@ from breze_like.data import SPLITS, load, read
 from breze_like.data.dividing import divide
 
 
-def message_of(path):
-    with pytest.raises(ValueError) as caught:
-        read(path)
-    message = str(caught.value)
-    assert message.startswith(f"{path}: ") and "\n" not in message
-    return message.removeprefix(f"{path}: ")
-
-
 def assert_equal(dataset, splits):
     for split in SPLITS:
         for ours, theirs in zip(getattr(dataset, split), splits[split], strict=True):
@@ -87,7 +79,7 @@ class TestVoices:
         (tmp_path / "a.json").write_text(json.dumps({"name": "x", **voices}))
         assert_equal(read(tmp_path / "a.json"), rolls)
 
-    def test_wrong_notes(self, voices, tmp_path):
+    def test_wrong_notes(self, voices, tmp_path, message_of):
         arrays = {split: np.array(own[:1]) for split, own in voices.items()}
         arrays["test"][0, 1, 2] = 20
         np.savez(tmp_path / "a.npz", **arrays)
@@ -111,7 +103,7 @@ class TestArchives:
         np.savez(tmp_path / "a.npz", **arrays)
         assert_equal(read(tmp_path / "a.npz"), {split: [array] for split, array in arrays.items()})
 
-    def test_objects_are_not_run(self, tmp_path):
+    def test_objects_are_not_run(self, tmp_path, message_of):
         class Malicious:
             def __reduce__(self):
                 return os.system, (f"touch {tmp_path}/ran",)
@@ -120,7 +112,7 @@ class TestArchives:
         assert "UnpicklingError: it asks for posix.system; only numbers" in message_of(tmp_path / "a.npz")
         assert not (tmp_path / "ran").exists()
 
-    def test_damage(self, tmp_path, rng):
+    def test_damage(self, tmp_path, rng, message_of):
         path = tmp_path / "a.npz"
         np.savez_compressed(path, train=rng.normal(size=(5, 2)))
         content = path.read_bytes()
@@ -136,7 +128,7 @@ def test_json_with_a_byte_order_mark(write, notes, splits):
     assert_equal(read(path), splits)
 
 
-def test_messages_quote_little(write, notes, tmp_path):
+def test_messages_quote_little(write, notes, tmp_path, message_of):
     """On one line, printable, and not much of it."""
     odd = "\n\x1b[31m\udce9" + 10_000 * "é"
     long = 10**5 * [10**5 * [60]]
@@ -181,7 +173,7 @@ class TestMatlab73:
     def test_read(self, save, splits):
         assert_equal(load(save()), splits)
 
-    def test_rejects(self, save):
+    def test_rejects(self, save, message_of):
         def remove(file):
             del file["testdata"]
 
@@ -201,7 +193,7 @@ class TestMatlab73:
 
 
 @pytest.mark.parametrize("what", ["group", "array"])
-def test_links_to_other_files_are_not_followed(what, write, tmp_path):
+def test_links_to_other_files_are_not_followed(what, write, tmp_path, message_of):
     good = {"notes": np.zeros((2, 88)), "lengths": [2]}
     write("other.h5", {"train": good})
     path = write("mine.h5", {"train": good, "valid": good, "test": good})
@@ -226,7 +218,7 @@ class TestTables:
 
     @pytest.mark.parametrize("header", ["", "x,y\n", '"x ,1";"y"\n'])
     @pytest.mark.parametrize("separator", [",", ";", "\t"])
-    def test_one_sequence_a_file(self, header, separator, table, rng):
+    def test_one_sequence_a_file(self, header, separator, table, rng, message_of):
         arrays = {f"{i}.csv": rng.normal(size=(i + 2, 2)) for i in range(5)}
         for name, array in arrays.items():
             rows = "\r\n".join(separator.join(map(repr, row)) for row in array.tolist())
@@ -278,7 +270,7 @@ class TestTables:
             ("id,t,x\n1,1,1\n", "must have 3 sequences at least, to be divided into splits, got 1"),
         ],
     )
-    def test_rejects(self, text, message, table):
+    def test_rejects(self, text, message, table, message_of):
         assert message_of(table(text)).startswith(message)
 
 
@@ -300,6 +292,6 @@ def test_nested_folders(tmp_path, rng):
     assert_equal(read(tmp_path), {split: [arrays[name] for name in own] for split, own in expected.items()})
 
 
-def test_what_is_no_regular_file(tmp_path):
+def test_what_is_no_regular_file(tmp_path, message_of):
     os.mkfifo(tmp_path / "mine.h5")
     assert message_of(tmp_path / "mine.h5") == "must be a regular file, got a pipe or device"

@@ -89,6 +89,16 @@ def small_space(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def songs(tmp_path_factory):
+    """Path of a file with songs, enough of them to be drawn."""
+    rng = np.random.default_rng(0)
+    splits = [[(rng.random((n, 88)) < 0.05).astype(np.uint8) for n in (9, 12, 7, 8)] for _ in range(3)]
+    path = tmp_path_factory.mktemp("songs") / "songs.h5"
+    write_hdf5(path, Dataset("songs", *splits))
+    return path
+
+
+@pytest.fixture(scope="session")
 def untrained_run(tmp_path_factory):
     """Make a run whose parameters are the initial ones, in no time: ``untrained_run("rnn", path)``."""
 
@@ -134,15 +144,25 @@ def loaded_once(loaders, monkeypatch):
 
 
 @pytest.fixture
-def complaint(capsys):
+def finish(capsys):
+    """Run a script to its end: ``finish(script, ["run", ...])``, its status, and what it printed and said."""
+
+    def finish(script, words):
+        with pytensor.config.change_flags(floatX=pytensor.config.floatX), pytest.raises(SystemExit) as ended:
+            command_line.run(lambda: script.main([str(word) for word in words]))
+        return ended.value.code, *capsys.readouterr()
+
+    return finish
+
+
+@pytest.fixture
+def complaint(finish):
     """What a script says of bad input, one line, as it ends: ``complaint(script, ["run", ...])``."""
 
     def complaint(script, words):
-        with pytensor.config.change_flags(floatX=pytensor.config.floatX), pytest.raises(SystemExit) as ended:
-            command_line.run(lambda: script.main([str(word) for word in words]))
-        output = capsys.readouterr()
-        assert (ended.value.code, output.out) == (2, "")
-        (line,) = output.err.splitlines()
+        status, printed, said = finish(script, words)
+        assert (status, printed) == (2, "")
+        (line,) = said.splitlines()
         assert line.startswith("error: ")
         return line.removeprefix("error: ")
 

@@ -9,8 +9,6 @@ import h5py
 import numpy as np
 import pytest
 
-from breze_like import data
-from breze_like.data import write_hdf5
 from experiments import (
     command_line,
     denoise,
@@ -35,16 +33,6 @@ VALUES = [
 ]
 
 WORDS = ["--n-hiddens", "3", "--n-latent", "2", "--n-emission-hiddens", "3", "--quiet", "--n-epochs", "2"]
-
-
-@pytest.fixture(scope="module")
-def songs(tmp_path_factory):
-    """Path of a file with as many songs as figures need."""
-    rng = np.random.default_rng(0)
-    splits = [[(rng.random((n, 88)) < 0.05).astype(np.uint8) for n in (5, 7, 6)] for _ in range(3)]
-    path = tmp_path_factory.mktemp("songs") / "songs.h5"
-    write_hdf5(path, data.Dataset("songs", *splits))
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,11 @@
 import os
 
 import numpy as np
-import pytensor
 import pytest
 
 from breze_like.data import Dataset, read, write_hdf5
 from breze_like.music import write_midi
-from experiments import command_line, denoise, impute, outliers, sample
+from experiments import denoise, impute, outliers, sample
 from experiments.pages.html import element, page
 from experiments.pages.html import write as write_page
 from experiments.pictures.figures import Figure, save
@@ -32,15 +31,13 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def run(capsys):
+def run(finish):
     """What a script prints: ``run(script, ["run", ...])``."""
 
     def run(script, words):
-        with pytensor.config.change_flags(floatX=pytensor.config.floatX), pytest.raises(SystemExit) as ended:
-            command_line.run(lambda: script.main([str(word) for word in words]))
-        output = capsys.readouterr()
-        assert ended.value.code == 0, output.err
-        return output.out
+        status, printed, said = finish(script, words)
+        assert status == 0, said
+        return printed
 
     return run
 

@@ -11,11 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import h5py
-import numpy as np
 import pytest
-
-from breze_like import data
-from breze_like.data import write_hdf5
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPTS = sorted(path.stem for path in (ROOT / "experiments").glob("[a-z]*.py"))
@@ -51,16 +47,6 @@ def words_of(script, path, run, out):
         "train": ["--model", "vosp", "--dataset", path, *SMALL, "--n-epochs", "100000", "--out", out / "run"],
         "trials": [run, "--list", out / "trials.csv"],
     }[script]
-
-
-@pytest.fixture(scope="module")
-def songs(tmp_path_factory):
-    """Path of a file with songs, enough of them to be drawn."""
-    rng = np.random.default_rng(0)
-    splits = [[(rng.random((n, 88)) < 0.05).astype(np.uint8) for n in (9, 12, 7, 8)] for _ in range(3)]
-    path = tmp_path_factory.mktemp("songs") / "songs.h5"
-    write_hdf5(path, data.Dataset("songs", *splits))
-    return path
 
 
 @pytest.fixture(scope="module")
