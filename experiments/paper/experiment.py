@@ -251,14 +251,17 @@ def _open(folder, config):
     return run
 
 
-def differences(*configs):
+def differences(one, other):
     """What two configurations of runs differ in, a list of names in `IDENTITY`; ``"seed"`` comes last."""
-    first, second = map(_comparable, configs)
+    first, second = _comparable(one, other), _comparable(other, one)
     return [name for name in IDENTITY if first.get(name) != second.get(name)]
 
 
-def _comparable(config):
-    # What older runs don't say of their initialization is as it is by default.
-    whole = {**config, "initialization": asdict(Initialization()) | config.get("initialization", {})}
+def _comparable(config, other):
+    # What older runs don't say of their initialization is as it is by default. But biases, which once started
+    # elsewhere, are as the other configuration has them: a run that goes on has their start behind it.
+    stated, there = (c.get("initialization", {}) for c in (config, other))
+    biases = {name: there[name] for name in ["emission_bias"] if name in there}
+    whole = {**config, "initialization": asdict(Initialization()) | biases | stated}
     whole["data"] = whole.get("data", {}).get("digests")  # the same wherever they are, and however called
     return json.loads(json.dumps(whole))  # in which tuples are lists

@@ -10,7 +10,7 @@ import numpy as np
 import pytensor.tensor as pt
 import pytest
 
-from breze_like import VRAE
+from breze_like import VRAE, interrupts
 from breze_like.data import chunk
 from breze_like.models.base import Model, per_step
 from breze_like.runs import Run
@@ -361,6 +361,21 @@ class TestResume:
             state = run.read_checkpoint(model.parameters)[0]["parameters"]
             np.testing.assert_array_equal(model.parameters.data, state)
             model.parameters.data[...] = 0.0  # the checkpoint is what counts
+        assert_same_training(model, train(model, run=run), uninterrupted)
+
+    def test_stops_at_the_update_after_an_interrupt(self, model, run, uninterrupted, monkeypatch):
+        monkeypatch.setattr(interrupts, "GRACE", 60.0)
+        calls = []
+
+        def validate(chunks):
+            calls.append(len(chunks))
+            os.kill(os.getpid(), signal.SIGINT)
+            return distance(model)(chunks)
+
+        initialize(model)
+        with pytest.raises(KeyboardInterrupt):
+            train(model, run=run, validate=validate)
+        assert len(calls) == 1
         assert_same_training(model, train(model, run=run), uninterrupted)
 
     def test_warns_on_another_number_of_cores(self, model, run, monkeypatch):

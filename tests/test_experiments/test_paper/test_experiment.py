@@ -136,7 +136,9 @@ def test_older_runs_that_say_less_of_their_initialization_go_on(folders, tmp_pat
     config = train.make_config(options, load(folders["binary"]))
     older = {**config, "initialization": {"weight_scale": 1.0, "n_incoming": 25, "spectral_radius": 0.1}}
     Run.create(tmp_path / "run", older)
-    assert experiment._open(tmp_path / "run", config).folder == tmp_path / "run"
+    for bias in (config["initialization"]["emission_bias"], -0.8):
+        config["initialization"]["emission_bias"] = bias
+        assert experiment._open(tmp_path / "run", config).folder == tmp_path / "run"
     other = {**config, "initialization": config["initialization"] | {"weight_variance": 0.1}}
     with pytest.raises(ValueError, match="must be a run of the same initialization"):
         experiment._open(tmp_path / "run", other)
