@@ -10,6 +10,7 @@ collector for instance, it is printed and forgotten.
 """
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -50,6 +51,7 @@ class _Deferral:
         if self.number is not None and hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self._alarm_before)
+            sys.unraisablehook = self._hook_before
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -67,11 +69,17 @@ class _Deferral:
         self.number, self._since, noted = number, time.monotonic(), True
         if hasattr(signal, "setitimer"):  # Windows has none
             self._alarm_before = signal.signal(signal.SIGALRM, self._force)
+            self._hook_before, sys.unraisablehook = sys.unraisablehook, self._lost
             signal.setitimer(signal.ITIMER_REAL, GRACE, AGAIN)
 
     def _force(self, *_):
         if self._open:
             raise KeyboardInterrupt(self.number)
+
+    def _lost(self, unraisable):
+        """Say nothing of an exception of this that was raised where it is lost: it will be raised again."""
+        if not isinstance(unraisable.exc_value, KeyboardInterrupt):
+            self._hook_before(unraisable)
 
 
 @contextmanager

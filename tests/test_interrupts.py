@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -92,6 +93,30 @@ def test_where_nobody_looks_it_is_raised_again_and_again(handled, monkeypatch):
     before = signal.getsignal(signal.SIGALRM)
     time.sleep(0.05)  # nothing follows
     assert before in (signal.SIG_DFL, signal.SIG_IGN)
+
+
+def test_nothing_is_said_of_one_that_is_lost(handled, monkeypatch):
+    monkeypatch.setattr(interrupts, "GRACE", 0.02)
+    monkeypatch.setattr(interrupts, "AGAIN", 0.02)
+    told, before = [], sys.unraisablehook
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+
+    def callback(phase, _):
+        if phase == "start":
+            kill()
+            time.sleep(5)
+
+    gc.callbacks.append(callback)
+    try:
+        with pytest.raises(KeyboardInterrupt), deferred():
+            gc.collect()
+            gc.callbacks.remove(callback)
+            time.sleep(5)
+    finally:
+        gc.callbacks[:] = [c for c in gc.callbacks if c is not callback]
+    assert told == [] and sys.unraisablehook == told.append
+    monkeypatch.undo()
+    assert sys.unraisablehook == before
 
 
 def test_an_error_does_not_hide_it(handled):

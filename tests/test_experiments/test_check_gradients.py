@@ -11,11 +11,19 @@ from breze_like.distributions import PRIORS
 from experiments import check_gradients
 
 
-def test_finite_differences_of_a_known_function():
+@pytest.mark.parametrize("step", check_gradients.STEPS)
+def test_finite_differences_of_a_known_function(step):
     x = np.array([0.3, -1.2, 2.0])
-    gradient = check_gradients.finite_differences(lambda v: float(np.sin(v).prod()), x)
+    gradient = check_gradients.finite_differences(lambda v: float(np.sin(v).prod()), x, step)
     expected = np.cos(x) * np.sin(x).prod() / np.sin(x)
     np.testing.assert_allclose(gradient, expected, rtol=1e-9)
+
+
+def test_a_kink_within_the_longer_step_is_no_error():
+    x = np.array([0.3, 5e-4])
+    f = lambda v: float(np.abs(v).sum())  # noqa: E731
+    assert check_gradients.largest_error(np.ones(2), f, x) < 1e-9
+    assert check_gradients.largest_error(np.array([1.0, 0.9]), f, x) > 0.05
 
 
 def test_some_rows_pass(capsys):
