@@ -48,8 +48,8 @@ from experiments import command_line
 
 TOLERANCE = 1e-5
 
-# Of the finite differences. A gradient is right if those of one step say so: within the longer one there may be a
-# kink, where an approximation begins; rounding tells more with the shorter one.
+# Of the finite differences. A gradient is right if those of one step say so: within the longer one there may
+# be a kink, where an approximation begins; rounding tells more with the shorter one.
 STEPS = (1e-3, 1e-4)
 
 # Sizes of everything here: steps, sequences, units. The mask pads the second sequence in front.
