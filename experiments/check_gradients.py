@@ -118,17 +118,9 @@ def posterior(kind, a, mask):
 def chains(transfer, *reverses):
     def outputs(a, mask):
         n = SHAPE[2]
+        state = lambda: (a(SHAPE[1:]), a(SHAPE[1:], positive=True))  # noqa: E731
         directions = [
-            Direction(
-                a(),
-                a(positive=True),
-                a((n, n)),
-                a(SHAPE[1:]),
-                a(SHAPE[1:], positive=True),
-                pt.sigmoid(a(())),
-                r,
-            )
-            for r in reverses
+            Direction(a(), a(positive=True), a((n, n)), *state(), pt.sigmoid(a(())), r) for r in reverses
         ]
         moments = fast_dropout_recurrence(pt.gt(mask, 0)[:, :, None], transfer, *directions)
         return [m for pair in moments for m in pair]

@@ -1,3 +1,4 @@
+import errno
 import importlib
 import os
 import subprocess
@@ -99,6 +100,55 @@ arrays = [rng.random((30, 16, 3)) < 0.5, np.ones((30, 16)), model.draw_noise(rng
 gradient = model.function(list(model.training_inputs), "gradient")(*(np.float32(a) for a in arrays))
 print(hashlib.sha256(gradient.tobytes()).hexdigest())
 """
+
+
+class TestCodeCache:
+    """Files of compiled code that were damaged since."""
+
+    @pytest.fixture
+    def compiled(self, monkeypatch, tmp_path):
+        """A function's code, compiled or from a folder of its own, and whether it is from there."""
+        from numba import config, types
+
+        from breze_like.native.code_cache import compile_cfunc
+
+        monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+
+        def compile_it():
+            code = compile_cfunc(types.int64(types.int64), add_three, {})
+            assert code.ctypes(4) == 7
+            return code._cache_hits == 1
+
+        return compile_it
+
+    def test_it_is_read_once_it_is_there(self, compiled):
+        assert [compiled() for _ in range(3)] == [False, True, True]
+
+    @pytest.mark.parametrize("damage", ["cut", "empty", "bit", "text", "gone"])
+    @pytest.mark.parametrize("kind", ["nbi", "nbc"])
+    def test_what_is_damaged_is_compiled_anew(self, compiled, tmp_path, damage, kind):
+        compiled()
+        (path,) = tmp_path.rglob(f"*.{kind}")
+        whole = path.read_bytes()
+        bit = bytearray(whole)
+        bit[len(whole) // 2] ^= 4
+        damaged = {"cut": whole[:-40], "empty": b"", "bit": bytes(bit), "text": b"text"}
+        if damage == "gone":
+            path.unlink()
+        else:
+            path.write_bytes(damaged[damage])
+        assert [compiled(), compiled()] == [False, True]
+
+    def test_where_no_file_can_be_written_the_code_is_there_all_the_same(self, compiled, monkeypatch):
+        def full(*_):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "replace", full)
+        assert [compiled(), compiled()] == [False, False]
+
+
+def add_three(x):
+    return x + 3
 
 
 @pytest.mark.slow

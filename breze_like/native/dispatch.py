@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numba import cfunc, njit, prange, types
+from numba import njit, prange, types
 
-from breze_like.native import call_frame
+from breze_like.native import call_frame, code_cache
 from breze_like.native.call_frame import N_STAGES
 from breze_like.native.functions import CALLED, MATH
 
@@ -84,7 +84,7 @@ def compile_handler():
 
 def _compile(factory, n_words, *details):
     signature = types.int64(*[types.int64] * n_words)
-    return cfunc(signature, cache=True, **MATH)(factory(_sources(), *details))
+    return code_cache.compile_cfunc(signature, factory(_sources(), *details), MATH)
 
 
 @njit(parallel=True, cache=True, **CALLED)
@@ -92,6 +92,9 @@ def _run(address, frame, n_tasks, scratch):
     """Run the tasks whose code lies at an address."""
     for number in prange(n_tasks):
         call_frame.call(address, frame, np.int64(number), scratch)
+
+
+code_cache.use_digests(_run)
 
 
 def _handler(sources):

@@ -1,0 +1,63 @@
+"""Numba's files of compiled code, with a digest in each: what was damaged is compiled anew.
+
+Numba reads a file that was cut or changed as it is: unpickling fails, or the process ends in what is no
+longer its code. It also ends where a file can't be written, as on a full disk.
+"""
+
+import hashlib
+import pickle
+from contextlib import suppress
+
+# Numba does not promise to keep these; tests/test_native.py tells when one has gone.
+from numba.core.caching import IndexDataCacheFile
+from numba.core.ccallback import CFunc
+
+N_DIGEST = hashlib.sha256().digest_size
+
+
+def compile_cfunc(signature, function, options):
+    """What `numba.cfunc` gives with a cache, but for such files."""
+    code = CFunc(function, (signature.args, signature.return_type), locals={}, options=options)
+    code.enable_caching()
+    use_digests(code)
+    code.compile()
+    return code
+
+
+def use_digests(code):
+    """Have what Numba compiles, and keeps, be kept in such files."""
+    code._cache._cache_file.__class__ = _CheckedFile
+
+
+class _CheckedFile(IndexDataCacheFile):
+    """An index and its data, each followed by its digest, which `pickle` does not read."""
+
+    def save(self, key, data):
+        """Keep it, if that is possible."""
+        with suppress(OSError):
+            super().save(key, data)
+
+    def _dump(self, obj):
+        content = super()._dump(obj)
+        return content + hashlib.sha256(content).digest()
+
+    def _load_index(self):
+        """The names of data files by their keys, none if the index is damaged."""
+        try:
+            with open(self._index_path, "rb") as file:
+                pickle.load(file)  # the version
+                _check(file.read())
+            return super()._load_index()
+        except Exception:  # unpickling of what is damaged raises any
+            return {}
+
+    def _load_data(self, name):
+        """Raise OSError if it is damaged: then it counts as missing."""
+        with open(self._data_path(name), "rb") as file:
+            _check(file.read())
+        return super()._load_data(name)
+
+
+def _check(content):
+    if hashlib.sha256(content[:-N_DIGEST]).digest() != content[-N_DIGEST:]:
+        raise OSError("damaged")
