@@ -87,16 +87,20 @@ def writing(target: PathLike | BinaryIO) -> AbstractContextManager[BinaryIO]:
 
 
 @contextmanager
-def alone(folder: PathLike) -> Iterator[None]:
+def alone(folder: PathLike, lock_name: str = ".writer", patience: float = 0.0) -> Iterator[None]:
     """Be the only process that writes in a folder, of all machines that see it; contexts may be nested.
 
-    The lock is on the file ``.writer`` there, which says who has it. A process that dies loses it. A file
-    system that knows no locks is a warning.
+    The lock is on a file there, which says who has it. A process that dies loses it. A file system that knows
+    no locks is a warning.
 
     Parameters
     ----------
     folder : str or path-like
         That exists.
+    lock_name : str
+        Name of the lock's file.
+    patience : float
+        Seconds to wait for another process.
 
     Raises
     ------
@@ -108,8 +112,8 @@ def alone(folder: PathLike) -> Iterator[None]:
     UserWarning
         If nobody can tell.
     """
-    path = Path(folder).resolve() / ".writer"
-    lock = FileLock(path, blocking=False, is_singleton=True, fallback_to_soft=False, on_acquired=_sign)
+    path = Path(folder).resolve() / lock_name
+    lock = FileLock(path, timeout=patience, is_singleton=True, fallback_to_soft=False, on_acquired=_sign)
     try:
         lock.acquire()
     except Timeout:

@@ -31,6 +31,9 @@ from breze_like.files import PathLike, alone, replacing, sync
 from breze_like.parameters import ParameterSet
 from breze_like.records import CONFIG, DATA, ENTRY, FORMAT, OBJECT, check, parse
 
+# Seconds in which another process will have added its scores.
+SCORER_PATIENCE = 60.0
+
 FILES = ("config.json", "log.jsonl", "checkpoint.h5", "weights.h5", "scores.json")
 
 
@@ -207,6 +210,11 @@ class Run:
     def write_scores(self, scores: dict[str, Any]) -> None:
         """Replace the results of the evaluation, a dict."""
         _write_json(self._path("scores.json"), scores)
+
+    def add_scores(self, split: str, scores: dict[str, Any]) -> None:
+        """Add the results of a split, beside those that other processes may be adding."""
+        with alone(self.folder, ".scorer", SCORER_PATIENCE):
+            self.write_scores({**self.read_scores(), split: scores})
 
     def read_scores(self) -> dict[str, Any]:
         """The results of the evaluation, a dict; empty if there are none yet.

@@ -7,6 +7,7 @@ import re
 import stat
 import struct
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import h5py
@@ -352,6 +353,13 @@ class TestScores:
         run.write_scores({"test": {"per_step": 9.5}})
         run.write_scores({"test": {"per_step": np.float32(8.5), "kind": "bound"}})
         assert run.read_scores() == {"test": {"per_step": 8.5, "kind": "bound"}}
+
+    def test_all_that_are_added_at_once_are_there(self, run):
+        with ThreadPoolExecutor() as pool:
+            added = [pool.submit(run.add_scores, str(split), {"per_step": split}) for split in range(20)]
+        assert [future.result() for future in added] == [None] * 20
+        assert run.read_scores() == {str(split): {"per_step": split} for split in range(20)}
+        assert not (run.folder / ".scorer").exists()
 
     def test_damaged(self, run):
         (run.folder / "scores.json").write_text('{"test": ')

@@ -34,7 +34,7 @@ def evaluate(run, model, dataset, split, n_samples, progress=True):
     about = {"n_samples": n_samples, "update": log[-1]["update"]}
     about["seconds"] = round(time.monotonic() - started, 2)
     about["scored"] = datetime.now(UTC).isoformat(timespec="seconds")
-    run.write_scores({**run.read_scores(), split: {**scores, **about}})
+    run.add_scores(split, {**scores, **about})
     return describe_run(run, split)
 
 
