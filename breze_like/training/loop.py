@@ -56,7 +56,8 @@ def fit(
         lower is better. It must be deterministic.
     run : Run, optional
         Where to log and to save. If it has a checkpoint, training goes on from there, with the random numbers
-        of then; if it is finished, nothing is left to do.
+        of then; if it is finished, nothing is left to do, unless there are more `n_epochs` now, and the step
+        rate is constant.
     progress : bool
         Whether to show a progress bar.
     until : float
