@@ -72,7 +72,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     results = []
     for folder in options.runs:
-        run, model, dataset = load(folder, *data_of_run(options))
+        run, model, dataset = load(folder, **data_of_run(options))
         results.append(evaluate(run, model, dataset, options.split, options.n_draws))
         print(json.dumps(results[-1]) if options.json else as_text(results[-1]), flush=True)
     if options.report:

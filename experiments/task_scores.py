@@ -179,14 +179,14 @@ def describe_run(name, run):
     return f"{name}: {'; '.join(said)}."
 
 
-def load_all(folders, *places):
+def load_all(folders, **places):
     """Run, model and data set by the name of the folder."""
     loaded = {}
     for folder in folders:
         name = Path(folder).resolve().name
         if name in loaded:
             raise ValueError(f"runs must be in folders of different names, got {name} twice: rename one")
-        loaded[name] = run, _, dataset = load(folder, *places)
+        loaded[name] = run, _, dataset = load(folder, **places)
         if not dataset.binary:
             raise ValueError(
                 f"runs must be of binary data, as piano rolls are, {folder} is of real values: leave it out"
@@ -213,7 +213,7 @@ def parse(arguments):
 
 def main(arguments=None):
     options, started = parse(arguments), time.monotonic()
-    loaded = load_all(options.runs, *data_of_run(options))
+    loaded = load_all(options.runs, **data_of_run(options))
     dataset = next(iter(loaded.values()))[2]
     models = {name: model for name, (_, model, _) in loaded.items()}
     systems, fillers = denoisers(dataset.train, models), imputers(dataset.train, models)
