@@ -124,6 +124,15 @@ def difference(sequences, truths, binary):
         return f"mean squared difference {((made - true) ** 2).mean():.4g}"
     hits, wrong = (made & true).sum(), (made != true).sum()
     entries = f"{100 * wrong / made.size:.2f} % of the entries differ"
-    if not hits + wrong:
-        return f"{entries}, no notes"
+    if not true.any():  # where nothing is to be found there is no F1
+        return f"{entries}, {f'{wrong} notes where there are none' if wrong else 'no notes'}"
     return f"{entries}, F1 of the notes {2 * hits / (2 * hits + wrong):.3f}"
+
+
+def changes(sequences, given, binary):
+    """In words, what was made of lists of sequences of which nobody knows the truth."""
+    if not binary:
+        return difference(sequences, given, binary)
+    made, before = (np.concatenate([np.ravel(part) for part in parts]) for parts in (sequences, given))
+    removed, added = ((before > made).sum(), (made > before).sum())
+    return f"{removed} of {before.sum()} notes removed, {added} added"
