@@ -23,6 +23,7 @@ from breze_like.trained import load
 from experiments import command_line
 from experiments.command_line.arguments import add_count, add_data_of_run, data_of_run
 from experiments.command_line.commands import portable
+from experiments.command_line.reports import add_report, check_report
 from experiments.command_line.tables import inline, markdown
 from experiments.music.baselines import LastKnown, Marginals
 from experiments.music.corruption import N_REMOVED, P_ON, add_usual_noise
@@ -206,8 +207,9 @@ def parse(arguments):
     add("--split", default="test", choices=("train", "valid", "test"))
     add_count(parser, "--seeds", 3, "number of corruptions")
     add_data_of_run(parser)
-    add("--report", help="write the tables to this Markdown file")
+    add_report(parser, "write the tables to this Markdown file")
     options = parser.parse_args(arguments)
+    check_report(options, " set: denoising and imputation")
     return options
 
 
