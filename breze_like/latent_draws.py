@@ -51,7 +51,7 @@ def over_draws(model, sequences, rng, n_draws, of_sequences, of_draws, progress=
     evaluate = model.function([*recognised, "observations", "mask", "noise"], of_draws)
     rngs, n_steps = streams(rng, len(sequences)), sum(map(len, sequences))
     settings = {"unit": "frame", "unit_scale": True, "leave": False}
-    with tqdm(total=n_draws * n_steps, disable=not progress, **settings) as bar:
+    with tqdm(total=n_draws * n_steps, disable=None if progress else True, **settings) as bar:
 
         def blocks(batch, known):
             for n_here, n_columns in _block_sizes(n_draws, *batch.shape):

@@ -101,6 +101,13 @@ class Run:
             _write_json(folder / "config.json", {**config, **about, "format": FORMAT})
         return cls(folder)
 
+    def reconfigure(self, **changes: Any) -> None:
+        """Replace entries of the configuration; the file and `config` have them then."""
+        config = {**self.config, **changes}
+        with self.writing():
+            _write_json(self._path("config.json"), config)
+        self.config = config
+
     def writing(self) -> AbstractContextManager[None]:
         """A context in which no other process trains this run; one that is left by its process ends with it.
 

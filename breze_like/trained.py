@@ -38,7 +38,12 @@ class Trained(NamedTuple):
     dataset: Dataset
 
 
-def load(folder: PathLike, data_dir: PathLike | None = None, dataset: PathLike | None = None) -> Trained:
+def load(
+    folder: PathLike,
+    data_dir: PathLike | None = None,
+    dataset: PathLike | None = None,
+    backend: str = "auto",
+) -> Trained:
     """A trained run, with the data that it was trained on.
 
     Parameters
@@ -47,6 +52,8 @@ def load(folder: PathLike, data_dir: PathLike | None = None, dataset: PathLike |
         See `find_run`.
     data_dir, dataset : str or path-like, optional
         Where the data are now, see `find_data`.
+    backend : str
+        Which one computes, see `load_model`.
 
     Returns
     -------
@@ -57,7 +64,7 @@ def load(folder: PathLike, data_dir: PathLike | None = None, dataset: PathLike |
     ValueError
         If one of them is missing or damaged, or the data are not those that the run was trained on.
     """
-    run, model = load_model(folder)
+    run, model = load_model(folder, backend)
     return Trained(run, model, find_data(run.config["data"], folder, data_dir, dataset))
 
 
@@ -114,21 +121,24 @@ def _places(recorded, data_dir):
     return found or ([recorded["name"]] if folder and recorded["name"] in data.DIGESTS else [])
 
 
-def load_model(folder: PathLike) -> tuple[Run, Model]:
+def load_model(folder: PathLike, backend: str = "auto") -> tuple[Run, Model]:
     """A trained run without its data: `Run` and model.
 
     Parameters
     ----------
     folder : str or path-like
         See `find_run`.
+    backend : str
+        Which one computes, see `breze_like.backends`; by default the first one that is installed, whichever
+        the run was trained with.
 
     Raises
     ------
     ValueError
-        If one of them is missing or damaged.
+        If one of them is missing or damaged, or the backend is not installed.
     """
     run = find_run(folder)
-    model = make_model(run.config)
+    model = make_model({**run.config, "backend": backend})
     load_parameters(run, model)
     return run, model
 

@@ -12,7 +12,7 @@ import numpy as np
 from breze_like.tasks import denoise
 from experiments import command_line
 from experiments.music.corruption import add_noise
-from experiments.music.task import Task, difference, make_parser
+from experiments.music.task import Task, changes, difference, make_parser
 from experiments.pictures import sequence_figures
 
 
@@ -46,7 +46,8 @@ def main(arguments=None):
             panels |= {kind: other, f"{kind} against given": (other, sequence)}
         task.results.write_picture(picture, sequence_figures.draw(name, panels, task.binary))
     for kind, sequences in made.items():
-        print(f"{kind} against given: {difference(sequences, given, task.binary)}")
+        compare = difference if options.noise is not None else changes
+        print(f"{kind} against given: {compare(sequences, given, task.binary)}")
     print(task.results.describe(len(names)))
     return 0
 

@@ -19,7 +19,8 @@ from matplotlib.figure import Figure
 from breze_like import data
 from breze_like.files import file_name
 from breze_like.tasks import denoise, impute
-from breze_like.trained import load
+from breze_like.trained import load, load_model
+from breze_like.training import is_finished
 from experiments import command_line
 from experiments.command_line.arguments import add_data_of_run, add_seed, data_of_run
 from experiments.music.corruption import P_ON, add_usual_noise, remove_frames
@@ -37,20 +38,22 @@ N_SHOWN = 64
 def load_run(options):
     """`load` the run that is given; its data may be elsewhere now."""
     try:
-        return load(options.run, *data_of_run(options))
+        return load(options.run, **data_of_run(options))
     except ValueError as error:
         if options.dataset is None:
             raise
         raise ValueError(f"--dataset must be left out beside --run, or be its data: {error}") from error
 
 
-def find_or_train(dataset_name, data_dir, seed):
+def find_or_train(dataset_name, data_dir, seed, backend):
     """A trained VRAE of the usual settings, and its data set."""
     dataset = data.load(dataset_name, data_dir)
     check_rolls(dataset)
     folder = Path("runs") / "figure3" / file_name(dataset.name)
     run = existing_run(folder, SYSTEMS["vrae"], dataset)
-    settings = SimpleNamespace(budget=1.0, seed=seed, backend="auto")
+    if run and is_finished(run):
+        return load_model(folder, backend)[1], dataset
+    settings = SimpleNamespace(budget=1.0, seed=seed, backend=backend)
     config = run.config if run else make_config(SYSTEMS["vrae"], dataset, dataset_name, settings)
     _, model = train(config, dataset, folder, resume=True)
     return model, dataset
@@ -145,7 +148,8 @@ def main(arguments=None):
         _, model, dataset = load_run(options)
         check_rolls(dataset)
     else:
-        model, dataset = find_or_train(options.dataset or "chorales", options.data_dir, options.seed)
+        name = options.dataset or "chorales"
+        model, dataset = find_or_train(name, options.data_dir, options.seed, options.backend)
     folder = Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)
     figure = draw(model, dataset.test[:N_SONGS], np.random.default_rng(options.seed))

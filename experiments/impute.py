@@ -52,6 +52,10 @@ def complete_by_draws(task, observed, n_rounds, n_draws):
         task.results.write_array(f"{name}_variance.npy", variance)
         panels = {numbers[0]: draws[0], "expectation": expectation, "variance of the draws": variance}
         draw(task, name, sequence, mask, panels, f"{name}_draws.png")
+    pairs = zip(given, observed, made.draws, strict=True)
+    parts = [(draw[~mask], sequence[~mask]) for sequence, mask, draws in pairs for draw in draws]
+    drawn, true = zip(*parts, strict=True)
+    print(f"missing entries of all draws against given: {difference(drawn, true, task.binary)}")
     print(task.results.describe(n_draws * len(given)))
 
 

@@ -19,6 +19,7 @@ from breze_like.music.rolls import LOWEST_NOTE
 from experiments import command_line
 from experiments.command_line import tables
 from experiments.command_line.arguments import add_data_dir
+from experiments.command_line.reports import add_report, check_report
 from experiments.paper.collapse import floor
 from experiments.paper.published import DATASETS
 
@@ -79,8 +80,9 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--datasets", nargs="+", default=list(DATASETS), help="names of data sets, or files")
     add_data_dir(parser)
-    parser.add_argument("--report", help="write the table to this Markdown file, too")
+    add_report(parser, "write the table to this Markdown file, too")
     options = parser.parse_args(arguments)
+    check_report(options, "| data set | copies in valid | copies in test |")
     datasets = [data.load(name, options.data_dir) for name in options.datasets]
     for dataset in datasets:
         if not dataset.binary:

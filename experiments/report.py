@@ -104,7 +104,7 @@ def main(arguments=None):
 
     folders = [Path(folder) for folder in dict.fromkeys(options.runs)]
     loaded = [
-        load(folder, *data_of_run(options)) for folder in folders
+        load(folder, **data_of_run(options)) for folder in folders
     ]  # what is wrong is said before work begins
     names, results, sections = names_of(folders), [], []
     for i, (name, (run, model, dataset)) in enumerate(zip(names, loaded, strict=True), 1):

@@ -30,7 +30,14 @@ from experiments.paper.rescoring import rescore
 from experiments.paper.results import describe_run, evaluate
 from experiments.paper.rows import FORMATS, as_text, floor_row, system_rows
 from experiments.paper.seeds import combine, place
-from experiments.paper.system_runs import best_run, existing_run, find_config, is_done, trainable_together
+from experiments.paper.system_runs import (
+    best_run,
+    existing_run,
+    find_config,
+    is_done,
+    other_budget,
+    trainable_together,
+)
 from experiments.paper.systems import FLOOR, ON_REQUEST, SYSTEMS, TITLES
 from experiments.pictures import figures
 
@@ -48,6 +55,8 @@ N_SHOWN = 100
 def finish(folder, system, dataset, given, options):
     """`describe_run` of a system's run, which is trained and scored as far as that is not done yet."""
     run = existing_run(folder, system, dataset)
+    if line := run and other_budget(run, system, dataset, options.budget):
+        print(line, flush=True)
     if run and is_done(run, options.n_draws):
         print(f"done already, in {folder}", flush=True)
         return describe_run(run, "test")

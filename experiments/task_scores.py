@@ -23,6 +23,7 @@ from breze_like.trained import load
 from experiments import command_line
 from experiments.command_line.arguments import add_count, add_data_of_run, data_of_run
 from experiments.command_line.commands import portable
+from experiments.command_line.reports import add_report, check_report
 from experiments.command_line.tables import inline, markdown
 from experiments.music.baselines import LastKnown, Marginals
 from experiments.music.corruption import N_REMOVED, P_ON, add_usual_noise
@@ -179,14 +180,14 @@ def describe_run(name, run):
     return f"{name}: {'; '.join(said)}."
 
 
-def load_all(folders, *places):
+def load_all(folders, **places):
     """Run, model and data set by the name of the folder."""
     loaded = {}
     for folder in folders:
         name = Path(folder).resolve().name
         if name in loaded:
             raise ValueError(f"runs must be in folders of different names, got {name} twice: rename one")
-        loaded[name] = run, _, dataset = load(folder, *places)
+        loaded[name] = run, _, dataset = load(folder, **places)
         if not dataset.binary:
             raise ValueError(
                 f"runs must be of binary data, as piano rolls are, {folder} is of real values: leave it out"
@@ -206,14 +207,15 @@ def parse(arguments):
     add("--split", default="test", choices=("train", "valid", "test"))
     add_count(parser, "--seeds", 3, "number of corruptions")
     add_data_of_run(parser)
-    add("--report", help="write the tables to this Markdown file")
+    add_report(parser, "write the tables to this Markdown file")
     options = parser.parse_args(arguments)
+    check_report(options, " set: denoising and imputation")
     return options
 
 
 def main(arguments=None):
     options, started = parse(arguments), time.monotonic()
-    loaded = load_all(options.runs, *data_of_run(options))
+    loaded = load_all(options.runs, **data_of_run(options))
     dataset = next(iter(loaded.values()))[2]
     models = {name: model for name, (_, model, _) in loaded.items()}
     systems, fillers = denoisers(dataset.train, models), imputers(dataset.train, models)

@@ -1,5 +1,6 @@
 """Blocks of draws: what comes of them does not depend on how they are cut."""
 
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -124,9 +125,12 @@ def test_fewer_draws_are_the_first_ones(model, sequences):
     np.testing.assert_allclose(drawn[20][:, 0], expected, rtol=1e-10)
 
 
-def test_progress_is_shown_if_it_is_asked_for(model, sequences, capsys):
+def test_progress_is_shown_if_it_is_asked_for(model, sequences, capsys, monkeypatch):
     sampled_scores(model, sequences, np.random.default_rng(0), 4)
     assert capsys.readouterr().err == ""
+    sampled_scores(model, sequences, np.random.default_rng(0), 4, progress=True)
+    assert capsys.readouterr().err == ""  # it is no terminal
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     sampled_scores(model, sequences, np.random.default_rng(0), 4, progress=True)
     shown = capsys.readouterr().err
     assert "/332 " in shown and "frame/s" in shown

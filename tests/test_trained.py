@@ -11,6 +11,7 @@ import pytensor
 import pytest
 
 from breze_like import Run, data, negative_log_likelihood, trained
+from breze_like.backends import resolve
 from breze_like.data import write_hdf5
 from breze_like.models.objectives import OBJECTIVES
 from breze_like.training import TrainingSettings, fit
@@ -48,6 +49,19 @@ def test_a_run_without_a_format_scores_the_same(loaded):
     expected = loaded.run.read_scores()["test"]["nll"]
     assert score.per_step == pytest.approx(expected["per_step"], rel=1e-6)
     assert score.per_sequence == pytest.approx(expected["per_sequence"], rel=1e-6)
+
+
+def test_any_backend_computes_with_a_run(loaded, tmp_path):
+    """Also with one that was trained by a backend that is not here."""
+    folder = shutil.copytree(FORMAT_0, tmp_path / "run")
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "backend": "of before"}))
+    _, model = trained.load_model(folder)
+    assert model.backend == loaded.model.backend == resolve()
+    np.testing.assert_array_equal(model.parameters.data, loaded.model.parameters.data)
+    assert trained.load_model(folder, "numba")[1].backend == "numba"
+    with pytest.raises(ValueError, match="backend must be 'auto' or one of"):
+        trained.load_model(folder, "fortran")
 
 
 def test_it_can_be_resumed(loaded, tmp_path):

@@ -54,7 +54,8 @@ def resolve(backend="auto"):
     if backend not in BACKENDS:
         raise ValueError(f"backend must be 'auto' or one of {BACKENDS}, got {backend!r}")
     if backend not in at_hand:
-        raise ValueError(f"backend must be one that is installed here, {at_hand}, got {backend!r}")
+        advice = "install its extra, pip install 'breze_like[jax]', or choose auto"
+        raise ValueError(f"backend must be one that is installed here, {at_hand}, got {backend!r}: {advice}")
     return backend
 
 

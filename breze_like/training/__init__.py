@@ -15,6 +15,7 @@ from breze_like.training.loop import Progress, fit, is_finished, load_parameters
 from breze_like.training.optimization import GuardedRmsProp, clip_norm
 from breze_like.training.population import Member, TrainedMember, fit_population
 from breze_like.training.settings import TrainingSettings
+from breze_like.training.state import check_setup
 
 __all__ = [
     "DeviceRmsProp",
@@ -26,6 +27,7 @@ __all__ = [
     "TrainedMember",
     "TrainingDiverged",
     "TrainingSettings",
+    "check_setup",
     "clip_norm",
     "fit",
     "fit_em",

@@ -142,8 +142,9 @@ class Course:
     @property
     def validation_due(self):
         """Whether the next thing to do is a validation, not an update."""
-        between_epochs = self.state.update % self._n_batches == 0
-        return between_epochs and self.state.n_validations < self.settings.n_validations(self.epoch)
+        if self.state.update % self._n_batches or not self.settings.validates_after(self.epoch):
+            return False
+        return not self.entries or self.entries[-1]["epoch"] < self.epoch
 
     @property
     def history(self):

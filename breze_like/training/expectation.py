@@ -16,11 +16,11 @@ from typing import ClassVar
 
 import numpy as np
 from scipy.special import expit, logit, softmax
-from tqdm import tqdm
 
 from breze_like.data import packed
 from breze_like.estimators import check_observations
 from breze_like.training.course import History, TrainingDiverged
+from breze_like.training.progress import Bar
 from breze_like.training.rules import COUNT, COUNT_OR_NONE, FRACTION, POSITIVE, check, setting
 from breze_like.training.state import Checkpointed
 
@@ -145,7 +145,7 @@ def _improve(model, state, setup, sequences, marginal, settings, validate, run, 
     if run:
         run.truncate_log(state.update)
         entries = run.read_log()
-    bar = tqdm(total=settings.n_epochs, initial=state.update, unit="epoch", disable=not progress)
+    bar = Bar(progress, total=settings.n_epochs, initial=state.update, unit="epoch")
     with bar:
         while not state.finished:
             data[...] = state.parameters
@@ -162,7 +162,9 @@ def _improve(model, state, setup, sequences, marginal, settings, validate, run, 
                 run.append_log(entries[-1])
                 state.write(run, model.parameters, setup)
             bar.update()
-            bar.set_postfix_str(f"train {loss:.3f}, valid {score:.3f}, best {state.best_score:.3f}")
+            summary = f"train {loss:.3f}, valid {score:.3f}, best {state.best_score:.3f}"
+            bar.set_postfix_str(summary)
+            bar.validated(f"epoch {state.update}, {summary}")
     data[...] = state.best_parameters
     return History(entries, state.best_score, state.best_epoch)
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from breze_like.backends import accelerator
 from breze_like.estimators import check_observations, validation_score
@@ -19,6 +18,7 @@ from breze_like.sequences import check_sequences
 from breze_like.training.course import Course, History, n_batches
 from breze_like.training.device import DeviceRmsProp, pure_loss_and_gradient
 from breze_like.training.optimization import GuardedRmsProp
+from breze_like.training.progress import Bar
 from breze_like.training.settings import TrainingSettings
 
 
@@ -56,9 +56,10 @@ def fit(
         lower is better. It must be deterministic.
     run : Run, optional
         Where to log and to save. If it has a checkpoint, training goes on from there, with the random numbers
-        of then; if it is finished, nothing is left to do.
+        of then; if it is finished, nothing is left to do, unless there are more `n_epochs` now, and the step
+        rate is constant.
     progress : bool
-        Whether to show a progress bar.
+        Whether to show a progress bar or, where there is no terminal, a line for each validation.
     until : float
         The share of all updates, in (0, 1], after which to stop. With a run, the same call with a larger one
         goes on from there as if nothing had happened: step rate and weight of the divergence are always those
@@ -108,7 +109,7 @@ def _train(model, course, validate, progress, until):
     """Go along the course to a share of its updates, or to its end."""
     optimizer = make_optimizer(model, course.settings)
     optimizer.restore({name: getattr(course.state, name) for name in optimizer.state_fields})
-    bar = tqdm(total=course.n_updates, initial=course.state.update, unit="update", disable=not progress)
+    bar = Bar(progress, total=course.n_updates, initial=course.state.update, unit="update")
     try:
         with deferred() as look:
             while not course.has_come_to(until):
@@ -117,6 +118,7 @@ def _train(model, course, validate, progress, until):
                     if course.validation_due:
                         model.parameters.data[...] = course.state.parameters
                         course.validated(float(validate(course.valid_chunks)))
+                        bar.validated(course.summary())
                     else:
                         batch = course.draw()
                         outcome = optimizer.step(batch.inputs, batch.step_rate)

@@ -16,13 +16,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
 from breze_like.interrupts import deferred
 from breze_like.runs import Run
 from breze_like.training.course import Course, History, TrainingDiverged
 from breze_like.training.device import PopulationRmsProp, pure_loss_and_gradient
 from breze_like.training.optimization import GuardedRmsProp
+from breze_like.training.progress import Bar
 from breze_like.training.settings import TrainingSettings
 
 # What the shapes of minibatches depend on.
@@ -125,16 +125,17 @@ def _train(model, courses, validate, progress):
     running = {i: course for i, course in enumerate(courses) if not course.state.finished}
     diverged = {}
     counts = {"total": sum(c.n_updates for c in courses), "initial": sum(c.state.update for c in courses)}
-    bar = tqdm(**counts, unit="update", disable=not progress)
+    bar = Bar(progress, **counts, unit="update")
     with ThreadPoolExecutor() as pool, bar, deferred() as look:
         inputs = _Inputs(len(courses), model.parameters.data.dtype, pool)
         while running:
             look()
-            for course in running.values():
+            for number, course in running.items():
                 if course.validation_due:
                     with course.timed():
                         model.parameters.data[...] = course.state.parameters
                         course.validated(float(validate(course.valid_chunks)))
+                        bar.validated(f"member {number}: {course.summary()}")
             running = {i: course for i, course in running.items() if not course.state.finished}
             if running:
                 diverged |= _update(running, optimizer, inputs)

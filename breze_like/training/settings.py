@@ -104,6 +104,10 @@ class TrainingSettings:
         """Step rate when a `fraction` of all updates is done, in [0, 1]."""
         return self.step_rate * SCHEDULES[self.step_rate_schedule](fraction)
 
+    def validates_after(self, epoch: int) -> bool:
+        """Whether a validation is due after so many epochs."""
+        return epoch > 0 and (epoch % self.validate_every == 0 or epoch == self.n_epochs)
+
     def n_validations(self, epoch: int) -> int:
         """Number of validations that are due after so many epochs."""
         return -(-epoch // self.validate_every) if epoch == self.n_epochs else epoch // self.validate_every

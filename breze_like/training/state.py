@@ -30,7 +30,8 @@ class Checkpointed:
         run : Run
         parameters : ParameterSet
         setup : dict
-            What must be as it was when the checkpoint was written.
+            What must be as it was when the checkpoint was written, but that there may be more ``"n_epochs"``,
+            see `check_setup`.
 
         Raises
         ------
@@ -46,12 +47,9 @@ class Checkpointed:
                 f"the checkpoint in {run.folder} is of another kind of training: choose another folder"
             )
         _check_state(cls, arrays, attributes["state"], parameters.size, run)
-        before_all = attributes["setup"] if isinstance(attributes["setup"], dict) else {}
-        for name, value in setup.items():
-            if before_all.get(name) != value:
-                before = before_all.get(name)
-                raise ValueError(f"{name} must be {before!r} as it was in {run.folder}, got {value!r}")
+        goes_on = check_setup(attributes, setup, run.folder)
         values = {name: dict(v) if isinstance(v, dict) else v for name, v in kept.items()}
+        values["finished"] = values["finished"] and not goes_on
         return cls(**arrays, **values)
 
     def write(self, run, parameters, setup):
@@ -60,6 +58,49 @@ class Checkpointed:
         arrays = {name: np.asarray(value) for name, value in given.items() if value is not None}
         rest = {name: value for name, value in vars(self).items() if name not in arrays}
         run.write_checkpoint(parameters, arrays, {"state": rest, "setup": setup})
+
+
+def check_setup(attributes, setup, folder):
+    """Whether training goes on beyond the epochs that it was begun for; all else must be as it was.
+
+    Parameters
+    ----------
+    attributes : dict
+        Of a checkpoint.
+    setup : dict
+        What is given now.
+    folder : path-like
+        Of the run.
+
+    Raises
+    ------
+    ValueError
+        If something else differs, by name, or there are more epochs, but what was done depends on their
+        number, by the schedule of the step rate, or training ended for want of improvement.
+    """
+    before = attributes.get("setup") if isinstance(attributes.get("setup"), dict) else {}
+    state = attributes.get("state") if isinstance(attributes.get("state"), dict) else {}
+    differ = [name for name, value in setup.items() if before.get(name) != value]
+    n_before = before.get("n_epochs")
+    if differ != ["n_epochs"] or not isinstance(n_before, int) or setup["n_epochs"] < n_before:
+        if differ:
+            wanted = "; ".join(f"{name} must be {before.get(name)!r}" for name in differ)
+            got = ", ".join(repr(setup[name]) for name in differ)
+            raise ValueError(f"{wanted} as it was in {folder}, got {got}")
+        return False
+    schedule = before.get("step_rate_schedule", "constant")
+    if schedule != "constant":
+        raise ValueError(
+            f"n_epochs must be {n_before} as it was in {folder}, got {setup['n_epochs']}: its step rate "
+            f"follows a schedule over all epochs, {schedule}; train anew in another folder"
+        )
+    waited = state.get("n_without_improvement")
+    if state.get("finished") and waited and waited == setup.get("patience"):
+        raise ValueError(
+            f"n_epochs makes no difference to {folder}, whose training ended after {waited} validations "
+            "without improvement: train anew in another folder, with more patience"
+        )
+    return True
 
 
 def _check_state(kind, arrays, values, n_parameters, run):

@@ -84,14 +84,20 @@ def _add_no_limits(parser):
     )
 
 
+def add_backend(parser):
+    """Add what computes."""
+    parser.add_argument("--backend", default="auto", help="what computes: auto, jax, cvm or numba (auto)")
+
+
 def add_data_of_run(parser, about="where the data of the run are now: a file, or a folder of sequences"):
-    """Add the flags that say where the data of a run are, which may not be where they were."""
+    """Add the flags of a script that computes with a run: where its data are now, and the backend."""
     add = parser.add_argument
     add("--data-dir", help="folder of the run's data set; else $BREZE_LIKE_DATA, or where it was")
     add("--dataset", help=about)
+    add_backend(parser)
     _add_no_limits(parser)
 
 
 def data_of_run(options):
-    """What these flags say, as `trained.load` takes it."""
-    return (options.data_dir, options.dataset) if options.dataset else (options.data_dir,)
+    """What these flags say, as `trained.load` takes it by name: a dict."""
+    return {"data_dir": options.data_dir, "dataset": options.dataset, "backend": options.backend}

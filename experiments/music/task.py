@@ -10,7 +10,7 @@ from breze_like.music.rolls import N_KEYS
 from breze_like.quoting import shown_path
 from breze_like.sequences import check_sequence
 from breze_like.trained import load, load_model
-from experiments.command_line.arguments import Positive, add_data_of_run, add_seed, data_of_run
+from experiments.command_line.arguments import Positive, add_backend, add_data_of_run, add_seed, data_of_run
 from experiments.music import files
 
 # Steps in a quarter note of the data sets whose grid is not that of eighth notes.
@@ -34,6 +34,8 @@ def make_parser(doc, sequences=True):
         add("--split", default="test", choices=SPLITS, help="of a data set (test)")
         add("--first", type=int, action=Positive, metavar="N", help="take the first N sequences only")
         add_data_of_run(parser)
+    else:
+        add_backend(parser)
     add("--out", required=True, metavar="FOLDER", help="folder for the results")
     add("--force", action="store_true", help="replace files that are there")
     add_seed(parser, "of all random numbers (1)")
@@ -77,11 +79,11 @@ class Task:
         self.rng = np.random.default_rng(options.seed)
         own = "input" in options and options.input is None
         if own:
-            run, self.model, *dataset = load(options.run, *data_of_run(options))
+            run, self.model, *dataset = load(options.run, **data_of_run(options))
         elif "input" in options and options.dataset:
             raise ValueError(f"--dataset must be left out beside an INPUT, got {options.dataset}")
         else:
-            run, self.model = load_model(options.run)
+            run, self.model = load_model(options.run, options.backend)
         grid = options.steps_per_quarter or STEPS_PER_QUARTER.get(run.config["data"]["name"], 2)
         self.results = files.Results(
             Path(options.out),
@@ -122,6 +124,15 @@ def difference(sequences, truths, binary):
         return f"mean squared difference {((made - true) ** 2).mean():.4g}"
     hits, wrong = (made & true).sum(), (made != true).sum()
     entries = f"{100 * wrong / made.size:.2f} % of the entries differ"
-    if not hits + wrong:
-        return f"{entries}, no notes"
+    if not true.any():  # where nothing is to be found there is no F1
+        return f"{entries}, {f'{wrong} notes where there are none' if wrong else 'no notes'}"
     return f"{entries}, F1 of the notes {2 * hits / (2 * hits + wrong):.3f}"
+
+
+def changes(sequences, given, binary):
+    """In words, what was made of lists of sequences of which nobody knows the truth."""
+    if not binary:
+        return difference(sequences, given, binary)
+    made, before = (np.concatenate([np.ravel(part) for part in parts]) for parts in (sequences, given))
+    removed, added = ((before > made).sum(), (made > before).sum())
+    return f"{removed} of {before.sum()} notes removed, {added} added"

@@ -20,6 +20,7 @@ from breze_like.estimators import (
 )
 from breze_like.initialize import Initialization
 from breze_like.models import HiddenMarkov
+from breze_like.quoting import quote
 from breze_like.records import SEED, check
 from breze_like.runs import Run
 from breze_like.trained import decoding_arguments, make_model
@@ -28,6 +29,7 @@ from breze_like.training import (
     Member,
     TrainingDiverged,
     TrainingSettings,
+    check_setup,
     fit,
     fit_em,
     fit_population,
@@ -241,14 +243,39 @@ def _open(folder, config):
     if not (Path(folder) / "config.json").exists():
         return Run.create(folder, config)
     run = Run(folder)
+    if differences(run.config, config) == ["training"] and _goes_on(run, config["training"]):
+        run.reconfigure(training=config["training"])
     if names := differences(run.config, config):
-        stored, given = (some.get(names[0]) for some in (run.config, config))
-        if names[0] == "data":
-            stored, given = (f"{some['name']} of other digests" for some in (stored, given))
+        names = names[:1] if names[0] == "model" else names
+        what = "; ".join(_difference(run.config, config, name) for name in names)
         raise ValueError(
-            f"{folder} must be a run of the same {names[0]}: {stored}, got {given}; choose another folder"
+            f"{folder} must be a run of the same {', '.join(names)}: {what}; choose another folder"
         )
     return run
+
+
+def _goes_on(run, training):
+    """Whether nothing but more epochs is asked of a run, that can go on with them."""
+    before = json.loads(json.dumps(run.config["training"]))
+    n_before, n_epochs = before.get("n_epochs"), training["n_epochs"]
+    if before | {"n_epochs": n_epochs} != training or not isinstance(n_before, int) or n_epochs < n_before:
+        return False
+    if run.has_checkpoint:
+        attributes = run.read_checkpoint()[1]
+        setup = attributes.get("setup") if isinstance(attributes.get("setup"), dict) else {}
+        check_setup(attributes, {**setup, "n_epochs": n_epochs}, run.folder)
+    return True
+
+
+def _difference(one, other, name):
+    """In words, what two configurations say of something, of a dict only where they differ."""
+    if name == "data":
+        return "{} of other digests, got {} of other digests".format(*(c[name]["name"] for c in (one, other)))
+    first, second = _comparable(one, other).get(name), _comparable(other, one).get(name)
+    if not (isinstance(first, dict) and isinstance(second, dict)):
+        return f"{name} {quote(first)}, got {quote(second)}"
+    names = [key for key in first | second if first.get(key) != second.get(key)]
+    return "; ".join(f"{key} {quote(first.get(key))}, got {quote(second.get(key))}" for key in names)
 
 
 def differences(one, other):

@@ -80,6 +80,18 @@ def find_config(folder, system, dataset, given, options):
     return run.config if run else make_config(system, dataset, given, options)
 
 
+def other_budget(run, system, dataset, budget):
+    """A line if a run was begun for another number of updates than is asked for; else None."""
+    training, asked = run.config["training"], make_settings(system, dataset, budget)
+    if any(training.get(name) != asked.get(name) for name in ("batch_size", "chunk_length")):
+        return None  # it is of a search, and has settings of its own
+    length = asked.get("chunk_length")
+    n_chunks = len(chunk(dataset.train, length)) if length else 1
+    of_epoch = math.ceil(n_chunks / asked.get("batch_size", 1))
+    has, wanted = (some["n_epochs"] * of_epoch for some in (training, asked))
+    return None if has == wanted else f"{run.folder} has {has} updates, {wanted} asked for: kept"
+
+
 def trainable_together(configs):
     """Of the runs of a system, those that are better trained as one program, by `train_together`.
 

@@ -166,6 +166,13 @@ class TestFoundRuns:
         with pytest.raises(ValueError, match=message):
             make_table(name)
 
+    def test_a_run_of_another_budget_is_kept_and_named(self, put, make_table, tmp_path, capsys):
+        run = put("rnn")
+        n_updates = run.config["training"]["n_epochs"]  # each of one minibatch
+        make_table("rnn", more=["--budget", "0.5"])
+        line = re.search(r"(\S+) has (\d+) updates, (\d+) asked for: kept", capsys.readouterr().out)
+        assert (line[1], line[2]) == (str(tmp_path / "small" / "rnn"), str(n_updates))
+
     def test_a_diverged_run_does_not_stop_the_table(self, put, make_table, tmp_path):
         put("rnn", finished=False)
         put("fdrnn")

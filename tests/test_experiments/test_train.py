@@ -62,6 +62,43 @@ def test_resuming_with_other_settings_is_refused(run_folder, small_data):
         train.main(arguments(small_data, run_folder, "--resume", "--seed", "2"))
 
 
+def test_only_what_differs_is_named(run_folder, small_data, complaint):
+    words = arguments(small_data, run_folder, "--resume", "--step-rate", "0.5", "--input-p-keep", "0.7")
+    words[words.index("--n-epochs") + 1] = "4"
+    assert complaint(train, words).rpartition(" must be ")[2] == (
+        "a run of the same arguments, training: input_p_keep None, got 0.7; n_epochs 2, got 4; "
+        "step_rate 0.003, got 0.5; choose another folder"
+    )
+
+
+def test_a_finished_run_goes_on_with_more_epochs(run_folder, small_data, tmp_path, complaint, capsys):
+    copy = shutil.copytree(run_folder, tmp_path / "copy")
+    longer = arguments(small_data, copy, "--resume", "--n-epochs", "4")
+    straight = arguments(small_data, tmp_path / "straight", "--n-epochs", "4")
+    assert train.main(longer) == train.main(straight) == 0
+    (run, model), (expected_run, expected) = load_model(copy), load_model(tmp_path / "straight")
+    assert run.config["training"] == expected_run.config["training"]
+    np.testing.assert_array_equal(model.parameters.data, expected.parameters.data)
+    scores = [[e["valid_score"] for e in r.read_log()] for r in (run, expected_run)]
+    assert scores[0] == scores[1] and len(scores[0]) == 4
+    capsys.readouterr()
+    assert "n_epochs 4, got 3" in complaint(train, [*longer[:-1], "3"])
+
+
+def test_no_more_epochs_at_the_end_of_a_schedule(run_folder, small_data, tmp_path, complaint):
+    copy = shutil.copytree(run_folder, tmp_path / "copy")
+    run = Run(copy)
+    arrays, attributes = run.read_checkpoint()
+    attributes["setup"]["step_rate_schedule"] = "cosine"
+    run.write_checkpoint(load_model(copy)[1].parameters, arrays, attributes)
+    run.reconfigure(training=run.config["training"] | {"step_rate_schedule": "cosine"})
+    more = ["--resume", "--step-rate-schedule", "cosine", "--n-epochs", "4"]
+    assert "its step rate follows a schedule over all epochs, cosine; train anew in another folder" in (
+        complaint(train, arguments(small_data, copy, *more))
+    )
+    assert run.config == Run(copy).config
+
+
 def test_damaged_checkpoint(run_folder, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(run_folder, copy)

@@ -205,9 +205,15 @@ class TestLoop:
         settings = TrainingSettings(n_epochs=6, patience=3)
         assert len(train(model, settings, validate=lambda _: next(scores)).entries) == 5
 
-    def test_progress_bar(self, model, capsys):
+    def test_progress_bar(self, model, capsys, monkeypatch):
         train(model, progress=False)
         assert capsys.readouterr().err == ""
+        train(model, progress=True)
+        shown = capsys.readouterr().err
+        assert "\r" not in shown
+        assert all(line.startswith("epoch ") for line in shown.splitlines())
+        assert shown.splitlines()[-1].startswith("epoch 6, train ")
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
         train(model, progress=True)
         shown = capsys.readouterr().err
         for text in ("epoch 6", "train ", "valid ", "best ", "KL weight 1.000", "0 skipped"):

@@ -1,5 +1,6 @@
 """A population is trained as its members would be, one by one."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -154,7 +155,11 @@ def test_a_member_resumes_alone(linear, tmp_path):
     assert_same_history(history, expected[0].history, 1e-9)
 
 
-def test_progress_bar(linear, capsys):
+def test_progress_bar(linear, capsys, monkeypatch):
+    train_together(linear(), make_members(), progress=True)
+    lines = capsys.readouterr().err.splitlines()
+    assert {line.partition(": epoch")[0] for line in lines} == {f"member {n}" for n in range(4)}
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     train_together(linear(), make_members(), progress=True)
     shown = capsys.readouterr().err
     for text in (" of 4 running", "best ", "0 diverged"):

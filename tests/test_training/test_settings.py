@@ -67,6 +67,7 @@ def test_step_rate_is_constant_or_falls():
 def test_validation_is_due_every_so_often_and_at_the_end(validate_every, n_validations):
     settings = TrainingSettings(n_epochs=5, validate_every=validate_every)
     assert [settings.n_validations(epoch) for epoch in range(6)] == n_validations
+    assert np.cumsum([settings.validates_after(epoch) for epoch in range(6)]).tolist() == n_validations
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from experiments import denoise, impute, outliers, sample
-from experiments.music.task import Task, difference, make_parser
+from experiments.music.task import Task, changes, difference, make_parser
 
 
 def options(*words, sequences=True):
@@ -45,6 +45,9 @@ def test_difference():
     assert difference(made, true, binary=True) == "33.33 % of the entries differ, F1 of the notes 0.667"
     silence = [t * 0 for t in true]
     assert difference(silence, silence, True) == "0.00 % of the entries differ, no notes"
+    assert difference(made, silence, True) == "50.00 % of the entries differ, 3 notes where there are none"
+    assert changes(made, true, binary=True) == "1 of 3 notes removed, 1 added"
+    assert changes([np.ones((2, 2))], [np.eye(2)], binary=False) == "mean squared difference 0.5"
     assert difference([np.ones((2, 2))], [np.eye(2)], binary=False) == "mean squared difference 0.5"
 
 
