@@ -10,6 +10,8 @@ import argparse
 from dataclasses import asdict
 from typing import get_args, get_type_hints
 
+import numpy as np
+
 from breze_like import data
 from breze_like.backends import resolve
 from breze_like.distributions import KLS, POSTERIORS, PRIORS
@@ -17,6 +19,7 @@ from breze_like.initialize import Initialization
 from breze_like.layers import LAYERS
 from breze_like.models import MODELS
 from breze_like.models.emissions import EMISSIONS
+from breze_like.models.missing import MISSING
 from breze_like.models.objectives import OBJECTIVES
 from breze_like.models.recognition import VARIANCES
 from breze_like.models.variational import VariationalModel
@@ -77,6 +80,12 @@ def make_parser():
         "--emission",
         choices=sorted(EMISSIONS),
         help="distribution of the observations; by default bernoulli or gaussian_shared, as the data are",
+    )
+    add(
+        "--missing",
+        choices=sorted(MISSING),
+        help="what networks read where data are NaN, which likelihoods leave out: 0, or also an indicator; by "
+        "default zero if there is any",
     )
     add(
         "--generative-p-keep",
@@ -192,19 +201,26 @@ def make_config(options, dataset):
         reason = OWN_LAYERS[options.model]
         raise ValueError(f"--layer must not be given for {options.model}: {reason}; it is for rnn and vosp")
 
+    missing = missing_argument(options, dataset)
     if options.model == "hmm":
         training = settings(EMSettings())
         if training["patience"] is None:
             training["patience"] = EMSettings.patience
-        return config({"n_states": options.n_states}, training)
+        return config({"n_states": options.n_states, **missing}, training)
 
     if options.model == "nade":
+        if missing.get("missing", "refuse") != "refuse":
+            raise ValueError(
+                "--model must not be nade where data are missing: each of its keys depends on those before it; "
+                "take another one"
+            )
         return config({"n_hidden": options.n_nade_hidden}, settings(TrainingSettings()))
 
     arguments = {
         "n_hiddens": options.n_hiddens,
         "transfer": options.transfer,
-        "emission": options.emission or ("bernoulli" if dataset.binary else "gaussian_shared"),
+        "emission": options.emission or default_emission(dataset),
+        **missing,
     }
     names = []
     if issubclass(MODELS[options.model], VariationalModel):
@@ -223,10 +239,27 @@ def make_config(options, dataset):
     return config(arguments, settings(TrainingSettings()))
 
 
+def missing_argument(options, dataset):
+    """What the configuration says of missing observations: nothing where nothing is missing."""
+    choice = options.missing or ("zero" if dataset.has_missing else None)
+    return {"missing": choice} if choice else {}
+
+
+def default_emission(dataset):
+    """Of binary data; these are floating-point numbers if some are missing."""
+    binary = dataset.binary or (dataset.has_missing and dataset.is_of_zeros_and_ones)
+    return "bernoulli" if binary else "gaussian_shared"
+
+
 def main(arguments=None):
     options = make_parser().parse_args(arguments)
     dataset = data.load(options.dataset, options.data_dir)
     config = make_config(options, dataset)
+    if dataset.has_missing:
+        share = np.mean(np.isnan(np.concatenate(dataset.train)))
+        print(
+            f"missing: {100 * share:.3g} % of the training set (--missing {config['arguments']['missing']})"
+        )
     run, model = train(config, dataset, options.out, options.resume, not options.quiet)
     scores = score(model, validation_chunks(dataset, config), n_samples=0)
     texts = numbers([average_text(kept, "per_step", 3) for kept in scores.values()])

@@ -13,6 +13,7 @@ from breze_like.distributions.kl import (
 from breze_like.distributions.mixture import NormalMixture, log_sum_exp
 from breze_like.distributions.nade import NADE
 from breze_like.distributions.normal import DiagonalNormal
+from breze_like.distributions.observed import Observed, without_missing
 from breze_like.distributions.posteriors import (
     POSTERIORS,
     Diagonal,
@@ -46,6 +47,7 @@ __all__ = [
     "MarkovPosterior",
     "MarkovProcess",
     "NormalMixture",
+    "Observed",
     "OrnsteinUhlenbeck",
     "Process",
     "StudentT",
@@ -57,4 +59,5 @@ __all__ = [
     "kl_divergence",
     "log_sum_exp",
     "register",
+    "without_missing",
 ]
