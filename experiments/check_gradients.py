@@ -220,6 +220,14 @@ MODELS = {
     "model/fdrnn": (FDRNN, (3, (3, 2)), {"p_keep": "learned"}),
     **{f"model/rnn/{name}": (RNN, (3, (3,)), {"emission": e}) for name, e in (EMISSIONS | SMALL).items()},
     "model/nade": (FrameNADE, (3, 2), {}),
+    # With observations some of which are missing.
+    **{
+        f"model/rnn/{name}/missing": (RNN, (3, (3,)), {"emission": e, "missing": "zero"})
+        for name, e in (EMISSIONS | SMALL).items()
+        if name != "nade"
+    },
+    "model/vrae/missing": (VRAE, (3, 2, (3,)), {"missing": "indicator"}),
+    "model/vosp/missing": (VOSP, (3, 2, (3,), (3,)), {"missing": "indicator", "emission": "gaussian_shared"}),
     "model/vrae": (VRAE, (3, 2, (3, 2)), {}),
     "model/vrae/diagonal": (VRAE, (3, 2, (3,)), DIAGONAL | {"variance": "explicit"}),
     "model/vrae/published": (
@@ -247,8 +255,11 @@ def check_model(case, rng, backend):
     model = kind(*arguments, **choices, backend=backend)
     data = model.parameters.data
     data[...] = 0.5 * rng.standard_normal(data.size)
+    observations = rng.integers(0, 2, SHAPE) * MASK[:, :, None]  # of floating-point numbers, as the mask is
+    if model.missing.allowed:
+        observations[1:, :, 1] = observations[2] = np.nan
     values = {
-        "observations": rng.integers(0, 2, SHAPE) * MASK[:, :, None],
+        "observations": observations,
         "mask": MASK,
         "noise": model.draw_noise(rng, SHAPE[0], 2 * SHAPE[1]),  # two draws for each sequence
         "kl_weight": 0.7,

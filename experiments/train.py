@@ -84,8 +84,8 @@ def make_parser():
     add(
         "--missing",
         choices=sorted(MISSING),
-        help="what networks read where data are NaN, which likelihoods leave out: 0, or also an indicator; by "
-        "default zero if there is any",
+        help="what networks read where data are NaN, which likelihoods leave out: 0, or also an indicator; "
+        "zero if there is any",
     )
     add(
         "--generative-p-keep",
@@ -211,8 +211,8 @@ def make_config(options, dataset):
     if options.model == "nade":
         if missing.get("missing", "refuse") != "refuse":
             raise ValueError(
-                "--model must not be nade where data are missing: each of its keys depends on those before it; "
-                "take another one"
+                "--model must not be nade where data are missing, since each of its keys depends on those "
+                "before it: take another one"
             )
         return config({"n_hidden": options.n_nade_hidden}, settings(TrainingSettings()))
 

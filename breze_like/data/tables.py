@@ -1,9 +1,9 @@
 """Tables of numbers as text, CSV: one sequence, or a long table of several.
 
 Values are separated by commas, semicolons or tabs. A first row in which something is no number has the names
-of the columns. A cell that is empty, or one of ``NA``, ``NaN`` and ``null``, is a missing value, NaN; what is
-missing at the end of a file is no row. A long table has a column for the sequence and one for the time, by one of the names below, in
-any order of rows, and may have one for the split; all other columns are features.
+of the columns. A cell that is empty, or one of ``NA``, ``NaN`` and ``null``, is a missing value, NaN; empty
+rows at the end are none. A long table has a column for the sequence and one for the time, by one of the names
+below, in any order of rows, and may have one for the split; all other columns are features.
 """
 
 import csv
@@ -93,9 +93,11 @@ def _read(path, name):
         first = text.partition("\n")[0]
         delimiter = max(",;\t", key=first.count)
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
-        while rows and not any(rows[-1]):
-            del rows[-1]
-        header = rows.pop(0) if rows and not all(map(_is_value, rows[0])) else []
+        filled = [index for index, row in enumerate(rows) if any(row)] or [0]
+        rows, first = rows[: filled[-1] + 1], filled[0]
+        header = []
+        if rows and not all(map(_is_value, rows[first])):
+            header, rows = rows[first], rows[first + 1 :]
         if not rows:
             raise ValueError("there are no numbers in it")
         for index, row in enumerate(rows):

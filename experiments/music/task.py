@@ -118,7 +118,7 @@ class Task:
 
 
 def difference(sequences, truths, binary):
-    """In words, how much lists of sequences, or of parts of them, differ from what is true, where it is known."""
+    """How much lists of sequences, or of parts of them, differ from what is true where that is known."""
     made, true = (np.concatenate([np.ravel(part) for part in parts]) for parts in (sequences, truths))
     known = ~np.isnan(true) & ~np.isnan(made)
     made, true = made[known], true[known]

@@ -60,7 +60,7 @@ def rows(result):
 
 
 def remarks(result):
-    """Lines below the table: the published objective, if it is that, how many draws count, what is missing."""
+    """Lines below the table: the published objective, if it is that, how many draws count, what is there."""
     said = effective_text(result["scores"].get("importance_sampled", {}))
     for name, kept in result["scores"].items():
         if name in COMPARED and "per_observed_entry" in kept:
