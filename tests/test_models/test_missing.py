@@ -19,7 +19,7 @@ LOADINGS, NOISE_VARIANCE = np.array([[1.2, -0.9]]), 0.8
 
 
 class Chain(VariationalModel):
-    """A Wiener process seen through linear-Gaussian observations; q is wider than the prior, and follows x."""
+    """A Wiener process seen through linear-Gaussian observations; q is wider than the prior."""
 
     def __init__(self, missing):
         super().__init__(2, 1, posterior="increments", missing=missing)
