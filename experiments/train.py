@@ -255,14 +255,14 @@ def main(arguments=None):
     options = make_parser().parse_args(arguments)
     dataset = data.load(options.dataset, options.data_dir)
     config = make_config(options, dataset)
+    run, model = train(config, dataset, options.out, options.resume, not options.quiet)
+    scores = score(model, validation_chunks(dataset, config), n_samples=0)
+    texts = numbers([average_text(kept, "per_step", 3) for kept in scores.values()])
     if dataset.has_missing:
         share = np.mean(np.isnan(np.concatenate(dataset.train)))
         print(
             f"missing: {100 * share:.3g} % of the training set (--missing {config['arguments']['missing']})"
         )
-    run, model = train(config, dataset, options.out, options.resume, not options.quiet)
-    scores = score(model, validation_chunks(dataset, config), n_samples=0)
-    texts = numbers([average_text(kept, "per_step", 3) for kept in scores.values()])
     for name, text in zip(scores, texts, strict=True):
         print(f"{name:20s} {text} nats per time step on the validation set")
     if line := collapse.describe(scores, run.config, dataset):

@@ -14,7 +14,7 @@ from experiments.paper import experiment
 
 @pytest.fixture(scope="module")
 def gaps(tmp_path_factory):
-    """Path of a file with short real-valued sequences, and of one with rolls, with entries that are missing."""
+    """Folder of a file with short real-valued sequences, and of one with rolls, of which some is missing."""
     rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("gaps")
     reals = [rng.standard_normal((n, 2)) for n in (6, 4, 5, 5)]
     rolls = [rng.integers(0, 2, (n, 2)).astype(float) for n in (6, 4, 5, 5)]
