@@ -8,6 +8,7 @@ Ctrl-C saves and stops; the second command goes on, to the same numbers as if no
 
 import argparse
 from dataclasses import asdict
+from pathlib import Path
 from typing import get_args, get_type_hints
 
 import numpy as np
@@ -22,8 +23,10 @@ from breze_like.models.emissions import EMISSIONS
 from breze_like.models.missing import MISSING
 from breze_like.models.objectives import OBJECTIVES
 from breze_like.models.recognition import VARIANCES
+from breze_like.models.standardization import Standardization
 from breze_like.models.variational import VariationalModel
 from breze_like.moments import TRANSFERS
+from breze_like.runs import Run
 from breze_like.trained import describe
 from breze_like.training import EMSettings, TrainingSettings
 from experiments import command_line
@@ -92,6 +95,12 @@ def make_parser():
         type=p_keep,
         default=0.9,
         help="probability to keep a unit, or 'learned' (fdrnn; vrae and vosp: in the generative network)",
+    )
+    add(
+        "--standardize",
+        action="store_true",
+        help="networks see real values with the mean and variance of the training set taken out; scores and "
+        "results are in the units of the data",
     )
     add("--input-p-keep", type=p_keep, help="the same of the observations (fdrnn); as above if not given")
     add(
@@ -202,6 +211,10 @@ def make_config(options, dataset):
         raise ValueError(f"--layer must not be given for {options.model}: {reason}; it is for rnn and vosp")
 
     missing = missing_argument(options, dataset)
+    if options.standardize and (options.model in ("hmm", "nade") or dataset.binary):
+        raise ValueError(
+            "--standardize must not be given for binary data, or hmm and nade, which are of such: leave it out"
+        )
     if options.model == "hmm":
         training = settings(EMSettings())
         if training["patience"] is None:
@@ -222,6 +235,8 @@ def make_config(options, dataset):
         "emission": options.emission or default_emission(dataset),
         **missing,
     }
+    if options.standardize:
+        arguments["standardization"] = standardization(options, dataset)
     names = []
     if issubclass(MODELS[options.model], VariationalModel):
         names = ["n_latent", "prior", "posterior", "variance", "kl", "objective", "free_bits"]
@@ -243,6 +258,15 @@ def missing_argument(options, dataset):
     """What the configuration says of missing observations: nothing where nothing is missing."""
     choice = options.missing or ("zero" if dataset.has_missing else None)
     return {"missing": choice} if choice else {}
+
+
+def standardization(options, dataset):
+    """Mean and variance of the training set; of a run that goes on, those that it has."""
+    if options.resume and (Path(options.out) / "config.json").is_file():
+        stored = Run(options.out).config.get("arguments", {}).get("standardization")
+        if stored:
+            return stored
+    return Standardization.of(dataset.train).arguments
 
 
 def default_emission(dataset):

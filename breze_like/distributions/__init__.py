@@ -30,6 +30,7 @@ from breze_like.distributions.processes import (
     WhiteNoise,
     WienerProcess,
 )
+from breze_like.distributions.standardized import Standardized
 from breze_like.distributions.student_t import StudentT
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "Observed",
     "OrnsteinUhlenbeck",
     "Process",
+    "Standardized",
     "StudentT",
     "WhiteNoise",
     "WienerProcess",

@@ -7,6 +7,7 @@ import pytensor.tensor as pt
 from breze_like import backends
 from breze_like.initialize import Initialization
 from breze_like.models.missing import MISSING
+from breze_like.models.standardization import AsTheyAre
 from breze_like.parameters import ParameterSet
 from breze_like.sequences import check_sequences, first_missing
 
@@ -38,10 +39,13 @@ class Model:
         Whether there are latents to be drawn, from the input ``"noise"``.
     missing : object in `MISSING`
         What it does about missing observations.
+    standardization : Standardization or AsTheyAre
+        In which units its networks see observations.
     """
 
     has_latents = False
     missing = MISSING["refuse"]
+    standardization = AsTheyAre()
 
     def __init__(self, backend="auto"):
         self.backend = backends.resolve(backend)
@@ -119,6 +123,14 @@ class Model:
             return compiled(self.parameters.data, *cast)
 
         return call
+
+    def read(self, x):
+        """What networks read of observations: standardised, and something in the place of what is missing."""
+        return self.missing.read(self.standardization.read(x))
+
+    def in_units(self, emission):
+        """An emission of observations, of which some may be missing, from one of standardised values."""
+        return self.missing.emission(self.standardization.emission(emission))
 
     def draw_noise(self, rng, n_steps, n_sequences):
         """Noise for the input ``"noise"``, where the model has one; else None."""

@@ -13,6 +13,7 @@ from breze_like.models.emissions import EMISSIONS
 from breze_like.models.missing import MISSING
 from breze_like.models.objectives import OBJECTIVES, log_weight
 from breze_like.models.recognition import VARIANCES
+from breze_like.models.standardization import standardization_of
 from breze_like.moments import TRANSFERS, Moments
 
 
@@ -73,6 +74,9 @@ class VariationalModel(Model, ABC):
         What NaN in the observations is: an error, or an entry that is missing. Then likelihoods leave it out,
         and networks read 0 in its place; with "indicator", they have another input for each entry, which
         says that it is missing. See `models.missing`.
+    standardization : Standardization, or its arguments as a dict; optional
+        Of real-valued observations, which networks then see and emit in these units. All that the model takes
+        and gives, and its scores, are in the units of the observations.
     backend : str
         See `backends`.
 
@@ -128,6 +132,7 @@ class VariationalModel(Model, ABC):
         recognition_recurrent_p_keep=None,
         generative_p_keep=0.9,
         missing="refuse",
+        standardization=None,
         backend="auto",
     ):
         check_positive_integers(n_visible=n_visible, n_latent=n_latent)
@@ -142,6 +147,7 @@ class VariationalModel(Model, ABC):
         self.variance_class = choose("variance", variance, VARIANCES)
         self.emission_class = choose("emission", emission, EMISSIONS)
         self.missing = choose("missing", missing, MISSING, "read", "emission")
+        self.standardization = standardization_of(standardization)
         p_keeps = recognition_p_keep, recognition_recurrent_p_keep
         self._make_networks(n_hiddens, p_keeps, generative_p_keep)
         self.prior = prior if isinstance(prior, Process) else prior.make(self.parameters, "prior", n_latent)
@@ -158,7 +164,7 @@ class VariationalModel(Model, ABC):
         Parameters
         ----------
         observations : TensorVariable, shape (n_steps, n_sequences, n_inputs)
-            As `missing` reads them, so without NaN.
+            As the model reads them: standardised, and without NaN.
         mask : TensorVariable, shape (n_steps, n_sequences)
 
         Returns
@@ -197,7 +203,7 @@ class VariationalModel(Model, ABC):
     def _make_emission(self, n_features, p_keep):
         name = "generative/emission"
         emission = self.emission_class(self.parameters, name, n_features, self.n_visible, p_keep)
-        self.emission = self.missing.emission(emission)
+        self.emission = self.in_units(emission)
         self.layers.append(self.emission)
 
     def _build(self):
@@ -208,7 +214,7 @@ class VariationalModel(Model, ABC):
         emission_noise = self.inputs["emission_noise"] = pt.tensor3("emission_noise")
         self.training_inputs = ("observations", "mask", "noise", "kl_weight")
 
-        recognised = self.recognised = self.recognise(self.missing.read(x), mask)
+        recognised = self.recognised = self.recognise(self.read(x), mask)
         q = self.posterior = self.posterior_class.from_recognition(recognised.outputs, mask)
         kl, objective_kl = kl_divergence(q, self.prior), self.objective_kl(q, self.prior)
 

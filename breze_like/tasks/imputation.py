@@ -52,8 +52,8 @@ def impute(
 ) -> list[NDArray]:
     """Complete sequences by rounds of modes.
 
-    Missing entries start uniform in [0, 1] or, of a model that is made for missing observations, as missing
-    ones. In each round, they become those of `denoise`:
+    Missing entries start uniform in [0, 1], in standardised units if the model has such; of a model that is
+    made for missing observations, they start as missing ones. In each round, they become those of `denoise`:
 
         z^ = mode of q(z | x),   x^ = mode of p(x | z^),   missing entries of x <- those of x^
 
@@ -205,7 +205,7 @@ class _Chains:
         self.observations, self._missing = (np.tile(u, (1, n_draws, 1)) for u in (observations, missing))
         self.mask, self._n_draws = np.tile(batch.mask, (1, n_draws)), n_draws
         start = self.noise(lambda rng, n_steps: rng.random((n_steps, observations.shape[2])))
-        self.fill(np.nan if model.missing.allowed else start)
+        self.fill(np.nan if model.missing.allowed else model.standardization.in_units(start))
 
     def fill(self, values):
         self.observations = np.where(self._missing, values, self.observations)

@@ -87,3 +87,23 @@ def test_rolls_go_on_where_they_stopped(model, gaps, tmp_path):
     (_, expected), (_, other) = (load_model(folder) for folder in (straight, stopped))
     np.testing.assert_array_equal(expected.parameters.data, other.parameters.data)
     assert np.isfinite(expected.parameters.data).all()
+
+
+def test_a_run_keeps_its_standardization(gaps, tmp_path, complaint, capsys):
+    command = words("rnn", gaps / "reals.h5", tmp_path / "run", "--standardize")
+    assert train.main(command) == 0
+    path = tmp_path / "run" / "config.json"
+    config = json.loads(path.read_text())
+    frames = np.concatenate(data.load(gaps / "reals.h5").train)
+    stored = config["arguments"]["standardization"]
+    np.testing.assert_allclose(stored["mean"], np.nanmean(frames, axis=0))
+    np.testing.assert_allclose(stored["variance"], np.nanvar(frames, axis=0))
+    # What is stored is what is used, by a resumed run and by its scores.
+    config["arguments"]["standardization"] = {"mean": [1.0, 2.0], "variance": [3.0, 4.0]}
+    path.write_text(json.dumps(config))
+    assert train.main([*command, "--resume"]) == 0
+    _, model = load_model(tmp_path / "run")
+    np.testing.assert_array_equal(model.standardization.variance, [3, 4])
+    message = "--standardize must not be given for binary data, or hmm and nade"
+    capsys.readouterr()
+    assert message in complaint(train, words("hmm", gaps / "rolls.h5", tmp_path / "other", "--standardize"))
