@@ -213,7 +213,7 @@ def make_config(options, dataset):
     missing = missing_argument(options, dataset)
     if options.standardize and (options.model in ("hmm", "nade") or dataset.binary):
         raise ValueError(
-            "--standardize must not be given for binary data, or hmm and nade, which are of such: leave it out"
+            "--standardize must not be given for binary data, or hmm and nade, which are of it: leave it out"
         )
     if options.model == "hmm":
         training = settings(EMSettings())
