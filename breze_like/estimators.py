@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from breze_like.data import check_sequences, packed
+from breze_like.data import packed
 from breze_like.latent_draws import over_draws
-from breze_like.models.base import check_positive_integers, check_rng
+from breze_like.models.base import check_observations, check_positive_integers, check_rng
 from breze_like.models.objectives import log_weight, weighs_draws
 from breze_like.scores import Bound, ImportanceSampled, LogMean, Mean, Score
+from breze_like.sequences import numbers_of_observed
 
 # Of the draws of all validations, so that their scores compare.
 VALIDATION_SEED = 1234
@@ -248,13 +249,12 @@ def _sums_over_draws(model, sequences, rng, n_draws, of_sequences, of_draws, pro
 def _bound(sequences, kl, log_prob):
     nats, errors = -log_prob.mean, log_prob.standard_errors
     parts = {"kl": _score(sequences, kl), "reconstruction": _score(sequences, nats, errors)}
-    return Bound(kl + nats, parts["kl"].n_steps, errors, **parts)
+    return Bound(**vars(_score(sequences, kl + nats, errors)), **parts)
 
 
 def _importance_sampled(sequences, weights):
     score = _score(sequences, -weights.log_mean, weights.standard_errors)
-    sizes = weights.effective_sample_sizes
-    return ImportanceSampled(score.nats, score.n_steps, score.standard_errors, effective_sample_sizes=sizes)
+    return ImportanceSampled(**vars(score), effective_sample_sizes=weights.effective_sample_sizes)
 
 
 def _sums(model, sequences, rng=None):
@@ -281,14 +281,6 @@ def _sums(model, sequences, rng=None):
     return sums
 
 
-def check_observations(model, sequences, name="sequences"):
-    """`check_sequences` of what a model emits, and whether its prior is one of sequences as long as these."""
-    checked = check_sequences(sequences, model.n_visible, model.emission.binary, name)
-    if model.has_latents:
-        model.prior.check_steps(max(map(len, checked)))
-    return checked
-
-
 def _check_latents(model):
     if not model.has_latents:
         raise ValueError(
@@ -297,4 +289,7 @@ def _check_latents(model):
 
 
 def _score(sequences, nats, standard_errors=None):
-    return Score(nats, np.array([len(s) for s in sequences]), standard_errors)
+    n_steps = np.array([len(s) for s in sequences])
+    n_observed = numbers_of_observed(sequences)
+    whole = [np.size(s) for s in sequences]
+    return Score(nats, n_steps, standard_errors, None if (n_observed == whole).all() else n_observed)

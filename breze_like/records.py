@@ -95,6 +95,7 @@ ENTRY: Rules = {
 AVERAGES: Rules = {
     "per_step": NUMBER,
     "per_sequence": NUMBER,
+    "per_observed_entry": NUMBER,
     "per_step_standard_error": NUMBER_OR_NONE,
     "per_sequence_standard_error": NUMBER_OR_NONE,
     "n_draws": COUNT,

@@ -22,11 +22,14 @@ class Score:
     standard_errors : ndarray, shape (n_sequences,), optional
         Of the nats; None if they are exact, or if one draw says nothing of its error. The errors of different
         sequences are independent.
+    n_observed : ndarray of int, shape (n_sequences,), optional
+        Entries that are not missing; None if none is. The averages are over all steps in any case.
     """
 
     nats: np.ndarray
     n_steps: np.ndarray
     standard_errors: np.ndarray | None = None
+    n_observed: np.ndarray | None = None
 
     @property
     def per_step(self) -> float:
@@ -37,6 +40,13 @@ class Score:
     def per_sequence(self) -> float:
         """Nats per time step, averaged over sequences of whatever length."""
         return float((self.nats / self.n_steps).mean())
+
+    @property
+    def per_observed_entry(self) -> float | None:
+        """Nats per entry that is not missing, over all of them; None without missing ones, or others."""
+        if self.n_observed is None or not self.n_observed.any():
+            return None
+        return float(self.nats.sum() / self.n_observed.sum())
 
     @property
     def per_step_standard_error(self) -> float | None:

@@ -13,6 +13,7 @@ def check_sequences(
     n_features: int | None = None,
     binary: bool = True,
     name: str = "sequences",
+    missing: bool = False,
 ) -> list[NDArray]:
     """Check sequences and bring them to one data type.
 
@@ -25,11 +26,13 @@ def check_sequences(
         Whether every value must be 0 or 1. Otherwise it must be finite.
     name : str
         What to call the argument in error messages.
+    missing : bool
+        Whether values may also be NaN, which stands for what is missing.
 
     Returns
     -------
     list of ndarray, each (n_steps, n_features)
-        ``uint8`` if `binary`, else floatX.
+        ``uint8`` if `binary`, and nothing is missing in any of them; else floatX.
 
     Raises
     ------
@@ -43,13 +46,17 @@ def check_sequences(
     """
     checked = []
     for index, sequence in enumerate(sequences):
-        checked.append(check_sequence(sequence, n_features, binary, f"{name}[{index}]"))
+        checked.append(check_sequence(sequence, n_features, binary, f"{name}[{index}]", missing))
         n_features = checked[0].shape[1]
     check_any(checked, name)
+    if len({sequence.dtype for sequence in checked}) > 1:  # NaN, in some of them
+        return [_floating(sequence) for sequence in checked]
     return checked
 
 
-def check_sequence(sequence: ArrayLike, n_features: int | None, binary: bool, name: str) -> NDArray:
+def check_sequence(
+    sequence: ArrayLike, n_features: int | None, binary: bool, name: str, missing: bool = False
+) -> NDArray:
     """Check one sequence, as :func:`check_sequences` does; `name` is its own."""
     values = check_array(sequence, name, n_features)
     if n_features is not None and values.shape[1] != n_features:
@@ -57,13 +64,26 @@ def check_sequence(sequence: ArrayLike, n_features: int | None, binary: bool, na
     if binary:
         if values.dtype.kind in "bu" and values.max() <= 1:  # the same, without arrays as large as this one
             return values.astype(np.uint8)
-        return _allowed(values, (values == 0) | (values == 1), "0 or 1", name).astype(np.uint8)
-    # Here, so that the process that reads files, which needs none of it, starts at once.
-    from pytensor import config
+        absent = missing & np.isnan(values)
+        absent = missing & np.isnan(values)
+        _allowed(values, (values == 0) | (values == 1) | absent, "0 or 1", name)
+        return _floating(values) if absent.any() else values.astype(np.uint8)
+    values = _floating(values)
+    return _allowed(values, np.isfinite(values) | (missing & np.isnan(values)), "finite", name)
 
-    with np.errstate(over="ignore"):
-        values = values.astype(config.floatX)
-    return _allowed(values, np.isfinite(values), "finite", name)
+
+def first_missing(sequences: Iterable[NDArray]) -> tuple[int, int, int] | None:
+    """Sequence, step and feature of the first NaN, if there is one."""
+    for index, sequence in enumerate(sequences):
+        absent = np.isnan(sequence)
+        if absent.any():
+            return index, *map(int, np.argwhere(absent)[0])
+    return None
+
+
+def numbers_of_observed(sequences: Iterable[ArrayLike]) -> NDArray[np.int64]:
+    """How many entries of each sequence are not NaN: ndarray, (n_sequences,)."""
+    return np.array([np.count_nonzero(~np.isnan(np.asarray(sequence))) for sequence in sequences])
 
 
 def check_array(sequence: ArrayLike, name: str, n_features: int | None = None) -> NDArray:
@@ -83,6 +103,17 @@ def check_array(sequence: ArrayLike, name: str, n_features: int | None = None) -
         raise ValueError(f"{name} must be 2-D, (n_steps, n_features), got shape {shown(values.shape)}")
     if 0 in values.shape:
         raise ValueError(f"{name} must have a step and a feature at least, got shape {values.shape}")
+    return values
+
+
+def _floating(values):
+    """In the precision of the graph; NaN of whatever sign and payload is one and the same."""
+    # Here, so that the process that reads files, which needs none of it, starts at once.
+    from pytensor import config
+
+    with np.errstate(over="ignore"):
+        values = values.astype(config.floatX)
+    values[np.isnan(values)] = np.nan
     return values
 
 

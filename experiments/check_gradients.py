@@ -219,13 +219,11 @@ MODELS = {
     "model/fdrnn": (FDRNN, (3, (3, 2)), {"p_keep": "learned"}),
     **{f"model/rnn/{name}": (RNN, (3, (3,)), {"emission": e}) for name, e in (EMISSIONS | SMALL).items()},
     "model/nade": (FrameNADE, (3, 2), {}),
+    "model/rnn/missing": (RNN, (3, (3,)), {"missing": "zero", "emission": SMALL["gaussian_mixture"]}),
+    "model/vrae/missing": (VRAE, (3, 2, (3,)), {"missing": "indicator", "emission": "student_t"}),
     "model/vrae": (VRAE, (3, 2, (3, 2)), {}),
     "model/vrae/diagonal": (VRAE, (3, 2, (3,)), DIAGONAL | {"variance": "explicit"}),
-    "model/vrae/published": (
-        VRAE,
-        (3, 2, (3,)),
-        {"posterior": "diagonal", "kl": "independent_increments"},
-    ),
+    "model/vrae/published": (VRAE, (3, 2, (3,)), {"posterior": "diagonal", "kl": "independent_increments"}),
     "model/vosp": (VOSP, (3, 2, (3, 2), (3, 2)), {"generative_p_keep": "learned"}),
     "model/vosp/diagonal": (VOSP, (3, 2, (3,), (3,)), DIAGONAL | {"generative_p_keep": 1.0}),
     **{f"model/vosp/{layer}": (VOSP, (3, 2, (3, 2), (3,)), {"layer": layer}) for layer in LAYERS},
@@ -246,8 +244,11 @@ def check_model(case, rng, backend):
     model = kind(*arguments, **choices, backend=backend)
     data = model.parameters.data
     data[...] = 0.5 * rng.standard_normal(data.size)
+    x = rng.integers(0, 2, SHAPE) * MASK[:, :, None]
+    if model.missing.allowed:
+        x[1:, :, 1] = x[2] = np.nan
     values = {
-        "observations": rng.integers(0, 2, SHAPE) * MASK[:, :, None],
+        "observations": x,
         "mask": MASK,
         "noise": model.draw_noise(rng, SHAPE[0], 2 * SHAPE[1]),  # two draws for each sequence
         "kl_weight": 0.7,

@@ -5,7 +5,7 @@
 
 The first one takes the frames 8 to 15 out of sequences of the run's own test set, and fills in the most
 probable ones, by rounds of modes. The second one fills in draws, several times: what they have in common is
-certain.
+certain. What is NaN in sequences is missing in any case, and --missing can be left out then.
 """
 
 import numpy as np
@@ -26,11 +26,12 @@ def complete(task, observed, n_rounds):
     task.results.reserve(names, max(map(len, given)), (f"{name}.png" for name in names))
     imputed = impute(task.model, given, observed, task.rng, **n_rounds)
     for name, sequence, mask, other in zip(task.sequences, given, observed, imputed, strict=True):
-        task.results.write(f"{name}_imputed", other)
+        task.results.write(f"{name}_imputed", as_notes(task, other))
         panels = {"imputed": other, "imputed against given": (other, sequence)}
         draw(task, name, sequence, mask, panels, f"{name}_imputed.png")
     made, true = ([x[~o] for x, o in zip(xs, observed, strict=True)] for xs in (imputed, given))
-    print(f"missing entries against given: {difference(made, true, task.binary)}")
+    if not all(np.isnan(values).all() for values in true):
+        print(f"missing entries against given: {difference(made, true, task.binary)}")
     print(task.results.describe(len(given)))
 
 
@@ -47,7 +48,7 @@ def complete_by_draws(task, observed, n_rounds, n_draws):
     parts = zip(given, observed, made.draws, made.expectation, made.variance, strict=True)
     for name, (sequence, mask, draws, expectation, variance) in zip(task.sequences, parts, strict=True):
         for number, other in zip(numbers, draws, strict=True):
-            task.results.write(f"{name}_{number}", other)
+            task.results.write(f"{name}_{number}", as_notes(task, other))
         task.results.write_array(f"{name}_expectation.npy", expectation)
         task.results.write_array(f"{name}_variance.npy", variance)
         panels = {numbers[0]: draws[0], "expectation": expectation, "variance of the draws": variance}
@@ -57,6 +58,11 @@ def complete_by_draws(task, observed, n_rounds, n_draws):
     drawn, true = zip(*parts, strict=True)
     print(f"missing entries of all draws against given: {difference(drawn, true, task.binary)}")
     print(task.results.describe(n_draws * len(given)))
+
+
+def as_notes(task, sequence):
+    """Of binary data, as integers, which they can't be while some are missing."""
+    return sequence.astype(np.uint8) if task.binary else sequence
 
 
 def draw(task, name, sequence, observed, panels, file_name):
@@ -69,7 +75,8 @@ def draw(task, name, sequence, observed, panels, file_name):
 def main(arguments=None):
     parser = make_parser(__doc__)
     add = parser.add_argument
-    add("--missing", nargs="+", required=True, metavar="WHAT", help=f"what is missing: {RULE}; all together")
+    help_text = f"what is missing: {RULE}; all together, and what is NaN in any case"
+    add("--missing", nargs="+", metavar="WHAT", help=help_text)
     add("--rounds", type=int, action=Positive, help="rounds of filling in (20, of draws 50)")
     add(
         "--draws",
@@ -81,7 +88,12 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     task = Task(options)
     lowest = LOWEST_NOTE if task.results.rolls else 0
-    observed = [~find_missing(options.missing, s.shape, task.rng, lowest) for s in task.sequences.values()]
+    observed = [~np.isnan(sequence) for sequence in task.sequences.values()]
+    if options.missing:
+        taken = [find_missing(options.missing, known.shape, task.rng, lowest) for known in observed]
+        observed = [known & ~out for known, out in zip(observed, taken, strict=True)]
+    elif all(known.all() for known in observed):
+        raise ValueError(f"--missing must say what is missing, as nothing is NaN in the sequences: {RULE}")
     n_rounds = {"n_rounds": options.rounds} if options.rounds else {}
     if options.draws:
         complete_by_draws(task, observed, n_rounds, options.draws)

@@ -25,7 +25,10 @@ def read_prefix(task, path, n_steps):
         raise ValueError(
             f"--prefix must be a file of one sequence, got {len(sequences)} in {path}: choose another"
         )
-    return next(iter(sequences.values()))[:n_steps]
+    prefix = next(iter(sequences.values()))[:n_steps]
+    if np.isnan(prefix).any():
+        raise ValueError(f"--prefix must be whole, and NaN is in {path}: fill it in by experiments.impute")
+    return prefix
 
 
 def main(arguments=None):

@@ -8,7 +8,10 @@ Ctrl-C saves and stops; the second command goes on, to the same numbers as if no
 
 import argparse
 from dataclasses import asdict
+from pathlib import Path
 from typing import get_args, get_type_hints
+
+import numpy as np
 
 from breze_like import data
 from breze_like.backends import resolve
@@ -17,10 +20,13 @@ from breze_like.initialize import Initialization
 from breze_like.layers import LAYERS
 from breze_like.models import MODELS
 from breze_like.models.emissions import EMISSIONS
+from breze_like.models.missing import MISSING
 from breze_like.models.objectives import OBJECTIVES
 from breze_like.models.recognition import VARIANCES
+from breze_like.models.standardization import Standardization
 from breze_like.models.variational import VariationalModel
 from breze_like.moments import TRANSFERS
+from breze_like.runs import Run
 from breze_like.trained import describe
 from breze_like.training import EMSettings, TrainingSettings
 from experiments import command_line
@@ -79,10 +85,22 @@ def make_parser():
         help="distribution of the observations; by default bernoulli or gaussian_shared, as the data are",
     )
     add(
+        "--missing",
+        choices=sorted(MISSING),
+        help="what networks read where data are NaN, which likelihoods leave out: 0, or also an indicator; "
+        "zero if there is any",
+    )
+    add(
         "--generative-p-keep",
         type=p_keep,
         default=0.9,
         help="probability to keep a unit, or 'learned' (fdrnn; vrae and vosp: in the generative network)",
+    )
+    add(
+        "--standardize",
+        action="store_true",
+        help="networks see real values with the mean and variance of the training set taken out; scores and "
+        "results are in the units of the data",
     )
     add("--input-p-keep", type=p_keep, help="the same of the observations (fdrnn); as above if not given")
     add(
@@ -192,20 +210,33 @@ def make_config(options, dataset):
         reason = OWN_LAYERS[options.model]
         raise ValueError(f"--layer must not be given for {options.model}: {reason}; it is for rnn and vosp")
 
+    missing = missing_argument(options, dataset)
+    if options.standardize and (options.model in ("hmm", "nade") or dataset.binary):
+        raise ValueError(
+            "--standardize must not be given for binary data, or hmm and nade, which are of it: leave it out"
+        )
     if options.model == "hmm":
         training = settings(EMSettings())
         if training["patience"] is None:
             training["patience"] = EMSettings.patience
-        return config({"n_states": options.n_states}, training)
+        return config({"n_states": options.n_states, **missing}, training)
 
     if options.model == "nade":
+        if missing.get("missing", "refuse") != "refuse":
+            raise ValueError(
+                "--model must not be nade where data are missing, since each of its keys depends on those "
+                "before it: take another one"
+            )
         return config({"n_hidden": options.n_nade_hidden}, settings(TrainingSettings()))
 
     arguments = {
         "n_hiddens": options.n_hiddens,
         "transfer": options.transfer,
-        "emission": options.emission or ("bernoulli" if dataset.binary else "gaussian_shared"),
+        "emission": options.emission or default_emission(dataset),
+        **missing,
     }
+    if options.standardize:
+        arguments["standardization"] = standardization(options, dataset)
     names = []
     if issubclass(MODELS[options.model], VariationalModel):
         names = ["n_latent", "prior", "posterior", "variance", "kl", "objective", "free_bits"]
@@ -223,6 +254,27 @@ def make_config(options, dataset):
     return config(arguments, settings(TrainingSettings()))
 
 
+def missing_argument(options, dataset):
+    """What the configuration says of missing observations: nothing where nothing is missing."""
+    choice = options.missing or ("zero" if dataset.has_missing else None)
+    return {"missing": choice} if choice else {}
+
+
+def standardization(options, dataset):
+    """Mean and variance of the training set; of a run that goes on, those that it has."""
+    if options.resume and (Path(options.out) / "config.json").is_file():
+        stored = Run(options.out).config.get("arguments", {}).get("standardization")
+        if stored:
+            return stored
+    return Standardization.of(dataset.train).arguments
+
+
+def default_emission(dataset):
+    """Of binary data; these are floating-point numbers if some are missing."""
+    binary = dataset.binary or (dataset.has_missing and dataset.is_of_zeros_and_ones)
+    return "bernoulli" if binary else "gaussian_shared"
+
+
 def main(arguments=None):
     options = make_parser().parse_args(arguments)
     dataset = data.load(options.dataset, options.data_dir)
@@ -230,6 +282,11 @@ def main(arguments=None):
     run, model = train(config, dataset, options.out, options.resume, not options.quiet)
     scores = score(model, validation_chunks(dataset, config), n_samples=0)
     texts = numbers([average_text(kept, "per_step", 3) for kept in scores.values()])
+    if dataset.has_missing:
+        share = np.mean(np.isnan(np.concatenate(dataset.train)))
+        print(
+            f"missing: {100 * share:.3g} % of the training set (--missing {config['arguments']['missing']})"
+        )
     for name, text in zip(scores, texts, strict=True):
         print(f"{name:20s} {text} nats per time step on the validation set")
     if line := collapse.describe(scores, run.config, dataset):

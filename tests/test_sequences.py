@@ -14,6 +14,18 @@ def test_unifies_data_types():
     assert values[1].tolist() == [[1, -3]]
 
 
+def test_missing_values_stay_where_they_are_allowed():
+    reals = check_sequences([[[1.5, np.nan]], [[-np.nan, 2]]], binary=False, missing=True)
+    np.testing.assert_array_equal(reals, [[[1.5, np.nan]], [[np.nan, 2]]])
+    assert len({sequence[np.isnan(sequence)].tobytes() for sequence in reals}) == 1
+    rolls = check_sequences([[[0, np.nan]], [[0, 1]]], missing=True)
+    np.testing.assert_array_equal(rolls, [[[0, np.nan]], [[0, 1]]])
+    assert [roll.dtype for roll in rolls] == [config.floatX] * 2
+    assert check_sequences([[[0.0, 1.0]]], missing=True)[0].dtype == np.uint8
+    with pytest.raises(ValueError, match="must be finite, got inf"):
+        check_sequences([[[np.nan, np.inf]]], binary=False, missing=True)
+
+
 def test_takes_a_3d_array_sequence_by_sequence():
     assert len(check_sequences(np.zeros((4, 5, 6)))) == 4
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from breze_like.quoting import shown
-from breze_like.sequences import check_sequences
+from breze_like.sequences import check_sequences, first_missing
 
 SPLITS = ("train", "valid", "test")
 
@@ -19,7 +19,7 @@ class Dataset:
     """Sequences for training, validation and testing.
 
     Sequences of integers or booleans are binary data, and every value must be 0 or 1; sequences of
-    floating-point numbers are real-valued data.
+    floating-point numbers are real-valued data, in which NaN stands for what is missing.
 
     Parameters
     ----------
@@ -52,7 +52,8 @@ class Dataset:
         binary = all(is_integer(sequence) for split in splits.values() for sequence in split)
         n_features = None
         for split, sequences in splits.items():
-            checked = check_sequences(sequences, n_features, binary, f"{shown(self.name)} {split}")
+            name = f"{shown(self.name)} {split}"
+            checked = check_sequences(sequences, n_features, binary, name, missing=not binary)
             n_features = checked[0].shape[1]
             object.__setattr__(self, split, checked)
 
@@ -67,6 +68,17 @@ class Dataset:
         return self.train[0].dtype == np.uint8
 
     @cached_property
+    def has_missing(self) -> bool:
+        """Whether anything is missing, NaN."""
+        return not self.binary and any(first_missing(getattr(self, split)) for split in SPLITS)
+
+    @cached_property
+    def is_of_zeros_and_ones(self) -> bool:
+        """Whether all that is not missing is 0 or 1, whatever the data type."""
+        sequences = [sequence for split in SPLITS for sequence in getattr(self, split)]
+        return self.binary or all(((s == 0) | (s == 1) | np.isnan(s)).all() for s in sequences)
+
+    @cached_property
     def digests(self) -> dict[str, str]:
         """Digest of each split, by the split's name."""
         return {split: digest(getattr(self, split)) for split in SPLITS}
@@ -77,7 +89,8 @@ def digest(sequences: Iterable[NDArray]) -> str:
 
     It is the SHA-256 sum over, for each sequence in order, two little-endian ``uint32``
     ``(n_steps, n_features)`` and then the values: binary data as
-    ``numpy.packbits(sequence, axis=1)``, real-valued data as little-endian ``float32``.
+    ``numpy.packbits(sequence, axis=1)``, real-valued data as little-endian ``float32``, in which all NaN
+    are the same.
 
     Parameters
     ----------

@@ -180,7 +180,7 @@ def _check(arrays):
     n_features, checked, wrong = None, {}, {}
     for name, array in arrays.items():
         try:
-            checked[name] = check_sequence(array, n_features, binary, shown_path(name))
+            checked[name] = check_sequence(array, n_features, binary, shown_path(name), missing=not binary)
             n_features = array.shape[1]
         except ValueError as error:
             wrong[name] = error

@@ -1,8 +1,9 @@
 """Tables of numbers as text, CSV: one sequence, or a long table of several.
 
 Values are separated by commas, semicolons or tabs. A first row in which something is no number has the names
-of the columns. A long table has a column for the sequence and one for the time, by one of the names below, in
-any order of rows, and may have one for the split; all other columns are features.
+of the columns. A cell that is empty, or one of ``NA``, ``NaN`` and ``null``, is a missing value, NaN; empty
+rows at the end are none. A long table has a column for the sequence and one for the time, by one of the names
+below, in any order of rows, and may have one for the split; all other columns are features.
 """
 
 import csv
@@ -23,6 +24,8 @@ from breze_like.quoting import quote, shown
 SEQUENCE_NAMES = ("sequence", "sequence_id", "id", "series", "song")
 TIME_NAMES = ("time", "step", "t", "timestamp")
 SPLIT_NAMES = ("split", "set")
+# What stands for a missing value, in lower case.
+MISSING_CELLS = ("", "na", "n/a", "nan", "null", "none")
 
 
 def read_table(path: Path, name: str) -> NDArray:
@@ -46,6 +49,7 @@ def read_long_table(path: Path) -> Content:
         If it is none.
     """
     header, rows = _read(path, path.name)
+    rows = [row for row in rows if any(cell.strip() for cell in row)]
     names = [cell.strip().lower() for cell in header]
     sequence, time = (_column(names, known) for known in (SEQUENCE_NAMES, TIME_NAMES))
     if sequence is None or time is None:
@@ -57,7 +61,7 @@ def read_long_table(path: Path) -> Content:
     split = _column(names, SPLIT_NAMES)
     features = [i for i in range(len(names)) if i not in (sequence, time, split)]
     values = _numbers([[row[i] for i in features] for row in rows], path.name)
-    times = _numbers([[row[time]] for row in rows], f"{path.name} {header[time]}")[:, 0]
+    times = _numbers([[row[time]] for row in rows], f"{path.name} {header[time]}", missing=False)[:, 0]
     members = {}
     for index, row in enumerate(rows):
         members.setdefault((row[split] if split is not None else None, row[sequence]), []).append(index)
@@ -88,14 +92,26 @@ def _read(path, name):
             text = file.read().decode("utf-8-sig")
         first = text.partition("\n")[0]
         delimiter = max(",;\t", key=first.count)
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)]
-        header = rows.pop(0) if rows and not all(map(_is_number, rows[0])) else []
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
+        filled = [index for index, row in enumerate(rows) if any(row)] or [0]
+        rows, first = rows[: filled[-1] + 1], filled[0]
+        header = []
+        if rows and not all(map(_is_value, rows[first])):
+            header, rows = rows[first], rows[first + 1 :]
         if not rows:
             raise ValueError("there are no numbers in it")
         for index, row in enumerate(rows):
             if len(row) != len(header or rows[0]):
                 raise ValueError(f"row {index} has {len(row)} values, not {len(header or rows[0])}")
     return header, rows
+
+
+def _is_value(text):
+    return _is_missing(text) or _is_number(text)
+
+
+def _is_missing(text):
+    return text.strip().lower() in MISSING_CELLS
 
 
 def _is_number(text):
@@ -106,12 +122,12 @@ def _is_number(text):
     return True
 
 
-def _numbers(rows, name):
+def _numbers(rows, name, missing=True):
     for index, row in enumerate(rows):
         for cell in row:
-            if not _is_number(cell):
+            if not (_is_value(cell) if missing else _is_number(cell)):
                 raise ValueError(f"{name} must be numbers, got {quote(cell)} in row {index}")
-    values = np.array([[float(cell) for cell in row] for row in rows])
+    values = np.array([[np.nan if _is_missing(cell) else float(cell) for cell in row] for row in rows])
     binary = all(re.fullmatch(r"\s*[01]\s*", cell) for row in rows for cell in row)
     return values.astype(np.uint8) if binary else values
 

@@ -13,6 +13,7 @@ from breze_like.distributions.kl import (
 from breze_like.distributions.mixture import NormalMixture, log_sum_exp
 from breze_like.distributions.nade import NADE
 from breze_like.distributions.normal import DiagonalNormal
+from breze_like.distributions.observed import Observed, without_missing
 from breze_like.distributions.posteriors import (
     POSTERIORS,
     Diagonal,
@@ -29,6 +30,7 @@ from breze_like.distributions.processes import (
     WhiteNoise,
     WienerProcess,
 )
+from breze_like.distributions.standardized import Standardized
 from breze_like.distributions.student_t import StudentT
 
 __all__ = [
@@ -46,8 +48,10 @@ __all__ = [
     "MarkovPosterior",
     "MarkovProcess",
     "NormalMixture",
+    "Observed",
     "OrnsteinUhlenbeck",
     "Process",
+    "Standardized",
     "StudentT",
     "WhiteNoise",
     "WienerProcess",
@@ -57,4 +61,5 @@ __all__ = [
     "kl_divergence",
     "log_sum_exp",
     "register",
+    "without_missing",
 ]

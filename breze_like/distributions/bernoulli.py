@@ -3,6 +3,7 @@
 import pytensor.tensor as pt
 
 from breze_like.distributions.base import Distribution
+from breze_like.distributions.observed import sum_of_observed
 
 
 class Bernoulli(Distribution):
@@ -33,7 +34,11 @@ class Bernoulli(Distribution):
 
     def log_prob(self, x):
         """sum [x log p + (1 - x) log(1 - p)], for x in [0, 1], shape (...), nats."""
-        return (x * self.logits - pt.softplus(self.logits)).sum(axis=-1)
+        return self._log_probs(x).sum(axis=-1)
+
+    def observed_log_prob(self, x):
+        """The same, of the entries of x that are not NaN."""
+        return sum_of_observed(self._log_probs, x)
 
     def sample(self, noise):
         """1 where the noise is below the probability."""
@@ -47,3 +52,6 @@ class Bernoulli(Distribution):
     def draw_noise(rng, shape):
         """Noise uniform in [0, 1)."""
         return rng.random(shape)
+
+    def _log_probs(self, x):
+        return x * self.logits - pt.softplus(self.logits)

@@ -49,8 +49,11 @@ class NormalMixture(Distribution):
 
     def log_prob(self, x):
         """log sum_k w_k N(x; mean_k, variance_k), shape (...), nats."""
-        joint = pt.special.log_softmax(self.logits, axis=-1) + self.components.log_prob(x[..., None, :])
-        return log_sum_exp(joint, axis=-1)
+        return self._over_components(self.components.log_prob(x[..., None, :]))
+
+    def observed_log_prob(self, x):
+        """The same, of the entries of x that are not NaN: each component is marginalised by itself."""
+        return self._over_components(self.components.observed_log_prob(x[..., None, :]))
 
     def sample(self, noise):
         """Of one component, which the last number chooses by the cumulated weights, from the other noise."""
@@ -69,6 +72,10 @@ class NormalMixture(Distribution):
         *others, n = shape
         normal, uniform = DiagonalNormal.draw_noise(rng, shape), rng.random((*others, 1))
         return np.concatenate([normal, uniform], axis=-1)
+
+    def _over_components(self, log_prob):
+        """log sum_k w_k p_k, from log p_k, (..., n_components)."""
+        return log_sum_exp(pt.special.log_softmax(self.logits, axis=-1) + log_prob, axis=-1)
 
     def _component(self, index):
         """One component for each vector, by its index of shape (...)."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytensor.tensor as pt
 
 from breze_like.distributions.base import Distribution
+from breze_like.distributions.observed import sum_of_observed
 
 LOG_2_PI = np.log(2 * np.pi).item()
 
@@ -32,7 +33,11 @@ class DiagonalNormal(Distribution):
 
     def log_prob(self, x):
         """-1/2 sum [log(2 pi variance) + (x - mean)^2 / variance], shape (...), nats."""
-        return normal_log_density(x, self.mean, self.variance).sum(axis=-1)
+        return self._log_probs(x).sum(axis=-1)
+
+    def observed_log_prob(self, x):
+        """The same, of the entries of x that are not NaN."""
+        return sum_of_observed(self._log_probs, x)
 
     def sample(self, noise):
         """mean + sqrt(variance) noise."""
@@ -46,6 +51,9 @@ class DiagonalNormal(Distribution):
     def draw_noise(rng, shape):
         """Standard normal noise."""
         return rng.standard_normal(shape)
+
+    def _log_probs(self, x):
+        return normal_log_density(x, self.mean, self.variance)
 
 
 def normal_log_density(x, mean, variance):

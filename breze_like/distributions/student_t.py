@@ -4,6 +4,7 @@ import numpy as np
 import pytensor.tensor as pt
 
 from breze_like.distributions.base import Distribution
+from breze_like.distributions.observed import sum_of_observed
 
 
 class StudentT(Distribution):
@@ -39,10 +40,11 @@ class StudentT(Distribution):
 
         With u = (x - location) / s; shape (...).
         """
-        d = self.degrees
-        u = (x - self.location) / self.scale
-        constant = pt.gammaln((d + 1) / 2) - pt.gammaln(d / 2) - pt.log(np.pi * d) / 2 - pt.log(self.scale)
-        return (constant - (d + 1) / 2 * pt.log1p(u**2 / d)).sum(axis=-1)
+        return self._log_probs(x).sum(axis=-1)
+
+    def observed_log_prob(self, x):
+        """The same, of the entries of x that are not NaN."""
+        return sum_of_observed(self._log_probs, x)
 
     def sample(self, noise):
         """By Bailey's polar method: t = cos(2 pi v) sqrt(d (u^(-2 / d) - 1)), of uniform u and v."""
@@ -61,3 +63,9 @@ class StudentT(Distribution):
         """Two numbers for each variable, uniform in (0, 1], one behind all variables of a vector."""
         *others, n = shape
         return 1 - rng.random((*others, 2 * n))
+
+    def _log_probs(self, x):
+        d = self.degrees
+        u = (x - self.location) / self.scale
+        constant = pt.gammaln((d + 1) / 2) - pt.gammaln(d / 2) - pt.log(np.pi * d) / 2 - pt.log(self.scale)
+        return constant - (d + 1) / 2 * pt.log1p(u**2 / d)

@@ -4,6 +4,7 @@ from breze_like.models.frame_nade import FrameNADE
 from breze_like.models.hidden_markov import HiddenMarkov
 from breze_like.models.marginal import IndependentBernoulli
 from breze_like.models.one_step import DOTSRNN, DTSRNN, FDRNN, RNN
+from breze_like.models.standardization import Standardization
 from breze_like.models.vosp import VOSP
 from breze_like.models.vrae import VRAE
 
@@ -29,4 +30,5 @@ __all__ = [
     "VRAE",
     "HiddenMarkov",
     "IndependentBernoulli",
+    "Standardization",
 ]

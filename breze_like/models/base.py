@@ -6,7 +6,10 @@ import pytensor.tensor as pt
 
 from breze_like import backends
 from breze_like.initialize import Initialization
+from breze_like.models.missing import MISSING
+from breze_like.models.standardization import AsTheyAre
 from breze_like.parameters import ParameterSet
+from breze_like.sequences import check_sequences, first_missing
 
 
 class Model:
@@ -34,9 +37,15 @@ class Model:
         Names of the inputs that the loss depends on.
     has_latents : bool
         Whether there are latents to be drawn, from the input ``"noise"``.
+    missing : object in `MISSING`
+        What it does about missing observations.
+    standardization : Standardization or AsTheyAre
+        In which units its networks see observations.
     """
 
     has_latents = False
+    missing = MISSING["refuse"]
+    standardization = AsTheyAre()
 
     def __init__(self, backend="auto"):
         self.backend = backends.resolve(backend)
@@ -115,6 +124,14 @@ class Model:
 
         return call
 
+    def read(self, x):
+        """What networks read of observations: standardised, and something in the place of what is missing."""
+        return self.missing.read(self.standardization.read(x))
+
+    def in_units(self, emission):
+        """An emission of observations, of which some may be missing, from one of standardised values."""
+        return self.missing.emission(self.standardization.emission(emission))
+
     def draw_noise(self, rng, n_steps, n_sequences):
         """Noise for the input ``"noise"``, where the model has one; else None."""
         return None
@@ -184,6 +201,25 @@ def check_prefix(n_steps, n_sequences, n_visible, prefix):
         expected = f"(n_prefix, {n_sequences}, {n_visible})"
         raise ValueError(f"prefix must have shape {expected}, got {np.shape(prefix)}")
     return np.asarray(prefix)
+
+
+def check_observations(model, sequences, name="sequences"):
+    """`check_sequences` of what a model emits, and whether its prior is one of sequences as long as these.
+
+    Something may be missing, NaN, if the model was made for that.
+    """
+    checked = check_sequences(sequences, model.n_visible, model.emission.binary, name, missing=True)
+    place = None if model.missing.allowed else first_missing(checked)
+    if place:
+        index, step, feature = place
+        rule = "0 or 1" if model.emission.binary else "finite"
+        raise ValueError(
+            f"{name}[{index}] must be {rule}, got nan at step {step}, feature {feature}: a model that takes "
+            "what is missing is made with missing='zero' or 'indicator' (by experiments.train, --missing)"
+        )
+    if model.has_latents:
+        model.prior.check_steps(max(map(len, checked)))
+    return checked
 
 
 def check_temperature(temperature):

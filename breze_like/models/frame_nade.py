@@ -42,7 +42,8 @@ class FrameNADE(Model):
 
         log p(x) = sum_t log NADE(x_t)
 
-    What an RNN-NADE is better by comes from the past.
+    What an RNN-NADE is better by comes from the past. Nothing may be missing, since each key depends on those
+    before it.
 
     Parameters
     ----------

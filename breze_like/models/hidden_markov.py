@@ -15,8 +15,10 @@ from breze_like.models.base import (
     check_positive_integers,
     check_prefix,
     check_temperature,
+    choose,
     per_step,
 )
+from breze_like.models.missing import MISSING
 from breze_like.recurrence import forecast_states
 
 
@@ -87,6 +89,9 @@ class HiddenMarkov(Model):
     Parameters
     ----------
     n_visible, n_states : int
+    missing : "refuse" or "zero"
+        With the second one, entries of the observations that are NaN are missing: they say nothing of the
+        states, and are integrated over, exactly.
     backend : str
         See `backends`.
 
@@ -111,23 +116,26 @@ class HiddenMarkov(Model):
     Raises
     ------
     ValueError
-        If a number is not a positive integer.
+        If a number is not a positive integer, or `missing` is neither of these.
 
     References
     ----------
     Rabiner (1989), A tutorial on hidden Markov models and selected applications in speech recognition.
     """
 
-    def __init__(self, n_visible, n_states=512, *, backend="auto"):
+    def __init__(self, n_visible, n_states=512, *, missing="refuse", backend="auto"):
         check_positive_integers(n_visible=n_visible, n_states=n_states)
         super().__init__(backend)
+        self.missing = choose(
+            "missing", missing, {name: MISSING[name] for name in ("refuse", "zero")}, "read"
+        )
         self.n_visible, self.n_states = n_visible, n_states
         self.states = StateChain(self.parameters, "states", n_states)
         self.emission = StateEmission(self.parameters, "emission", n_states, n_visible)
         self.layers += [self.states, self.emission]
 
         x, mask = self.inputs["observations"], self.inputs["mask"]
-        inferred = self.infer(x, 1 - x, mask)
+        inferred = self.infer(self.missing.read(x), self.missing.read(1 - x), mask)
         log_prob, probability = inferred.log_prob, pt.sigmoid(self.emission["logits"])
         chain = self.states["initial"], self.states["transition"]
         by = pt.grad(log_prob.sum(), [*chain, inferred.log_on, inferred.log_off])

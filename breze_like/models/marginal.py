@@ -9,14 +9,17 @@ class IndependentBernoulli:
     Parameters
     ----------
     sequences : list of ndarray, shape (n_steps, n_visible)
-        Binary training sequences. The probability of a key that is on in k of n frames is (k + 1) / (n + 2).
+        Binary training sequences. The probability of a key that is on in k of n frames is (k + 1) / (n + 2),
+        where frames in which it is missing, NaN, are not among the n.
     """
 
     def __init__(self, sequences):
         frames = np.concatenate(sequences)
-        self.probability = (frames.sum(axis=0, dtype=float) + 1) / (len(frames) + 2)
+        n_on, n_known = np.nansum(frames, axis=0, dtype=float), (~np.isnan(frames)).sum(axis=0)
+        self.probability = (n_on + 1) / (n_known + 2)
 
     def log_prob(self, sequence):
-        """Log-probability of each frame of a sequence (n_steps, n_visible): shape (n_steps,), nats."""
+        """Log-probability of what is there of each frame, (n_steps, n_visible): shape (n_steps,), nats."""
         on, off = np.log(self.probability), np.log1p(-self.probability)
-        return sequence @ on + (1 - np.asarray(sequence, float)) @ off
+        x = np.asarray(sequence, float)
+        return np.nan_to_num(x) @ on + np.nan_to_num(1 - x) @ off

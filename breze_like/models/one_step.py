@@ -18,6 +18,8 @@ from breze_like.models.base import (
     per_step,
 )
 from breze_like.models.emissions import EMISSIONS
+from breze_like.models.missing import MISSING
+from breze_like.models.standardization import standardization_of
 from breze_like.moments import TRANSFERS, Moments, flatten
 
 
@@ -29,7 +31,7 @@ class OneStepPredictor(Model, ABC):
     n_visible : int
     n_hiddens : tuple of int
         Sizes of the recurrent layers, each of which feeds the next one.
-    emission, transfer, backend
+    emission, transfer, missing, standardization, backend
         As for `VRAE`.
 
     Attributes
@@ -56,24 +58,29 @@ class OneStepPredictor(Model, ABC):
         *,
         emission="bernoulli",
         transfer="tanh_wang_manning",
+        missing="refuse",
+        standardization=None,
         backend="auto",
     ):
         check_positive_integers(n_visible=n_visible)
         check_sizes(n_hiddens=n_hiddens)
         super().__init__(backend)
         self.n_visible = n_visible
+        self.missing = choose("missing", missing, MISSING, "read", "emission")
+        self.standardization = standardization_of(standardization)
         self.transfer = choose("transfer", transfer, TRANSFERS)
-        self.network = self._make_network("generative", n_visible, n_hiddens)
+        self.network = self._make_network("generative", self.missing.n_inputs(n_visible), n_hiddens)
         self.layers.append(self.network)
         n_features = self._make_output(n_hiddens[-1])
-        self.emission = choose("emission", emission, EMISSIONS)(
-            self.parameters, "generative/emission", n_features, n_visible, self.p_keep
+        emission = choose("emission", emission, EMISSIONS)
+        self.emission = self.in_units(
+            emission(self.parameters, "generative/emission", n_features, n_visible, self.p_keep)
         )
         self.layers.append(self.emission)
 
         x, mask = self.inputs["observations"], self.inputs["mask"]
         self.inputs["emission_noise"] = pt.tensor3("emission_noise")
-        state = self.network(Moments(previous(x, mask)), mask)
+        state = self.network(Moments(previous(self.read(x), mask)), mask)
         self.expressions |= named_predictions(self.emission(self._features(state)), self.inputs)
 
     def predict(self, frames, states):
@@ -82,7 +89,7 @@ class OneStepPredictor(Model, ABC):
         Parameters
         ----------
         frames : TensorVariable, shape (n_steps, n_sequences, n_visible)
-            What came since the last prediction; before the first one, a zero frame.
+            What came since the last prediction; before the first one, a frame that is read as zeros.
         states : list of Moments, shape (n_sequences, n_hidden)
             What the last prediction left; before the first one, `network.initial`.
 
@@ -93,7 +100,8 @@ class OneStepPredictor(Model, ABC):
         states : list of Moments
             For the next prediction.
         """
-        states = self.network.states(Moments(frames), pt.ones_like(frames[:, :, 0]), states)
+        mask = pt.ones_like(frames[:, :, 0])
+        states = self.network.states(Moments(self.read(frames)), mask, states)
         features = self._features(states[-1].map(lambda u: u[-1:]))
         return self.emission(features), [h.map(lambda u: u[-1]) for h in states]
 
@@ -121,7 +129,7 @@ class OneStepPredictor(Model, ABC):
         shape = (1, n_sequences, self.n_visible)
         prefix = check_prefix(n_steps, n_sequences, self.n_visible, prefix)
         check_temperature(temperature)
-        frames = np.concatenate([np.zeros(shape), prefix])
+        frames = np.concatenate([self.standardization.in_units(np.zeros(shape)), prefix])
         start, step = self._sampler
         states = start(np.ones((1, n_sequences)))
         drawn = []
@@ -165,7 +173,7 @@ class RNN(OneStepPredictor):
 
     Parameters
     ----------
-    n_visible, n_hiddens, emission, transfer, backend
+    n_visible, n_hiddens, emission, transfer, missing, standardization, backend
         As for `OneStepPredictor`.
     layer : "recurrent", "deep_transition", "gru" or a layer class
         Of its layers; see `layers`.
@@ -218,7 +226,7 @@ class FDRNN(OneStepPredictor):
 
     Parameters
     ----------
-    n_visible, n_hiddens, emission, transfer, backend
+    n_visible, n_hiddens, emission, transfer, missing, standardization, backend
         As for `OneStepPredictor`.
     p_keep : float or "learned"
         Probability to keep a unit in what the emission and the upper layers see of it.

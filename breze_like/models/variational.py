@@ -10,8 +10,10 @@ from breze_like.distributions import KLS, POSTERIORS, PRIORS, Process, drawn_log
 from breze_like.layers import Stack
 from breze_like.models.base import Model, check_positive_integers, check_sizes, choose
 from breze_like.models.emissions import EMISSIONS
+from breze_like.models.missing import MISSING
 from breze_like.models.objectives import OBJECTIVES, log_weight
 from breze_like.models.recognition import VARIANCES
+from breze_like.models.standardization import standardization_of
 from breze_like.moments import TRANSFERS, Moments
 
 
@@ -68,6 +70,13 @@ class VariationalModel(Model, ABC):
         Probability to keep a unit of the recognition network's state in what it sees of itself a step later
         (earlier, of a backward chain); by default `recognition_p_keep`. The best models of small data
         sets drop most of it.
+    missing : "refuse", "zero", "indicator" or an object like those in `MISSING`
+        What NaN in the observations is: an error, or an entry that is missing. Then likelihoods leave it out,
+        and networks read 0 in its place; with "indicator", they have another input for each entry, which
+        says that it is missing. See `models.missing`.
+    standardization : Standardization, or its arguments as a dict; optional
+        Of real-valued observations, which networks then see and emit in these units. All that the model takes
+        and gives, and its scores, are in the units of the observations.
     backend : str
         See `backends`.
 
@@ -122,6 +131,8 @@ class VariationalModel(Model, ABC):
         recognition_p_keep="learned",
         recognition_recurrent_p_keep=None,
         generative_p_keep=0.9,
+        missing="refuse",
+        standardization=None,
         backend="auto",
     ):
         check_positive_integers(n_visible=n_visible, n_latent=n_latent)
@@ -135,6 +146,8 @@ class VariationalModel(Model, ABC):
         self.transfer = choose("transfer", transfer, TRANSFERS, "__call__", "moments")
         self.variance_class = choose("variance", variance, VARIANCES)
         self.emission_class = choose("emission", emission, EMISSIONS)
+        self.missing = choose("missing", missing, MISSING, "read", "emission")
+        self.standardization = standardization_of(standardization)
         p_keeps = recognition_p_keep, recognition_recurrent_p_keep
         self._make_networks(n_hiddens, p_keeps, generative_p_keep)
         self.prior = prior if isinstance(prior, Process) else prior.make(self.parameters, "prior", n_latent)
@@ -150,7 +163,8 @@ class VariationalModel(Model, ABC):
 
         Parameters
         ----------
-        observations : TensorVariable, shape (n_steps, n_sequences, n_visible)
+        observations : TensorVariable, shape (n_steps, n_sequences, n_inputs)
+            As the model reads them: standardised, and without NaN.
         mask : TensorVariable, shape (n_steps, n_sequences)
 
         Returns
@@ -178,7 +192,8 @@ class VariationalModel(Model, ABC):
 
     def _make_recognition(self, layer, n_hiddens, p_keep):
         """Make `recognition`, of layers called as those in `LAYERS`, and its output, with dropout."""
-        self.recognition = self._make_stack(layer, "recognition", self.n_visible, n_hiddens)
+        n_inputs = self.missing.n_inputs(self.n_visible)
+        self.recognition = self._make_stack(layer, "recognition", n_inputs, n_hiddens)
         n_outputs = self.posterior_class.n_outputs * self.n_latent
         self.recognition_output = self.variance_class(
             self.parameters, "recognition/output", n_hiddens[-1], n_outputs, p_keep
@@ -186,9 +201,9 @@ class VariationalModel(Model, ABC):
         self.layers.append(self.recognition_output)
 
     def _make_emission(self, n_features, p_keep):
-        self.emission = self.emission_class(
-            self.parameters, "generative/emission", n_features, self.n_visible, p_keep
-        )
+        name = "generative/emission"
+        emission = self.emission_class(self.parameters, name, n_features, self.n_visible, p_keep)
+        self.emission = self.in_units(emission)
         self.layers.append(self.emission)
 
     def _build(self):
@@ -199,7 +214,7 @@ class VariationalModel(Model, ABC):
         emission_noise = self.inputs["emission_noise"] = pt.tensor3("emission_noise")
         self.training_inputs = ("observations", "mask", "noise", "kl_weight")
 
-        recognised = self.recognised = self.recognise(x, mask)
+        recognised = self.recognised = self.recognise(self.read(x), mask)
         q = self.posterior = self.posterior_class.from_recognition(recognised.outputs, mask)
         kl, objective_kl = kl_divergence(q, self.prior), self.objective_kl(q, self.prior)
 

@@ -185,7 +185,8 @@ class VOSP(VariationalModel):
 
     def _advance(self, frames, states):
         """Moments of h_t, (1, n_sequences, n_hidden), and the flat list of the next state but for z_t."""
-        outputs = self.recognition.states(Moments(frames), pt.ones_like(frames[:, :, 0]), states)
+        inputs, mask = self.read(frames), pt.ones_like(frames[:, :, 0])
+        outputs = self.recognition.states(Moments(inputs), mask, states)
         past = self.generative[0].from_state(outputs[-1])
         return outputs[-1], [*past.arrays, *flatten(h.map(lambda u: u[-1]) for h in outputs)]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from numpy.typing import NDArray
 
 from breze_like.estimators import check_observations
@@ -30,6 +31,8 @@ def denoise(model, sequences: Sequence[NDArray], p_on: float | None = None) -> l
 
             p(x = 1 | z~, noisy x = 1) = m / (m + p_on (1 - m)),   p(x = 1 | z~, noisy x = 0) = 0
 
+        Where x is missing, NaN, it is the most probable value given z~ alone.
+
     Returns
     -------
     list of ndarray, shape (n_steps, n_visible)
@@ -55,7 +58,10 @@ def denoise(model, sequences: Sequence[NDArray], p_on: float | None = None) -> l
     means = _evaluate(
         model, "reconstruction" if "reconstruction" in model.expressions else "emission/mean", checked
     )
-    return [x * (m >= p_on * (1 - m)) for m, x in zip(means, checked, strict=True)]
+    return [
+        np.where(np.isnan(x), m >= 0.5, x * (m >= p_on * (1 - m))).astype(x.dtype)
+        for m, x in zip(means, checked, strict=True)
+    ]
 
 
 def _evaluate(model, name, sequences):

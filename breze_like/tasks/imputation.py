@@ -46,13 +46,14 @@ class Draws:
 def impute(
     model,
     sequences: Sequence[NDArray],
-    observed: Sequence[NDArray[np.bool_]],
+    observed: Sequence[NDArray[np.bool_]] | None,
     rng: np.random.Generator,
     n_rounds: int = 20,
 ) -> list[NDArray]:
     """Complete sequences by rounds of modes.
 
-    Missing entries start uniform in [0, 1]. In each round, they become those of `denoise`:
+    Missing entries start uniform in [0, 1], in standardised units if the model has such; of a model that is
+    made for missing observations, they start as missing ones. In each round, they become those of `denoise`:
 
         z^ = mode of q(z | x),   x^ = mode of p(x | z^),   missing entries of x <- those of x^
 
@@ -63,9 +64,10 @@ def impute(
         only, after as many rounds as there are steps with such entries. A hidden Markov model needs no
         rounds: it takes the modes at the states that are most probable given the observed entries.
     sequences : list of ndarray, shape (n_steps, n_visible)
-        What stands in missing entries does not matter; it may be NaN.
-    observed : list of ndarray of bool, shape (n_steps, n_visible)
-        False where an entry is missing.
+        What stands in missing entries does not matter; what is NaN is missing in any case. The model need
+        not be made for missing observations.
+    observed : list of ndarray of bool, shape (n_steps, n_visible), or None
+        False where an entry is missing. None: where it is NaN.
     rng : numpy.random.Generator
     n_rounds : int
 
@@ -85,7 +87,7 @@ def impute(
     Bayer & Osendorfer (2014), section 4.3.
     """
     check_positive_integers(n_rounds=n_rounds)
-    given, checked = _check(model, sequences, observed)
+    given, checked, observed = _check(model, sequences, observed)
     rngs = streams(rng, len(checked))
     if isinstance(model, HiddenMarkov):
         modes, _, _ = complete(model, checked, observed, rngs, 0)
@@ -93,7 +95,7 @@ def impute(
     denoised = model.function(["observations", "mask"], "denoised")
 
     def run(batch, x):
-        chains = _Chains(batch, x, observed, rngs)
+        chains = _Chains(model, batch, x, observed, rngs)
         for _ in range(n_rounds):
             chains.fill(denoised(chains.observations, chains.mask))
         return [chains.by_column(chains.observations)]
@@ -105,7 +107,7 @@ def impute(
 def impute_draws(
     model,
     sequences: Sequence[NDArray],
-    observed: Sequence[NDArray[np.bool_]],
+    observed: Sequence[NDArray[np.bool_]] | None,
     rng: np.random.Generator,
     n_rounds: int = 50,
     n_draws: int = 20,
@@ -147,7 +149,7 @@ def impute_draws(
     Rezende et al. (2014), Stochastic backpropagation: the imputation of missing data.
     """
     check_positive_integers(n_rounds=n_rounds, n_draws=n_draws)
-    given, checked = _check(model, sequences, observed)
+    given, checked, observed = _check(model, sequences, observed)
     rngs = streams(rng, len(checked))
     if isinstance(model, HiddenMarkov):
         _, means, drawn = complete(model, checked, observed, rngs, n_draws)
@@ -158,7 +160,7 @@ def impute_draws(
     n_late = n_rounds - n_rounds // 2 if model.has_latents else 1
 
     def run(batch, x):
-        chains = _Chains(batch, x, observed, rngs, n_draws)
+        chains = _Chains(model, batch, x, observed, rngs, n_draws)
         total = 0.0
         for i, noise in enumerate(_noise_of_rounds(model, chains.noise, n_rounds)):
             drawn, mean = draw(chains.observations, chains.mask, *noise)
@@ -186,6 +188,7 @@ class _Chains:
 
     Parameters
     ----------
+    model : Model
     batch : Packing
     observations : ndarray, shape (n_steps, n_columns, n_visible)
     observed : list of ndarray of bool
@@ -196,12 +199,13 @@ class _Chains:
         The columns of a draw are n_columns; those of the next one follow.
     """
 
-    def __init__(self, batch, observations, observed, rngs, n_draws=1):
+    def __init__(self, model, batch, observations, observed, rngs, n_draws=1):
         self.noise = Noise(batch, rngs, n_draws)
         missing = batch.place([~o for o in batch.own(observed)]) > 0
         self.observations, self._missing = (np.tile(u, (1, n_draws, 1)) for u in (observations, missing))
         self.mask, self._n_draws = np.tile(batch.mask, (1, n_draws)), n_draws
-        self.fill(self.noise(lambda rng, n_steps: rng.random((n_steps, observations.shape[2]))))
+        start = self.noise(lambda rng, n_steps: rng.random((n_steps, observations.shape[2])))
+        self.fill(np.nan if model.missing.allowed else model.standardization.in_units(start))
 
     def fill(self, values):
         self.observations = np.where(self._missing, values, self.observations)
@@ -217,18 +221,24 @@ def _complete(sequence, observed, made):
 
 
 def _check(model, sequences, observed):
-    """The sequences with 0 where an entry is missing, in their own precision and as the model takes them."""
+    """The sequences with 0 where an entry is missing, in their own precision and as the model takes them.
+
+    And where nothing is missing.
+    """
+    if observed is None:
+        observed = [np.ones(np.shape(sequence), bool) for sequence in sequences]
     if len(observed) != len(sequences):
         raise ValueError(f"observed must be as many as the {len(sequences)} sequences, got {len(observed)}")
-    given = []
+    given, known = [], []
     for i, (sequence, o) in enumerate(zip(sequences, observed, strict=True)):
         shape = np.shape(sequence)
         if np.shape(o) != shape or np.asarray(o).dtype != bool:
             got = f"{np.asarray(o).dtype} of shape {np.shape(o)}"
             raise ValueError(f"observed[{i}] must be bool of the sequence's shape {shape}, got {got}")
-        given.append(np.where(o, sequence, np.zeros((), np.asarray(sequence).dtype)))
+        values = np.asarray(sequence)
+        known.append(o & ~np.isnan(values))
+        given.append(np.where(known[-1], values, np.zeros((), values.dtype)))
     checked = check_observations(model, given)
-    if model.emission.binary:
-        return given, checked
-    # What is filled in needs a type that has fractions.
-    return [x.astype(np.result_type(x, c)) for x, c in zip(given, checked, strict=True)], checked
+    if not model.emission.binary:  # what is filled in needs a type that has fractions
+        given = [x.astype(np.result_type(x, c)) for x, c in zip(given, checked, strict=True)]
+    return given, checked, known

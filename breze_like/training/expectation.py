@@ -126,7 +126,8 @@ def fit_em(model, train, valid, settings, rng, validate, run=None, progress=True
     data = model.parameters.data
     sizes = {"n_chunks": len(train), "batch_size": len(train), "n_train_steps": sum(map(len, train))}
     setup = {**asdict(settings), **sizes, "precision": data.dtype.name}
-    marginal = (sum(s.sum(axis=0, dtype=float) for s in train) + 1) / (sizes["n_train_steps"] + 2)
+    n_on, n_known = (sum(known) for known in zip(*map(_counted, train), strict=True))
+    marginal = (n_on + 1) / (n_known + 2)
     with run.writing() if run else nullcontext():
         if run and run.has_checkpoint:
             state = EMState.read(run, model.parameters, setup)
@@ -173,13 +174,15 @@ def start(model, sequences, marginal, settings, rng):
     """Give a model its first parameters: a state for each of the most frequent frames, once seen in it.
 
     If there are more states, they start anew with the most frequent one. The states of the same frame differ
-    by random transitions.
+    by random transitions. What is missing in a frame was not seen.
     """
-    frames, n_times = np.unique(np.concatenate(sequences), axis=0, return_counts=True)
+    seen = np.nan_to_num(np.concatenate(sequences), nan=2)  # what is missing equals itself then
+    frames, n_times = np.unique(seen, axis=0, return_counts=True)
     frames = frames[np.argsort(-n_times, kind="stable")]
-    frames = frames[np.resize(np.arange(len(frames)), model.n_states)].astype(float)
+    frames = frames[np.resize(np.arange(len(frames)), model.n_states)]
+    on, off = (frames == 1).astype(float), (frames == 0).astype(float)
     model.states.initialize(rng, None)
-    model.emission.view("logits")[...] = posterior_logits(frames, 1 - frames, settings, marginal)
+    model.emission.view("logits")[...] = posterior_logits(on, off, settings, marginal)
 
 
 def expect(model, sequences):
@@ -201,7 +204,9 @@ def maximize(model, counts, marginal, settings):
     next_state, probability = even, marginal
     if settings.sharing and model.n_states > 1:
         logits = model.emission.view("logits")
-        weights = similarity(logits, (on + off)[:, 0]).astype(logits.dtype)
+        seen = on + off  # for each key the same, but where it is missing
+        visits = seen.max(axis=1) if model.missing.allowed else seen[:, 0]
+        weights = similarity(logits, visits).astype(logits.dtype)
         similar = weights @ normalized(transitions + 1e-6 * even)
         share = settings.sharing
         next_state = share * similar + (1 - share) * even
@@ -230,6 +235,11 @@ def similarity(logits, visits):
     weights = log_prob / 2 + np.log(visits + 1)
     np.fill_diagonal(weights, -np.inf)
     return softmax(weights, axis=1)
+
+
+def _counted(sequence):
+    """How often each key is 1, and how often it is known, (n_visible,) each."""
+    return np.nansum(sequence, axis=0, dtype=float), (~np.isnan(sequence)).sum(axis=0)
 
 
 def normalized(counts):

@@ -11,9 +11,14 @@ NOISE_SHARE = 0.25
 
 
 def add_noise(sequence, noise, rng):
-    """Switch on each note with probability `noise`; real values get normal noise of that variance."""
+    """Switch on each note with probability `noise`; real values get normal noise of that variance.
+
+    What is missing, NaN, stays so.
+    """
     if sequence.dtype == np.uint8:
         return sequence | (rng.random(sequence.shape) < noise)
+    if is_roll(sequence):
+        return np.where((rng.random(sequence.shape) < noise) & ~np.isnan(sequence), 1, sequence)
     return (sequence + np.sqrt(noise) * rng.standard_normal(sequence.shape)).astype(sequence.dtype)
 
 
@@ -30,7 +35,15 @@ def add_usual_noise(sequence, rng):
     -------
     ndarray of the same shape and type
     """
-    return add_noise(sequence, P_ON if sequence.dtype == np.uint8 else NOISE_SHARE * sequence.var(), rng)
+    return add_noise(sequence, P_ON if is_roll(sequence) else NOISE_SHARE * np.nanvar(sequence), rng)
+
+
+def is_roll(sequence):
+    """Whether it is of zeros and ones: of integers or, where some are missing, of floating-point numbers."""
+    if sequence.dtype == np.uint8:
+        return True
+    absent = np.isnan(sequence)
+    return bool(absent.any() and ((sequence == 0) | (sequence == 1) | absent).all())
 
 
 def remove_frames(sequence):

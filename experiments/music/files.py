@@ -147,9 +147,10 @@ class Results:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, name, sequence):
-        """Write a sequence, each file whole or not at all."""
+        """Write a sequence, each file whole or not at all; notes that are missing, NaN, are silent."""
         self.write_array(f"{name}.npy", sequence)
         grid = {"steps_per_quarter": self.steps_per_quarter, "tempo": self.tempo}
+        sequence = np.nan_to_num(sequence)
         if ".mid" in self._extensions():
             write_midi(self.folder / f"{name}.mid", sequence, **grid, instrument=self.instrument)
         if self.wav:

@@ -109,7 +109,9 @@ class Task:
         """The sequences of a file or folder, by name, if they are of the kind that the model emits."""
         sequences = files.read(path, split, self.results.steps_per_quarter)
         return {
-            name: check_sequence(sequence, self.model.n_visible, self.binary, shown_path(f"{path}: {name}"))
+            name: check_sequence(
+                sequence, self.model.n_visible, self.binary, shown_path(f"{path}: {name}"), True
+            )
             for name, sequence in sequences.items()
         }
 
@@ -118,10 +120,15 @@ class Task:
 
 
 def difference(sequences, truths, binary):
-    """In words, how much lists of sequences, or of parts of them, differ from what is true."""
+    """How much lists of sequences, or of parts of them, differ from what is true where that is known."""
     made, true = (np.concatenate([np.ravel(part) for part in parts]) for parts in (sequences, truths))
+    known = ~np.isnan(true) & ~np.isnan(made)
+    made, true = made[known], true[known]
+    if not made.size:
+        return "nothing is known"
     if not binary:
         return f"mean squared difference {((made - true) ** 2).mean():.4g}"
+    made, true = made.astype(bool), true.astype(bool)
     hits, wrong = (made & true).sum(), (made != true).sum()
     entries = f"{100 * wrong / made.size:.2f} % of the entries differ"
     if not true.any():  # where nothing is to be found there is no F1

@@ -70,7 +70,7 @@ class Songs:
         if np.isnan(values).any():
             return ""
         if not self._binary:
-            return f"root mean squared error {np.sqrt(np.mean((values - self._truth) ** 2)):.3f}"
+            return f"root mean squared error {np.sqrt(np.nanmean((values - self._truth) ** 2)):.3f}"
         wrong, missing = (values > self._truth).sum(), (values < self._truth).sum()
         return f"{wrong} notes wrong (red), {missing} missing (blue)"
 

@@ -19,12 +19,15 @@ def averages(score, n_draws=None):
     dict
         ``"per_step"`` and ``"per_sequence"``; of estimates ``"n_draws"`` and, from two draws on,
         ``"per_step_standard_error"`` and ``"per_sequence_standard_error"``; of importance sampled ones
-        ``"effective_draws"``, the least and the median effective sample size of a sequence.
+        ``"effective_draws"``, the least and the median effective sample size of a sequence; where something
+        is missing, ``"per_observed_entry"``.
     """
     kept = {"per_step": score.per_step, "per_sequence": score.per_sequence}
     if score.standard_errors is not None:
         kept["per_step_standard_error"] = score.per_step_standard_error
         kept["per_sequence_standard_error"] = score.per_sequence_standard_error
+    if score.per_observed_entry is not None:
+        kept["per_observed_entry"] = score.per_observed_entry
     if n_draws is not None:
         kept["n_draws"] = n_draws
     sizes = getattr(score, "effective_sample_sizes", None)

@@ -20,6 +20,7 @@ from breze_like.estimators import (
 )
 from breze_like.initialize import Initialization
 from breze_like.models import HiddenMarkov
+from breze_like.models.base import check_observations
 from breze_like.quoting import quote
 from breze_like.records import SEED, check
 from breze_like.runs import Run
@@ -204,7 +205,7 @@ def _check_emission(emission, dataset):
         return
     try:
         for split in SPLITS:
-            check_sequences(getattr(dataset, split), name=f"{dataset.name} {split}")
+            check_sequences(getattr(dataset, split), name=f"{dataset.name} {split}", missing=True)
     except ValueError as error:
         kind = type(emission).__name__
         raise ValueError(f"emission must be one of real values, got {kind}: {error}") from error
@@ -221,6 +222,8 @@ def _begin(config, model, dataset, folder, resume):
         EMSettings(**config["training"]) if is_hidden_markov else _settle(config, model, dataset, folder)
     )
     _check_emission(model.emission, dataset)
+    for split in ("train", "valid"):
+        check_observations(model, getattr(dataset, split), f"{dataset.name} {split}")
     config = {**config, "training": asdict(settings), "command": sys.argv}
     run = _open(folder, config) if resume else Run.create(folder, config)
     rng = np.random.default_rng(config["seed"])

@@ -60,8 +60,11 @@ def rows(result):
 
 
 def remarks(result):
-    """Lines below the table: the published objective, if it is that, and how many draws count."""
+    """Lines below the table: the published objective, if it is that, how many draws count, what is there."""
     said = effective_text(result["scores"].get("importance_sampled", {}))
+    for name, kept in result["scores"].items():
+        if name in COMPARED and "per_observed_entry" in kept:
+            said.append(f"{MEANINGS[name]}: {kept['per_observed_entry']:.3f} nats per observed entry")
     if bounds_nothing(result["config"]):
         kept = result["scores"]["objective"]
         both = (average_text(kept, name, 3) for name in ("per_step", "per_sequence"))

@@ -63,7 +63,7 @@ def test_cannot_be_altered(splits):
         ({"valid": []}, "mine valid must hold at least one sequence"),
         ({"test": [np.zeros((3, 87), int)]}, r"mine test\[0\] must have 88 features, got 87"),
         ({"train": [np.full((3, 88), 2)]}, r"mine train\[0\] must be 0 or 1, got 2"),
-        ({"train": [np.full((3, 88), np.nan)]}, r"mine train\[0\] must be finite, got nan"),
+        ({"train": [np.full((3, 88), np.inf)]}, r"mine train\[0\] must be finite, got inf"),
     ],
 )
 def test_rejects(splits, change, message):

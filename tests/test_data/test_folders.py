@@ -199,8 +199,8 @@ class TestRejects:
             ),
             (
                 "test/x.npy",
-                np.array([[0, 1, 0], [0, np.nan, 0]]),
-                "test/x.npy must be finite, got nan at step 1, feature 1",
+                np.array([[0, 1, 0], [0, np.inf, 0]]),
+                "test/x.npy must be finite, got inf at step 1, feature 1",
             ),
             (
                 "test/x.npy",

@@ -229,9 +229,9 @@ class TestReadRejects:
 
     def test_real_values_that_are_not_finite(self, write, message_of):
         good = {"values": np.zeros((2, 4)), "lengths": [2]}
-        bad = {"values": np.full((2, 4), np.nan), "lengths": [2]}
+        bad = {"values": np.full((2, 4), np.inf), "lengths": [2]}
         path = write("mine.h5", {"train": good, "valid": good, "test": bad})
-        message = "mine test[0] must be finite, got nan at step 0, feature 0"
+        message = "mine test[0] must be finite, got inf at step 0, feature 0"
         assert message_of(path) == message
 
     def test_huge_arrays_are_not_read(self, tmp_path, message_of):

@@ -236,6 +236,19 @@ class TestTables:
         table("0,1\n1,1.0\n", "all/2.csv")
         assert not read(path.parent).binary
 
+    def test_missing_values(self, table):
+        """Empty rows are missing steps, but for those around the sequence."""
+        for i in range(3):
+            path = table(",,\nx,y,z\n1,,3\n,,\nNA,nan, null\n4,5,6\n,,\n", f"all/{i}.csv")
+        nan = np.nan
+        expected = [[1, nan, 3], [nan, nan, nan], [nan, nan, nan], [4, 5, 6]]
+        np.testing.assert_array_equal(read(path.parent).train[0], expected)
+        for i in range(3):
+            table("1,,3\n4,5,6\n", f"all/{i}.csv")
+        np.testing.assert_array_equal(read(path.parent).train[0], [[1, nan, 3], [4, 5, 6]])
+        rows = "".join(f"{s},{t},,{t}\n" for s in "abc" for t in range(2))
+        np.testing.assert_array_equal(read(table(f"id,t,x,y\n,,,\n{rows}")).test[0], [[nan, 0], [nan, 1]])
+
     def test_a_long_table(self, table, rng):
         rows = [(s, t, *rng.normal(size=2).tolist()) for s in "dacb" for t in range(3)]
         expected = {s: np.array([row[2:] for row in rows if row[0] == s]) for s in "dacb"}
@@ -266,6 +279,7 @@ class TestTables:
             ),
             ("id,t,x\n1,1,z\n", "mine.csv must be numbers, got 'z' in row 0"),
             ("id,t,x\n1,z,1\n", "mine.csv t must be numbers, got 'z' in row 0"),
+            ("id,t,x\n1,,1\n", "mine.csv t must be numbers, got '' in row 0"),
             ("id,t,x,set\n1,1,1,some\n", "split must be one of train, valid, test, got 'some'"),
             ("id,t,x\n1,1,1\n", "must have 3 sequences at least, to be divided into splits, got 1"),
         ],

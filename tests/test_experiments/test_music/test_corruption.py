@@ -15,6 +15,15 @@ def test_notes_are_switched_on_and_never_off(rng):
     assert noisy[roll == 0].mean() == pytest.approx(P_ON, abs=4 * np.sqrt(P_ON / roll.size))
 
 
+def test_what_is_missing_gets_no_noise(rng):
+    roll = np.where(rng.random((50, 40)) < 0.2, np.nan, rng.random((50, 40)) < 0.1)
+    for sequence in (roll, rng.standard_normal((50, 40)) + 0 * roll):
+        noisy = add_usual_noise(sequence, rng)
+        np.testing.assert_array_equal(np.isnan(noisy), np.isnan(sequence))
+        assert (noisy[~np.isnan(noisy)] != sequence[~np.isnan(noisy)]).any()
+    assert set(np.unique(add_usual_noise(roll, rng)[~np.isnan(roll)])) == {0, 1}
+
+
 def test_real_values_get_noise_of_half_their_deviation(rng):
     values = (10 * rng.standard_normal((4000, 2))).astype(np.float32)
     noisy = add_usual_noise(values, rng)

@@ -125,8 +125,8 @@ def test_zeros_and_ones_among_real_numbers_are_no_obstacle(rng):
 
 def test_data_that_are_not_finite(tmp_path):
     for index in range(3):
-        np.save(tmp_path / f"{index}.npy", np.diag([1.0, np.nan if index == 1 else 0.0]))
-    with pytest.raises(ValueError, match=r"1\.npy must be finite, got nan at step 1, feature 1"):
+        np.save(tmp_path / f"{index}.npy", np.diag([1.0, np.inf if index == 1 else 0.0]))
+    with pytest.raises(ValueError, match=r"1\.npy must be finite, got inf at step 1, feature 1"):
         train.main(command("rnn", tmp_path, tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 

@@ -1,0 +1,129 @@
+"""Observations in units of their own: networks see and emit standardised values, users see neither.
+
+>>> VRAE(3, 2, emission="gaussian_shared", standardization=Standardization.of(train))
+"""
+
+import numpy as np
+import pytensor.tensor as pt
+
+from breze_like.distributions import Standardized
+
+
+class AsTheyAre:
+    """Observations are taken as they are."""
+
+    def read(self, x):
+        """What networks read of observations (..., n_visible)."""
+        return x
+
+    def emission(self, emission):
+        """The emission in the units of the observations."""
+        return emission
+
+    def in_units(self, u):
+        """From standardised values, an ndarray (..., n_visible), to observations."""
+        return u
+
+
+class Standardization:
+    """u = (x - mean) / sqrt(variance) for networks, and emissions of x = mean + sqrt(variance) u.
+
+    Scores are of the density of x: the Jacobian is counted.
+
+    Parameters
+    ----------
+    mean, variance : array_like, shape (n_visible,)
+
+    Raises
+    ------
+    ValueError
+        If they are not finite, of different shapes, or a variance is not positive.
+    """
+
+    def __init__(self, mean, variance):
+        self.mean, self.variance = np.asarray(mean, float), np.asarray(variance, float)
+        if self.mean.ndim != 1 or self.mean.shape != self.variance.shape:
+            got = f"shapes {self.mean.shape} and {self.variance.shape}"
+            raise ValueError(f"mean and variance must be of one number for each observed value, got {got}")
+        if not (
+            np.isfinite(self.mean).all() and np.isfinite(self.variance).all() and (self.variance > 0).all()
+        ):
+            raise ValueError("mean and variance must be finite, and the variance positive, got others")
+
+    @classmethod
+    def of(cls, sequences):
+        """By the moments of all that is not NaN in sequences, a list of (n_steps, n_visible).
+
+        What does not vary has a variance of 1 here, and what is missing altogether a mean of 0.
+        """
+        frames = np.concatenate([np.asarray(sequence, float) for sequence in sequences])
+        n_known = np.maximum((~np.isnan(frames)).sum(axis=0), 1)
+        mean = np.nansum(frames, axis=0) / n_known
+        variance = np.nansum((frames - mean) ** 2, axis=0) / n_known
+        # Constant but for rounding errors of the mean.
+        varies = variance > 1e-12 * mean**2
+        return cls(mean, np.where(varies, variance, 1.0))
+
+    @property
+    def arguments(self):
+        """The arguments that make it, as JSON has them."""
+        return {"mean": self.mean.tolist(), "variance": self.variance.tolist()}
+
+    def read(self, x):
+        return (x - pt.cast(self.mean, x.dtype)) / pt.cast(np.sqrt(self.variance), x.dtype)
+
+    def emission(self, emission):
+        return InUnits(emission, self)
+
+    def in_units(self, u):
+        return self.mean + np.sqrt(self.variance) * u
+
+
+class InUnits:
+    """An emission of observations, from one of standardised values.
+
+    Parameters
+    ----------
+    emission : Emission
+    standardization : Standardization
+
+    Raises
+    ------
+    ValueError
+        If the emission is of binary values, or there are other numbers of them.
+    """
+
+    def __init__(self, emission, standardization):
+        if emission.binary:
+            kind = type(emission).__name__
+            raise ValueError(f"standardization must be left out for binary observations, got it with {kind}")
+        if standardization.mean.shape != (emission.n_visible,):
+            got = len(standardization.mean)
+            raise ValueError(f"standardization must be of {emission.n_visible} observed values, got {got}")
+        self.emission, self.standardization = emission, standardization
+        self.binary, self.n_visible, self.draw_noise = False, emission.n_visible, emission.draw_noise
+
+    def __call__(self, features):
+        return Standardized(self.emission(features), self.standardization.mean, self.standardization.variance)
+
+    def initialize(self, rng, initialization):
+        self.emission.initialize(rng, initialization)
+
+
+def standardization_of(value):
+    """A `Standardization` from its arguments, a dict, as a run has them; None is `AsTheyAre`.
+
+    Raises
+    ------
+    ValueError
+        If it is something else.
+    """
+    if value is None:
+        return AsTheyAre()
+    if isinstance(value, dict) and set(value) == {"mean", "variance"}:
+        return Standardization(**value)
+    if not isinstance(value, Standardization):
+        raise ValueError(
+            f"standardization must be None, a Standardization or its mean and variance, got {value!r}"
+        )
+    return value
