@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from numpy.typing import NDArray
 
 from breze_like.estimators import check_observations
+from breze_like.pictures.shown import Sequences
 from breze_like.tasks.columns import over_batches
 
 
@@ -48,14 +49,14 @@ def denoise(model, sequences: Sequence[NDArray], p_on: float | None = None) -> l
     checked = check_observations(model, sequences)
     if p_on is None:
         modes = _evaluate(model, "denoised", checked)
-        return [mode.astype(x.dtype) for mode, x in zip(modes, checked, strict=True)]
+        return Sequences(mode.astype(x.dtype) for mode, x in zip(modes, checked, strict=True))
     if not (model.emission.binary and 0 < p_on < 1):
         kind = "binary" if model.emission.binary else "real-valued"
         raise ValueError(f"p_on must be in (0, 1), for binary observations, got {p_on!r} for {kind} ones")
     means = _evaluate(
         model, "reconstruction" if "reconstruction" in model.expressions else "emission/mean", checked
     )
-    return [x * (m >= p_on * (1 - m)) for m, x in zip(means, checked, strict=True)]
+    return Sequences(x * (m >= p_on * (1 - m)) for m, x in zip(means, checked, strict=True))
 
 
 def _evaluate(model, name, sequences):
