@@ -13,9 +13,10 @@ from breze_like.estimators import (
 from breze_like.initialize import Initialization
 from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE, FrameNADE, HiddenMarkov
 from breze_like.parameters import ParameterSet
+from breze_like.pictures.shown import show
 from breze_like.runs import Run
 from breze_like.tasks import denoise, impute, impute_draws, outlier_scores, sample
-from breze_like.trained import load
+from breze_like.trained import load, load_model
 from breze_like.training import EMSettings, Member, TrainingSettings, fit, fit_em, fit_population
 
 __all__ = [
@@ -41,11 +42,13 @@ __all__ = [
     "impute",
     "impute_draws",
     "load",
+    "load_model",
     "negative_log_likelihood",
     "outlier_scores",
     "prepare_process",
     "sample",
     "sampled_scores",
+    "show",
     "training_objective",
     "variational_bound",
 ]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from breze_like.html import element, table
+
 
 @dataclass(frozen=True)
 class Score:
@@ -62,6 +64,27 @@ class Score:
             return None
         return float(np.linalg.norm(self.standard_errors / self.n_steps) / len(self.n_steps))
 
+    def _rows(self):
+        """Name, and both averages, of the score and its parts."""
+        return [("score", self)]
+
+    def _repr_html_(self):
+        head = [("nats per time step", False), ("per step", True), ("per sequence", True)]
+        lines = [
+            (
+                name,
+                _text(score.per_step, score.per_step_standard_error),
+                _text(score.per_sequence, score.per_sequence_standard_error),
+            )
+            for name, score in self._rows()
+        ]
+        words = f"{type(self).__name__}: {len(self.nats)} sequences, {self.n_steps.sum():,} steps"
+        return element("div", element("p", words), table(head, lines, words))
+
+
+def _text(average, error):
+    return f"{average:.3f}" if error is None else f"{average:.3f} ± {error:.3f}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bound(Score):
@@ -77,6 +100,9 @@ class Bound(Score):
     kl: Score
     reconstruction: Score
 
+    def _rows(self):
+        return [("upper bound", self), ("of which KL", self.kl), ("reconstruction", self.reconstruction)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class ImportanceSampled(Score):
@@ -91,6 +117,9 @@ class ImportanceSampled(Score):
     """
 
     effective_sample_sizes: np.ndarray
+
+    def _rows(self):
+        return [("upper bound, importance sampled", self)]
 
 
 class Mean:

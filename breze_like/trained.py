@@ -2,6 +2,8 @@
 
 >>> run, model, dataset = load("runs/table1/chorales/vosp")
 >>> run, model, dataset = load("jsb_chorales/vosp", data_dir="...")  # one that comes with the project
+>>> model.save("models/own")
+>>> _, model = load_model("models/own")
 
 The configuration of a run, its config.json, has ``"model"``, a name in `MODELS`; ``"arguments"`` of that
 class, see `make_model`; ``"initialization"`` and ``"training"``, those of `Initialization` and
@@ -20,7 +22,7 @@ from breze_like.files import PathLike
 from breze_like.models import MODELS
 from breze_like.models.base import Model
 from breze_like.models.objectives import FreeBits
-from breze_like.quoting import quote
+from breze_like.quoting import quote, shown_path
 from breze_like.runs import Run
 from breze_like.training import load_parameters
 
@@ -51,7 +53,7 @@ def load(
     folder : str or path-like
         See `find_run`.
     data_dir, dataset : str or path-like, optional
-        Where the data are now, see `find_data`.
+        Where the data are now, see `find_data`. Of a model that was saved, `dataset` is any data set.
     backend : str
         Which one computes, see `load_model`.
 
@@ -65,7 +67,13 @@ def load(
         If one of them is missing or damaged, or the data are not those that the run was trained on.
     """
     run, model = load_model(folder, backend)
-    return Trained(run, model, find_data(run.config["data"], folder, data_dir, dataset))
+    if "data" in run.config:
+        return Trained(run, model, find_data(run.config["data"], folder, data_dir, dataset))
+    if dataset is None:
+        raise ValueError(
+            f"{shown_path(folder)} is a model that was saved without data: {SAY_WHERE}, or take load_model"
+        )
+    return Trained(run, model, data.load(dataset, data_dir))
 
 
 def find_data(
@@ -122,7 +130,7 @@ def _places(recorded, data_dir):
 
 
 def load_model(folder: PathLike, backend: str = "auto") -> tuple[Run, Model]:
-    """A trained run without its data: `Run` and model.
+    """A trained run without its data, or what `Model.save` has written: `Run` and model.
 
     Parameters
     ----------

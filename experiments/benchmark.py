@@ -22,12 +22,12 @@ from pathlib import Path
 
 from breze_like import data
 from breze_like.files import replacing
+from breze_like.pictures import figures
 from experiments import command_line
 from experiments.benchmarks import report
 from experiments.benchmarks.parts import LIBRARY, PARTS, PEERS, describe
 from experiments.benchmarks.peers.problem import MODELS
 from experiments.command_line.commands import portable
-from experiments.pictures import figures
 
 # Sizes on a CPU, on a GPU, and to see quickly whether everything works. Test sequences are counted.
 ON_CPU = {

@@ -9,11 +9,11 @@ set, and adds noise first, to see how much of it goes away.
 
 import numpy as np
 
+from breze_like.pictures import sequence_figures
 from breze_like.tasks import denoise
 from experiments import command_line
 from experiments.music.corruption import add_noise
 from experiments.music.task import Task, changes, difference, make_parser
-from experiments.pictures import sequence_figures
 
 
 def check_noise(noise, binary):

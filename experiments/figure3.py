@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from breze_like import data
 from breze_like.files import file_name
+from breze_like.pictures import figures
 from breze_like.tasks import denoise, impute
 from breze_like.trained import load, load_model
 from breze_like.training import is_finished
@@ -27,7 +28,6 @@ from experiments.music.corruption import P_ON, add_usual_noise, remove_frames
 from experiments.paper.experiment import train
 from experiments.paper.system_runs import existing_run, make_config
 from experiments.paper.systems import SYSTEMS
-from experiments.pictures import figures
 
 N_SONGS = 3
 

@@ -17,8 +17,8 @@ from matplotlib.patches import Circle, FancyArrowPatch, Polygon
 from breze_like.distributions import POSTERIORS
 from breze_like.models import MODELS, VOSP
 from breze_like.models.variational import VariationalModel
+from breze_like.pictures import figures
 from experiments import command_line
-from experiments.pictures import figures
 from experiments.pictures.dependencies import find_dependencies
 
 # Sizes that matter for which quantity depends on which in no way, but to the time that it takes.

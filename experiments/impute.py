@@ -11,12 +11,12 @@ certain. What is NaN in sequences is missing in any case, and --missing can be l
 import numpy as np
 
 from breze_like.music.rolls import LOWEST_NOTE
+from breze_like.pictures import sequence_figures
 from breze_like.tasks import impute, impute_draws
 from experiments import command_line
 from experiments.command_line.arguments import Positive
 from experiments.music.missing import RULE, find_missing
 from experiments.music.task import Task, difference, make_parser
-from experiments.pictures import sequence_figures
 
 
 def complete(task, observed, n_rounds):

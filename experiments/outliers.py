@@ -12,13 +12,13 @@ import json
 import numpy as np
 from matplotlib.figure import Figure
 
+from breze_like.pictures.figures import plain
 from breze_like.tasks import outlier_scores
 from breze_like.tasks.outliers import ESTIMATORS
 from experiments import command_line
 from experiments.command_line import tables
 from experiments.command_line.arguments import add_count
 from experiments.music.task import Task, make_parser
-from experiments.pictures.figures import plain
 
 FILES = ("outliers.csv", "outliers.json", "outliers.png")
 

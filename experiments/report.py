@@ -12,15 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
+from breze_like.html import element, table, wide
+from breze_like.pictures import figures
+from breze_like.pictures.figures import picture
 from breze_like.trained import bounds_nothing, load
 from experiments import command_line
 from experiments.command_line.arguments import add_data_of_run, add_seed, data_of_run
-from experiments.pages.html import element, page, picture, table, wide, write
+from experiments.pages.html import page, write
 from experiments.pages.report_sections import section
 from experiments.paper.averages import average_text
 from experiments.paper.experiment import score
 from experiments.paper.results import BOUNDS, COMPARED, describe_run
-from experiments.pictures import figures
 
 SPLIT = "test"
 

@@ -11,11 +11,11 @@ import argparse
 from pathlib import Path
 
 from breze_like.files import replacing
+from breze_like.pictures import figures
 from breze_like.trained import models_folder
 from experiments import command_line
 from experiments.pages.results_sections import models_by_dataset, page, picture, picture_name, plural
 from experiments.paper.trials import read
-from experiments.pictures import figures
 
 
 def main(arguments=None):

@@ -8,12 +8,12 @@ What a model goes on with is part of the results. A VRAE, which does not run for
 
 import numpy as np
 
+from breze_like.pictures import sequence_figures
 from breze_like.tasks import sample
 from experiments import command_line
 from experiments.command_line.arguments import Positive, add_count
 from experiments.music.files import numbered
 from experiments.music.task import Task, make_parser
-from experiments.pictures import sequence_figures
 
 
 def read_prefix(task, path, n_steps):

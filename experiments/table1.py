@@ -19,6 +19,7 @@ from pathlib import Path
 
 from breze_like import data
 from breze_like.files import file_name, replacing
+from breze_like.pictures import figures
 from breze_like.runs import Run
 from breze_like.trained import bounds_nothing, load_model, model_names, models_folder
 from breze_like.training import TrainingDiverged
@@ -39,7 +40,6 @@ from experiments.paper.system_runs import (
     trainable_together,
 )
 from experiments.paper.systems import FLOOR, ON_REQUEST, SYSTEMS, TITLES
-from experiments.pictures import figures
 
 # Draws of the latents for the scores, by default.
 N_DRAWS = 500

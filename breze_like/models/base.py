@@ -5,6 +5,8 @@ import pytensor
 import pytensor.tensor as pt
 
 from breze_like import backends
+from breze_like.files import PathLike
+from breze_like.html import element, table
 from breze_like.initialize import Initialization
 from breze_like.models.missing import MISSING
 from breze_like.models.standardization import AsTheyAre
@@ -25,6 +27,8 @@ class Model:
 
     Attributes
     ----------
+    arguments : dict
+        What the model was made with, by name, defaults included.
     parameters : ParameterSet
     layers : list
         In the order of their initialisation.
@@ -46,6 +50,11 @@ class Model:
     has_latents = False
     missing = MISSING["refuse"]
     standardization = AsTheyAre()
+
+    def __new__(cls, *arguments, **named):
+        model = super().__new__(cls)
+        model._made_with = arguments, named
+        return model
 
     def __init__(self, backend="auto"):
         self.backend = backends.resolve(backend)
@@ -132,12 +141,62 @@ class Model:
         """An emission of observations, of which some may be missing, from one of standardised values."""
         return self.missing.emission(self.standardization.emission(emission))
 
+    @property
+    def arguments(self):
+        from breze_like.models.saving import arguments_of
+
+        return arguments_of(type(self), *self._made_with)
+
+    def save(self, folder: PathLike) -> None:
+        """Write the model to a new folder, from which `load_model` makes it again.
+
+        It holds the model's class and arguments, and the parameters in single precision; expressions that
+        were added to the graph are not in it.
+
+        Parameters
+        ----------
+        folder : str or path-like
+
+        Raises
+        ------
+        ValueError
+            If there is something in the folder, or the class is not in `MODELS`, or an argument is an object,
+            which only a pickle can hold.
+        """
+        from breze_like.models.saving import save
+
+        save(self, folder)
+
+    def __reduce__(self):
+        """Pickles hold what the model was made with and its parameters; functions are compiled anew."""
+        return _made_again, (type(self), *self._made_with, self.parameters.data.copy())
+
+    def __repr__(self):
+        positional, named = self._made_with
+        given = [*map(repr, positional), *(f"{name}={value!r}" for name, value in named.items())]
+        return f"{type(self).__name__}({', '.join(given)})"
+
+    def _repr_html_(self):
+        made = table([("argument", False), ("value", False)], self.arguments.items(), "Arguments")
+        shapes = [(name, " × ".join(map(str, shape))) for name, shape in self.parameters.shapes.items()]
+        parameters = table([("parameters", False), ("shape", True)], shapes, "Parameters")
+        head = element("p", element("b", type(self).__name__), f", {self.parameters.size:,} parameters")
+        folded = {"What it was made with": made, "Its parameters": parameters}
+        details = [element("details", element("summary", name), inner) for name, inner in folded.items()]
+        return element("div", head, *details)
+
     def draw_noise(self, rng, n_steps, n_sequences):
         """Noise for the input ``"noise"``, where the model has one; else None."""
         return None
 
     def _variable(self, name_or_variable):
         return self.variable(name_or_variable) if isinstance(name_or_variable, str) else name_or_variable
+
+
+def _made_again(kind, positional, named, parameters):
+    model = kind(*positional, **named)
+    model.parameters.data[...] = parameters
+    return model
 
 
 def choose(argument, value, choices, *needed):

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breze_like.estimators import check_observations
+from breze_like.pictures.shown import Sequences
 from breze_like.tasks.columns import over_batches
 
 
@@ -51,17 +52,17 @@ def denoise(model, sequences: Sequence[NDArray], p_on: float | None = None) -> l
     checked = check_observations(model, sequences)
     if p_on is None:
         modes = _evaluate(model, "denoised", checked)
-        return [mode.astype(x.dtype) for mode, x in zip(modes, checked, strict=True)]
+        return Sequences(mode.astype(x.dtype) for mode, x in zip(modes, checked, strict=True))
     if not (model.emission.binary and 0 < p_on < 1):
         kind = "binary" if model.emission.binary else "real-valued"
         raise ValueError(f"p_on must be in (0, 1), for binary observations, got {p_on!r} for {kind} ones")
     means = _evaluate(
         model, "reconstruction" if "reconstruction" in model.expressions else "emission/mean", checked
     )
-    return [
+    return Sequences(
         np.where(np.isnan(x), m >= 0.5, x * (m >= p_on * (1 - m))).astype(x.dtype)
         for m, x in zip(means, checked, strict=True)
-    ]
+    )
 
 
 def _evaluate(model, name, sequences):

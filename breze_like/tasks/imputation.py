@@ -11,6 +11,7 @@ from breze_like.estimators import check_observations
 from breze_like.latent_draws import streams
 from breze_like.models import HiddenMarkov
 from breze_like.models.base import check_positive_integers
+from breze_like.pictures.shown import Sequences
 from breze_like.tasks.columns import Noise, over_batches
 from breze_like.tasks.exact_imputation import complete
 
@@ -41,6 +42,9 @@ class Draws:
     def variance(self) -> list[NDArray]:
         """Over the draws: how far they spread; 0 in observed entries."""
         return [d.var(axis=0) for d in self.draws]
+
+    def _repr_html_(self):
+        return Sequences(d[0] for d in self.draws)._repr_html_()
 
 
 def impute(
@@ -91,7 +95,8 @@ def impute(
     rngs = streams(rng, len(checked))
     if isinstance(model, HiddenMarkov):
         modes, _, _ = complete(model, checked, observed, rngs, 0)
-        return [_complete(x, o, m[:, None])[0] for x, o, m in zip(given, observed, modes, strict=True)]
+        made = (_complete(x, o, m[:, None])[0] for x, o, m in zip(given, observed, modes, strict=True))
+        return Sequences(made, observed)
     denoised = model.function(["observations", "mask"], "denoised")
 
     def run(batch, x):
@@ -101,7 +106,7 @@ def impute(
         return [chains.by_column(chains.observations)]
 
     (modes,) = over_batches(run, checked)
-    return [_complete(*each)[0] for each in zip(given, observed, modes, strict=True)]
+    return Sequences((_complete(*each)[0] for each in zip(given, observed, modes, strict=True)), observed)
 
 
 def impute_draws(

@@ -8,9 +8,10 @@ The same call with ``Run("runs/first")`` goes on where a killed process stopped,
 bit. `fit_population` does the same for many models at once; see `population`.
 """
 
-from breze_like.training.course import History, TrainingDiverged, n_batches
+from breze_like.training.course import TrainingDiverged, n_batches
 from breze_like.training.device import DeviceRmsProp
 from breze_like.training.expectation import EMSettings, fit_em
+from breze_like.training.history import History
 from breze_like.training.loop import Progress, fit, is_finished, load_parameters, progress_of
 from breze_like.training.optimization import GuardedRmsProp, clip_norm
 from breze_like.training.population import Member, TrainedMember, fit_population

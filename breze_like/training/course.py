@@ -4,13 +4,14 @@ import math
 import time
 import warnings
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from breze_like.backends.process import n_cores
 from breze_like.data import chunk, minibatches, pad
+from breze_like.training.history import History
 from breze_like.training.state import State
 
 # What a killed process loses at most, besides the update or validation that it is at: far less than a minute
@@ -23,27 +24,6 @@ class TrainingDiverged(RuntimeError):
 
     The message says whether it was so from the start, and of the gradient alone, or came with training.
     """
-
-
-@dataclass(frozen=True)
-class History:
-    """What training did.
-
-    Attributes
-    ----------
-    entries : list of dict
-        One for each validation: ``update`` and ``epoch``, how many were done; ``train_loss``, mean since the
-        last validation; ``valid_score``; ``kl_weight``; ``gradient_norm``, mean since the last validation,
-        before clipping; ``n_skipped``, in all; ``seconds`` of training so far. What is not finite is None.
-    best_score : float or None
-        The lowest validation score; None if none was finite.
-    best_epoch : int or None
-        Number of epochs after which it was reached.
-    """
-
-    entries: list
-    best_score: float | None
-    best_epoch: int | None
 
 
 class Minibatch(NamedTuple):

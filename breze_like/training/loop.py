@@ -15,8 +15,9 @@ from breze_like.models.base import Model, check_rng
 from breze_like.records import COUNT, NUMBER, OBJECT, POSITIVE_COUNT, check
 from breze_like.runs import Run
 from breze_like.sequences import check_sequences
-from breze_like.training.course import Course, History, n_batches
+from breze_like.training.course import Course, n_batches
 from breze_like.training.device import DeviceRmsProp, pure_loss_and_gradient
+from breze_like.training.history import History
 from breze_like.training.optimization import GuardedRmsProp
 from breze_like.training.progress import Bar
 from breze_like.training.settings import TrainingSettings

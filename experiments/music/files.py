@@ -17,8 +17,8 @@ from breze_like.music import write_midi, write_wav
 from breze_like.music.midi import check_instrument, import_mido
 from breze_like.music.rolls import N_KEYS, check_grid, check_length, check_tempo
 from breze_like.music.sound import check_duration
+from breze_like.pictures import figures
 from breze_like.quoting import shown, shown_path
-from experiments.pictures import figures
 
 
 def read(path, split="test", steps_per_quarter=2):

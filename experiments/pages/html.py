@@ -1,19 +1,13 @@
 """HTML pages that need nothing else: pictures, sounds and scripts are in the page itself.
 
->>> from experiments.pages import element
->>> element("p", "1 < 2, ", element("b", "always"), id="truth")
-'<p id="truth">1 &lt; 2, <b>always</b></p>'
+>>> page("A truth", element("p", "1 < 2"))
 """
 
 import base64
-import io
 from hashlib import sha256
-from html import escape
 
 from breze_like.files import replacing
-from experiments.pictures.figures import show_names
-
-VOID = {"img", "link", "meta"}
+from breze_like.html import Markup, element
 
 # Nothing is loaded but what is in the page, and nothing in it runs but the scripts that are meant to.
 POLICY = (
@@ -54,61 +48,6 @@ summary { cursor: pointer; font-weight: 600; padding: .3rem 0; }
 """
 
 
-class Markup(str):
-    """Text that is markup already."""
-
-
-def element(tag, *children, **attributes):
-    """``<tag attributes>children</tag>``, in which all text that is not `Markup` is escaped.
-
-    Attributes that are None are left out, and those that are True have no value. An underscore at the end of
-    a name, as in ``class_``, is dropped, others become hyphens.
-    """
-    names = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
-    written = "".join(
-        f" {name}" if value is True else f' {name}="{escape(str(value))}"'
-        for name, value in names.items()
-        if value is not None
-    )
-    inside = "".join(c if isinstance(c, Markup) else escape(str(c)) for c in children)
-    return Markup(f"<{tag}{written}>" + ("" if tag in VOID else f"{inside}</{tag}>"))
-
-
-def table(head, rows, label):
-    """A table of rows of cells; a cell of the head is a pair of a text and whether numbers are below it."""
-    kinds = ["number" if numbers else None for _, numbers in head]
-
-    def line(cells, *tags):
-        return element("tr", *(element(t, c, class_=k) for t, c, k in zip(tags, cells, kinds, strict=True)))
-
-    others = ["td"] * (len(head) - 1)
-    lines = [line(cells, "th", *others) for cells in rows]
-    top = line([text for text, _ in head], *["th"] * len(head))
-    return wide(element("table", element("thead", top), element("tbody", *lines)), label)
-
-
-def wide(content, label):
-    """What is scrolled, also with the keyboard, where the screen is narrow."""
-    return element("div", content, class_="wide", tabindex="0", role="region", aria_label=label)
-
-
-def picture(figure, alt, kind="png"):
-    """A matplotlib figure as an image; `kind` is "png" or "svg"."""
-    stream = io.BytesIO()
-    show_names(figure)
-    figure.savefig(stream, format=kind, dpi=160)
-    media = {"png": "image/png", "svg": "image/svg+xml"}[kind]
-    width, height = (round(96 * inches) for inches in figure.get_size_inches())
-    return element("img", src=_data(media, stream.getvalue()), alt=alt, width=width, height=height)
-
-
-def player(wav, label):
-    """Controls for the content of a WAV file."""
-    return element(
-        "audio", controls=True, preload="metadata", src=_data("audio/wav", wav), aria_label=f"Play: {label}"
-    )
-
-
 def page(title, *content, scripts=()):
     """A whole document; `scripts` are texts in JavaScript, which run one after the other at its end."""
     allowed = [f"'sha256-{base64.b64encode(sha256(s.encode()).digest()).decode()}'" for s in scripts]
@@ -134,7 +73,3 @@ def write(target, page):
     with replacing(target) as stream:
         stream.write(content)
     print(f"{target}, {len(content) / 1e6:.1f} MB: open it in a browser")
-
-
-def _data(media, content):
-    return f"data:{media};base64,{base64.b64encode(content).decode()}"

@@ -6,7 +6,7 @@
 
 from plotly.offline import get_plotlyjs
 
-from experiments.pages.html import element
+from breze_like.html import element
 
 # The buttons are listed since one of those that are there by default sends the figure to Plotly's server.
 SHOW = """

@@ -4,21 +4,18 @@ import numpy as np
 
 from breze_like.data import pad
 from breze_like.estimators import check_observations
+from breze_like.html import element, table, wide
 from breze_like.models import VOSP, VRAE, FrameNADE, HiddenMarkov
-from breze_like.music import wav_bytes
-from breze_like.music.rolls import N_KEYS
+from breze_like.pictures import figures, strips
+from breze_like.pictures.figures import picture
+from breze_like.pictures.songs import Songs
 from breze_like.tasks import denoise, impute, sample
 from breze_like.trained import bounds_nothing
 from experiments.command_line.commands import portable
 from experiments.music.corruption import NOISE_SHARE, P_ON, add_usual_noise, remove_frames
-from experiments.pages.html import element, picture, player, table, wide
 from experiments.paper.results import remarks, rows
-from experiments.pictures import figures, report_pictures
 
 N_SAMPLES = 2
-
-# Sound, in as few bytes as sound well: four steps a second.
-SOUND = {"steps_per_quarter": 1, "tempo": 240.0, "rate": 11_025}
 
 READS = {
     VRAE: "The VRAE reads the whole sequence to make each of its frames.",
@@ -27,57 +24,6 @@ READS = {
     VOSP: "The VOSP reads the sequence up to the frame that it makes.",
 }
 PREDICTS = "The model makes each frame from those before it, and has not seen the frame itself."
-
-
-class Songs:
-    """Pictures of one song in several states, with players of piano rolls.
-
-    Parameters
-    ----------
-    truth : ndarray, shape (n_steps, n_features)
-        The song as it should be.
-    binary : bool
-        Whether the values are zeros and ones.
-    *others : ndarray of the same shape
-        What else is shown in the same range of notes.
-    """
-
-    def __init__(self, truth, binary, *others):
-        self._truth, self._binary = truth, binary
-        self._notes = figures.note_range(truth, *others) if binary else None
-
-    def row(self, label, values, missing=None, marked=True):
-        """A picture, and a player if the values are a roll, of notes and not of probabilities.
-
-        Parameters
-        ----------
-        label : str
-        values : ndarray, shape (n_steps, n_features)
-        missing : ndarray of bool, shape (n_steps,), optional
-            Steps that are shaded.
-        marked : bool
-            Whether to mark how the values differ from the truth.
-        """
-        truth = self._truth if marked else None
-        image = report_pictures.strip(values, truth, missing, self._notes)
-        detail = self._detail(values) if marked else ""
-        kind = "piano roll" if self._binary else "lines"
-        alt = f"{label}, {kind} of {len(values)} time steps{detail and f': {detail}'}"
-        caption = element("figcaption", label, element("small", f" {detail}") if detail else "")
-        return element("figure", caption, picture(image, alt), _player(values, label))
-
-    def _detail(self, values):
-        if np.isnan(values).any():
-            return ""
-        if not self._binary:
-            return f"root mean squared error {np.sqrt(np.nanmean((values - self._truth) ** 2)):.3f}"
-        wrong, missing = (values > self._truth).sum(), (values < self._truth).sum()
-        return f"{wrong} notes wrong (red), {missing} missing (blue)"
-
-
-def _player(values, label):
-    is_music = values.dtype == np.uint8 and values.shape[1] == N_KEYS
-    return player(wav_bytes(values, **SOUND), label) if is_music else ""
 
 
 def section(anchor, name, result, model, song, rng):
@@ -214,13 +160,13 @@ def _latents(model, song):
         return element("p", "The model has no latents, and its scores are exact.")
     names = ["recognition/mean", "recognition/variance"]
     mean, variance = (m[:, 0] for m in model.function(["observations", "mask"], names)(*pad([song])))
-    shown = min(report_pictures.N_LATENTS, mean.shape[1])
+    shown = min(strips.N_LATENTS, mean.shape[1])
     alt = f"Means of {shown} latents over {len(song)} time steps, with two standard deviations to both sides"
     words = (
         f"Approximate posterior given the original: {shown} of {mean.shape[1]} latents, those whose means "
         "move most, with two standard deviations to both sides."
     )
-    image = wide(picture(report_pictures.latents(mean, variance), alt, "svg"), "Latents over time")
+    image = wide(picture(strips.latents(mean, variance), alt, "svg"), "Latents over time")
     return element("div", element("h3", "Latents"), element("p", words, class_="soft"), image)
 
 

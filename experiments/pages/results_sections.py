@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+from breze_like.pictures import figures
 from breze_like.runs import Run
 from breze_like.trained import bounds_nothing, model_names, models_folder
 from experiments.command_line.commands import portable
@@ -13,7 +14,6 @@ from experiments.paper.rows import cell, markdown_table, system_rows
 from experiments.paper.seeds import combine, system_of
 from experiments.paper.systems import SYSTEMS, TITLES
 from experiments.paper.trials_summary import N_BEST, by_system, choices, hours
-from experiments.pictures import figures
 
 INTRODUCTION = f"""# Results
 

@@ -1,1 +1,1 @@
-"""Pictures: learning curves, rolls and sequences, and arrows between variables."""
+"""Pictures of a model over time: arrows between variables."""

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from breze_like.data import Dataset, read, write_hdf5
+from breze_like.html import element
 from breze_like.music import write_midi
+from breze_like.pictures.figures import Figure, save
 from experiments import denoise, impute, outliers, sample
-from experiments.pages.html import element, page
+from experiments.pages.html import page
 from experiments.pages.html import write as write_page
-from experiments.pictures.figures import Figure, save
 
 pytestmark = pytest.mark.usefixtures("loaded_once")
 

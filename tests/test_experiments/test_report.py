@@ -8,9 +8,9 @@ from html import unescape
 import numpy as np
 import pytest
 
+from breze_like.pictures.songs import Songs
 from breze_like.runs import Run
 from experiments import report
-from experiments.pages.report_sections import Songs
 
 # Pictures and players of a report on rolls: the original, its reconstruction, a noisy and a denoised one, an
 # incomplete and a completed one, and two samples.

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from breze_like.html import VOID, Markup, element, player, table, wide
 from breze_like.music import wav_bytes
-from experiments.pages.html import VOID, Markup, element, page, picture, player, table, wide
+from breze_like.pictures.figures import picture
+from experiments.pages.html import page
 
 BAD = "<script>alert('1')</script> & \"2\""
 

@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from breze_like.music.rolls import LOWEST_NOTE, N_KEYS
-from experiments.pictures import figures
+from breze_like.pictures import figures
 
 # Notes, or probabilities; what is missing is NaN.
 NOTE_COLORS = matplotlib.colormaps["Greys"].with_extremes(bad="#fde2b8")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from experiments.pictures import figures
+from breze_like.pictures import figures
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from breze_like.music.rolls import N_KEYS
-from experiments.pictures import figures
+from breze_like.pictures import figures
 
 WIDTH = 5.4
 

@@ -1,11 +1,14 @@
 """Pictures of runs."""
 
+import io
+
 import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from breze_like.files import replacing
+from breze_like.html import image
 from breze_like.music.rolls import LOWEST_NOTE
 
 # Notes that are not in the truth, and those that are missing.
@@ -58,7 +61,7 @@ def piano_roll(axes, roll, notes, title, **style):
 
 def note_range(*rolls):
     """The lowest and the highest MIDI number that is played in one of the rolls, and some more."""
-    played = LOWEST_NOTE + np.flatnonzero(sum(roll.any(axis=0) for roll in rolls))
+    played = LOWEST_NOTE + np.flatnonzero(sum(np.nan_to_num(roll).any(axis=0) for roll in rolls))
     return (played.min() - 5, played.max() + 5) if played.size else (None, None)
 
 
@@ -135,3 +138,13 @@ def save(figure, path):
     show_names(figure)
     with replacing(path) as stream:
         figure.savefig(stream, format=path.suffix[1:], dpi=120)
+
+
+def picture(figure, alt, kind="png"):
+    """A figure as an element of a page; `kind` is "png" or "svg"."""
+    stream = io.BytesIO()
+    show_names(figure)
+    figure.savefig(stream, format=kind, dpi=160)
+    media = {"png": "image/png", "svg": "image/svg+xml"}[kind]
+    width, height = (round(96 * inches) for inches in figure.get_size_inches())
+    return image(media, stream.getvalue(), alt, width, height)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.pictures.sequence_figures import draw
+from breze_like.pictures.sequence_figures import draw
 
 
 def drawn(*arguments, **others):
