@@ -10,6 +10,7 @@ from breze_like.estimators import (
     training_objective,
     variational_bound,
 )
+from breze_like.gradients import check_gradient
 from breze_like.initialize import Initialization
 from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE, FrameNADE, HiddenMarkov
 from breze_like.parameters import ParameterSet
@@ -34,6 +35,7 @@ __all__ = [
     "TrainingSettings",
     "VOSP",
     "VRAE",
+    "check_gradient",
     "denoise",
     "fit",
     "fit_em",

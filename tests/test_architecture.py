@@ -32,7 +32,7 @@ ROWS = (
     ("layers",),
     ("models",),
     ("latent_draws",),
-    ("estimators",),
+    ("estimators", "gradients"),
     ("training", "tasks"),
     ("trained",),
     ("__init__",),  # what `import breze_like` offers
