@@ -1,12 +1,14 @@
-"""Draw the paper's Figure 3, denoising and imputation, from a run.
+"""Draw the paper's Figure 3, denoising and imputation, from trained models.
 
-    python -m experiments.figure3
+    python -m experiments.figure3 --denoiser nottingham/vosp_published --imputer nottingham/vrae_published
     python -m experiments.figure3 --run runs/table1/chorales/vrae --out pictures
+    python -m experiments.figure3
 
-Without --run, a small VRAE is trained first, in runs/figure3/DATASET; the same command goes on with it, and
-uses it once it is there. Each note of two songs is switched on with probability 0.05, and eight frames of
-another one are removed; what the model makes of them is compared with the songs: red notes are wrong, blue
-ones missing.
+The first one is the paper's: a VOSP denoises, online, and a VRAE imputes, both by modes. The second one has
+one run do both. The last one trains a small VRAE first, in runs/figure3/DATASET; the same command goes on
+with it, and uses it once it is there. Each note of two songs is switched on with probability 0.05, and eight
+frames of another one are removed; what the models make of them is compared with the songs: red notes are
+wrong, blue ones missing, and both are counted, of all keys in the steps that are shown.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from matplotlib.figure import Figure
 
 from breze_like import data
 from breze_like.files import file_name
+from breze_like.models import VOSP, VRAE
 from breze_like.pictures import figures
 from breze_like.tasks import denoise, impute
 from breze_like.trained import load, load_model
@@ -35,14 +38,27 @@ N_SONGS = 3
 N_SHOWN = 64
 
 
-def load_run(options):
-    """`load` the run that is given; its data may be elsewhere now."""
+def load_run(run, options):
+    """`load` a run that is given; its data may be elsewhere now."""
     try:
-        return load(options.run, **data_of_run(options))
+        return load(run, **data_of_run(options))
     except ValueError as error:
         if options.dataset is None:
             raise
-        raise ValueError(f"--dataset must be left out beside --run, or be its data: {error}") from error
+        raise ValueError(f"--dataset must be left out beside a run, or be its data: {error}") from error
+
+
+def load_two(options):
+    """The models of --denoiser and --imputer, and their data set, which is the same."""
+    if options.run or not (options.denoiser and options.imputer):
+        raise ValueError("--denoiser and --imputer must be given both, and no --run beside them")
+    _, denoiser, dataset = load_run(options.denoiser, options)
+    _, imputer, other = load_run(options.imputer, options)
+    if dataset.digests != other.digests:
+        raise ValueError(
+            f"--denoiser and --imputer must be of the same data, got {dataset.name} and {other.name}"
+        )
+    return denoiser, imputer, dataset
 
 
 def find_or_train(dataset_name, data_dir, seed, backend):
@@ -72,12 +88,12 @@ def check_rolls(dataset):
         )
 
 
-def draw(model, songs, rng):
+def draw(denoiser, imputer, songs, rng):
     """The figure: all but the last of the songs are denoised, the last one is completed.
 
     Parameters
     ----------
-    model : Model
+    denoiser, imputer : Model
     songs : list of ndarray, shape (n_steps, n_features)
     rng : numpy.random.Generator
 
@@ -87,22 +103,23 @@ def draw(model, songs, rng):
     """
     figure = Figure(figsize=(11, 5.6), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=[len(songs) - 1, 1], wspace=0.03)
-    _draw_denoising(left, model, songs[:-1], rng)
-    _draw_imputation(right, model, songs[-1], rng)
+    _draw_denoising(left, denoiser, songs[:-1], rng)
+    _draw_imputation(right, imputer, songs[-1], rng)
     return figure
 
 
 def _draw_denoising(figure, model, songs, rng):
     noisy = [add_usual_noise(song, rng) for song in songs]
     denoised = denoise(model, noisy)
-    figure.suptitle("denoising")
+    figure.suptitle(f"denoising{_by(model)}")
     columns = figure.subplots(3, len(songs), squeeze=False).T
     for axes, rolls in zip(columns, zip(songs, noisy, denoised, strict=True), strict=True):
         clean, noisy, denoised = (roll[:N_SHOWN] for roll in rolls)
-        notes = figures.note_range(clean)
-        figures.piano_roll(axes[0], clean, notes, "clean")
-        figures.compared_roll(axes[1], noisy, clean, notes, f"each note switched on with probability {P_ON}")
-        figures.compared_roll(axes[2], denoised, clean, notes, "denoised: red is wrong, blue missing")
+        notes = figures.note_range(clean, denoised)
+        title = f"switched on with probability {P_ON}: {_errors(noisy, clean)}"
+        figures.piano_roll(axes[0], clean, notes, f"clean: {clean.sum()} notes")
+        figures.compared_roll(axes[1], noisy, clean, notes, title)
+        figures.compared_roll(axes[2], denoised, clean, notes, f"denoised: {_errors(denoised, clean)}")
         _tidy(axes)
     for axes in columns[1:].flat:
         axes.set_ylabel(None)
@@ -114,17 +131,30 @@ def _draw_imputation(figure, model, song, rng):
     (recovered,) = impute(model, [song], [observed], rng)
     notes = figures.note_range(song, recovered)
     missing = np.flatnonzero(~observed.all(axis=1))
-    figure.suptitle("imputation")
+    n_removed = (song * ~observed).sum()
+    figure.suptitle(f"imputation{_by(model)}")
     axes = figure.subplots(4, 1)
     figures.piano_roll(axes[0], song, notes, "original")
-    figures.piano_roll(axes[1], song * observed, notes, f"{len(missing)} time steps removed")
+    figures.piano_roll(
+        axes[1], song * observed, notes, f"{len(missing)} time steps removed, of {n_removed} notes"
+    )
     figures.piano_roll(axes[2], recovered, notes, "recovered")
     figures.compared_roll(
-        axes[3], recovered > song, song > recovered, notes, "errors: red is wrong, blue missing"
+        axes[3], recovered > song, song > recovered, notes, f"errors: {_errors(recovered, song)}"
     )
     for each in axes[1:]:
         figures.shade(each, missing[0], missing[-1] + 1)
     _tidy(axes)
+
+
+def _by(model):
+    return f" by a {type(model).__name__}" if isinstance(model, VRAE | VOSP) else ""
+
+
+def _errors(roll, truth):
+    """In words, how many notes are not as they should be."""
+    wrong, missing = (roll > truth).sum(), (roll < truth).sum()
+    return f"{wrong} wrong (red)" + (f", {missing} missing (blue)" if missing else "")
 
 
 def _tidy(axes):
@@ -139,20 +169,27 @@ def _tidy(axes):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--run", help="folder of a trained run; if not given, one is trained")
+    add("--run", help="folder or name of a trained run, for both; if none is given, one is trained")
+    add("--denoiser", metavar="RUN", help="the run that denoises")
+    add("--imputer", metavar="RUN", help="the run that imputes, of the same data")
     add_data_of_run(parser, "a name of piano rolls, or a file (chorales); of --run, where its data are now")
     add_seed(parser)
     add("--out", default="runs/figures", help="folder for the pictures")
     options = parser.parse_args(arguments)
-    if options.run:
-        _, model, dataset = load_run(options)
+    if options.denoiser or options.imputer:
+        denoiser, imputer, dataset = load_two(options)
         check_rolls(dataset)
+    elif options.run:
+        _, denoiser, dataset = load_run(options.run, options)
+        check_rolls(dataset)
+        imputer = denoiser
     else:
         name = options.dataset or "chorales"
-        model, dataset = find_or_train(name, options.data_dir, options.seed, options.backend)
+        denoiser, dataset = find_or_train(name, options.data_dir, options.seed, options.backend)
+        imputer = denoiser
     folder = Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)
-    figure = draw(model, dataset.test[:N_SONGS], np.random.default_rng(options.seed))
+    figure = draw(denoiser, imputer, dataset.test[:N_SONGS], np.random.default_rng(options.seed))
     for extension in ("png", "pdf"):
         figures.save(figure, folder / f"figure3.{extension}")
     print(f"figure3.png and .pdf are in {folder}")

@@ -103,7 +103,7 @@ def _at(place, t):
 
 
 def _label(name, t, dependencies, n_steps):
-    """Symbol and index: the middle step is t."""
+    """Symbol and index: the middle step is t. States of generation are g where those of recognition are h."""
     offset = t - n_steps // 2
     index = f"t{offset:+d}" if offset else "t"
     if name in SYMBOLS:
@@ -111,7 +111,9 @@ def _label(name, t, dependencies, n_steps):
     network, layer, direction = name.split("/")
     both = f"{network}/{layer}/backward" in dependencies.kinds
     arrow = {"forward": "right", "backward": "left"}[direction]
-    return rf"$\over{arrow}arrow{{h}}_{{{index}}}$" if both else f"$h_{{{index}}}$"
+    apart = any(other.startswith("recognition/") for other in dependencies.kinds)
+    letter = "g" if network == "generative" and apart else "h"
+    return rf"$\over{arrow}arrow{{{letter}}}_{{{index}}}$" if both else f"${letter}_{{{index}}}$"
 
 
 def _node(axes, kind, x, y, label):
@@ -122,7 +124,8 @@ def _node(axes, kind, x, y, label):
     else:
         node = Circle((x, y), RADIUS, zorder=2, **style)
     axes.add_patch(node)
-    axes.text(x, y, label, ha="center", va="center", fontsize=11, zorder=3, clip_on=True)
+    about = {"label": figures.MATHEMATICS, "fontsize": 11, "zorder": 3, "clip_on": True}
+    axes.text(x, y, label, ha="center", va="center", **about)
     node.centre = x, y
     return node
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from breze_like.music.rolls import LOWEST_NOTE
 from breze_like.pictures import sequence_figures
+from breze_like.pictures.sequence_figures import Spread
 from breze_like.tasks import impute, impute_draws
 from experiments import command_line
 from experiments.command_line.arguments import Positive
@@ -51,7 +52,7 @@ def complete_by_draws(task, observed, n_rounds, n_draws):
             task.results.write(f"{name}_{number}", as_notes(task, other))
         task.results.write_array(f"{name}_expectation.npy", expectation)
         task.results.write_array(f"{name}_variance.npy", variance)
-        panels = {numbers[0]: draws[0], "expectation": expectation, "variance of the draws": variance}
+        panels = {numbers[0]: draws[0], "expectation": expectation, "variance of the draws": Spread(variance)}
         draw(task, name, sequence, mask, panels, f"{name}_draws.png")
     pairs = zip(given, observed, made.draws, strict=True)
     parts = [(draw[~mask], sequence[~mask]) for sequence, mask, draws in pairs for draw in draws]

@@ -33,7 +33,7 @@ def main(arguments=None):
     leakage = folder / "leakage.md"
     text = page(models, lines, leakage.read_text() if leakage.exists() else "", options.cores)
     for name, of_dataset in models.items():
-        figures.save(picture(of_dataset), folder / picture_name(name))
+        figures.save(picture(of_dataset, name), folder / picture_name(name))
     with replacing(folder / "README.md") as stream:
         stream.write(text.encode(errors="backslashreplace"))
     n_models = sum(map(len, models.values()))

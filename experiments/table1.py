@@ -122,11 +122,12 @@ def picture(dataset, results):
     """Learning curves of all systems; if there is a VRAE, its reconstruction of a test sequence."""
     logs = {TITLES[name]: result["log"] for name, result in results.items()}
     published = {TITLES[name] for name, result in results.items() if bounds_nothing(result["config"])}
+    lowest = collapse.floor(dataset.train, dataset.valid).per_step if dataset.binary else None
     if not results.get("vrae", {}).get("scores"):
-        return figures.curves_and_roll(logs, published)
+        return figures.curves_and_roll(logs, published, floor=lowest)
     _, model = load_model(results["vrae"]["run"])
     sequence = dataset.test[0][:N_SHOWN]
-    return figures.curves_and_roll(logs, published, sequence, reconstruct(model, sequence))
+    return figures.curves_and_roll(logs, published, sequence, reconstruct(model, sequence), lowest)
 
 
 def save(dataset, rows, results, options):

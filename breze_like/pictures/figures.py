@@ -5,18 +5,28 @@ import io
 import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.text import Text
 
 from breze_like.files import replacing
 from breze_like.html import image
 from breze_like.music.rolls import LOWEST_NOTE
 
+# The label, in matplotlib's sense, of texts that are mathematics; others may hold names with dollars in them.
+MATHEMATICS = "mathematics"
+
+# More than a picture has, in keys and in steps.
+N_PIXELS = (900, 3000)
+
 # Notes that are not in the truth, and those that are missing.
 WRONG, MISSING = "#d62728", "#1f77b4"
 
 
-def learning_curves(axes, logs, dashed=()):
-    """Validation scores over updates, one line for each named log.
+def learning_curves(axes, logs, dashed=(), floor=None):
+    """Validation scores over updates, one line for each named log, from the first one on.
+
+    The axis is linear near the lowest score and logarithmic in the distance to it further up, so that the
+    first scores don't flatten the rest: y = asinh((score - lowest) / unit).
 
     Parameters
     ----------
@@ -25,18 +35,44 @@ def learning_curves(axes, logs, dashed=()):
         By name, the entries of a run's log.
     dashed : container of str
         Names of what is no score: the published objective.
+    floor : float, optional
+        What every model has to beat, nats per time step: a line.
     """
-    best = []
+    best, all_scores = [], []
     for name, entries in logs.items():
         scored = [(e["update"], e["valid_score"]) for e in entries if e["valid_score"] is not None]
         if scored:
             updates, scores = zip(*scored, strict=True)
             axes.plot(updates, scores, ".--" if name in dashed else ".-", label=plain(name))
             best.append(min(scores))
-    if best:  # the scores of the first updates would flatten the rest
-        axes.set_ylim(None, max(best) + max(1.0, 0.5 * abs(max(best))))
-        axes.legend(frameon=False, fontsize="small")
+            all_scores += scores
     axes.set(xlabel="update", ylabel="validation score\n[nats per time step]")
+    if not best:
+        return
+    if floor is not None:
+        axes.axhline(floor, color="0.4", linestyle=":", label="floor: independent notes")
+        all_scores.append(floor)
+    _set_distance_scale(axes, min(best), max(all_scores), max(1.0, max(best) - min(best)))
+    axes.legend(frameon=False, fontsize="small")
+
+
+def _set_distance_scale(axes, lowest, highest, unit):
+    """See `learning_curves`; ticks are at round scores, about as far apart as they can be read."""
+    axes.set_yscale(
+        "function",
+        functions=(
+            lambda y: np.arcsinh((np.asarray(y) - lowest) / unit),
+            lambda y: lowest + unit * np.sinh(np.asarray(y)),
+        ),
+    )
+    top = np.arcsinh((highest - lowest) / unit)
+    margin = 0.06 * max(top, 0.5)
+    bottom, top = lowest - unit * np.sinh(margin), lowest + unit * np.sinh(top + margin)
+    wanted = lowest + unit * np.sinh(np.linspace(0, np.arcsinh((top - lowest) / unit), 6))
+    digits = [-int(np.floor(np.log10(gap))) for gap in np.diff(wanted, append=2 * wanted[-1] - wanted[-2])]
+    ticks = {f"{y:.{max(d, 0)}f}": round(y, d) for y, d in zip(wanted.tolist(), digits, strict=True)}
+    axes.set_yticks(list(ticks.values()), [f"{tick:g}" for tick in ticks.values()])
+    axes.set_ylim(bottom, top)
 
 
 def plain(name):
@@ -48,6 +84,28 @@ def plain(name):
     return f" {text}" if text.startswith("_") else text
 
 
+class RollImage(AxesImage):
+    """Entries with sharp edges, however many keys and steps share a pixel: none is dropped.
+
+    Matplotlib smooths in both directions if it must in one, which would blur long notes. So there are more
+    entries than pixels when it does, and colours are mixed, not values, some of which are names of kinds.
+    """
+
+    def __init__(self, axes, **style):
+        super().__init__(axes, interpolation="antialiased", interpolation_stage="rgba", **style)
+
+    def make_image(self, *arguments, **named):
+        entries = self.get_array()
+        repeated = entries
+        for direction, n in enumerate(entries.shape):
+            repeated = np.repeat(repeated, -(-N_PIXELS[direction] // n), axis=direction)
+        self.set_data(repeated)
+        try:
+            return super().make_image(*arguments, **named)
+        finally:
+            self.set_data(entries)
+
+
 def piano_roll(axes, roll, notes, title, **style):
     """A roll (n_steps, n_features), of notes or probabilities, time to the right and pitch upwards.
 
@@ -55,8 +113,12 @@ def piano_roll(axes, roll, notes, title, **style):
     """
     style = {"cmap": "Greys", "vmin": 0, "vmax": 1, **style}
     extent = (0, len(roll), LOWEST_NOTE - 0.5, LOWEST_NOTE + roll.shape[1] - 0.5)
-    axes.imshow(roll.T, origin="lower", aspect="auto", interpolation="nearest", extent=extent, **style)
-    axes.set(title=title, ylim=notes, ylabel="MIDI note")
+    axes.set(title=title, ylabel="MIDI note")
+    image = axes.add_image(RollImage(axes, extent=extent, origin="lower", cmap=style["cmap"]))
+    image.set(data=roll.T, clim=(style["vmin"], style["vmax"]), clip_path=axes.patch)
+    axes.set(xlim=extent[:2], ylim=extent[2:])
+    axes.set_ylim(notes)
+    return image
 
 
 def note_range(*rolls):
@@ -101,15 +163,20 @@ def reconstruction(axes, roll, mean):
     axes[2].set_xlabel("time step")
 
 
-def curves_and_roll(logs, dashed, roll=None, mean=None):
-    """Learning curves, and below them, if they are given, a roll and its reconstruction.
+def curves_and_roll(logs, published=(), roll=None, mean=None, floor=None):
+    """Learning curves and, below them, if they are given, a roll and its reconstruction.
 
     Parameters
     ----------
-    logs, dashed
+    logs : dict of str to list of dict
         As for `learning_curves`.
+    published : container of str
+        Names of those whose validation score is the published objective, not a bound: they have a panel of
+        their own, since their numbers don't compare.
     roll, mean
         As for `reconstruction`.
+    floor : float, optional
+        As for `learning_curves`; of the other panel.
 
     Returns
     -------
@@ -117,10 +184,21 @@ def curves_and_roll(logs, dashed, roll=None, mean=None):
     """
     n_rows = 1 if roll is None else 4
     figure = Figure(figsize=(9, 2 + 2 * n_rows), layout="constrained")
-    curves, *others = figure.subplots(n_rows, 1, squeeze=False, height_ratios=[2, 1, 1, 1][:n_rows])[:, 0]
-    learning_curves(curves, logs, dashed)
-    if others:
-        reconstruction(others, roll, mean)
+    grid = figure.add_gridspec(n_rows, 1, height_ratios=[2, 1, 1, 1][:n_rows])
+    panels = {
+        None: {name: log for name, log in logs.items() if name not in published},
+        "published objective, not a bound": {name: log for name, log in logs.items() if name in published},
+    }
+    panels = {title: of_panel for title, of_panel in panels.items() if of_panel} or {None: {}}
+    curves = grid[0].subgridspec(1, len(panels)).subplots(squeeze=False)[0]
+    for axes, (title, of_panel) in zip(curves, panels.items(), strict=True):
+        learning_curves(axes, of_panel, published, None if title else floor)
+        axes.set_title(title or "", fontsize="medium")
+    if len(panels) == 2:
+        curves[0].set_title("scores: exact, or bounds", fontsize="medium")
+        curves[1].set_ylabel(None)
+    if roll is not None:
+        reconstruction([figure.add_subplot(grid[i]) for i in (1, 2, 3)], roll, mean)
     return figure
 
 
@@ -129,7 +207,8 @@ def show_names(figure):
     for text in figure.findobj(Text):
         words = text.get_text().encode(errors="backslashreplace").decode()
         text.set_text(words)
-        if "$" in words and "\\mathdefault" not in words:  # that is how matplotlib writes numbers
+        is_number = "\\mathdefault" in words  # that is how matplotlib writes them
+        if "$" in words and not is_number and text.get_label() != MATHEMATICS:
             text.set_parse_math(False)
 
 

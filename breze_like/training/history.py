@@ -26,13 +26,15 @@ class History:
     best_score: float | None
     best_epoch: int | None
 
-    def plot(self, axes=None):
+    def plot(self, axes=None, floor=None):
         """Draw the learning curve.
 
         Parameters
         ----------
         axes : matplotlib Axes, optional
             Where to draw; by default, in a new figure.
+        floor : float, optional
+            A score that every model has to beat, which is a line then.
 
         Returns
         -------
@@ -48,8 +50,8 @@ class History:
         from breze_like.pictures import figures
 
         if axes is None:
-            return figures.curves_and_roll({"validation": self.entries}, ())
-        figures.learning_curves(axes, {"validation": self.entries})
+            return figures.curves_and_roll({"validation": self.entries}, floor=floor)
+        figures.learning_curves(axes, {"validation": self.entries}, floor=floor)
         return axes.figure
 
     def __repr__(self):

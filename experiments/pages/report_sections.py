@@ -120,14 +120,19 @@ def _reconstruction(model, song):
 
 def _denoising(model, song, rng):
     noisy = add_usual_noise(song, rng)
-    (denoised,) = denoise(model, [noisy])
-    songs = Songs(song, model.emission.binary, denoised)
-    how = (
-        f"Each note is switched on with probability {P_ON}."
-        if model.emission.binary
-        else f"Noise is added, of {NOISE_SHARE} times the variance of the sequence."
-    )
-    return _group("Denoising", how, [songs.row("Noisy", noisy), songs.row("Denoised", denoised)])
+    (modes,) = denoise(model, [noisy])
+    if not model.emission.binary:
+        songs = Songs(song, False, modes)
+        how = f"Noise is added, of {NOISE_SHARE} times the variance of the sequence."
+        return _group("Denoising", how, [songs.row("Noisy", noisy), songs.row("Denoised", modes)])
+    (denoised,) = denoise(model, [noisy], P_ON)
+    songs = Songs(song, True, denoised, modes)
+    shown = [
+        songs.row("Noisy", noisy),
+        songs.row("Denoised, knowing the noise", denoised),
+        songs.row("Denoised by modes, as in the paper", modes),
+    ]
+    return _group("Denoising", f"Each note is switched on with probability {P_ON}.", shown)
 
 
 def _imputation(model, song, rng):

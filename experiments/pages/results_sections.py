@@ -7,7 +7,7 @@ from breze_like.runs import Run
 from breze_like.trained import bounds_nothing, model_names, models_folder
 from experiments.command_line.commands import portable
 from experiments.command_line.tables import markdown, rule_of
-from experiments.paper.published import DATASETS, OTHERS, PAPER
+from experiments.paper.published import DATASETS, OTHERS, PAPER, VALIDATION_FLOORS
 from experiments.paper.results import describe_run
 from experiments.paper.row_notes import about_scores, data_and_time
 from experiments.paper.rows import cell, markdown_table, system_rows
@@ -185,12 +185,11 @@ def picture_name(dataset):
     return f"curves_{dataset}.png"
 
 
-def picture(models):
+def picture(models, dataset=None):
     """Validation scores of all models of a data set; of several seeds, those of the first."""
     published = {TITLES[name] for name, result in models.items() if bounds_nothing(result["config"])}
-    return figures.curves_and_roll(
-        {TITLES[name]: result["log"] for name, result in models.items()}, published
-    )
+    logs = {TITLES[name]: result["log"] for name, result in models.items()}
+    return figures.curves_and_roll(logs, published, floor=VALIDATION_FLOORS.get(dataset))
 
 
 def page(models, lines, leakage, n_cores):

@@ -9,6 +9,7 @@ from breze_like.data import load
 from breze_like.music import read_midi, write_midi
 from breze_like.tasks import denoise as denoised_by
 from experiments import denoise
+from experiments.music.corruption import P_ON
 
 pytestmark = pytest.mark.usefixtures("loaded_once")
 
@@ -33,7 +34,7 @@ def test_a_midi_file(run_of_rolls, model, song, tmp_path, capsys):
     assert denoise.main([str(word) for word in words]) == 0
     kinds = ["mid", "npy", "png", "wav"]
     assert names_in(tmp_path / "out") == [f"song_denoised.{kind}" for kind in kinds]
-    (expected,) = denoised_by(model, [song])
+    (expected,) = denoised_by(model, [song], P_ON)
     np.testing.assert_array_equal(np.load(tmp_path / "out" / "song_denoised.npy"), expected)
     np.testing.assert_array_equal(read_midi(tmp_path / "out" / "song_denoised.mid").roll, expected)
     removed, added = (song & ~expected & 1).sum(), (expected & ~song & 1).sum()
@@ -63,9 +64,17 @@ def test_noise_on_the_test_set(run_of_rolls, small_data, model, tmp_path):
         noisy = np.load(tmp_path / "one" / f"test_{index}_noisy.npy")
         assert (noisy >= clean).all() and 0.1 < noisy[clean == 0].mean() < 0.5
         cleaned = np.load(tmp_path / "one" / f"test_{index}_denoised.npy")
-        np.testing.assert_array_equal(cleaned, denoised_by(model, [noisy])[0])
+        np.testing.assert_array_equal(cleaned, denoised_by(model, [noisy], 0.3)[0])
     for name in names_in(tmp_path / "two"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_modes_as_in_the_paper(run_of_rolls, model, song, tmp_path):
+    np.save(tmp_path / "song.npy", song)
+    words = [run_of_rolls, tmp_path / "song.npy", "--modes", "--out", tmp_path / "out"]
+    assert denoise.main([str(word) for word in words]) == 0
+    made = np.load(tmp_path / "out" / "song_denoised.npy")
+    np.testing.assert_array_equal(made, denoised_by(model, [song])[0])
 
 
 def test_real_values(run_of_reals, rng, tmp_path, capsys):

@@ -22,6 +22,12 @@ def test_of_a_run(run_of_rolls, tmp_path, capsys):
     assert str(tmp_path / "new") in capsys.readouterr().out
 
 
+def test_of_two_runs(run_of_rolls, tmp_path):
+    words = ["--denoiser", str(run_of_rolls), "--imputer", str(run_of_rolls), "--out", str(tmp_path / "new")]
+    assert figure3.main(words) == 0
+    check_pictures(tmp_path / "new")
+
+
 class Perfect:
     """In place of the tasks: all is right, but that the missing frames stay empty."""
 
@@ -40,16 +46,17 @@ class Perfect:
 def test_what_is_shown(monkeypatch, rng):
     monkeypatch.setattr(figure3, "denoise", Perfect.denoise)
     monkeypatch.setattr(figure3, "impute", Perfect.impute)
-    figure = figure3.draw(None, Perfect.songs, rng)
+    figure = figure3.draw(None, None, Perfect.songs, rng)
     shown = {}
     for axes in (axes for part in figure.subfigs for axes in part.axes):
         shown.setdefault(axes.get_title(), np.asarray(axes.images[0].get_array()).T)
-    (noisy,) = (shown[title] for title in shown if "0.05" in title)
+    noisy = next(shown[title] for title in shown if "0.05" in title)
     (denoised,) = (shown[title] for title in shown if title.startswith("denoised"))
     (errors,) = (shown[title] for title in shown if title.startswith("errors"))
     assert set(np.unique(noisy)) == {0, 1, 2}
     np.testing.assert_array_equal(denoised, Perfect.songs[0])
-    np.testing.assert_array_equal(denoised, shown["clean"])
+    np.testing.assert_array_equal(denoised, shown["clean: 30 notes"])
+    assert "denoised: 0 wrong (red)" in shown and "errors: 0 wrong (red), 8 missing (blue)" in shown
     # Of eight frames, one note each: missing.
     assert np.flatnonzero(errors.any(axis=1)).tolist() == list(range(11, 19))
     assert errors.max() == 3 and (errors > 0).sum() == 8
@@ -69,6 +76,8 @@ def test_bad_input(run_of_rolls, real_data, few_songs, tmp_path, monkeypatch):
         (["--seed", "-1"], "--seed must not be negative, got -1"),
         (["--run", str(run_of_rolls), "--dataset", "chorales"], "--dataset must be left out"),
         (["--run", "nowhere"], "there is no run in nowhere"),
+        (["--denoiser", str(run_of_rolls)], "must be given both"),
+        (["--denoiser", "x", "--imputer", "x", "--run", "x"], "no --run beside them"),
         (["--dataset", str(real_data)], "must be binary, .*, real is real-valued"),
         (["--dataset", str(few_songs)], "at least 3 test sequences, few has 1"),
     ]

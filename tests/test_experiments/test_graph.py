@@ -6,6 +6,7 @@ import matplotlib.image
 import pytest
 from matplotlib.patches import Circle, FancyArrowPatch, Polygon
 
+from breze_like.pictures import figures
 from experiments import graph
 from experiments.pictures.dependencies import Dependencies
 
@@ -31,6 +32,23 @@ def test_deterministic_ones_are_diamonds_and_observed_ones_are_shaded(patches):
     assert len(shades) == 2
     assert [p.get_facecolor() for p in diamonds] == 3 * [(1, 1, 1, 1)]
     assert sum(p.get_facecolor() != (1, 1, 1, 1) for p in circles) == 6
+
+
+def test_states_of_two_networks_are_named_apart():
+    names = [f"{network}/hidden_0/forward" for network in ("recognition", "generative")]
+    of_one, of_both = ({name: "deterministic" for name in some} for some in (names[:1], names))
+    assert graph._label(names[0], 2, Dependencies(of_one, set()), 3) == "$h_{t+1}$"
+    both = [graph._label(name, 2, Dependencies(of_both, set()), 3) for name in names]
+    assert both == ["$h_{t+1}$", "$g_{t+1}$"]
+
+
+def test_labels_are_mathematics():
+    figure = graph.draw(Dependencies(KINDS, EDGES), 3)
+    figures.show_names(figure)
+    assert {text.get_parse_math() for text in figure.axes[0].texts} == {True}
+    plain = figure.text(0, 0, "$a$")
+    figures.show_names(figure)
+    assert not plain.get_parse_math()
 
 
 def test_all_edges_are_there(patches):

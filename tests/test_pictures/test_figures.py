@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from breze_like.pictures import figures
@@ -12,13 +13,43 @@ def axes():
     return Figure().add_subplot()
 
 
-@pytest.mark.parametrize("best", [8.0, 0.0, -3.0])
-def test_the_best_scores_are_in_sight_and_the_first_ones_are_not(axes, best):
+@pytest.mark.parametrize("best", [8.0, 0.0, -3.0, -4000.0])
+def test_the_best_scores_are_apart_and_the_first_ones_in_sight(axes, best):
     scores = [best + 100, best + 0.5, None, best]
     log = [{"update": i, "valid_score": score} for i, score in enumerate(scores)]
-    figures.learning_curves(axes, {"run": log})
+    figures.learning_curves(axes, {"run": log}, floor=best + 3)
     lowest, highest = axes.get_ylim()
-    assert lowest < best and best + 0.5 < highest < best + 10
+    assert lowest < best and best + 100 < highest < best + 200
+    first, half, floor, last = axes.transAxes.inverted().transform(
+        axes.transData.transform([(0, best + d) for d in (100, 0.5, 3, 0)])
+    )[:, 1]
+    assert half - last > 0.06 and 0 < last < half < floor < first < 1
+    ticks = axes.get_yticks()
+    assert len(set(ticks)) >= 5 and np.diff(ticks).min() > 0
+    assert [label.get_text() for label in axes.get_yticklabels()] == [f"{tick:g}" for tick in ticks]
+    assert [line.get_ydata()[0] for line in axes.lines] == [best + 100, best + 3]
+
+
+def test_other_objectives_have_a_panel_of_their_own():
+    log = [{"update": 1, "valid_score": 2.0}]
+    bounds, other = figures.curves_and_roll({"bound": log, "other": log}, {"other"}, floor=3.0).axes
+    assert [line.get_label() for line in bounds.lines] == ["bound", "floor: independent notes"]
+    assert [line.get_label() for line in other.lines] == ["other"]
+    assert other.get_title() == "published objective, not a bound"
+    (alone,) = figures.curves_and_roll({"other": log}, {"other"}).axes
+    assert alone.get_title() == "published objective, not a bound"
+
+
+def test_no_note_of_a_long_roll_is_lost():
+    """There are more steps than pixels, and one note in each of a few of them."""
+    roll = np.zeros((5000, 88), np.uint8)
+    roll[::500, 40] = 1
+    figure = Figure(figsize=(4, 2), dpi=100)
+    figures.piano_roll(figure.add_axes((0, 0, 1, 1)), roll, (21, 109), None)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    shades = np.asarray(canvas.buffer_rgba())[..., 0]
+    assert (shades.min(axis=0) < 250).sum() >= 10
 
 
 def test_what_is_published_is_dashed(axes):

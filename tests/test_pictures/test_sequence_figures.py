@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from breze_like.pictures.sequence_figures import draw
+from breze_like.pictures.sequence_figures import Spread, draw
 
 
 def drawn(*arguments, **others):
@@ -29,6 +29,15 @@ def test_binary_sequences(n_features, label, rng):
         assert number == (40 if n_features == 88 else 40 - 21)
         assert list(axes.lines[-1].get_xdata()) == [3, 3]
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), x.T)
+
+
+def test_variances_have_a_scale_of_their_own(rng):
+    x = rng.integers(0, 2, (7, 5))
+    figure = drawn("song", {"x": x, "variance": Spread(0.1 * x)}, True)
+    x_axes, variance, bar = figure.axes
+    (image,) = variance.images
+    assert image.get_clim() == (0, pytest.approx(0.1)) and variance.get_ylabel() == "feature"
+    assert bar.get_ylim() == (0, pytest.approx(0.1))
 
 
 def test_silence():
