@@ -1,10 +1,12 @@
 """The package as it is installed: version, import without a compiler, contents of the wheel."""
 
 import importlib.metadata
+import os
 import shutil
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +30,15 @@ def test_import_is_silent_without_a_compiler(tmp_path):
         text=True,
     )
     assert (run.returncode, run.stderr, run.stdout) == (0, "", "")
+
+
+def test_the_folder_above_a_clone_does_not_hide_the_package(tmp_path, pytestconfig):
+    """Which has a folder of its name; what is installed with -e is found all the same."""
+    (tmp_path / "breze_like").symlink_to(pytestconfig.rootpath)
+    find = "from importlib.util import find_spec; print(find_spec('breze_like').origin)"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    run = subprocess.run([sys.executable, "-c", find], cwd=tmp_path, env=environment, capture_output=True)
+    assert Path(run.stdout.decode().strip()).name == "__init__.py", "install it anew, by pip install -e"
 
 
 @pytest.mark.slow
