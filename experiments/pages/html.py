@@ -1,18 +1,13 @@
-"""HTML pages that need nothing else: pictures, sounds and scripts are in the page itself.
+"""HTML pages that need nothing else: pictures and sounds are in the page itself.
 
 >>> page("A truth", element("p", "1 < 2"))
 """
 
-import base64
-from hashlib import sha256
-
 from breze_like.files import replacing
 from breze_like.html import Markup, element
 
-# Nothing is loaded but what is in the page, and nothing in it runs but the scripts that are meant to.
-POLICY = (
-    "default-src 'none'; img-src data: blob:; media-src data:; style-src 'unsafe-inline'; form-action 'none'"
-)
+# Nothing is loaded but what is in the page, and nothing in it runs.
+POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; form-action 'none'"
 
 CSS = """
 :root { color-scheme: light dark; --page: #fff; --text: #18181b; --line: #d4d4d8; --soft: #52525b;
@@ -61,21 +56,18 @@ details.run h2 { margin-top: 0; border-top: 0; padding-top: 0; }
 """
 
 
-def page(title, *content, scripts=()):
-    """A whole document; `scripts` are texts in JavaScript, which run one after the other at its end."""
-    allowed = [f"'sha256-{base64.b64encode(sha256(s.encode()).digest()).decode()}'" for s in scripts]
-    policy = "; ".join([POLICY, *([f"script-src {' '.join(allowed)}"] if allowed else [])])
+def page(title, *content):
+    """A whole document."""
     head = element(
         "head",
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", http_equiv="Content-Security-Policy", content=policy),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
         element("link", rel="icon", href="data:,"),
         element("title", title),
         element("style", Markup(CSS)),
     )
-    run = [element("script", Markup(script)) for script in scripts]
-    body = element("body", element("main", element("h1", title), *content), *run)
+    body = element("body", element("main", element("h1", title), *content))
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 
 
