@@ -71,7 +71,8 @@ def load(
         return Trained(run, model, find_data(run.config["data"], folder, data_dir, dataset))
     if dataset is None:
         raise ValueError(
-            f"{shown_path(folder)} is a model that was saved without data: {SAY_WHERE}, or take load_model"
+            f"{shown_path(folder)} is a model that was saved without data: name some, by dataset (of "
+            "scripts, --dataset), or take load_model"
         )
     return Trained(run, model, data.load(dataset, data_dir))
 

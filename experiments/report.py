@@ -4,7 +4,7 @@
 
 For each run: configuration, learning curve, scores, and a song of the test set as it is reconstructed,
 denoised and completed, samples, and latents over time, with a player for each piano roll; of several runs, a
-table on top. The page needs no other file and no network.
+table on top, and each of them folded below it. The page needs no other file and no network.
 """
 
 import argparse
@@ -19,7 +19,8 @@ from breze_like.trained import bounds_nothing, load
 from experiments import command_line
 from experiments.command_line.arguments import add_data_of_run, add_seed, data_of_run
 from experiments.pages.html import page, write
-from experiments.pages.report_sections import section
+from experiments.pages.report_sections import folded, section
+from experiments.paper import collapse
 from experiments.paper.averages import average_text
 from experiments.paper.experiment import score
 from experiments.paper.results import BOUNDS, COMPARED, describe_run
@@ -60,14 +61,17 @@ def comparison(names, results):
         for i, (name, result) in enumerate(zip(names, results, strict=True), 1)
     ]
     logs = {name: result["log"] for name, result in zip(names, results, strict=True)}
+    floors = {result["floor"] for result in results}
+    lowest = floors.pop() if len(floors) == 1 else None
     dashed = {name for name, result in zip(names, results, strict=True) if bounds_nothing(result["config"])}
     alt = f"Learning curves of {', '.join(names)}: validation scores over updates"
+    curves = figures.curves_and_roll(logs, dashed, floor=lowest)
     return element(
         "section",
         element("h2", "Comparison", id="comparison"),
         element("p", f"Nats per time step of the {SPLIT} set; lower is better.", class_="soft"),
         table(head, lines, "Comparison of the runs"),
-        wide(picture(figures.curves_and_roll(logs, dashed), alt, "svg"), "Learning curves of all runs"),
+        wide(picture(curves, alt, "svg"), "Learning curves of all runs"),
         element("p", "Dashed: the published objective, not a bound.", class_="soft") if dashed else "",
         aria_labelledby="comparison",
     )
@@ -112,8 +116,11 @@ def main(arguments=None):
     for i, (name, (run, model, dataset)) in enumerate(zip(names, loaded, strict=True), 1):
         print(f"{i} of {len(folders)}: {run.folder}", flush=True)
         results.append(result_of(run, model, dataset))
+        lowest = collapse.floor(dataset.train, dataset.valid).per_step if dataset.binary else None
+        results[-1]["floor"] = lowest
         song, rng = getattr(dataset, SPLIT)[0][:N_STEPS], np.random.default_rng(options.seed)
-        sections.append(section(f"run-{i}", name, results[-1], model, song, rng))
+        content = section(f"run-{i}", name, results[-1], model, song, rng)
+        sections.append(folded(name, results[-1], model, content) if len(folders) > 1 else content)
 
     title = f"Report on {names[0]}" if len(names) == 1 else f"Report on {len(names)} runs"
     content = page(title, comparison(names, results) if len(names) > 1 else "", *sections)

@@ -13,7 +13,6 @@ import optuna
 
 from experiments import command_line
 from experiments.pages.html import page, write
-from experiments.pages.interactive import Plots
 from experiments.search.pictures import pictures
 from experiments.search.sections import best, failed, rungs, searched, summary
 from experiments.search.storage import default_place, explained
@@ -46,7 +45,7 @@ def distributions_of(study):
 
 def document(study, folder, beside):
     """The page of a study; for the folders, see `best`."""
-    attributes, found, plots = study.user_attrs, outcomes(study), Plots()
+    attributes, found = study.user_attrs, outcomes(study)
     if not attributes.keys() >= {*FIXED} - {"procedure"}:  # which older ones don't say
         raise ValueError(
             f"study {study.study_name} is none of experiments.random_search: name another one with --study"
@@ -57,10 +56,10 @@ def document(study, folder, beside):
         searched(study, found),
         rungs(found, attributes),
         best(found, space, folder, beside),
-        *pictures(found, distributions_of(study), attributes, plots),
+        *pictures(found, distributions_of(study), attributes),
         failed(found, folder, beside),
     ]
-    return page(f"Search {study.study_name}", *content, scripts=plots.scripts)
+    return page(f"Search {study.study_name}", *content)
 
 
 def make_parser():

@@ -7,9 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breze_like.estimators import check_observations
+from breze_like.html import table
 from breze_like.latent_draws import over_draws
 from breze_like.models.base import check_positive_integers, choose
 from breze_like.tasks.columns import over_batches
+
+# So many sequences are in the table of a notebook.
+N_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,13 @@ class OutlierScores:
     def sequences(self) -> NDArray[np.float64]:
         """Nats per time step of each sequence: ndarray, shape (n_sequences,)."""
         return np.array([nats.mean() for nats in self.steps])
+
+    def _repr_html_(self):
+        scores = self.sequences
+        head = [("sequence, the least probable first", True), ("nats per step", True), ("worst step", True)]
+        order = np.argsort(-scores, kind="stable")[:N_SHOWN]
+        lines = [(i, f"{scores[i]:.3f}", int(self.steps[i].argmax())) for i in order]
+        return table(head, lines, "Outlier scores")
 
 
 def outlier_scores(

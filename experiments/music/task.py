@@ -84,7 +84,7 @@ class Task:
             raise ValueError(f"--dataset must be left out beside an INPUT, got {options.dataset}")
         else:
             run, self.model = load_model(options.run, options.backend)
-        grid = options.steps_per_quarter or STEPS_PER_QUARTER.get(run.config["data"]["name"], 2)
+        grid = options.steps_per_quarter or STEPS_PER_QUARTER.get(run.config.get("data", {}).get("name"), 2)
         self.results = files.Results(
             Path(options.out),
             self.binary and self.model.n_visible == N_KEYS,

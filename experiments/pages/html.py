@@ -1,27 +1,28 @@
-"""HTML pages that need nothing else: pictures, sounds and scripts are in the page itself.
+"""HTML pages that need nothing else: pictures and sounds are in the page itself.
 
 >>> page("A truth", element("p", "1 < 2"))
 """
 
-import base64
-from hashlib import sha256
-
 from breze_like.files import replacing
 from breze_like.html import Markup, element
 
-# Nothing is loaded but what is in the page, and nothing in it runs but the scripts that are meant to.
-POLICY = (
-    "default-src 'none'; img-src data: blob:; media-src data:; style-src 'unsafe-inline'; form-action 'none'"
-)
+# Nothing is loaded but what is in the page, and nothing in it runs.
+POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; form-action 'none'"
 
 CSS = """
-:root { color-scheme: light; --line: #d4d4d8; --soft: #52525b; --link: #1d4ed8; }
+:root { color-scheme: light dark; --page: #fff; --text: #18181b; --line: #d4d4d8; --soft: #52525b;
+  --link: #1d4ed8; }
+@media (prefers-color-scheme: dark) {
+  :root { --page: #18181b; --text: #e4e4e7; --line: #3f3f46; --soft: #a1a1aa; --link: #93b4fd; }
+  img, .plot { filter: invert(.906) hue-rotate(180deg); }
+}
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 60rem; background: #fff; color: #18181b;
+body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 60rem;
+  background: var(--page); color: var(--text);
   font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
-h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .5rem; }
+h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .5rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.35rem; line-height: 1.25; margin: 3rem 0 .25rem; padding-top: 1rem;
-  border-top: 2px solid #18181b; overflow-wrap: anywhere; }
+  border-top: 2px solid var(--text); overflow-wrap: anywhere; }
 h3 { font-size: 1.05rem; margin: 2rem 0 .4rem; }
 p { margin: .4rem 0 .8rem; max-width: 44rem; }
 a { color: var(--link); }
@@ -31,7 +32,7 @@ a { color: var(--link); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: top; overflow-wrap: anywhere; min-width: 7.5rem; }
-thead th { border-bottom: 1px solid #18181b; font-weight: 600; }
+thead th { border-bottom: 1px solid var(--text); font-weight: 600; }
 th.number, td.number { text-align: right; min-width: 4.5rem; overflow-wrap: normal; }
 thead th { vertical-align: bottom; line-height: 1.25; }
 tbody th { font-weight: 400; }
@@ -39,30 +40,34 @@ figure { margin: 0 0 1.1rem; }
 figcaption { margin-bottom: .2rem; font-weight: 600; font-size: .95rem; }
 figcaption small { font-weight: 400; }
 img { display: block; max-width: 100%; height: auto; }
-@media (max-width: 40rem) { .wide img { max-width: none; width: 36rem; } }
+@media (max-width: 40rem) {
+  .wide img { max-width: none; width: 36rem; }
+  .wide th:first-child { position: sticky; left: 0; min-width: 6rem; max-width: 9rem;
+    background: var(--page); }
+}
 audio { display: block; width: 100%; max-width: 26rem; height: 2.5rem; margin-top: .35rem; }
 code { font: .85rem/1.5 ui-monospace, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
-summary { cursor: pointer; font-weight: 600; padding: .3rem 0; }
+summary { cursor: pointer; font-weight: 600; padding: .3rem 0; overflow-wrap: anywhere; }
+details.run { border-top: 1px solid var(--line); }
+details.run > summary { padding: .7rem 0; }
+details.run h2 { margin-top: 0; border-top: 0; padding-top: 0; }
 .songs { display: grid; gap: .4rem 2rem;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); }
 """
 
 
-def page(title, *content, scripts=()):
-    """A whole document; `scripts` are texts in JavaScript, which run one after the other at its end."""
-    allowed = [f"'sha256-{base64.b64encode(sha256(s.encode()).digest()).decode()}'" for s in scripts]
-    policy = "; ".join([POLICY, *([f"script-src {' '.join(allowed)}"] if allowed else [])])
+def page(title, *content):
+    """A whole document."""
     head = element(
         "head",
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", http_equiv="Content-Security-Policy", content=policy),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
         element("link", rel="icon", href="data:,"),
         element("title", title),
         element("style", Markup(CSS)),
     )
-    run = [element("script", Markup(script)) for script in scripts]
-    body = element("body", element("main", element("h1", title), *content), *run)
+    body = element("body", element("main", element("h1", title), *content))
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 
 

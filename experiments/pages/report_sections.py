@@ -26,6 +26,12 @@ READS = {
 PREDICTS = "The model makes each frame from those before it, and has not seen the frame itself."
 
 
+def folded(name, result, model, content):
+    """A run's section behind a line that says what it is of; a link to it, or a click, opens it."""
+    summary = element("summary", _title(name, result, model))
+    return element("details", summary, content, class_="run")
+
+
 def section(anchor, name, result, model, song, rng):
     """All about one run.
 
@@ -34,7 +40,7 @@ def section(anchor, name, result, model, song, rng):
     anchor, name : str
         The id in the page, and the title.
     result : dict
-        As of `describe_run`.
+        As of `describe_run`, with the ``"floor"`` of validation scores, if there is one.
     model : Model
         Trained.
     song : ndarray, shape (n_steps, n_visible)
@@ -97,7 +103,8 @@ def _learning_curve(name, result):
         return element("p", "There is no log of the training.")
     is_published = bounds_nothing(result["config"])
     label = f"{name}: published objective, not a bound" if is_published else name
-    figure = figures.curves_and_roll({label: result["log"]}, {label} if is_published else ())
+    published = {label} if is_published else ()
+    figure = figures.curves_and_roll({label: result["log"]}, published, floor=result.get("floor"))
     alt = f"Learning curve of {name}: validation scores over {result['log'][-1]['update']} updates"
     image = wide(picture(figure, alt, "svg"), f"Learning curve of {name}")
     return element("div", element("h3", "Learning curve"), image)

@@ -3,13 +3,14 @@
 import numpy as np
 
 from breze_like.html import wide
+from experiments.pages.plots import plot
 from experiments.search import charts
 from experiments.search.importance import ENOUGH_TRIALS, GOOD, LEAST_TRIALS, importances
 from experiments.search.rungs import named
 from experiments.search.sections import rungs_of, section
 
 
-def pictures(outcomes, distributions, attributes, plots):
+def pictures(outcomes, distributions, attributes):
     """All of these sections, as far as there are scores.
 
     Parameters
@@ -19,8 +20,6 @@ def pictures(outcomes, distributions, attributes, plots):
         Of the hyper-parameters.
     attributes : dict
         What the study says of itself.
-    plots : Plots
-        To which the figures are added.
     """
     scores, space, shares = charts.complete_scores(outcomes), attributes["space"], rungs_of(attributes)
     which = "complete trials"
@@ -36,7 +35,7 @@ def pictures(outcomes, distributions, attributes, plots):
     note = f" Scores above {highest:.2f}, {n_higher} of {len(scores)}, are drawn there." if n_higher else ""
 
     def shown(title, words, figure, alt):
-        return section(title, f"{words}{note}", wide(plots.add(figure, alt), alt))
+        return section(title, f"{words}{note}", wide(plot(figure, alt), alt))
 
     return [
         shown(
@@ -45,7 +44,7 @@ def pictures(outcomes, distributions, attributes, plots):
             charts.history(study),
             "Scores of the trials, and the best so far",
         ),
-        importance(outcomes, distributions, attributes["sampler"], plots),
+        importance(outcomes, distributions, attributes["sampler"]),
         shown(
             "Each hyper-parameter",
             f"Scores of {which}, a point for each.",
@@ -61,7 +60,7 @@ def pictures(outcomes, distributions, attributes, plots):
     ]
 
 
-def importance(outcomes, distributions, sampler, plots):
+def importance(outcomes, distributions, sampler):
     """The section on the importance of hyper-parameters, and on what it rests."""
     title, ranks = "Importance", charts.ranked_scores(outcomes)
     found = importances(charts.as_study(outcomes, distributions, ranks), np.random.default_rng(0))
@@ -82,4 +81,4 @@ def importance(outcomes, distributions, sampler, plots):
     same = sorted(set(distributions) - set(found))
     if same:
         words += f" It is not known of {', '.join(same)}, the same in all trials."
-    return section(title, words, wide(plots.add(charts.bars(found), title), title))
+    return section(title, words, wide(plot(charts.bars(found), title), title))

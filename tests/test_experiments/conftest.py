@@ -28,23 +28,18 @@ FLAGS = (
     "--disable-sync",
 )
 
-# Waits until all sounds can be played, or failed, and all plots are drawn. Links are those within the page.
-# Of each plot, the number of lines, points and bars, and the beginning of the picture that it is saved as.
+# Waits until all sounds can be played, or failed. Links are those within the page. Of each plot, the number
+# of lines, points and bars.
 LOOK = """
 const done = arguments[arguments.length - 1], sounds = [...document.querySelectorAll("audio")];
 const plots = [...document.querySelectorAll("div.plot")];
 const marks = plot => plot.querySelectorAll(".js-line, .point").length;
-const drawn = plot => new Promise(go => {
-  const wait = () => marks(plot) ? go() : setTimeout(wait, 20);
-  wait();
-});
 const ready = sounds.map(a => new Promise(go => {
   if (a.readyState > 0 || a.error) go();
   a.addEventListener("loadedmetadata", go); a.addEventListener("error", go);
 }));
-const saved = plots.map(plot => drawn(plot).then(() => Plotly.toImage(plot)).then(url => url.slice(0, 14)));
-Promise.all([Promise.all(ready), Promise.all(saved)]).then(([_, pictures]) => done({
-  plots: plots.map(marks), pictures,
+Promise.all(ready).then(() => done({
+  plots: plots.map(marks),
   durations: sounds.map(a => a.duration),
   widths: [...document.images].map(i => i.naturalWidth),
   alts: [...document.images].map(i => i.alt),

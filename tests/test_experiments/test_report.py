@@ -127,6 +127,17 @@ def test_several_runs_are_compared(scored, tmp_path, browser, capsys):
     assert "3 of 3" in capsys.readouterr().out
 
 
+def test_several_runs_are_folded_and_one_is_not(scored, page_of_rolls, tmp_path):
+    folders = [scored("first", ["nll"]), scored("second", ["nll"])]
+    assert report.main([*map(str, folders), "--out", str(tmp_path / "page.html")]) == 0
+    text = (tmp_path / "page.html").read_text()
+    folds = re.findall('<details class="run"><summary>([^<]*)</summary><section id="([^"]*)"', text)
+    assert folds == [("first: RNN on small", "run-1"), ("second: RNN on small", "run-2")]
+    assert text.index('id="comparison"') < text.index('<details class="run">')
+    assert 'href="#run-2"' in text and 'class="run"' not in page_of_rolls.read_text()
+    assert "prefers-color-scheme: dark" in text and "width=device-width" in text
+
+
 def test_the_published_objective_is_no_score():
     names = ("bound", "kl", "reconstruction", "objective")
     result = {

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from breze_like import RNN
 from breze_like.music import read_midi, write_midi
 from experiments import sample
 
@@ -86,3 +87,9 @@ def test_nothing_is_overwritten(run_of_rolls, tmp_path, complaint):
     message = f"{tmp_path / 'sample_1.wav'} is there already: choose another --out; --force replaces it"
     assert complaint(sample, words) == message
     assert [path.name for path in tmp_path.iterdir()] == ["sample_1.wav"]
+
+
+def test_a_model_that_was_saved_is_enough(tmp_path):
+    RNN(88, (2,)).save(tmp_path / "model")
+    assert sample.main([str(tmp_path / "model"), "--n-steps", "4", "--out", str(tmp_path / "out")]) == 0
+    assert any((tmp_path / "out").iterdir())

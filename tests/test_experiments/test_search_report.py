@@ -104,8 +104,15 @@ def test_the_browser_shows_it(page, browser):
     # 18 complete trials: points with the best so far, one more in the legend; bars; points; lines.
     assert seen["plots"][0] == 18 + 2
     assert seen["plots"][2:] == [18 * len(SPACE), 18]
-    assert seen["pictures"] == 4 * ["data:image/png"]
     assert seen["focusable"] and seen["overflow"] <= 0
+
+
+def test_it_is_small_and_needs_no_program(page):
+    text = page.read_text()
+    assert len(text) < 300_000 and "<script" not in text
+    plots = re.findall(r'<div class="plot".*?</svg></div>', text, flags=re.DOTALL)
+    counts = [len(re.findall('class="(?:point|js-line)"', plot)) for plot in plots]
+    assert counts[0] == 18 + 2 and counts[2:] == [18 * len(SPACE), 18]
 
 
 def test_what_was_searched(page):

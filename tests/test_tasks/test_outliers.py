@@ -1,9 +1,17 @@
+import re
+
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
 from breze_like.estimators import negative_log_likelihood, sampled_scores
-from breze_like.tasks import outlier_scores
+from breze_like.tasks import OutlierScores, outlier_scores
+
+
+def test_a_notebook_shows_the_least_probable_first():
+    scores = OutlierScores([np.array([1.0, 2.0]), np.array([1.0, 1.0, 7.0])])
+    text = "|".join(filter(None, re.split("<[^>]*>", scores._repr_html_())))
+    assert text.endswith("worst step|1|3.000|2|0|1.500|1")
 
 
 def test_exact_scores_of_a_one_step_model(make, draw, rng):
