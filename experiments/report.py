@@ -109,9 +109,8 @@ def main(arguments=None):
     check_target(target, options.force)
 
     folders = [Path(folder) for folder in dict.fromkeys(options.runs)]
-    loaded = [
-        load(folder, **data_of_run(options)) for folder in folders
-    ]  # what is wrong is said before work begins
+    # What is wrong is said before work begins.
+    loaded = [load(folder, **data_of_run(options)) for folder in folders]
     names, results, sections = names_of(folders), [], []
     for i, (name, (run, model, dataset)) in enumerate(zip(names, loaded, strict=True), 1):
         print(f"{i} of {len(folders)}: {run.folder}", flush=True)

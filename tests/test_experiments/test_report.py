@@ -34,7 +34,7 @@ def check(seen, n_players):
 def page_of_rolls(run_of_rolls, tmp_path_factory, loaders):
     path = tmp_path_factory.mktemp("reports") / "new" / "rolls.html"
     with pytest.MonkeyPatch.context() as context:
-        context.setattr(report, "load", lambda folder, data_dir: loaders["load"](run_of_rolls))
+        context.setattr(report, "load", lambda folder, **_: loaders["load"](run_of_rolls))
         assert report.main([str(run_of_rolls), "--out", str(path)]) == 0
     return path
 
