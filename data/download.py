@@ -175,13 +175,17 @@ def in_time(function, *arguments):
     try:
         result, error = answers.get(timeout=MAX_SECONDS)
     except queue.Empty:
-        raise TimeoutError(f"not all of it arrived within {MAX_SECONDS} seconds") from None
+        raise too_late() from None
     try:
         if error is not None:
             raise error
         return result
     finally:
         del error  # its traceback leads here: with the cycle, sockets would be open until it is collected
+
+
+def too_late():
+    return TimeoutError(f"not all of it arrived within {MAX_SECONDS} seconds")
 
 
 def receive(name, url):
@@ -193,7 +197,7 @@ def receive(name, url):
         with tqdm(total=expected, desc=name, unit="B", unit_scale=True, disable=None) as progress:
             while block := response.read1(BLOCK):
                 if time.monotonic() > end:
-                    raise TimeoutError("too late")  # nobody waits any more
+                    raise too_late()
                 content.write(block)
                 progress.update(len(block))
                 if content.tell() > MAX_BYTES:

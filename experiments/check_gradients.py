@@ -257,6 +257,10 @@ def main(arguments=None):
 
     checks = {name: (check_component, case) for name, case in COMPONENTS.items()}
     checks |= {name: (check_model, case) for name, case in MODELS.items()}
+    if not any(options.only in name for name in checks):
+        raise ValueError(
+            f"--only must be part of a row's name, got {options.only!r}: without it, all rows are shown"
+        )
     errors = {}
     if not options.json:
         print(f"{'gradient of':40s} {'error':>9s} {f'<= {TOLERANCE:.0e}':9s} seconds")
@@ -268,10 +272,6 @@ def main(arguments=None):
             if not options.json:
                 seconds = time.monotonic() - started
                 print(f"{name:40s} {errors[name]:9.2e} {verdict(errors[name]):9s} {seconds:7.1f}", flush=True)
-    if not errors:
-        raise ValueError(
-            f"--only must be part of a row's name, got {options.only!r}: without it, all rows are shown"
-        )
     if options.json:
         print(json.dumps({"tolerance": TOLERANCE, "largest_relative_error": errors}))
     return int(any(verdict(e) == "FAILED" for e in errors.values()))
