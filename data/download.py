@@ -185,6 +185,7 @@ def in_time(function, *arguments):
 
 
 def too_late():
+    """The error of a server that takes longer than `MAX_SECONDS`."""
     return TimeoutError(f"not all of it arrived within {MAX_SECONDS} seconds")
 
 

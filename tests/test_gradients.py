@@ -28,7 +28,7 @@ def test_a_kink_within_the_longer_step_is_no_error():
 
 
 def test_that_of_a_model_is_right(rolls, rng):
-    model = VRAE(3, 2, n_hiddens=(2,))
+    model = VRAE(3, 1, n_hiddens=(2,), posterior="diagonal", prior="white")
     model.initialize(rng)
     before = model.parameters.data.copy()
     errors = check_gradient(model, rolls)
