@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import termios
 
 import pytest
 
@@ -111,18 +112,21 @@ def test_scores_stay_until_new_ones_are_there(scored_run, monkeypatch):
 def test_ctrl_c_between_draws(scored_run):
     folder, before = scored_run
     command = [sys.executable, "-m", "experiments.evaluate", str(folder), "--n-draws", "100000000"]
-    flags = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=flags)
+    terminal, other_end = os.openpty()  # where there is a bar
+    termios.tcsetwinsize(other_end, (24, 100))
+    process = subprocess.Popen(command, stderr=other_end, stdout=subprocess.PIPE, text=True)
+    os.close(other_end)
+    err = ""
     try:
-        shown = ""
-        while "frame/s]" not in shown.split("?frame/s]")[-1]:  # the bar has moved
-            character = process.stderr.read(1)
-            assert character, f"ended before it was stopped: {shown}"
-            shown += character
+        while "frame/s]" not in err.split("?frame/s]")[-1]:  # the bar has moved
+            err += (said := os.read(terminal, 1024).decode(errors="replace"))
+            assert said, f"ended before it was stopped: {err}"
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=60)
+        err += os.read(terminal, 65536).decode(errors="replace")
     finally:
         process.kill()
+        os.close(terminal)
     assert (process.returncode, out) == (130, "")
     assert err.splitlines()[-1] == "stopped; what is done is saved, the same command begins anew"
     assert "Traceback" not in err
