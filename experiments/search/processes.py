@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 import warnings
+from multiprocessing import resource_tracker
 
 import optuna
 import pytensor
@@ -55,6 +56,7 @@ class SearchProcess:
         self._process = context.Process(target=_work, args=arguments, daemon=False)
         self.started = time.monotonic()
         variables = ENVIRONMENT | dict.fromkeys(THREADS, str(n_threads))
+        resource_tracker.ensure_running()  # which lets signals through when it begins
         with _environment(variables), _without_signals():
             self._process.start()
         sending.close()
