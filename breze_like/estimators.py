@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from breze_like.checks import check_positive_integers, check_rng
 from breze_like.data import packed
 from breze_like.latent_draws import over_draws
-from breze_like.models.base import check_observations, check_positive_integers, check_rng
+from breze_like.models.base import check_observations
 from breze_like.models.objectives import log_weight, weighs_draws
 from breze_like.scores import Bound, ImportanceSampled, LogMean, Mean, Score
 from breze_like.sequences import numbers_of_observed

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A module or a subpackage of breze_like is one unit. Units of the same row don't know each other.
 ROWS = (
-    ("quoting",),
+    ("quoting", "checks"),
     ("decoding", "files", "html", "interrupts", "parameters", "records", "sequences", "stored"),
     ("music",),
     ("pictures",),

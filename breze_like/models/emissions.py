@@ -8,9 +8,10 @@ A model is given the class, or a `functools.partial` of it, and makes the layer:
 import numpy as np
 import pytensor.tensor as pt
 
+from breze_like.checks import check_positive_integers
 from breze_like.distributions import NADE, Bernoulli, DiagonalNormal, NormalMixture, StudentT
 from breze_like.layers import Affine, Layer
-from breze_like.models.base import check_positive_integers, constant
+from breze_like.models.base import constant
 from breze_like.moments import Sigmoid
 
 # No learned variance of an observation falls below this.

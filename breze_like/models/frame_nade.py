@@ -4,9 +4,10 @@ from functools import cached_property
 
 import pytensor.tensor as pt
 
+from breze_like.checks import check_positive_integers, check_prefix, check_temperature
 from breze_like.distributions import NADE
 from breze_like.layers import Layer
-from breze_like.models.base import Model, check_positive_integers, check_prefix, check_temperature
+from breze_like.models.base import Model
 from breze_like.models.one_step import named_predictions
 
 

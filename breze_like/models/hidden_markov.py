@@ -8,16 +8,10 @@ import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
 from scipy.special import expit
 
+from breze_like.checks import check_positive_integers, check_prefix, check_temperature, choose
 from breze_like.distributions import Bernoulli
 from breze_like.layers import Layer
-from breze_like.models.base import (
-    Model,
-    check_positive_integers,
-    check_prefix,
-    check_temperature,
-    choose,
-    per_step,
-)
+from breze_like.models.base import Model, per_step
 from breze_like.models.missing import MISSING
 from breze_like.recurrence import forecast_states
 

@@ -6,17 +6,10 @@ from functools import cached_property, partial
 import numpy as np
 import pytensor.tensor as pt
 
+from breze_like.checks import check_positive_integers, check_prefix, check_sizes, check_temperature, choose
 from breze_like.distributions.processes import previous
 from breze_like.layers import LAYERS, Affine, Recurrent, Stack
-from breze_like.models.base import (
-    Model,
-    check_positive_integers,
-    check_prefix,
-    check_sizes,
-    check_temperature,
-    choose,
-    per_step,
-)
+from breze_like.models.base import Model, per_step
 from breze_like.models.emissions import EMISSIONS
 from breze_like.models.missing import MISSING
 from breze_like.models.standardization import standardization_of

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import pytensor.tensor as pt
 
+from breze_like.checks import check_positive_integers, check_sizes, choose
 from breze_like.distributions import KLS, POSTERIORS, PRIORS, Process, drawn_log_ratio, kl_divergence
 from breze_like.layers import Stack
-from breze_like.models.base import Model, check_positive_integers, check_sizes, choose
+from breze_like.models.base import Model
 from breze_like.models.emissions import EMISSIONS
 from breze_like.models.missing import MISSING
 from breze_like.models.objectives import OBJECTIVES, log_weight

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breze_like.backends import accelerator
+from breze_like.checks import check_rng
 from breze_like.estimators import check_observations, validation_score
 from breze_like.interrupts import deferred
-from breze_like.models.base import Model, check_rng
+from breze_like.models.base import Model
 from breze_like.records import COUNT, NUMBER, OBJECT, POSITIVE_COUNT, check
 from breze_like.runs import Run
 from breze_like.sequences import check_sequences

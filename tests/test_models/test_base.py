@@ -3,15 +3,7 @@ import pytensor.tensor as pt
 import pytest
 
 from breze_like.layers import Affine
-from breze_like.models.base import (
-    Model,
-    check_positive_integers,
-    check_rng,
-    check_sizes,
-    choose,
-    constant,
-    per_step,
-)
+from breze_like.models.base import Model, constant, per_step
 from breze_like.moments import Moments
 
 
@@ -96,39 +88,6 @@ def test_a_model_without_noise_draws_none(model, rng):
 def test_unknown_backend():
     with pytest.raises(ValueError, match="backend must be .*, got 'pencil'"):
         Model("pencil")
-
-
-def test_choose():
-    choices = {"a": 1, "b": 2}
-    assert choose("letter", "b", choices) == 2
-    assert choose("letter", abs, choices) is abs
-    assert choose("letter", 1.5, choices, "real") == 1.5
-    with pytest.raises(ValueError, match=r"letter must be one of \['a', 'b'\] .*, got 'c'$"):
-        choose("letter", "c", choices)
-    with pytest.raises(ValueError, match=r"letter must be one of .* of that kind, got 3, without __call__"):
-        choose("letter", 3, choices)
-    with pytest.raises(ValueError, match=r"of that kind, got .*abs.*, without moments"):
-        choose("letter", abs, choices, "__call__", "moments")
-
-
-def test_check_positive_integers():
-    check_positive_integers(n=1, m=np.int64(2))
-    for value in (0, -1, 1.5, "3", (2,), None, True):
-        with pytest.raises(ValueError, match="n must be a positive integer, got "):
-            check_positive_integers(n=value)
-
-
-def test_check_sizes():
-    check_sizes(n=(1, np.int64(2)), m=[3])
-    for value in (1, "3", (), (2, 0), (1.5,), None):
-        with pytest.raises(ValueError, match=r"n must be positive integers, .*, got "):
-            check_sizes(n=value)
-
-
-@pytest.mark.parametrize("rng", [0, None, np.random.RandomState(0)])  # noqa: NPY002
-def test_check_rng(rng):
-    with pytest.raises(ValueError, match=r"rng must be a generator, such as .*, got "):
-        check_rng(rng)
 
 
 def test_a_constant_has_the_precision_of_the_graph():

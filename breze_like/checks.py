@@ -1,0 +1,72 @@
+"""Checks of arguments, each with a ValueError that says what is wrong and what would be right."""
+
+import numpy as np
+
+
+def choose(argument, value, choices, *needed):
+    """The object that `value` names in `choices`; an object is taken as it is.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or the object lacks one of the `needed` attributes, by default that it can be
+        called.
+    """
+    if isinstance(value, str) and value in choices:
+        return choices[value]
+    missing = [name for name in needed or ["__call__"] if not hasattr(value, name)]
+    if isinstance(value, str) or missing:
+        lacks = "" if isinstance(value, str) else f", without {missing[0]}"
+        raise ValueError(
+            f"{argument} must be one of {sorted(choices)} or an object of that kind, got {value!r}{lacks}"
+        )
+    return value
+
+
+def check_positive_integers(**arguments):
+    """Raise a ValueError for an argument that is not a positive integer."""
+    for name, value in arguments.items():
+        if not _is_positive_integer(value):
+            raise ValueError(f"{name} must be a positive integer, got {value!r}")
+
+
+def check_sizes(**arguments):
+    """Raise a ValueError for an argument that is not a sequence of positive integers, one for each layer."""
+    for name, value in arguments.items():
+        if not isinstance(value, tuple | list) or not value or not all(map(_is_positive_integer, value)):
+            raise ValueError(
+                f"{name} must be positive integers, one for each layer, such as (200,), got {value!r}"
+            )
+
+
+def _is_positive_integer(value):
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value > 0
+
+
+def check_rng(rng):
+    """Raise a ValueError if it is no generator of random numbers."""
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng must be a generator, such as numpy.random.default_rng(0), got {rng!r}")
+
+
+def check_prefix(n_steps, n_sequences, n_visible, prefix):
+    """The frames that a sample goes on from, (n_prefix, n_sequences, n_visible); none if `prefix` is None.
+
+    Raises
+    ------
+    ValueError
+        If a number is not positive, or the prefix has another shape.
+    """
+    check_positive_integers(n_steps=n_steps, n_sequences=n_sequences)
+    if prefix is None:
+        return np.zeros((0, n_sequences, n_visible))
+    if np.ndim(prefix) != 3 or np.shape(prefix)[1:] != (n_sequences, n_visible):
+        expected = f"(n_prefix, {n_sequences}, {n_visible})"
+        raise ValueError(f"prefix must have shape {expected}, got {np.shape(prefix)}")
+    return np.asarray(prefix)
+
+
+def check_temperature(temperature):
+    """Raise a ValueError unless it is a positive, finite number."""
+    if not 0 < temperature < np.inf:
+        raise ValueError(f"temperature must be positive and finite, got {temperature!r}")
