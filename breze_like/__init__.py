@@ -14,6 +14,7 @@ from breze_like.gradients import check_gradient
 from breze_like.initialize import Initialization
 from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE, FrameNADE, HiddenMarkov
 from breze_like.parameters import ParameterSet
+from breze_like.particle_filter import particle_filter_nll
 from breze_like.pictures.shown import show
 from breze_like.runs import Run
 from breze_like.tasks import denoise, impute, impute_draws, outlier_scores, sample
@@ -47,6 +48,7 @@ __all__ = [
     "load_model",
     "negative_log_likelihood",
     "outlier_scores",
+    "particle_filter_nll",
     "prepare_process",
     "sample",
     "sampled_scores",

@@ -12,8 +12,7 @@ from breze_like.data import packed
 from breze_like.latent_draws import over_draws
 from breze_like.models.base import check_observations
 from breze_like.models.objectives import log_weight, weighs_draws
-from breze_like.scores import Bound, ImportanceSampled, LogMean, Mean, Score
-from breze_like.sequences import numbers_of_observed
+from breze_like.scores import Bound, ImportanceSampled, LogMean, Mean, Score, score_of
 
 # Of the draws of all validations, so that their scores compare.
 VALIDATION_SEED = 1234
@@ -62,7 +61,7 @@ def negative_log_likelihood(model, sequences):
             f"model must be one without latents, and {type(model).__name__} has them: take variational_bound "
             "or importance_sampled_nll"
         )
-    return _score(sequences, _sums(model, sequences)["objective"])
+    return score_of(sequences, _sums(model, sequences)["objective"])
 
 
 def training_objective(model, sequences, rng, n_draws=1, kl_weight=1.0):
@@ -86,10 +85,10 @@ def training_objective(model, sequences, rng, n_draws=1, kl_weight=1.0):
         for _ in range(n_draws):
             sums = _sums(model, sequences, rng)
             weights.add(np.arange(len(sequences)), log_weight(sums, kl_weight)[None])
-        return _score(sequences, -weights.log_mean, weights.standard_errors)
+        return score_of(sequences, -weights.log_mean, weights.standard_errors)
     nats, sums = _means(model, sequences, rng, n_draws, "objective")
     divergence = sums["objective"] + sums["emission/log_prob"]
-    return _score(sequences, nats.mean - (1 - kl_weight) * divergence, nats.standard_errors)
+    return score_of(sequences, nats.mean - (1 - kl_weight) * divergence, nats.standard_errors)
 
 
 def validation_score(model, sequences, n_draws=1, kl_weight=1.0):
@@ -216,7 +215,7 @@ def sampled_scores(model, sequences, rng, n_draws=50, progress=False):
     bound, weighted = _bound(sequences, sums["kl"], log_prob), _importance_sampled(sequences, weights)
     if weighs_draws(model):
         return Sampled(bound, weighted, weighted)
-    objective = _score(sequences, sums["objective_kl"] - log_prob.mean, log_prob.standard_errors)
+    objective = score_of(sequences, sums["objective_kl"] - log_prob.mean, log_prob.standard_errors)
     return Sampled(bound, objective, weighted)
 
 
@@ -249,12 +248,12 @@ def _sums_over_draws(model, sequences, rng, n_draws, of_sequences, of_draws, pro
 
 def _bound(sequences, kl, log_prob):
     nats, errors = -log_prob.mean, log_prob.standard_errors
-    parts = {"kl": _score(sequences, kl), "reconstruction": _score(sequences, nats, errors)}
-    return Bound(**vars(_score(sequences, kl + nats, errors)), **parts)
+    parts = {"kl": score_of(sequences, kl), "reconstruction": score_of(sequences, nats, errors)}
+    return Bound(**vars(score_of(sequences, kl + nats, errors)), **parts)
 
 
 def _importance_sampled(sequences, weights):
-    score = _score(sequences, -weights.log_mean, weights.standard_errors)
+    score = score_of(sequences, -weights.log_mean, weights.standard_errors)
     return ImportanceSampled(**vars(score), effective_sample_sizes=weights.effective_sample_sizes)
 
 
@@ -287,10 +286,3 @@ def _check_latents(model):
         raise ValueError(
             f"model must have latents, and {type(model).__name__} has none: take negative_log_likelihood"
         )
-
-
-def _score(sequences, nats, standard_errors=None):
-    n_steps = np.array([len(s) for s in sequences])
-    n_observed = numbers_of_observed(sequences)
-    whole = [np.size(s) for s in sequences]
-    return Score(nats, n_steps, standard_errors, None if (n_observed == whole).all() else n_observed)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from breze_like.html import element, table
+from breze_like.sequences import numbers_of_observed
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,14 @@ class Score:
 
 def _text(average, error):
     return f"{average:.3f}" if error is None else f"{average:.3f} ± {error:.3f}"
+
+
+def score_of(sequences, nats, standard_errors=None) -> Score:
+    """The `Score` of sequences with these nats; entries that are NaN are missing."""
+    n_steps = np.array([len(s) for s in sequences])
+    n_observed = numbers_of_observed(sequences)
+    whole = [np.size(s) for s in sequences]
+    return Score(nats, n_steps, standard_errors, None if (n_observed == whole).all() else n_observed)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,8 +22,8 @@ from experiments.pages.html import page, write
 from experiments.pages.report_sections import folded, section
 from experiments.paper import collapse
 from experiments.paper.averages import average_text
-from experiments.paper.experiment import score
 from experiments.paper.results import BOUNDS, COMPARED, describe_run
+from experiments.paper.scoring import score
 
 SPLIT = "test"
 

@@ -34,7 +34,8 @@ from experiments.command_line.arguments import add_data_dir, add_seed
 from experiments.command_line.tables import numbers
 from experiments.paper import collapse
 from experiments.paper.averages import average_text
-from experiments.paper.experiment import score, train, validation_chunks
+from experiments.paper.experiment import train, validation_chunks
+from experiments.paper.scoring import score
 
 # Why --layer says nothing of these models.
 OWN_LAYERS = {

@@ -33,6 +33,7 @@ ROWS = (
     ("models",),
     ("latent_draws",),
     ("estimators", "gradients"),
+    ("particle_filter",),
     ("training", "tasks"),
     ("trained",),
     ("__init__",),  # what `import breze_like` offers

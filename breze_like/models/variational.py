@@ -107,6 +107,8 @@ class VariationalModel(Model, ABC):
     recognised : Recognised
     posterior : MarkovPosterior
         q.
+    emits_from_step : bool
+        Whether x_t sees z_t and the context of its step alone: then, particles can be filtered.
 
     Raises
     ------
@@ -115,6 +117,7 @@ class VariationalModel(Model, ABC):
     """
 
     has_latents = True
+    emits_from_step = False
 
     def __init__(
         self,
@@ -221,10 +224,10 @@ class VariationalModel(Model, ABC):
 
         # From here on, there is a column for each draw. The columns of what generates are counted on the
         # latents, so that the graph can be cut there.
-        drawn = _Columns(noise, mask)
+        drawn = Columns(noise, mask)
         q_drawn = self.posterior_class.from_recognition(recognised.outputs.map(drawn), drawn.mask)
         z = q_drawn.sample(noise)
-        given = _Columns(z, mask)
+        given = Columns(z, mask)
         y = self.generate(z, given.mask, *map(given, recognised.context))
         log_prob = given.mask * y.log_prob(given(x))
         reconstructed = self.generate(q.mode, mask, *recognised.context)
@@ -251,7 +254,7 @@ def fast_dropout(layer, p_keep, recurrent_p_keep=None):
     return partial(layer, p_keep=p_keep, recurrent_p_keep=recurrent_p_keep, initial_variance=0.0)
 
 
-class _Columns:
+class Columns:
     """Repeats (n_steps, n_sequences, n) for each draw: (n_steps, n_draws * n_sequences, n).
 
     Parameters

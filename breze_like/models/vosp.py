@@ -72,6 +72,8 @@ class VOSP(VariationalModel):
     Bayer & Osendorfer (2014), section 3.
     """
 
+    emits_from_step = True
+
     def __init__(
         self, n_visible, n_latent, n_hiddens=(200,), n_emission_hiddens=(200,), *, layer=None, **others
     ):

@@ -23,7 +23,7 @@ def describe(scores, config, dataset, split="valid"):
     Parameters
     ----------
     scores : dict
-        As of `experiment.score`, on the sequences of the split, which may be cut into chunks.
+        As of `scoring.score`, on the sequences of the split, which may be cut into chunks.
     config : dict
         Of the run.
     dataset : Dataset

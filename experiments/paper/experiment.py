@@ -1,7 +1,6 @@
-"""From a configuration to a trained model and its scores."""
+"""From a configuration to a trained model."""
 
 import json
-import math
 import sys
 from dataclasses import asdict, replace
 from functools import partial
@@ -12,11 +11,7 @@ import numpy as np
 from breze_like import data
 from breze_like.data import SPLITS, check_sequences, chunk
 from breze_like.estimators import (
-    negative_log_likelihood,
-    sampled_scores,
-    training_objective,
     validation_score,
-    variational_bound,
 )
 from breze_like.initialize import Initialization
 from breze_like.models import HiddenMarkov
@@ -36,13 +31,6 @@ from breze_like.training import (
     fit_population,
     n_batches,
 )
-from experiments.paper.averages import averages
-
-# All validations of all runs see the same noise, so that their differences are those of the parameters.
-NOISE_SEED = 1234
-
-# Draws of the latents where it is to be quick.
-N_FEW = 5
 
 NO_SCORE = "no validation score was finite: try a smaller step_rate"
 
@@ -127,64 +115,6 @@ def train_together(configs, dataset, folders):
         members.append(Member(settings, rng, model.parameters.data.copy(), run))
     validate = partial(validation_score, model, n_draws=settings.n_draws)
     fit_population(model, members, dataset.train, dataset.valid, validate)
-
-
-def score(model, sequences, n_samples=50, seed=NOISE_SEED, progress=False):
-    """All scores of a model on sequences, in nats per time step.
-
-    Parameters
-    ----------
-    model : Model
-    sequences : list of ndarray, shape (n_steps, n_visible)
-    n_samples : int
-        Draws of the latents, for all estimates. With 0, there are no importance sampled ones, and a few draws
-        for the others, by what a validation has compiled already.
-    seed : int
-        Of the draws.
-    progress : bool
-        Whether to show a bar.
-
-    Returns
-    -------
-    dict
-        ``"nll"`` of a model without latents; else ``"bound"``, exact, with ``"kl"`` and ``"reconstruction"``,
-        its parts, ``"objective"``, what was trained on, and ``"importance_sampled"``. Each is a dict as of
-        `averages`.
-
-    Raises
-    ------
-    TrainingDiverged
-        If one of them is not finite: the parameters are those of a training that went wrong.
-    """
-    scores = _score(model, sequences, n_samples, seed, progress)
-    for name, kept in scores.items():
-        if not math.isfinite(kept["per_step"]) or not math.isfinite(kept["per_sequence"]):
-            raise TrainingDiverged(
-                f"{name} is {kept['per_step']} nats per time step: try a smaller step_rate"
-            )
-    return scores
-
-
-def _score(model, sequences, n_samples, seed, progress):
-    if not model.has_latents:
-        return {"nll": averages(negative_log_likelihood(model, sequences))}
-
-    def rng():
-        return np.random.default_rng(seed)
-
-    n_draws = n_samples or N_FEW
-    if n_samples:
-        bound, objective, weighted = sampled_scores(model, sequences, rng(), n_draws, progress)
-        more = {"importance_sampled": weighted}
-    else:
-        bound = variational_bound(model, sequences, rng(), n_draws)
-        objective, more = training_objective(model, sequences, rng(), n_draws), {}
-    estimates = {"reconstruction": bound.reconstruction, "objective": objective, **more}
-    return {
-        "bound": averages(bound, n_draws),
-        "kl": averages(bound.kl),
-        **{name: averages(estimate, n_draws) for name, estimate in estimates.items()},
-    }
 
 
 def reconstruct(model, sequence):

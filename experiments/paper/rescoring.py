@@ -4,8 +4,8 @@ import math
 import time
 
 from breze_like.trained import load_model, model_names
-from experiments.paper.experiment import score
 from experiments.paper.results import describe_run
+from experiments.paper.scoring import score
 from experiments.paper.seeds import system_of
 
 # By how much exact scores may differ, in nats per time step: what single precision makes of them on different

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from breze_like.records import AVERAGES, OBJECT, SCORING, check
 from breze_like.trained import bounds_nothing
 from experiments.paper.averages import average_text, effective_text
-from experiments.paper.experiment import score
+from experiments.paper.scoring import score
 
 MEANINGS = {
     "nll": "negative log-likelihood, exact",
@@ -15,12 +15,18 @@ MEANINGS = {
     "reconstruction": "its reconstruction",
     "objective": "training objective",
     "importance_sampled": "importance sampled",
+    "particle_filter": "particle filter",
 }
 
-BOUNDS = ("bound", "objective", "importance_sampled")
+BOUNDS = ("bound", "objective", "importance_sampled", "particle_filter")
 
 # Scores in the comparison of runs, and what they are called there.
-COMPARED = {"nll": "exact", "bound": "upper bound", "importance_sampled": "importance sampled"}
+COMPARED = {
+    "nll": "exact",
+    "bound": "upper bound",
+    "importance_sampled": "importance sampled",
+    "particle_filter": "particle filter",
+}
 
 
 def evaluate(run, model, dataset, split, n_samples, progress=True):
@@ -52,6 +58,8 @@ def describe_run(run, split):
 def rows(result):
     """Name and both averages of each score of a result; the published objective is none."""
     meanings = MEANINGS | {"importance_sampled": f"importance sampled, {result['n_samples']} draws"}
+    if "particle_filter" in result["scores"]:
+        meanings["particle_filter"] += f", {result['scores']['particle_filter']['n_draws']} particles"
     for name, kept in result["scores"].items():
         if name == "objective" and bounds_nothing(result["config"]):
             continue

@@ -94,6 +94,7 @@ ESTIMATOR_TITLES = {
     "nll": "exact",
     "bound": "upper bound",
     "importance_sampled": "upper bound, importance sampled",
+    "particle_filter": "upper bound, particle filter",
 }
 DIVERGED = "training diverged"
 
@@ -168,7 +169,7 @@ def estimator(score, result):
     if score == "importance_sampled":
         n_draws = n_draws or result["n_samples"]
     n_seeds = len(result.get("seeds", ()))
-    draws = f", {n_draws} draws" if n_draws else ""
+    draws = f", {n_draws} {'particles' if score == 'particle_filter' else 'draws'}" if n_draws else ""
     return ESTIMATOR_TITLES[score] + draws + (f"; {n_seeds} seeds" if n_seeds > 1 else "")
 
 

@@ -11,7 +11,8 @@ from optuna.trial import TrialState
 from breze_like.estimators import validation_score
 from breze_like.runs import Run
 from breze_like.training import TrainingDiverged, TrainingSettings, progress_of
-from experiments.paper.experiment import NO_SCORE, score, train, validation_chunks
+from experiments.paper.experiment import NO_SCORE, train, validation_chunks
+from experiments.paper.scoring import score
 from experiments.search import queue, studies
 from experiments.search.configuration import configure
 from experiments.search.internals import signs_of_life

@@ -9,15 +9,13 @@ import numpy as np
 import pytest
 
 from breze_like.data import Dataset, load
-from breze_like.estimators import Sampled
 from breze_like.models import MODELS, RNN
 from breze_like.runs import Run
-from breze_like.scores import Bound, ImportanceSampled, Score
 from breze_like.trained import describe
 from breze_like.trained import load as load_run
-from breze_like.training import EMSettings, TrainingDiverged, progress_of
+from breze_like.training import EMSettings, progress_of
 from experiments import evaluate, train
-from experiments.paper import experiment
+from experiments.paper import experiment, scoring
 
 KINDS = ("binary", "real")
 
@@ -91,7 +89,7 @@ def test_a_hidden_markov_model_from_the_command_line(folders, tmp_path, capsys):
     assert evaluate.main([str(out), "--json"]) == 0
     assert list(json.loads(capsys.readouterr().out)["scores"]) == ["nll"]
     _, model, dataset = load_run(out)
-    assert experiment.score(model, dataset.valid)["nll"]["per_step"] == pytest.approx(best)
+    assert scoring.score(model, dataset.valid)["nll"]["per_step"] == pytest.approx(best)
     words[-2] = str(tmp_path / "other")
     with pytest.raises(ValueError, match="emission must be one of real values, got StateEmission"):
         train.main([*words, str(folders["real"])])
@@ -144,13 +142,6 @@ def test_older_runs_that_say_less_of_their_initialization_go_on(folders, tmp_pat
         experiment._open(tmp_path / "run", other)
 
 
-def test_scores_that_are_not_finite(rng):
-    model = RNN(3, (2,), emission="bernoulli")
-    model.parameters.data[...] = np.nan
-    with pytest.raises(TrainingDiverged, match="nll is nan nats per time step: try a smaller step_rate"):
-        experiment.score(model, [rng.integers(0, 2, (4, 3))])
-
-
 def test_data_that_moved_are_the_same(folders, tmp_path):
     def config(folder):
         options = train.make_parser().parse_args(command("rnn", folder, tmp_path / "run"))
@@ -164,46 +155,6 @@ def test_data_that_moved_are_the_same(folders, tmp_path):
         ValueError, match="must be a run of the same data: binary of other digests, got moved of"
     ):
         experiment._open(tmp_path / "run", config(moved))
-
-
-class TestScore:
-    """Of a model with latents, whose estimators are in other tests."""
-
-    @pytest.fixture
-    def calls(self, monkeypatch):
-        """Numbers of draws, by the estimator that was asked for them."""
-        nats, errors = np.array([6.0, 1.0]), np.array([0.3, 0.4])
-        score = Score(nats, np.array([3, 1]), errors)
-        bound = Bound(nats, score.n_steps, errors, kl=Score(nats, score.n_steps), reconstruction=score)
-        weighted = ImportanceSampled(nats, score.n_steps, errors, effective_sample_sizes=np.array([1.0, 2.0]))
-        values = {
-            "sampled_scores": Sampled(bound, score, weighted),
-            "variational_bound": bound,
-            "training_objective": score,
-        }
-        calls = {}
-        for name, value in values.items():
-
-            def estimate(model, sequences, rng, n_draws, *_, name=name, value=value):
-                calls[name] = n_draws
-                return value
-
-            monkeypatch.setattr(experiment, name, estimate)
-        return calls
-
-    def test_all_scores_are_of_the_same_draws(self, calls):
-        scores = experiment.score(SimpleNamespace(has_latents=True), [], 70)
-        assert calls == {"sampled_scores": 70}
-        assert list(scores) == ["bound", "kl", "reconstruction", "objective", "importance_sampled"]
-        assert [kept.get("n_draws") for kept in scores.values()] == [70, None, 70, 70, 70]
-        errors = [kept.get("per_step_standard_error") for kept in scores.values()]
-        assert errors == [0.125, None, 0.125, 0.125, 0.125]
-
-    def test_few_draws_without_importance_sampling(self, calls):
-        scores = experiment.score(SimpleNamespace(has_latents=True), [], 0)
-        assert calls == {"variational_bound": 5, "training_objective": 5}
-        assert "importance_sampled" not in scores
-        assert scores["bound"]["n_draws"] == 5
 
 
 class TestDescribe:

@@ -11,7 +11,7 @@ from breze_like import data
 from breze_like.runs import Run
 from breze_like.training import Progress, TrainingSettings, is_finished, progress_of
 from experiments import random_search
-from experiments.paper import experiment
+from experiments.paper import experiment, scoring
 from experiments.paper.system_runs import best_run
 from experiments.paper.systems import SYSTEMS
 from experiments.search import studies, worker
@@ -214,7 +214,7 @@ class TestTraining:
         run = Run(folder / outcome.run)
         dataset, model = data.load(str(small_data)), experiment.make_model(run.config)
         model.parameters.data[...] = run.read_checkpoint(model.parameters)[0]["parameters"]
-        nll = experiment.score(model, dataset.valid)["nll"]["per_step"]
+        nll = scoring.score(model, dataset.valid)["nll"]["per_step"]
         assert outcome.scores[0] == pytest.approx(nll, rel=1e-12)
 
 

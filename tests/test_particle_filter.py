@@ -1,0 +1,157 @@
+"""On a model whose likelihood is known: a Wiener process seen through linear-Gaussian observations."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytensor.tensor as pt
+import pytest
+from scipy.stats import multivariate_normal
+
+from breze_like import particle_filter
+from breze_like.distributions import DiagonalNormal, GaussianProcess, GaussMarkov
+from breze_like.estimators import importance_sampled_nll
+from breze_like.models import RNN, VOSP, VRAE
+from breze_like.models.variational import Recognised, VariationalModel
+from breze_like.moments import Moments
+from breze_like.particle_filter import particle_filter_nll, resample
+
+LOADINGS = np.array([[1.2, -0.9]])  # x_t = z_t LOADINGS + noise
+NOISE_VARIANCE = 0.6
+PRECISION = (LOADINGS**2).sum() / NOISE_VARIANCE  # what one observation says about z_t
+
+
+class Bootstrap(GaussMarkov):
+    """The prior itself, whatever is observed."""
+
+    @classmethod
+    def from_recognition(cls, outputs, mask):
+        zeros = pt.zeros_like(outputs.mean)
+        return cls(1.0 + zeros, zeros, 1.0 + zeros, mask)
+
+
+class Filtering(GaussMarkov):
+    """p(z_t | z_{t-1}, x_t), which does not know what comes."""
+
+    @classmethod
+    def from_recognition(cls, outputs, mask):
+        variance = pt.ones_like(outputs.mean) / (1 + PRECISION)
+        return cls(variance, variance * outputs.mean, variance, mask)
+
+
+class LinearGaussian(VariationalModel):
+    emits_from_step = True
+
+    def __init__(self, posterior):
+        super().__init__(2, 1, posterior=posterior)
+
+    def _make_networks(self, *_):
+        self.emission = SimpleNamespace(binary=False)
+
+    def recognise(self, observations, mask):
+        return Recognised(Moments(observations @ LOADINGS.T / NOISE_VARIANCE))
+
+    def generate(self, latents, mask):
+        return DiagonalNormal(latents @ LOADINGS, NOISE_VARIANCE)
+
+
+def exact_nll(sequence):
+    times = np.arange(1, len(sequence) + 1)
+    covariance = np.kron(np.minimum.outer(times, times), LOADINGS.T @ LOADINGS)
+    covariance += NOISE_VARIANCE * np.eye(len(covariance))
+    return -multivariate_normal(cov=covariance).logpdf(sequence.ravel())
+
+
+def draw(rng, n_steps):
+    z = rng.standard_normal((n_steps, 1)).cumsum(axis=0)
+    return z @ LOADINGS + np.sqrt(NOISE_VARIANCE) * rng.standard_normal((n_steps, 2))
+
+
+@pytest.fixture(scope="module")
+def sequences():
+    rng = np.random.default_rng(1)
+    return [draw(rng, n_steps) for n_steps in (40, 3, 60, 1)]
+
+
+@pytest.fixture(scope="module")
+def nll(sequences):
+    return np.array([exact_nll(s) for s in sequences])
+
+
+@pytest.fixture(scope="module", params=[Bootstrap, Filtering])
+def model(request):
+    return LinearGaussian(request.param)
+
+
+def test_it_is_the_likelihood_of_long_sequences(model, sequences, nll, rng):
+    score = particle_filter_nll(model, sequences, rng, 1000, 4)
+    np.testing.assert_allclose(score.nats, nll, atol=0.5)
+    assert score.n_steps.tolist() == [40, 3, 60, 1]
+    weighted = importance_sampled_nll(model, sequences[2:3], rng, 4000)
+    assert weighted.nats[0] > nll[2] + 1  # so many draws don't help without resampling
+
+
+@pytest.mark.parametrize("n_particles", [5, 12])
+def test_estimates_of_the_likelihood_have_no_bias(n_particles, model, rng):
+    sequence = draw(np.random.default_rng(2), 6)
+    copies = particle_filter_nll(model, [sequence] * 2000, rng, n_particles, 1)
+    ratios = np.exp(exact_nll(sequence) - copies.nats)
+    assert ratios.mean() == pytest.approx(1, abs=4 * ratios.std() / np.sqrt(len(ratios)))
+    assert copies.standard_errors is None
+
+
+def test_errors_are_the_spread_of_estimates(rng):
+    sequence, model = draw(np.random.default_rng(3), 20), LinearGaussian(Filtering)
+    score = particle_filter_nll(model, [sequence] * 300, rng, 50, 8)
+    said = np.sqrt((score.standard_errors**2).mean())
+    assert said == pytest.approx(score.nats.std(ddof=1), rel=0.2)
+
+
+def test_it_is_the_likelihood_that_importance_sampling_converges_to(rng):
+    vosp = VOSP(3, 2, (4,), (5,), prior="ornstein_uhlenbeck")
+    vosp.initialize(np.random.default_rng(0))
+    vosp.parameters.data[...] += np.random.default_rng(1).normal(0, 0.3, vosp.parameters.size)
+    sequences = [rng.integers(0, 2, (n, 3)).astype(float) for n in (3, 5, 2)]
+    filtered = particle_filter_nll(vosp, sequences, rng, 2000, 8)
+    weighted = importance_sampled_nll(vosp, sequences, rng, 8000)
+    errors = np.hypot(filtered.standard_errors, weighted.standard_errors)
+    np.testing.assert_array_less(np.abs(filtered.nats - weighted.nats), 4 * errors + 1e-3)
+
+
+def test_a_score_does_not_depend_on_what_is_filtered_beside_it(model, sequences, monkeypatch):
+    def score():
+        return particle_filter_nll(model, sequences, np.random.default_rng(5), 10, 2).nats
+
+    together = score()
+    monkeypatch.setattr(particle_filter, "MAX_PARTICLES", 60)  # three sequences, and then one
+    np.testing.assert_allclose(score(), together, rtol=1e-12)
+
+
+def test_resampling_keeps_what_weights_say(rng):
+    weights = np.array([[0.05, 0.65, 0.3, 0.0], [0.25, 0.25, 0.2, 0.3]])
+    z, log_weights = np.tile(np.arange(4.0)[:, None], (2, 1, 1)), np.log(4 * weights + 1e-300)
+    likelihoods = resample(z, log_weights, rng)
+    np.testing.assert_allclose(likelihoods, [0, 0], atol=1e-12)  # the mean of the weights is 1
+    counts = np.bincount(z[0, :, 0].astype(int), minlength=4)
+    assert (np.abs(counts - 4 * weights[0]) < 1).all()
+    assert not log_weights[0].any()
+    np.testing.assert_array_equal(z[1, :, 0], np.arange(4))  # more than half of these count
+    np.testing.assert_allclose(log_weights[1], np.log(4 * weights[1]))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda: RNN(2, (3,)),
+        lambda: VRAE(2, 1, (3,)),
+        lambda: VOSP(2, 1, (3,), (3,), prior=GaussianProcess(lambda t, r: pt.exp(-abs(t - r)))),
+    ],
+)
+def test_what_can_not_be_filtered(other, rng):
+    with pytest.raises(ValueError, match="model must have latents with a Markov process .* take importance"):
+        particle_filter_nll(other(), [np.zeros((2, 2))], rng)
+
+
+@pytest.mark.parametrize("arguments", [{"n_particles": 0}, {"n_filters": 1.5}])
+def test_numbers(arguments, model, sequences, rng):
+    with pytest.raises(ValueError, match="must be a positive integer"):
+        particle_filter_nll(model, sequences, rng, **arguments)
