@@ -87,7 +87,7 @@ def _compile(factory, n_words, *details):
     return code_cache.compile_cfunc(signature, factory(_sources(), *details), MATH)
 
 
-@njit(parallel=True, cache=True, **CALLED)
+@njit(parallel=True, cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _run(address, frame, n_tasks, scratch):
     """Run the tasks whose code lies at an address."""
     for number in prange(n_tasks):

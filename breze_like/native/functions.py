@@ -6,10 +6,10 @@ import numpy as np
 from numba import float32
 from numba.extending import overload
 
-# Python never calls these functions. What calls them is what is kept in the cache, and they are a part of it:
-# were they compiled on their own as well, the process that compiles might call these versions, which round
-# differently, and what it computes would not be repeated bit for bit by those that read the cache.
-CALLED = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": True}
+from breze_like.native.parts import Part
+
+# Python never calls these functions. What calls them is what is kept in the cache, and they are a part of it.
+CALLED = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": Part}
 # Not "ninf" and "nnan": numbers that are not finite must come out as such.
 MATH = {"fastmath": {"contract", "nsz", "arcp", "afn", "reassoc"}, "error_model": "numpy"}
 
@@ -18,7 +18,7 @@ def exp(x):
     """exp(x), in single precision as arithmetic that is computed for many x at once."""
 
 
-@overload(exp, jit_options=MATH)
+@overload(exp, jit_options={**MATH, **CALLED})
 def _exp(x):
     if x != float32:
         return lambda x: math.exp(x)
@@ -45,7 +45,7 @@ def log1p(x):
     """log(1 + x) for x in [0, 1], in single precision as arithmetic that is computed for many x at once."""
 
 
-@overload(log1p, jit_options=MATH)
+@overload(log1p, jit_options={**MATH, **CALLED})
 def _log1p(x):
     if x != float32:
         return lambda x: math.log1p(x)
