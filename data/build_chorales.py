@@ -1,6 +1,6 @@
 """Build ``chorales.h5``, the embedded data set: Bach's chorales from the music21 corpus.
 
-Usage: ``pip install '.[data]' && python data/build_chorales.py``
+Usage: ``pip install '.[data]' && python data/build_chorales.py --force``
 
 Every chorale for four voices becomes one piano roll on a grid of quarter notes: a key is 1 where it
 sounds at the grid point. Repeats are not played out. What is left out is printed, with the reason.
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from breze_like.data import DIGESTS, SPLITS, Dataset, write_hdf5
+from breze_like.files import check_place
 from breze_like.music.rolls import HIGHEST_NOTE, LOWEST_NOTE, N_KEYS
 
 VOICES = ["Soprano", "Alto", "Tenor", "Bass"]
@@ -32,9 +33,15 @@ def main(arguments=None):
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).with_name("chorales.h5"), help="file to write"
     )
-    out = parser.parse_args(arguments).out
+    parser.add_argument("--force", action="store_true", help="replace the file if it is there")
+    options = parser.parse_args(arguments)
+    out = options.out
     try:
+        check_place(out, options.force)
         import music21
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     except ImportError:
         print("error: this needs music21; run pip install '.[data]'", file=sys.stderr)
         return 2
