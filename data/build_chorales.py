@@ -7,12 +7,20 @@ sounds at the grid point. Repeats are not played out. What is left out is printe
 The result is the same every time; `breze_like/data/library.py` holds its digests.
 """
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # has experiments, which is not installed
+
+from experiments.command_line import interrupts
+
+# Before anything else is imported, which takes seconds.
+interrupts.install_for(__file__, "stopped; no file is written")
+
 import argparse
 import math
-import sys
 import zipfile
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 
@@ -154,4 +162,6 @@ def split(works):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    interrupts.finish()
+    sys.exit(status)

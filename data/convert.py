@@ -3,9 +3,18 @@
 Usage: ``python data/convert.py SOURCE OUT.h5``. A file is replaced only with ``--force``, and never SOURCE.
 """
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # has experiments, which is not installed
+
+from experiments.command_line import interrupts
+
+# Before anything else is imported, which takes seconds.
+interrupts.install_for(__file__, "stopped; no file is written")
+
 import argparse
 import os
-import sys
 import warnings
 from dataclasses import replace
 
@@ -76,4 +85,6 @@ def check_out(source, out, force):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    interrupts.finish()
+    sys.exit(status)

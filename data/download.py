@@ -6,20 +6,28 @@ A file is kept only if its content has the published digest: it is fetched into 
 verified, read, and written as ``DIR/NAME.h5``. If a mirror fails, the next one is tried.
 """
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # has experiments, which is not installed
+
+from experiments.command_line import interrupts
+
+# Before anything else is imported, which takes seconds.
+interrupts.install_for(__file__, "stopped; what is there is kept, the same command goes on")
+
 import argparse
 import hashlib
 import http.client
 import io
 import os
 import queue
-import sys
 import tempfile
 import threading
 import time
 import urllib.parse
 import urllib.request
 from dataclasses import replace
-from pathlib import Path
 
 from tqdm import tqdm
 
@@ -222,4 +230,6 @@ def receive(name, url):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    interrupts.finish()
+    sys.exit(status)
