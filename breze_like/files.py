@@ -13,10 +13,15 @@ from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
+from breze_like.quoting import shown_path
+
 PathLike = str | os.PathLike[str]
 
 # Characters of a part of a path that comes from a name.
 MAX_NAME = 100
+
+# Bytes in which a file says what wrote it.
+N_MARKED = 10_000
 
 # Temporary files that are being written: what ends a process at once may remove them.
 unfinished: set[Path] = set()
@@ -59,8 +64,15 @@ def replacing(path: PathLike) -> Iterator[BinaryIO]:
     ----------
     path : str or path-like
         In a folder that exists.
+
+    Raises
+    ------
+    ValueError
+        If there is something that is no file, such as a folder or a device.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{shown_path(path)} is no file: choose another place")
     temporary = path.with_name(f".{path.name}.part")
     unfinished.add(temporary)
     try:
@@ -84,6 +96,47 @@ def replacing(path: PathLike) -> Iterator[BinaryIO]:
 def writing(target: PathLike | BinaryIO) -> AbstractContextManager[BinaryIO]:
     """A context with a binary stream: `target` itself if it is one, else what is `replacing` that path."""
     return replacing(target) if isinstance(target, str | os.PathLike) else nullcontext(target)
+
+
+def check_place(path: PathLike, force: bool = False, mark: str | None = None, flag: str = "--out") -> None:
+    """Refuse, before work begins, a place where a file can't be written, or where somebody else's is.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Of the file.
+    force : bool
+        Whether it may replace any file.
+    mark : str, optional
+        What all earlier files of the same kind have in their first `N_MARKED` bytes, and no others: it may
+        replace these. If it is not given, it replaces none.
+    flag : str
+        What says where the file is to be, for messages.
+
+    Raises
+    ------
+    ValueError
+        If a file is there that must not be replaced, or what is no file, or a file where its folder is to be.
+    """
+    path = Path(path)
+    above = next(folder for folder in (*path.parents, Path()) if os.path.lexists(folder))
+    if not above.is_dir():
+        raise ValueError(f"{shown_path(above)} is a file; choose a folder for {flag}")
+    if path.is_dir():
+        raise ValueError(f"{shown_path(path)} is there already and is a folder; choose a file for {flag}")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{shown_path(path)} is no file: choose another {flag}")
+    if force or not os.path.lexists(path):
+        return
+    if mark is None:
+        raise ValueError(f"{shown_path(path)} is there already: choose another {flag}; --force replaces it")
+    with open_regular(path) as stream:
+        beginning = stream.read(N_MARKED)
+    if mark.encode() not in beginning:
+        raise ValueError(
+            f"{shown_path(path)} is there already, and not of this script: choose another {flag}; "
+            "--force replaces it"
+        )
 
 
 @contextmanager

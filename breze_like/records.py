@@ -19,12 +19,20 @@ FORMAT = 1
 
 
 class Record(dict):
-    """A JSON object of a file; `where` says of which. A field that is not there is a ValueError."""
+    """A JSON object of a file; `where` says of which. A field that is not there is a ValueError.
+
+    So it is with ``record | changes``, a record with others in place of some fields.
+    """
 
     where = "a record"
 
     def __missing__(self, name):
         raise ValueError(f"{self.where} must have {name!r}, which is not there: restore a copy")
+
+    def __or__(self, other):
+        record = Record({**self, **other})
+        record.where = self.where
+        return record
 
 
 def _is_count(value):

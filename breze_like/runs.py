@@ -103,7 +103,7 @@ class Run:
 
     def reconfigure(self, **changes: Any) -> None:
         """Replace entries of the configuration; the file and `config` have them then."""
-        config = {**self.config, **changes}
+        config = self.config | changes
         with self.writing():
             _write_json(self._path("config.json"), config)
         self.config = config

@@ -147,7 +147,7 @@ def load_model(folder: PathLike, backend: str = "auto") -> tuple[Run, Model]:
         If one of them is missing or damaged, or the backend is not installed.
     """
     run = find_run(folder)
-    model = make_model({**run.config, "backend": backend})
+    model = make_model(run.config | {"backend": backend})
     load_parameters(run, model)
     return run, model
 

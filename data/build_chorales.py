@@ -1,22 +1,31 @@
 """Build ``chorales.h5``, the embedded data set: Bach's chorales from the music21 corpus.
 
-Usage: ``pip install '.[data]' && python data/build_chorales.py``
+Usage: ``pip install '.[data]' && python data/build_chorales.py --force``
 
 Every chorale for four voices becomes one piano roll on a grid of quarter notes: a key is 1 where it
 sounds at the grid point. Repeats are not played out. What is left out is printed, with the reason.
 The result is the same every time; `breze_like/data/library.py` holds its digests.
 """
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # has experiments, which is not installed
+
+from experiments.command_line import interrupts
+
+# Before anything else is imported, which takes seconds.
+interrupts.install_for(__file__, "stopped; no file is written")
+
 import argparse
 import math
-import sys
 import zipfile
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 
 from breze_like.data import DIGESTS, SPLITS, Dataset, write_hdf5
+from breze_like.files import check_place
 from breze_like.music.rolls import HIGHEST_NOTE, LOWEST_NOTE, N_KEYS
 
 VOICES = ["Soprano", "Alto", "Tenor", "Bass"]
@@ -32,9 +41,15 @@ def main(arguments=None):
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).with_name("chorales.h5"), help="file to write"
     )
-    out = parser.parse_args(arguments).out
+    parser.add_argument("--force", action="store_true", help="replace the file if it is there")
+    options = parser.parse_args(arguments)
+    out = options.out
     try:
+        check_place(out, options.force)
         import music21
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     except ImportError:
         print("error: this needs music21; run pip install '.[data]'", file=sys.stderr)
         return 2
@@ -147,4 +162,6 @@ def split(works):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    interrupts.finish()
+    sys.exit(status)

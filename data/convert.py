@@ -3,13 +3,24 @@
 Usage: ``python data/convert.py SOURCE OUT.h5``. A file is replaced only with ``--force``, and never SOURCE.
 """
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # has experiments, which is not installed
+
+from experiments.command_line import interrupts
+
+# Before anything else is imported, which takes seconds.
+interrupts.install_for(__file__, "stopped; no file is written")
+
 import argparse
 import os
-import sys
 import warnings
 from dataclasses import replace
 
 from breze_like.data import SPLITS, load, verify, write_hdf5
+from breze_like.files import check_place
+from breze_like.quoting import shown_path
 
 VERDICTS = {
     True: "verified: the published data set",
@@ -68,13 +79,12 @@ def main(arguments=None):
 
 def check_out(source, out, force):
     """Raise ValueError if a file must not be written, before anything is read."""
-    if not os.path.lexists(out):
-        return
     if os.path.exists(out) and os.path.exists(source) and os.path.samefile(source, out):
-        raise ValueError(f"{out} is what is to be converted: choose another OUT")
-    if os.path.isdir(out) or not force:
-        raise ValueError(f"{out} is there already: choose another OUT; --force replaces a file")
+        raise ValueError(f"{shown_path(out)} is what is to be converted: choose another OUT")
+    check_place(out, force, flag="OUT")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    interrupts.finish()
+    sys.exit(status)

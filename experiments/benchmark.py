@@ -21,13 +21,16 @@ from datetime import date
 from pathlib import Path
 
 from breze_like import data
-from breze_like.files import replacing
 from breze_like.pictures import figures
 from experiments import command_line
 from experiments.benchmarks import report
 from experiments.benchmarks.parts import LIBRARY, PARTS, PEERS, describe
 from experiments.benchmarks.peers.problem import MODELS
 from experiments.command_line.commands import portable
+from experiments.command_line.reports import add_report, check_files, write_text
+
+# What reports say of where they come from.
+COMMAND = "python -m experiments.benchmark"
 
 # Sizes on a CPU, on a GPU, and to see quickly whether everything works. Test sequences are counted.
 ON_CPU = {
@@ -63,7 +66,6 @@ def make_parser():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--json", action="store_true", help="print JSON instead of tables")
-    add("--report", help="write tables to this Markdown file, a chart and JSON beside it")
     add("--quick", action="store_true", help="small sizes, few rounds")
     add("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), help="what to measure")
     add("--systems", nargs="+", choices=PEERS, help="what to compare, with the first; all if not given")
@@ -78,6 +80,7 @@ def make_parser():
     add("--member-batch-size", type=int, help="sequences in a minibatch of each")
     add("--rounds", type=int, help="in which all systems take turns")
     add("--seconds", type=float, default=120.0, help="of a comparison, after which no further round begins")
+    add_report(parser, "write tables to this Markdown file, a chart and JSON beside it")
     return parser
 
 
@@ -87,6 +90,8 @@ def parse(arguments):
         numbers = value if isinstance(value, list) else [value]
         if any(isinstance(n, int | float) and not isinstance(n, bool) and n <= 0 for n in numbers):
             raise ValueError(f"--{name.replace('_', '-')} must be positive, got {value}")
+    if options.report:
+        check_report(Path(options.report), options.force)
     return options
 
 
@@ -108,18 +113,31 @@ def machine():
     return f"{date.today()}: {os.cpu_count()} cores, {name}, load {os.getloadavg()[0]:.1f} before"
 
 
+def places(report):
+    """Where a report and what lies beside it are."""
+    return {kind: report.with_suffix(f".{kind}") for kind in ("png", "json")} | {"md": report}
+
+
+def check_report(report, force):
+    """Raise a ValueError if files can't be written, or are there that are not of this script."""
+    if report.suffix in (".png", ".json"):
+        raise ValueError(f"--report must be Markdown, got {report}: JSON and a chart are written beside it")
+    marks = {"md": COMMAND, "json": COMMAND, "png": figures.MARK}
+    check_files(
+        report.parent, {places(report)[kind].name: mark for kind, mark in marks.items()}, force, "--report"
+    )
+
+
 def save(results, path):
     """Write the report, with the chart and the JSON beside it; each file whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    place = places(Path(path))
+    place["md"].parent.mkdir(parents=True, exist_ok=True)
     figure, text = report.chart(results), report.as_markdown(results)
     if figure:
-        figures.save(figure, path.with_suffix(".png"))
-        text += f"\n![Throughput against the limit]({path.with_suffix('.png').name})\n"
-    contents = {path: text, path.with_suffix(".json"): json.dumps(results, indent=1) + "\n"}
-    for place, content in contents.items():
-        with replacing(place) as stream:
-            stream.write(content.encode())
+        figures.save(figure, place["png"])
+        text += f"\n![Throughput against the limit]({place['png'].name})\n"
+    write_text(place["md"], text)
+    write_text(place["json"], json.dumps(results, indent=1) + "\n")
 
 
 def main(arguments=None):
@@ -134,7 +152,7 @@ def main(arguments=None):
         raise ValueError(f"none of the --systems runs here, install one: {reasons}")
     complete(options, on_gpu)
     words = sys.argv if arguments is None else [__file__, *arguments]
-    sizes = {name: value for name, value in vars(options).items() if name not in ("json", "report")}
+    sizes = {name: value for name, value in vars(options).items() if name not in ("json", "report", "force")}
     origin = {"command": portable(words), "machine": machine(), "about": about, "options": sizes}
     results = {**origin, "parts": {}}
     for part in options.parts:

@@ -13,13 +13,12 @@ import argparse
 import json
 from pathlib import Path
 
-from breze_like.files import replacing
 from breze_like.trained import load
 from experiments import command_line
 from experiments.command_line import tables
 from experiments.command_line.arguments import NotNegative, add_data_of_run, data_of_run
 from experiments.command_line.commands import portable
-from experiments.command_line.reports import add_report, check_report
+from experiments.command_line.reports import add_report, check_report, write_report
 from experiments.paper.results import evaluate, remarks, rows
 
 
@@ -77,10 +76,7 @@ def main(arguments=None):
         run, model, dataset = load(folder, **data_of_run(options))
         results.append(evaluate(run, model, dataset, options.split, options.n_draws))
         print(json.dumps(results[-1]) if options.json else as_text(results[-1]), flush=True)
-    if options.report:
-        Path(options.report).parent.mkdir(parents=True, exist_ok=True)
-        with replacing(options.report) as stream:
-            stream.write("\n".join(map(as_markdown, results)).encode(errors="backslashreplace"))
+    write_report(options, "\n".join(map(as_markdown, results)))
     return 0
 
 

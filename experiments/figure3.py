@@ -27,10 +27,13 @@ from breze_like.trained import load, load_model
 from breze_like.training import is_finished
 from experiments import command_line
 from experiments.command_line.arguments import add_data_of_run, add_seed, data_of_run
+from experiments.command_line.reports import add_force, check_files
 from experiments.music.corruption import P_ON, add_usual_noise, remove_frames
 from experiments.paper.experiment import train
 from experiments.paper.system_runs import existing_run, make_config
 from experiments.paper.systems import SYSTEMS
+
+FILES = ("figure3.png", "figure3.pdf")
 
 N_SONGS = 3
 
@@ -175,7 +178,9 @@ def main(arguments=None):
     add_data_of_run(parser, "a name of piano rolls, or a file (chorales); of --run, where its data are now")
     add_seed(parser)
     add("--out", default="runs/figures", help="folder for the pictures")
+    add_force(parser)
     options = parser.parse_args(arguments)
+    check_files(options.out, dict.fromkeys(FILES), options.force)
     if options.denoiser or options.imputer:
         denoiser, imputer, dataset = load_two(options)
         check_rolls(dataset)
@@ -190,8 +195,8 @@ def main(arguments=None):
     folder = Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)
     figure = draw(denoiser, imputer, dataset.test[:N_SONGS], np.random.default_rng(options.seed))
-    for extension in ("png", "pdf"):
-        figures.save(figure, folder / f"figure3.{extension}")
+    for name in FILES:
+        figures.save(figure, folder / name)
     print(f"figure3.png and .pdf are in {folder}")
     return 0
 

@@ -19,6 +19,7 @@ from breze_like.models import MODELS, VOSP
 from breze_like.models.variational import VariationalModel
 from breze_like.pictures import figures
 from experiments import command_line
+from experiments.command_line.reports import add_force, check_files
 from experiments.pictures.dependencies import find_dependencies
 
 # Sizes that matter for which quantity depends on which in no way, but to the time that it takes.
@@ -155,17 +156,20 @@ def main(arguments=None):
     add("--posterior", default="diagonal", choices=sorted(POSTERIORS), help="the paper's is diagonal")
     add("--n-steps", type=int, default=3, help="how many steps are shown")
     add("--out", default="runs/figures", help="folder for the pictures")
+    add_force(parser)
     options = parser.parse_args(arguments)
     if not 1 <= options.n_steps <= 20:
         raise ValueError(f"--n-steps must be from 1 to 20, got {options.n_steps}")
+    files = [f"graph_{options.model}.{extension}" for extension in ("svg", "png")]
+    check_files(options.out, dict.fromkeys(files), options.force)
     model = make_model(options.model, options.posterior)
     dependencies = find_dependencies(model, options.n_steps + 2 * MARGIN)
     folder = Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(STYLE):
         figure = draw(dependencies, options.n_steps)
-        for extension in ("svg", "png"):
-            figures.save(figure, folder / f"graph_{options.model}.{extension}")
+        for name in files:
+            figures.save(figure, folder / name)
     print(f"graph_{options.model}.svg and .png are in {folder}")
     return 0
 

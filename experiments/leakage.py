@@ -9,17 +9,15 @@ note is a C; and the score of independent notes on the test set, in nats per tim
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
 from breze_like import data
-from breze_like.files import replacing
 from breze_like.music.rolls import LOWEST_NOTE
 from experiments import command_line
 from experiments.command_line import tables
 from experiments.command_line.arguments import add_data_dir
-from experiments.command_line.reports import add_report, check_report
+from experiments.command_line.reports import add_report, check_report, write_report
 from experiments.paper.collapse import floor
 from experiments.paper.published import DATASETS
 
@@ -91,9 +89,7 @@ def main(arguments=None):
             )
     table = as_markdown([facts(dataset) for dataset in datasets])
     print(table, end="")
-    if options.report:
-        with replacing(Path(options.report)) as stream:
-            stream.write(table.encode(errors="backslashreplace"))
+    write_report(options, table)
     return 0
 
 

@@ -87,7 +87,7 @@ def publish(folder, name=None, replace=False):
 
 def write(run, model, folder):
     """Write the files of a trained model; returns the digest of its weights."""
-    config = dict(run.config)
+    config = run.config | {}
     versions, created = run.config["versions"], config.pop("created", None)
     _, _, module, *words = shlex.split(portable(run.config["command"]))
     del config["versions"]

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from breze_like.files import check_place
 from breze_like.html import element, table, wide
 from breze_like.pictures import figures
 from breze_like.pictures.figures import picture
 from breze_like.trained import bounds_nothing, load
 from experiments import command_line
 from experiments.command_line.arguments import add_data_of_run, add_seed, data_of_run
+from experiments.command_line.reports import add_force
 from experiments.pages.html import page, write
 from experiments.pages.report_sections import folded, section
 from experiments.paper import collapse
@@ -89,24 +91,16 @@ def _cells(result):
     return [result["config"]["data"]["name"], *texts, objective, last["update"], minutes]
 
 
-def check_target(path, force):
-    """Raise a ValueError if there is something in the place of the page that must not be replaced."""
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; choose a file for --out, such as {path / 'report.html'}")
-    if path.exists() and not force:
-        raise ValueError(f"{path} is there already: choose another --out, or replace it with --force")
-
-
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of trained runs")
     add_data_of_run(parser)
     add_seed(parser, "of noise and samples (1)")
     parser.add_argument("--out", default="report.html", help="the page (report.html)")
-    parser.add_argument("--force", action="store_true", help="replace the page if it is there")
+    add_force(parser, "replace the page if it is there")
     options = parser.parse_args(arguments)
     target = Path(options.out)
-    check_target(target, options.force)
+    check_place(target, options.force)
 
     folders = [Path(folder) for folder in dict.fromkeys(options.runs)]
     # What is wrong is said before work begins.

@@ -10,21 +10,34 @@ anew, and no data are needed; `experiments.publish`, `trials` and `leakage` add 
 import argparse
 from pathlib import Path
 
-from breze_like.files import replacing
 from breze_like.pictures import figures
 from breze_like.trained import models_folder
 from experiments import command_line
+from experiments.command_line.reports import add_force, check_files, write_text
 from experiments.pages.results_sections import models_by_dataset, page, picture, picture_name, plural
 from experiments.paper.trials import read
+
+# What an earlier page has in its first lines, and no other one.
+MARK = "Made by `python -m experiments.results_page`"
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", default="experiments/results", help="folder of the page, with the lists")
     parser.add_argument("--cores", type=int, default=2, help="of the machine that the trials ran on (2)")
+    add_force(parser, "let the page and its pictures replace any files, not only earlier ones")
     options = parser.parse_args(arguments)
     folder = Path(options.results)
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is no folder: --results must be the one of the page, with the lists")
     models, lines = models_by_dataset(), list(read(folder / "trials.csv").values())
+    pictures = {name: picture_name(name) for name in models}
+    check_files(
+        folder,
+        {"README.md": MARK, **dict.fromkeys(pictures.values(), figures.MARK)},
+        options.force,
+        "--results",
+    )
     if not models and not lines:
         raise ValueError(
             f"there are no trained models in {models_folder()}, and no trials in {folder}: "
@@ -33,9 +46,8 @@ def main(arguments=None):
     leakage = folder / "leakage.md"
     text = page(models, lines, leakage.read_text() if leakage.exists() else "", options.cores)
     for name, of_dataset in models.items():
-        figures.save(picture(of_dataset, name), folder / picture_name(name))
-    with replacing(folder / "README.md") as stream:
-        stream.write(text.encode(errors="backslashreplace"))
+        figures.save(picture(of_dataset, name), folder / pictures[name])
+    write_text(folder / "README.md", text)
     n_models = sum(map(len, models.values()))
     about = f"{plural(n_models, 'model')} and {plural(len(lines), 'trial')}"
     print(f"{folder / 'README.md'} is about {about}")

@@ -15,7 +15,6 @@ from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from breze_like.files import replacing
 from breze_like.training import TrainingSettings
 from experiments import command_line
 from experiments.benchmarks.parts import LIBRARY
@@ -23,6 +22,7 @@ from experiments.benchmarks.peers.problem import MODELS
 from experiments.benchmarks.report import aligned_lines
 from experiments.benchmarks.throughput import compile_time, is_gpu, joined, n_cores, read, step_time
 from experiments.command_line.arguments import Positive, add_count
+from experiments.command_line.reports import add_force, check_files, write_text
 from experiments.paper.published import DATASETS
 from experiments.paper.system_runs import VALIDATE_EVERY
 from experiments.paper.systems import SYSTEMS
@@ -30,6 +30,7 @@ from experiments.search.rungs import SHARES, cost, quota
 from experiments.search.space import TABLE_2
 
 RESULTS = Path(__file__).parent / "results"
+REPORT, MARK = "search_cost.md", "trials for each data set and model\n"
 MEASURED = [str(RESULTS / name) for name in ("benchmark.json", "benchmark_sizes.json")]
 
 CHUNK_LENGTH = TrainingSettings().chunk_length
@@ -230,19 +231,19 @@ def make_parser():
         help="hidden units, equally likely",
     )
     add("--benchmarks", nargs="+", default=MEASURED, help="JSON files of experiments.benchmark")
-    add("--results", help="folder in which to write search_cost.md")
+    add("--results", help=f"folder in which to write {REPORT}")
+    add_force(parser, f"let {REPORT} replace any file")
     return parser
 
 
 def main(arguments=None):
     options = make_parser().parse_args(arguments)
+    if options.results:
+        check_files(options.results, {REPORT: MARK}, options.force, "--results")
     text = document(joined(map(read, options.benchmarks)), options)
     print(text, end="")
     if options.results:
-        folder = Path(options.results)
-        folder.mkdir(parents=True, exist_ok=True)
-        with replacing(folder / "search_cost.md") as stream:
-            stream.write(text.encode(errors="backslashreplace"))
+        write_text(Path(options.results) / REPORT, text)
     return 0
 
 

@@ -11,27 +11,17 @@ from pathlib import Path
 
 import optuna
 
+from breze_like.files import check_place
 from experiments import command_line
+from experiments.command_line.reports import add_force
 from experiments.pages.html import page, write
 from experiments.search.pictures import pictures
 from experiments.search.sections import best, failed, rungs, searched, summary
 from experiments.search.storage import default_place, explained
 from experiments.search.studies import FIXED, load_study, outcomes
 
-# How a file begins that may be replaced.
-PAGE = b"<!doctype html>"
-
-
-def check_target(path):
-    """Raise a ValueError if there is something in the place of the page that is none."""
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; choose a file for --out, such as {path / 'report.html'}")
-    if path.exists():
-        with open(path, "rb") as stream:
-            if stream.read(len(PAGE)) != PAGE:
-                raise ValueError(
-                    f"{path} is there already and no page, which would be replaced: choose another --out"
-                )
+# What the title of a page begins with, by which one is known that may be replaced.
+TITLE = "Search "
 
 
 def distributions_of(study):
@@ -59,7 +49,7 @@ def document(study, folder, beside):
         *pictures(found, distributions_of(study), attributes),
         failed(found, folder, beside),
     ]
-    return page(f"Search {study.study_name}", *content)
+    return page(f"{TITLE}{study.study_name}", *content)
 
 
 def make_parser():
@@ -69,6 +59,7 @@ def make_parser():
     add("--storage", help="as for experiments.random_search; by default the file study.db in STUDY")
     add("--study", help="its name, if there are several in the storage")
     add("--out", help="the page; by default report.html in STUDY")
+    add_force(parser, "let the page replace any file")
     return parser
 
 
@@ -76,7 +67,7 @@ def main(arguments=None):
     options = make_parser().parse_args(arguments)
     folder = Path(options.folder)
     target = Path(options.out) if options.out else folder / "report.html"
-    check_target(target)
+    check_place(target, options.force, f"<title>{TITLE}")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = load_study(folder, options.storage, options.study)
     with explained(options.storage or default_place(folder)):

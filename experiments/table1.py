@@ -18,18 +18,19 @@ import argparse
 from pathlib import Path
 
 from breze_like import data
-from breze_like.files import file_name, replacing
+from breze_like.files import file_name
 from breze_like.pictures import figures
 from breze_like.runs import Run
 from breze_like.trained import bounds_nothing, load_model, model_names, models_folder
 from breze_like.training import TrainingDiverged
 from experiments import command_line
 from experiments.command_line.arguments import Positive, add_count, add_data_dir, add_seed
+from experiments.command_line.reports import add_force, check_files, write_text
 from experiments.paper import collapse
 from experiments.paper.experiment import reconstruct, train, train_together
 from experiments.paper.rescoring import rescore
 from experiments.paper.results import describe_run, evaluate
-from experiments.paper.rows import FORMATS, as_text, floor_row, system_rows
+from experiments.paper.rows import FORMATS, MARKS, as_text, floor_row, system_rows
 from experiments.paper.seeds import combine, place
 from experiments.paper.system_runs import (
     best_run,
@@ -130,16 +131,29 @@ def picture(dataset, results):
     return figures.curves_and_roll(logs, published, sequence, reconstruct(model, sequence), lowest)
 
 
-def save(dataset, rows, results, options):
-    """Write the table in all formats, and the picture; each file whole or not at all."""
+def places_of(dataset, options):
+    """The folders of tables, by the flag that says so, and how the files of a data set begin there."""
     stem = "trained" if options.trained else "table1"
     stem += "" if dataset.name == DEFAULT else f"_{file_name(dataset.name)}"
-    folders = [Path(folder) for folder in (options.out, options.results) if folder]
+    given = {"--out": options.out, "--results": options.results}
+    return {flag: Path(folder) for flag, folder in given.items() if folder}, stem
+
+
+def check_tables(dataset, options):
+    """Raise a ValueError if there are files in the places of the tables that are no earlier ones of them."""
+    folders, stem = places_of(dataset, options)
+    for flag, folder in folders.items():
+        marks = {f"{stem}{extension}": mark for extension, mark in MARKS.items()}
+        check_files(folder, {**marks, f"{stem}.png": figures.MARK}, options.force, flag)
+
+
+def save(dataset, rows, results, options):
+    """Write the table in all formats, and the picture; each file whole or not at all."""
+    by_flag, stem = places_of(dataset, options)
+    folders = by_flag.values()
     for folder in folders:
-        folder.mkdir(parents=True, exist_ok=True)
         for extension, write in FORMATS.items():
-            with replacing(folder / f"{stem}{extension}") as stream:
-                stream.write(write(rows).encode(errors="backslashreplace"))
+            write_text(folder / f"{stem}{extension}", write(rows))
     if results:
         figure = picture(dataset, results)
         for folder in folders:
@@ -165,6 +179,7 @@ def load_datasets(options):
             )
         if file_name(dataset.name) in datasets:
             raise ValueError(f"--datasets must have different names, got {dataset.name} twice: rename a file")
+        check_tables(dataset, options)
         datasets[file_name(dataset.name)] = dataset, given
     return datasets.values()
 
@@ -191,6 +206,7 @@ def parse(arguments):
     add("--trained", action="store_true", help="score the models that come with the project; train nothing")
     add("--results", help="another folder for tables and pictures")
     add("--backend", default="auto", help="auto, jax, cvm or numba")
+    add_force(parser, "let tables and pictures replace any files, not only earlier ones; runs are kept")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.models or () if name not in TITLES]
     if unknown:

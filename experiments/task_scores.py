@@ -16,14 +16,13 @@ from typing import NamedTuple
 import numpy as np
 
 from breze_like import denoise, impute, impute_draws
-from breze_like.files import replacing
 from breze_like.models.variational import VariationalModel
 from breze_like.runs import versions
 from breze_like.trained import load
 from experiments import command_line
 from experiments.command_line.arguments import add_count, add_data_of_run, data_of_run
 from experiments.command_line.commands import portable
-from experiments.command_line.reports import add_report, check_report
+from experiments.command_line.reports import add_report, check_report, write_report
 from experiments.command_line.tables import inline, markdown
 from experiments.music.baselines import LastKnown, Marginals
 from experiments.music.corruption import N_REMOVED, P_ON, add_usual_noise
@@ -227,10 +226,7 @@ def main(arguments=None):
     denoised, imputed = (average(task) for task in zip(*scores, strict=True))
     text = describe(options, loaded, denoised, imputed, time.monotonic() - started)
     print(text)
-    if options.report:
-        Path(options.report).parent.mkdir(parents=True, exist_ok=True)
-        with replacing(options.report) as stream:
-            stream.write(text.encode(errors="backslashreplace"))
+    write_report(options, text)
     return 0
 
 

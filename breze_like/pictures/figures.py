@@ -18,6 +18,9 @@ MATHEMATICS = "mathematics"
 # More than a picture has, in keys and in steps.
 N_PIXELS = (900, 3000)
 
+# How a file of such a picture begins, and no others.
+MARK = "Software\0breze_like"
+
 # Notes that are not in the truth, and those that are missing.
 WRONG, MISSING = "#d62728", "#1f77b4"
 
@@ -215,8 +218,10 @@ def show_names(figure):
 def save(figure, path):
     """Write a figure whole or not at all."""
     show_names(figure)
+    kind = path.suffix[1:]
+    about = {"Software": "breze_like"} if kind == "png" else None
     with replacing(path) as stream:
-        figure.savefig(stream, format=path.suffix[1:], dpi=120)
+        figure.savefig(stream, format=kind, dpi=120, metadata=about)
 
 
 def picture(figure, alt, kind="png"):

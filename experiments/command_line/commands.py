@@ -5,8 +5,9 @@ from pathlib import Path
 
 
 def portable(command):
-    """A script's `sys.argv` as one would type it elsewhere: without data and report, and runs in ``runs``."""
+    """A script's `sys.argv` as typed elsewhere: without --data-dir, --report, --force; runs in ``runs``."""
     words = ["python", "-m", f"experiments.{Path(command[0]).stem}", *command[1:]]
+    words = [word for word in words if word != "--force"]
     for name in ("--data-dir", "--report"):
         if name in words:
             place = words.index(name)

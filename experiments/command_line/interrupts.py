@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
@@ -39,6 +40,14 @@ def install():
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reading, handled), daemon=True).start()
     _installed = True
+
+
+def install_for(path, said):
+    """The same, in the process of the script at that path, if this is it; `said` is what is said."""
+    global text
+    if Path(sys.argv[0]).resolve() == Path(path).resolve():
+        install()
+        text = said
 
 
 def finish():

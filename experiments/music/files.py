@@ -19,6 +19,7 @@ from breze_like.music.rolls import N_KEYS, check_grid, check_length, check_tempo
 from breze_like.music.sound import check_duration
 from breze_like.pictures import figures
 from breze_like.quoting import shown, shown_path
+from experiments.command_line.reports import check_files, write_text
 
 
 def read(path, split="test", steps_per_quarter=2):
@@ -136,14 +137,8 @@ class Results:
             check_length(n_steps)
         if self.wav:
             check_duration(n_steps, self.steps_per_quarter, self.tempo)
-        if self.folder.exists() and not self.folder.is_dir():
-            raise ValueError(f"{self.folder} is a file; choose a folder for --out")
         files = [f"{name}{extension}" for name in names for extension in self._extensions()]
-        for path in (self.folder / name for name in (*files, *others)):
-            if path.is_dir() or (path.exists() and not self.force):
-                raise ValueError(
-                    f"{shown_path(path)} is there already: choose another --out; --force replaces it"
-                )
+        check_files(self.folder, dict.fromkeys((*files, *others)), self.force)
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, name, sequence):
@@ -167,8 +162,7 @@ class Results:
 
     def write_text(self, file_name, text):
         """Write text; what is not UTF-8 in names of files is escaped."""
-        with replacing(self.folder / file_name) as stream:
-            stream.write(text.encode(errors="backslashreplace"))
+        write_text(self.folder / file_name, text)
 
     def describe(self, n):
         """One line about `n` sequences that were written."""

@@ -137,10 +137,10 @@ def system_rows(dataset, name, result):
     result : dict
         As of `describe_run` or, for several seeds, of `seeds.combine`.
     """
-    config, scores = dict(result["config"]), result["scores"]
-    about = {name: config.pop(name) for name in ("seed", "versions")}
-    about["command"] = portable(config.pop("command"))
-    about["config"] = config
+    config, scores = result["config"], result["scores"]
+    about = {name: config[name] for name in ("seed", "versions")}
+    about["command"] = portable(config["command"])
+    about["config"] = {name: value for name, value in config.items() if name not in about}
     about |= {"seeds": result.get("seeds"), "n_diverged": result.get("n_diverged", 0)}
     if result["log"]:
         last = result["log"][-1]
@@ -239,4 +239,11 @@ def as_json(rows):
     return json.dumps([asdict(row) for row in rows], indent=2) + "\n"
 
 
+# What earlier tables have in their first lines, and no other files.
+MARKS = {
+    ".txt": " test set, nats per time step ",
+    ".md": " test set, nats per time step | estimator |",
+    ".csv": "dataset,verified,system,title,estimator,",
+    ".json": '"verified": ',
+}
 FORMATS = {".txt": as_text, ".md": as_markdown, ".csv": as_csv, ".json": as_json}

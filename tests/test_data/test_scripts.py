@@ -282,9 +282,7 @@ class TestConvert:
             assert "is what is to be converted: choose another OUT" in capsys.readouterr().err
         out.write_text("mine")
         assert self.run(source, out) == 2
-        assert (
-            "out.h5 is there already: choose another OUT; --force replaces a file" in capsys.readouterr().err
-        )
+        assert "out.h5 is there already: choose another OUT; --force replaces it" in capsys.readouterr().err
         assert (source.read_bytes(), out.read_text()) == (before, "mine")
         assert self.run(source, out, "--force") == 0
         assert read(out).digests == read(source).digests

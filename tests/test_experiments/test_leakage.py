@@ -62,10 +62,10 @@ def test_a_report_replaces_reports_only(songs, tmp_path, complaint, capsys):
     table = tmp_path / "table.md"
     words = ["--datasets", str(songs), "--report", str(table)]
     table.write_text("notes")
-    message = f"{table} is there already, and no report of this script: choose another --report; "
+    message = f"{table} is there already, and not of this script: choose another --report; "
     assert complaint(leakage, words).startswith(message)
     assert table.read_text() == "notes"
     assert leakage.main([*words, "--force"]) == 0
     assert leakage.main(words) == 0
     assert table.read_text() in capsys.readouterr().out
-    assert "must be a file" in complaint(leakage, [*words[:-1], str(tmp_path)])
+    assert "is a folder; choose a file for --report" in complaint(leakage, [*words[:-1], str(tmp_path)])

@@ -112,6 +112,17 @@ class Searching:
                     found.append(int(path.parent.name))
         return found
 
+    def wait_for_progress(self, folder):
+        """Until something has been logged of a trial; whether the search goes on."""
+        before = self._n_logged(folder)
+        while not self.has_ended and self._n_logged(folder) == before:
+            time.sleep(0.02)
+        return not self.has_ended
+
+    @staticmethod
+    def _n_logged(folder):
+        return sum(path.stat().st_size for path in Path(folder).glob("trial_*/log.jsonl"))
+
     def interrupt(self):
         self._process.send_signal(signal.SIGINT)
 
@@ -212,19 +223,19 @@ def test_two_workers_and_ctrl_c_and_more_trials(small_space, undisturbed, tmp_pa
 def test_twenty_kills(small_space, undisturbed, tmp_path):
     rng, n_kills, n_trials = random.Random(0), 0, N_TRIALS
     searching = Searching(small_space, tmp_path, "--trials", n_trials, "--jobs", 2)
-    while not searching.has_ended or n_kills < 20:
-        if searching.has_ended:  # too fast: some more
+    while n_kills < 20:
+        if not searching.wait_for_progress(tmp_path):  # too fast: some more
             assert searching.end()[0] == 0
             n_trials += 4
             searching = Searching(small_space, tmp_path, "--trials", n_trials, "--jobs", 2)
-        time.sleep(rng.uniform(0, 4))
-        if n_kills < 20 and searching.workers:
-            n_kills += 1
-            if rng.random() < 0.5:
-                searching.kill_worker(rng)
-            else:
-                searching.kill()
-                searching = Searching(small_space, tmp_path, "--trials", n_trials, "--jobs", 2)
+            continue
+        time.sleep(rng.uniform(0, 0.3))
+        n_kills += 1
+        if rng.random() < 0.5:
+            searching.kill_worker(rng)
+        else:
+            searching.kill()
+            searching = Searching(small_space, tmp_path, "--trials", n_trials, "--jobs", 2)
     status, _, err = searching.end()
     assert (status, err) == (0, "")
     assert len(outcomes_of(tmp_path)) == n_trials
@@ -245,15 +256,14 @@ def test_kills_and_successive_halving(small_space, tmp_path):
     record = tmp_path / "search.json"
     command = small_space, folder, *command, "--jobs", 2, "--record", record
     searching = Searching(*command)
-    while not searching.has_ended:
-        time.sleep(rng.uniform(1, 5))
-        if n_kills < 10 and searching.workers:
-            n_kills += 1
-            if rng.random() < 0.5:
-                searching.kill_worker(rng)
-            else:
-                searching.kill()
-                searching = Searching(*command)
+    while n_kills < 10 and searching.wait_for_progress(folder):
+        time.sleep(rng.uniform(0, 0.3))
+        n_kills += 1
+        if rng.random() < 0.5:
+            searching.kill_worker(rng)
+        else:
+            searching.kill()
+            searching = Searching(*command)
     status, out, err = searching.end()
     assert (status, err) == (0, "")
     assert f"{N_TRIALS} of {N_TRIALS} done, 15 pruned" in out

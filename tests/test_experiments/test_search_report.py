@@ -258,14 +258,17 @@ def test_several_studies_in_a_storage(folder, tmp_path, complaint):
 
 def test_a_page_is_replaced_and_nothing_else(folder, page, complaint):
     before = (folder / "study.db").read_bytes()
-    assert "is there already and no page, which would be replaced: choose another --out" in complaint(
+    assert "is there already, and not of this script: choose another --out; --force replaces it" in complaint(
         search_report, [folder, "--out", folder / "study.db"]
     )
     assert (folder / "study.db").read_bytes() == before
     assert "is a folder; choose a file for --out" in complaint(search_report, [folder, "--out", folder])
-    page.write_text("<!doctype html>old")
+    page.write_text("<!doctype html>of somebody else")
+    assert "not of this script" in complaint(search_report, [folder])
+    assert search_report.main([str(folder), "--force"]) == 0
+    page.write_text(page.read_text().replace("</h1>", "old</h1>"))
     assert search_report.main([str(folder)]) == 0
-    assert "old" not in page.read_text()[:20]
+    assert "old</h1>" not in page.read_text()
 
 
 def test_a_page_is_written_whole_or_not_at_all(folder, page, monkeypatch):
