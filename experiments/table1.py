@@ -12,6 +12,9 @@ longer one can be put there with experiments.train. With --search, the best run 
 --seeds, there are several runs of each system, whose rows are means and ranges; those of further seeds lie in
 OUT/DATASET/SYSTEM_seed2 and so on. On a GPU, one program trains all seeds of a system. With --trained,
 nothing is trained: the models that come with the project are scored anew, all seeds of them.
+
+Rows of other systems, that are in a table already, stay in it. A row keeps its number of draws, whatever else
+`experiments.evaluate` has scored its run with since.
 """
 
 import argparse
@@ -25,25 +28,22 @@ from breze_like.trained import bounds_nothing, load_model, model_names, models_f
 from breze_like.training import TrainingDiverged
 from experiments import command_line
 from experiments.command_line.arguments import Positive, add_count, add_data_dir, add_seed
-from experiments.paper import collapse
+from experiments.paper import collapse, kept_rows
 from experiments.paper.experiment import reconstruct, train, train_together
 from experiments.paper.rescoring import rescore
 from experiments.paper.results import describe_run, evaluate
 from experiments.paper.rows import FORMATS, as_text, floor_row, system_rows
 from experiments.paper.seeds import combine, place
 from experiments.paper.system_runs import (
+    N_DRAWS,
     best_run,
+    done,
     existing_run,
     find_config,
-    is_done,
     other_budget,
     trainable_together,
 )
 from experiments.paper.systems import FLOOR, ON_REQUEST, SYSTEMS, TITLES
-
-# Draws of the latents for the scores, by default.
-N_DRAWS = 500
-
 
 # The data set by default; its table is the README's.
 DEFAULT = "chorales"
@@ -57,9 +57,9 @@ def finish(folder, system, dataset, given, options):
     run = existing_run(folder, system, dataset)
     if line := run and other_budget(run, system, dataset, options.budget):
         print(line, flush=True)
-    if run and is_done(run, options.n_draws):
+    if run and (result := done(run, options.n_draws)):
         print(f"done already, in {folder}", flush=True)
-        return describe_run(run, "test")
+        return result
     config = find_config(folder, system, dataset, given, options)
     try:
         run, model = train(config, dataset, folder, resume=True)
@@ -72,18 +72,23 @@ def finish(folder, system, dataset, given, options):
     return result
 
 
-def make_table(dataset, given, names, options):
-    """The rows of a data set, and by system `describe_run` of each run; tells how far it is."""
+def make_table(dataset, given, names, options, before=()):
+    """The rows of a data set, and by system `describe_run` of each run; tells how far it is.
+
+    Where the table had rows `before`, a system is scored with as many draws as its row is of.
+    """
     rows, results = [], {}
     for i, name in enumerate(names, 1):
         print(f"\n{dataset.name}, {i} of {len(names)}: {TITLES[name]}", flush=True)
         if name == FLOOR:
             rows.append(floor_row(dataset))
         else:
+            n_draws = options.n_draws or kept_rows.draws_of(before, name)
             if options.trained:
-                found = rescore(name, dataset, options.n_draws)
+                found = rescore(name, dataset, n_draws)
             else:
-                found = finish_seeds(name, dataset, given, options)
+                of_row = argparse.Namespace(**{**vars(options), "n_draws": n_draws})
+                found = finish_seeds(name, dataset, given, of_row)
             if not found:
                 print("no trained model", flush=True)
                 continue
@@ -130,22 +135,41 @@ def picture(dataset, results):
     return figures.curves_and_roll(logs, published, sequence, reconstruct(model, sequence), lowest)
 
 
-def save(dataset, rows, results, options):
-    """Write the table in all formats, and the picture; each file whole or not at all."""
+def tables_before(dataset, options):
+    """By folder, the rows of the table that is in it; it is to be written anew."""
     stem = "trained" if options.trained else "table1"
     stem += "" if dataset.name == DEFAULT else f"_{file_name(dataset.name)}"
     folders = [Path(folder) for folder in (options.out, options.results) if folder]
-    for folder in folders:
-        folder.mkdir(parents=True, exist_ok=True)
+    return {folder / stem: kept_rows.read(folder / f"{stem}.json", dataset) for folder in folders}
+
+
+def runs_before(dataset, tables, options):
+    """`describe_run` of runs whose rows are in a table already, by system, as far as they are there."""
+    folder = (models_folder() if options.trained else Path(options.out)) / file_name(dataset.name)
+    systems = {row.system for rows in tables.values() for row in rows} - {FLOOR}
+    there = [name for name in SYSTEMS if name in systems and (folder / name / "config.json").exists()]
+    return {name: describe_run(Run(folder / name), "test") for name in there}
+
+
+def save(dataset, rows, results, tables, options):
+    """Write the table in all formats, and the picture; each file whole or not at all."""
+    for path, before in tables.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        together = kept_rows.together(rows, before, dataset)
         for extension, write in FORMATS.items():
-            with replacing(folder / f"{stem}{extension}") as stream:
-                stream.write(write(rows).encode(errors="backslashreplace"))
+            with replacing(Path(f"{path}{extension}")) as stream:
+                stream.write(write(together).encode(errors="backslashreplace"))
     if results:
-        figure = picture(dataset, results)
-        for folder in folders:
-            figures.save(figure, folder / f"{stem}.png")
-    places = " and ".join(map(str, folders))
-    print(f'{stem} is in {places}. A score with "<" is an upper bound, "±" a standard error.', flush=True)
+        found = runs_before(dataset, tables, options) | results
+        figure = picture(dataset, {name: found[name] for name in SYSTEMS if name in found})
+        for path in tables:
+            figures.save(figure, Path(f"{path}.png"))
+    systems = dict.fromkeys(row.system for before in tables.values() for row in before)
+    if kept := [name for name in systems if name not in {row.system for row in rows}]:
+        print(f"kept rows that were there: {', '.join(kept)}", flush=True)
+    places = " and ".join(str(path.parent) for path in tables)
+    signs = 'A score with "<" is an upper bound, "±" a standard error.'
+    print(f"{path.name} is in {places}. {signs}", flush=True)
 
 
 def load_datasets(options):
@@ -204,9 +228,11 @@ def parse(arguments):
 def main(arguments=None):
     options = parse(arguments)
     names = [name for name in TITLES if name in options.models]
-    for dataset, given in load_datasets(options):
-        rows, results = make_table(dataset, given, names, options)
-        save(dataset, rows, results, options)
+    datasets = [(*loaded, tables_before(loaded[0], options)) for loaded in load_datasets(options)]
+    for dataset, given, tables in datasets:
+        before = [row for rows in tables.values() for row in rows]
+        rows, results = make_table(dataset, given, names, options, before)
+        save(dataset, rows, results, tables, options)
     return 0
 
 

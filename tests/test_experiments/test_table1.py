@@ -15,7 +15,7 @@ from breze_like.parameters import ParameterSet
 from breze_like.runs import Run
 from breze_like.training import EMSettings, TrainingDiverged
 from experiments import table1
-from experiments.paper import experiment, system_runs
+from experiments.paper import experiment, scorings, system_runs
 from experiments.paper.experiment import differences
 from experiments.paper.system_runs import best_run
 from experiments.paper.systems import ON_REQUEST, SYSTEMS, TITLES
@@ -140,6 +140,83 @@ class TestFoundRuns:
         out = capsys.readouterr().out
         assert out.count("done already") == (1 if again else 2)
         assert ("trained" in out) == again
+
+    def test_other_rows_stay_in_the_table(self, put, make_table, tmp_path, capsys):
+        """In all its forms, known by their system, in the order of the table."""
+        for name in ("rnn", "vosp_published", "fdrnn"):
+            put(name)
+        results = tmp_path / "results"
+        make_table("fdrnn", "vosp_published", "floor", more=["--results", str(results)])
+        make_table("rnn", more=["--results", str(results)])
+        assert "kept rows that were there: floor, fdrnn, vosp_published\n" in capsys.readouterr().out
+        made = {}
+        for folder in (tmp_path, results):
+            rows = made[folder] = json.loads((folder / "table1_small.json").read_text())
+            assert [row["system"] for row in rows] == ["floor", "rnn", "fdrnn", *(2 * ["vosp_published"])]
+            for extension in ("md", "csv", "txt"):
+                lines = (folder / f"table1_small.{extension}").read_text().splitlines()
+                assert all(any(row["title"] in line for line in lines) for row in rows)
+        make_table("floor", "rnn", "fdrnn", "vosp_published", more=["--results", str(results)])
+        assert json.loads((tmp_path / "table1_small.json").read_text()) == made[tmp_path] == made[results]
+
+    def test_a_row_has_its_own_number_of_draws(self, put, make_table, tmp_path):
+        """Whatever else was scored since; by default, those of the main job."""
+
+        def shown():
+            rows = json.loads((tmp_path / "table1_small.json").read_text())
+            return [(row["per_step"], row["n_draws"]) for row in rows]
+
+        def scored(run, n_draws, value, update=7):
+            """What `results.evaluate` keeps."""
+            averages = {"per_step": value, "per_sequence": value, "n_draws": n_draws}
+            names = ("bound", "objective", "importance_sampled")
+            about = {"n_samples": n_draws, "seconds": 1.0, "update": update}
+            run.add_scores("test", {**dict.fromkeys(names, averages), **about}, scorings.join)
+
+        run = put("vosp")
+        for n_draws, value in ((2000, 2.0), (500, 3.0), (20, 4.0)):
+            scored(run, n_draws, value)
+        make_table("vosp")
+        assert shown() == 2 * [(3.0, 500)]
+        make_table("vosp", more=["--n-draws", "600"])
+        assert shown() == 2 * [(2.0, 2000)]
+        scored(run, 500, 3.5)
+        make_table("vosp")
+        assert shown() == 2 * [(2.0, 2000)]
+        make_table("vosp", more=["--n-draws", "500"])
+        assert shown() == 2 * [(3.5, 500)]
+        scored(run, 10, 1.0, update=8)  # it was trained further: all others are of other parameters
+        assert "other_draws" not in run.read_scores()["test"]
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            ("my notes", "must be a table that this script made, to keep its rows: choose another folder"),
+            ('[{"system": "rnn"}]', "must be a table that this script made"),
+            ("{}", "must be a table that this script made"),
+            ("[1]", "must be a table that this script made"),
+        ],
+    )
+    def test_what_is_no_table_is_not_replaced(self, put, make_table, tmp_path, content, message):
+        put("rnn", finished=False)
+        (tmp_path / "table1_small.json").write_text(content)
+        with pytest.raises(ValueError, match=rf"table1_small\.json {message}"):
+            make_table("rnn")
+        assert (tmp_path / "table1_small.json").read_text() == content
+
+    def test_rows_of_other_data_are_not_kept(self, put, make_table, tmp_path):
+        put("rnn")
+        make_table("rnn")
+        place = tmp_path / "table1_small.json"
+        rows = json.loads(place.read_text())
+        rows[0]["config"]["data"]["digests"]["train"] = 64 * "0"
+        place.write_text(json.dumps(rows))
+        with pytest.raises(ValueError, match="must be a table of the data set small, its rows are of other"):
+            make_table("floor")
+        rows[0]["per_step"] = "low"
+        place.write_text(json.dumps(rows))
+        with pytest.raises(ValueError, match="per_step must be a number or null, got 'low'"):
+            make_table("floor")
 
     @pytest.mark.parametrize("state", [{"finished": False}, {"scored_at": 6}, {"scored_at": None}])
     def test_what_is_not_done_goes_on_with_its_own_configuration(self, put, make_table, capsys, state):
