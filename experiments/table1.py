@@ -27,7 +27,8 @@ from breze_like.runs import Run
 from breze_like.trained import bounds_nothing, load_model, model_names, models_folder
 from breze_like.training import TrainingDiverged
 from experiments import command_line
-from experiments.command_line.arguments import Positive, add_count, add_data_dir, add_seed
+from experiments.command_line.arguments import Positive, add_count, add_data_dir, add_seed, flag
+from experiments.command_line.arguments import parse as parse_arguments
 from experiments.paper import collapse, kept_rows
 from experiments.paper.experiment import reconstruct, train, train_together
 from experiments.paper.rescoring import rescore
@@ -43,10 +44,13 @@ from experiments.paper.system_runs import (
     other_budget,
     trainable_together,
 )
-from experiments.paper.systems import FLOOR, ON_REQUEST, SYSTEMS, TITLES
+from experiments.paper.systems import FLOOR, ON_REQUEST, SYSTEMS, TITLES, has_latents
 
 # The data set by default; its table is the README's.
 DEFAULT = "chorales"
+
+# Flags that say how to train.
+OF_TRAINING = ("budget", "seed", "seeds", "search")
 
 # Steps of the reconstruction in the picture.
 N_SHOWN = 100
@@ -85,7 +89,7 @@ def make_table(dataset, given, names, options, before=()):
         else:
             n_draws = options.n_draws or kept_rows.draws_of(before, name)
             if options.trained:
-                found = rescore(name, dataset, n_draws)
+                found = rescore(name, dataset, n_draws, options.backend)
             else:
                 of_row = argparse.Namespace(**{**vars(options), "n_draws": n_draws})
                 found = finish_seeds(name, dataset, given, of_row)
@@ -215,14 +219,28 @@ def parse(arguments):
     add("--trained", action="store_true", help="score the models that come with the project; train nothing")
     add("--results", help="another folder for tables and pictures")
     add("--backend", default="auto", help="auto, jax, cvm or numba")
-    options = parser.parse_args(arguments)
+    options = parse_arguments(parser, arguments)
     unknown = [name for name in options.models or () if name not in TITLES]
     if unknown:
         raise ValueError(f"--models must be among {', '.join(TITLES)}, got {', '.join(unknown)}")
     if options.models is None:
         left_out = () if options.trained or options.datasets else ON_REQUEST
         options.models = [name for name in TITLES if name not in left_out]
+    check_given(options)
     return options
+
+
+def check_given(options):
+    """Refuse flags that nothing reads: of training without any, of draws without latents."""
+    of_latents = [name for name in options.models if name != FLOOR and has_latents(SYSTEMS[name])]
+    reasons = {
+        "with --trained, which trains nothing": OF_TRAINING if options.trained else (),
+        "for floor, which is not trained": OF_TRAINING if options.models == [FLOOR] else (),
+        f"for {', '.join(options.models)}, without latents": () if of_latents else ("n_draws",),
+    }
+    for reason, names in reasons.items():
+        for name in options.given.intersection(names):
+            raise ValueError(f"{flag(name)} must not be given {reason}: leave it out")
 
 
 def main(arguments=None):

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from breze_like.models import MODELS
+
 
 @dataclass(frozen=True)
 class System:
@@ -129,3 +131,8 @@ SEARCHED = {name: system for name, system in SYSTEMS.items() if system.model not
 ON_REQUEST = ("vrae_nade", "vosp_nade")
 
 TITLES = {FLOOR: FLOOR_TITLE} | {name: system.title for name, system in SYSTEMS.items()}
+
+
+def has_latents(system):
+    """Whether scores of a system are estimates, from draws of its latents."""
+    return MODELS[system.model].has_latents
