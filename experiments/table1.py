@@ -1,7 +1,7 @@
 """The main job: train the systems of the paper's Table 1, score them on the test set, save table and picture.
 
     python -m experiments.table1
-    python -m experiments.table1 --datasets jsb_chorales nottingham --models fdrnn vosp --budget 4
+    python -m experiments.table1 --datasets jsb_chorales nottingham --models fdrnn vosp
     python -m experiments.table1 --seeds 3
     python -m experiments.table1 --trained
 
@@ -31,6 +31,7 @@ from experiments.command_line.arguments import Positive, add_count, add_data_dir
 from experiments.command_line.arguments import parse as parse_arguments
 from experiments.paper import collapse, kept_rows
 from experiments.paper.experiment import reconstruct, train, train_together
+from experiments.paper.presets import system_for
 from experiments.paper.rescoring import rescore
 from experiments.paper.results import describe_run, evaluate
 from experiments.paper.rows import FORMATS, as_text, floor_row, system_rows
@@ -107,7 +108,7 @@ def finish_seeds(name, dataset, given, options):
 
     They are trained `trainable_together` where that is better, and one after the other else.
     """
-    folder, system = Path(options.out) / file_name(dataset.name), SYSTEMS[name]
+    folder, system = Path(options.out) / file_name(dataset.name), system_for(name, dataset)
     best = options.search and best_run(Path(options.search) / file_name(dataset.name) / name, system)
     if best:
         return [finish(best, system, dataset, given, options)]

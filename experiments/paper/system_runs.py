@@ -21,11 +21,11 @@ N_DRAWS = 500
 
 
 def make_config(system, dataset, given, options):
-    """The configuration of a system's new run."""
+    """The configuration of a new run of a system, as `presets.system_for` the data set gives it."""
     return {
         "model": system.model,
         "arguments": {"n_visible": dataset.n_features, **system.arguments},
-        "initialization": asdict(Initialization()),
+        "initialization": {**asdict(Initialization()), **system.initialization},
         "training": make_settings(system, dataset, options.budget),
         "data": describe(dataset, given),
         "seed": options.seed,
@@ -36,7 +36,7 @@ def make_config(system, dataset, given, options):
 def make_settings(system, dataset, budget):
     """How a system is trained, a dict; updates are turned into epochs of the data set."""
     if system.model == "hmm":
-        return asdict(EMSettings(n_epochs=system.n_updates, **system.training))
+        return asdict(EMSettings(n_epochs=max(1, round(budget * system.n_updates)), **system.training))
     settings = TrainingSettings(**system.training)
     n_chunks = len(chunk(dataset.train, settings.chunk_length))
     n_batches = math.ceil(n_chunks / settings.batch_size)

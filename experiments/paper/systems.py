@@ -17,10 +17,12 @@ class System:
     arguments : dict
         Of the model's class, as far as they are not its defaults.
     n_updates, annealing_updates : int
-        How long to train, and the setting of this name, on data sets of every size alike. An update of a
-        hidden Markov model sees the whole training set.
+        How long to train, and the setting of this name, on the chorales; see `presets` for other data sets.
+        An update of a hidden Markov model sees the whole training set.
     training : dict
         Other settings, as far as they are not the defaults of `TrainingSettings`, or of `EMSettings`.
+    initialization : dict
+        What differs from `Initialization`.
     """
 
     title: str
@@ -29,6 +31,7 @@ class System:
     n_updates: int
     annealing_updates: int = 0
     training: dict = field(default_factory=dict)
+    initialization: dict = field(default_factory=dict)
 
 
 # The name and the title of the row without a model: independent notes, as frequent as in the training set.

@@ -1,6 +1,7 @@
 """The main job on a small data set, and what stands in the README."""
 
 import json
+import math
 import re
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from breze_like.training import EMSettings, TrainingDiverged
 from experiments import table1
 from experiments.paper import experiment, scorings, system_runs
 from experiments.paper.experiment import differences
+from experiments.paper.presets import system_for
 from experiments.paper.system_runs import best_run
 from experiments.paper.systems import ON_REQUEST, SYSTEMS, TITLES
 
@@ -34,7 +36,7 @@ def test_readme_has_the_table_of_the_results():
 
 
 def make_config(dataset, *arguments, name="vosp"):
-    return system_runs.make_config(SYSTEMS[name], dataset, dataset.name, table1.parse(arguments))
+    return system_runs.make_config(system_for(name, dataset), dataset, dataset.name, table1.parse(arguments))
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +59,15 @@ class TestMakeConfig:
 
     def test_a_hidden_markov_model_is_trained_by_epochs(self, chorales):
         training = make_config(chorales, "--budget", "0.1", name="hmm")["training"]
-        assert training == asdict(EMSettings(n_epochs=SYSTEMS["hmm"].n_updates))
+        assert training == asdict(EMSettings(n_epochs=SYSTEMS["hmm"].n_updates // 10))
 
     def test_large_data_set(self, chorales):
         large = replace(chorales, train=20 * chorales.train)
         training = make_config(large)["training"]
-        assert training["n_epochs"] == round(SYSTEMS["vosp"].n_updates / 257)
+        n_batches = math.ceil(len(data.chunk(large.train, 100)) / 16)
+        factor = (n_batches / 13) ** 0.5
+        assert training["n_epochs"] == round(factor * SYSTEMS["vosp"].n_updates / n_batches)
+        assert training["annealing_updates"] == round(factor * SYSTEMS["vosp"].annealing_updates)
         assert training["validate_every"] == 1
         assert make_config(large, "--budget", "0.01")["training"]["n_epochs"] == 1
 
@@ -371,9 +376,10 @@ def tiny_systems(monkeypatch):
         arguments = system.arguments | sizes.get(name, {"n_hiddens": [4]})
         if "n_latent" in arguments:
             arguments["n_latent"] = 2
-        tiny = replace(
-            system, arguments=arguments, n_updates=2, annealing_updates=system.annealing_updates // 400
-        )
+        # On one minibatch an epoch, 2 and 1, or 0: see `presets.scaled`.
+        annealing, n_updates = 4 * (system.annealing_updates // 400), 2 if name == "hmm" else 7
+        numbers = {"n_updates": n_updates, "annealing_updates": annealing}
+        tiny = replace(system, arguments=arguments, **numbers)
         monkeypatch.setitem(SYSTEMS, name, tiny)
 
 
