@@ -96,10 +96,9 @@ class Initialization:
 
     def weights(self, rng, shape):
         """Weights from one layer to the next, shape (n_in, n_out)."""
-        scale = self.weight_scale / np.sqrt(shape[0])
         if self.weight_variance is not None:
-            scale = np.sqrt(self.weight_variance)
-        return normal(rng, shape, scale)
+            return normal(rng, shape, np.sqrt(self.weight_variance))
+        return normal(rng, shape, self.weight_scale / np.sqrt(shape[0]))
 
     def recurrent(self, rng, shape):
         """Weights from a layer to itself, shape (n_hidden, n_hidden)."""

@@ -15,6 +15,7 @@ trains holds a lock, `Run.writing`, and a second one is refused.
 import json
 import platform
 import subprocess
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from importlib import metadata
@@ -218,10 +219,14 @@ class Run:
         """Replace the results of the evaluation, a dict."""
         _write_json(self._path("scores.json"), scores)
 
-    def add_scores(self, split: str, scores: dict[str, Any]) -> None:
-        """Add the results of a split, beside those that other processes may be adding."""
+    def add_scores(self, split: str, scores: dict[str, Any], join: Callable | None = None) -> None:
+        """Add the results of a split, beside those that other processes may be adding.
+
+        What is kept is what `join` makes of the split's earlier results, if there are some, and the new ones.
+        """
         with alone(self.folder, ".scorer", SCORER_PATIENCE):
-            self.write_scores({**self.read_scores(), split: scores})
+            kept = self.read_scores()
+            self.write_scores({**kept, split: join(kept.get(split, {}), scores) if join else scores})
 
     def read_scores(self) -> dict[str, Any]:
         """The results of the evaluation, a dict; empty if there are none yet.

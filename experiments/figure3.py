@@ -30,8 +30,8 @@ from experiments.command_line.arguments import add_data_of_run, add_seed, data_o
 from experiments.command_line.reports import add_force, check_files
 from experiments.music.corruption import P_ON, add_usual_noise, remove_frames
 from experiments.paper.experiment import train
+from experiments.paper.presets import system_for
 from experiments.paper.system_runs import existing_run, make_config
-from experiments.paper.systems import SYSTEMS
 
 FILES = ("figure3.png", "figure3.pdf")
 
@@ -69,11 +69,12 @@ def find_or_train(dataset_name, data_dir, seed, backend):
     dataset = data.load(dataset_name, data_dir)
     check_rolls(dataset)
     folder = Path("runs") / "figure3" / file_name(dataset.name)
-    run = existing_run(folder, SYSTEMS["vrae"], dataset)
+    system = system_for("vrae", dataset)
+    run = existing_run(folder, system, dataset)
     if run and is_finished(run):
         return load_model(folder, backend)[1], dataset
     settings = SimpleNamespace(budget=1.0, seed=seed, backend=backend)
-    config = run.config if run else make_config(SYSTEMS["vrae"], dataset, dataset_name, settings)
+    config = run.config if run else make_config(system, dataset, dataset_name, settings)
     _, model = train(config, dataset, folder, resume=True)
     return model, dataset
 

@@ -23,6 +23,7 @@ from experiments.benchmarks.report import aligned_lines
 from experiments.benchmarks.throughput import compile_time, is_gpu, joined, n_cores, read, step_time
 from experiments.command_line.arguments import Positive, add_count
 from experiments.command_line.reports import add_force, check_files, write_text
+from experiments.paper.presets import PRESETS, size_factor
 from experiments.paper.published import DATASETS
 from experiments.paper.system_runs import VALIDATE_EVERY
 from experiments.paper.systems import SYSTEMS
@@ -86,8 +87,10 @@ class Cost(NamedTuple):
 
 def lengths(dataset, model, options):
     """Epochs of a trial, by what determines them: the budget, as in `make_config`, or their number."""
-    n_updates = options.budget * SYSTEMS[model].n_updates
-    in_budget = max(1, round(n_updates / n_batches(dataset, options)))
+    n = n_batches(dataset, options)
+    usual = round(size_factor(n) * SYSTEMS[model].n_updates)
+    n_updates = options.budget * PRESETS.get(dataset, {}).get(model, {}).get("n_updates", usual)
+    in_budget = max(1, round(n_updates / n))
     return {f"budget {options.budget:g}": in_budget, f"{options.epochs} epochs": options.epochs}
 
 

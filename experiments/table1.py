@@ -1,7 +1,7 @@
 """The main job: train the systems of the paper's Table 1, score them on the test set, save table and picture.
 
     python -m experiments.table1
-    python -m experiments.table1 --datasets jsb_chorales nottingham --models fdrnn vosp --budget 4
+    python -m experiments.table1 --datasets jsb_chorales nottingham --models fdrnn vosp
     python -m experiments.table1 --seeds 3
     python -m experiments.table1 --trained
 
@@ -12,6 +12,9 @@ longer one can be put there with experiments.train. With --search, the best run 
 --seeds, there are several runs of each system, whose rows are means and ranges; those of further seeds lie in
 OUT/DATASET/SYSTEM_seed2 and so on. On a GPU, one program trains all seeds of a system. With --trained,
 nothing is trained: the models that come with the project are scored anew, all seeds of them.
+
+Rows of other systems, that are in a table already, stay in it. A row keeps its number of draws, whatever else
+`experiments.evaluate` has scored its run with since.
 """
 
 import argparse
@@ -24,30 +27,32 @@ from breze_like.runs import Run
 from breze_like.trained import bounds_nothing, load_model, model_names, models_folder
 from breze_like.training import TrainingDiverged
 from experiments import command_line
-from experiments.command_line.arguments import Positive, add_count, add_data_dir, add_seed
+from experiments.command_line.arguments import Positive, add_count, add_data_dir, add_seed, flag
+from experiments.command_line.arguments import parse as parse_arguments
 from experiments.command_line.reports import add_force, check_files, write_text
-from experiments.paper import collapse
+from experiments.paper import collapse, kept_rows
 from experiments.paper.experiment import reconstruct, train, train_together
+from experiments.paper.presets import system_for
 from experiments.paper.rescoring import rescore
 from experiments.paper.results import describe_run, evaluate
 from experiments.paper.rows import FORMATS, MARKS, as_text, floor_row, system_rows
 from experiments.paper.seeds import combine, place
 from experiments.paper.system_runs import (
+    N_DRAWS,
     best_run,
+    done,
     existing_run,
     find_config,
-    is_done,
     other_budget,
     trainable_together,
 )
-from experiments.paper.systems import FLOOR, ON_REQUEST, SYSTEMS, TITLES
-
-# Draws of the latents for the scores, by default.
-N_DRAWS = 500
-
+from experiments.paper.systems import FLOOR, ON_REQUEST, SYSTEMS, TITLES, has_latents
 
 # The data set by default; its table is the README's.
 DEFAULT = "chorales"
+
+# Flags that say how to train.
+OF_TRAINING = ("budget", "seed", "seeds", "search")
 
 # Steps of the reconstruction in the picture.
 N_SHOWN = 100
@@ -58,9 +63,9 @@ def finish(folder, system, dataset, given, options):
     run = existing_run(folder, system, dataset)
     if line := run and other_budget(run, system, dataset, options.budget):
         print(line, flush=True)
-    if run and is_done(run, options.n_draws):
+    if run and (result := done(run, options.n_draws)):
         print(f"done already, in {folder}", flush=True)
-        return describe_run(run, "test")
+        return result
     config = find_config(folder, system, dataset, given, options)
     try:
         run, model = train(config, dataset, folder, resume=True)
@@ -73,18 +78,23 @@ def finish(folder, system, dataset, given, options):
     return result
 
 
-def make_table(dataset, given, names, options):
-    """The rows of a data set, and by system `describe_run` of each run; tells how far it is."""
+def make_table(dataset, given, names, options, before=()):
+    """The rows of a data set, and by system `describe_run` of each run; tells how far it is.
+
+    Where the table had rows `before`, a system is scored with as many draws as its row is of.
+    """
     rows, results = [], {}
     for i, name in enumerate(names, 1):
         print(f"\n{dataset.name}, {i} of {len(names)}: {TITLES[name]}", flush=True)
         if name == FLOOR:
             rows.append(floor_row(dataset))
         else:
+            n_draws = options.n_draws or kept_rows.draws_of(before, name)
             if options.trained:
-                found = rescore(name, dataset, options.n_draws)
+                found = rescore(name, dataset, n_draws, options.backend)
             else:
-                found = finish_seeds(name, dataset, given, options)
+                of_row = argparse.Namespace(**{**vars(options), "n_draws": n_draws})
+                found = finish_seeds(name, dataset, given, of_row)
             if not found:
                 print("no trained model", flush=True)
                 continue
@@ -99,7 +109,7 @@ def finish_seeds(name, dataset, given, options):
 
     They are trained `trainable_together` where that is better, and one after the other else.
     """
-    folder, system = Path(options.out) / file_name(dataset.name), SYSTEMS[name]
+    folder, system = Path(options.out) / file_name(dataset.name), system_for(name, dataset)
     best = options.search and best_run(Path(options.search) / file_name(dataset.name) / name, system)
     if best:
         return [finish(best, system, dataset, given, options)]
@@ -142,24 +152,42 @@ def places_of(dataset, options):
 def check_tables(dataset, options):
     """Raise a ValueError if there are files in the places of the tables that are no earlier ones of them."""
     folders, stem = places_of(dataset, options)
-    for flag, folder in folders.items():
+    for called, folder in folders.items():
         marks = {f"{stem}{extension}": mark for extension, mark in MARKS.items()}
-        check_files(folder, {**marks, f"{stem}.png": figures.MARK}, options.force, flag)
+        check_files(folder, {**marks, f"{stem}.png": figures.MARK}, options.force, called)
 
 
-def save(dataset, rows, results, options):
+def tables_before(dataset, options):
+    """By folder, the rows of the table that is in it; it is to be written anew."""
+    folders, stem = places_of(dataset, options)
+    return {folder / stem: kept_rows.read(folder / f"{stem}.json", dataset) for folder in folders.values()}
+
+
+def runs_before(dataset, tables, options):
+    """`describe_run` of runs whose rows are in a table already, by system, as far as they are there."""
+    folder = (models_folder() if options.trained else Path(options.out)) / file_name(dataset.name)
+    systems = {row.system for rows in tables.values() for row in rows} - {FLOOR}
+    there = [name for name in SYSTEMS if name in systems and (folder / name / "config.json").exists()]
+    return {name: describe_run(Run(folder / name), "test") for name in there}
+
+
+def save(dataset, rows, results, tables, options):
     """Write the table in all formats, and the picture; each file whole or not at all."""
-    by_flag, stem = places_of(dataset, options)
-    folders = by_flag.values()
-    for folder in folders:
+    for path, before in tables.items():
+        together = kept_rows.together(rows, before, dataset)
         for extension, write in FORMATS.items():
-            write_text(folder / f"{stem}{extension}", write(rows))
+            write_text(Path(f"{path}{extension}"), write(together))
     if results:
-        figure = picture(dataset, results)
-        for folder in folders:
-            figures.save(figure, folder / f"{stem}.png")
-    places = " and ".join(map(str, folders))
-    print(f'{stem} is in {places}. A score with "<" is an upper bound, "±" a standard error.', flush=True)
+        found = runs_before(dataset, tables, options) | results
+        figure = picture(dataset, {name: found[name] for name in SYSTEMS if name in found})
+        for path in tables:
+            figures.save(figure, Path(f"{path}.png"))
+    systems = dict.fromkeys(row.system for before in tables.values() for row in before)
+    if kept := [name for name in systems if name not in {row.system for row in rows}]:
+        print(f"kept rows that were there: {', '.join(kept)}", flush=True)
+    places = " and ".join(str(path.parent) for path in tables)
+    signs = 'A score with "<" is an upper bound, "±" a standard error.'
+    print(f"{path.name} is in {places}. {signs}", flush=True)
 
 
 def load_datasets(options):
@@ -207,22 +235,38 @@ def parse(arguments):
     add("--results", help="another folder for tables and pictures")
     add("--backend", default="auto", help="auto, jax, cvm or numba")
     add_force(parser, "let tables and pictures replace any files, not only earlier ones; runs are kept")
-    options = parser.parse_args(arguments)
+    options = parse_arguments(parser, arguments)
     unknown = [name for name in options.models or () if name not in TITLES]
     if unknown:
         raise ValueError(f"--models must be among {', '.join(TITLES)}, got {', '.join(unknown)}")
     if options.models is None:
         left_out = () if options.trained or options.datasets else ON_REQUEST
         options.models = [name for name in TITLES if name not in left_out]
+    check_given(options)
     return options
+
+
+def check_given(options):
+    """Refuse flags that nothing reads: of training without any, of draws without latents."""
+    of_latents = [name for name in options.models if name != FLOOR and has_latents(SYSTEMS[name])]
+    reasons = {
+        "with --trained, which trains nothing": OF_TRAINING if options.trained else (),
+        "for floor, which is not trained": OF_TRAINING if options.models == [FLOOR] else (),
+        f"for {', '.join(options.models)}, without latents": () if of_latents else ("n_draws",),
+    }
+    for reason, names in reasons.items():
+        for name in options.given.intersection(names):
+            raise ValueError(f"{flag(name)} must not be given {reason}: leave it out")
 
 
 def main(arguments=None):
     options = parse(arguments)
     names = [name for name in TITLES if name in options.models]
-    for dataset, given in load_datasets(options):
-        rows, results = make_table(dataset, given, names, options)
-        save(dataset, rows, results, options)
+    datasets = [(*loaded, tables_before(loaded[0], options)) for loaded in load_datasets(options)]
+    for dataset, given, tables in datasets:
+        before = [row for rows in tables.values() for row in rows]
+        rows, results = make_table(dataset, given, names, options, before)
+        save(dataset, rows, results, tables, options)
     return 0
 
 

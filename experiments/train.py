@@ -3,283 +3,36 @@
     python -m experiments.train --model vrae --dataset chorales --out runs/first
     python -m experiments.train --model vrae --dataset chorales --out runs/first --resume
 
-Ctrl-C saves and stops; the second command goes on, to the same numbers as if nothing had happened.
+Ctrl-C saves and stops; the second command goes on, to the same numbers as if nothing had happened. What is
+not given is, on the chorales and the paper's data sets, as `experiments.table1` has it. A flag that the
+chosen model reads nothing of is an error.
 """
-
-import argparse
-from dataclasses import asdict
-from pathlib import Path
-from typing import get_args, get_type_hints
 
 import numpy as np
 
 from breze_like import data
-from breze_like.backends import resolve
-from breze_like.distributions import KLS, POSTERIORS, PRIORS
-from breze_like.initialize import Initialization
-from breze_like.layers import LAYERS
-from breze_like.models import MODELS
-from breze_like.models.emissions import EMISSIONS
-from breze_like.models.missing import MISSING
-from breze_like.models.objectives import OBJECTIVES
-from breze_like.models.recognition import VARIANCES
-from breze_like.models.standardization import Standardization
-from breze_like.models.variational import VariationalModel
-from breze_like.moments import TRANSFERS
-from breze_like.runs import Run
-from breze_like.trained import describe
-from breze_like.training import EMSettings, TrainingSettings
 from experiments import command_line
-from experiments.command_line.arguments import add_data_dir, add_seed
+from experiments.command_line.arguments import parse
 from experiments.command_line.tables import numbers
-from experiments.paper import collapse
+from experiments.paper import collapse, train_flags
 from experiments.paper.averages import average_text
 from experiments.paper.experiment import train, validation_chunks
 from experiments.paper.scoring import score
-
-# Why --layer says nothing of these models.
-OWN_LAYERS = {
-    "vrae": "its layers run in both directions, and have fast dropout",
-    "fdrnn": "its layers have fast dropout",
-    "dts_rnn": "its layers have deep transitions",
-    "dots_rnn": "its layers have deep transitions",
-    "nade": "it has no layers over time",
-    "hmm": "it has no layers over time",
-}
-
-
-def p_keep(text):
-    return text if text == "learned" else float(text)
+from experiments.paper.train_config import check_effects, check_given, make_config
+from experiments.paper.train_defaults import fill
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    add = parser.add_argument
-    add("--model", required=True, choices=sorted(MODELS), help="which model")
-    add("--dataset", default="chorales", help="name of a data set, or a file or folder")
-    add_data_dir(parser)
-    add("--out", required=True, help="folder of the run")
-    add("--resume", action="store_true", help="go on with the run in --out, if there is one")
-    add_seed(parser)
-    add("--backend", default="auto", help="auto, jax, cvm or numba")
-    add("--quiet", action="store_true", help="no progress bar")
-
-    group = parser.add_argument_group("model")
-    add = group.add_argument
-    add("--n-hiddens", type=int, nargs="+", default=[200], help="sizes of the hidden layers")
-    add(
-        "--layer",
-        choices=sorted(LAYERS),
-        help="kind of hidden layer, deterministic (rnn, vosp); else recurrent, of vosp with fast dropout",
-    )
-    add(
-        "--transfer",
-        default="tanh_wang_manning",
-        choices=sorted(TRANSFERS),
-        help="transfer function of hidden units",
-    )
-    add(
-        "--emission",
-        choices=sorted(EMISSIONS),
-        help="distribution of the observations; by default bernoulli or gaussian_shared, as the data are",
-    )
-    add(
-        "--missing",
-        choices=sorted(MISSING),
-        help="what networks read where data are NaN, which likelihoods leave out: 0, or also an indicator; "
-        "zero if there is any",
-    )
-    add(
-        "--generative-p-keep",
-        type=p_keep,
-        default=0.9,
-        help="probability to keep a unit, or 'learned' (fdrnn; vrae and vosp: in the generative network)",
-    )
-    add(
-        "--standardize",
-        action="store_true",
-        help="networks see real values with the mean and variance of the training set taken out; scores and "
-        "results are in the units of the data",
-    )
-    add("--input-p-keep", type=p_keep, help="the same of the observations (fdrnn); as above if not given")
-    add(
-        "--recurrent-p-keep",
-        type=p_keep,
-        help="the same of the states (fdrnn; of vrae, vosp: the recognition network's)",
-    )
-
-    group = parser.add_argument_group("variational models (vrae, vosp)")
-    add = group.add_argument
-    add("--n-latent", type=int, default=32, help="number of latents at each step")
-    add("--n-emission-hiddens", type=int, nargs="+", default=[200], help="sizes of the hidden layers (vosp)")
-    add("--prior", default="wiener", choices=sorted(PRIORS), help="prior of the latents")
-    add("--posterior", default="gauss_markov", choices=sorted(POSTERIORS), help="approximate posterior")
-    add("--variance", default="implicit", choices=sorted(VARIANCES), help="where its variance comes from")
-    add(
-        "--recognition-p-keep",
-        type=p_keep,
-        default="learned",
-        help="probability to keep a unit in the recognition network, or 'learned'",
-    )
-    add("--kl", default="exact", choices=sorted(KLS), help="divergence in the training objective")
-    add("--objective", default="bound", choices=sorted(OBJECTIVES), help="what is minimised")
-    add("--free-bits", type=float, default=0.0, help="nats of each latent that cost nothing, if not 0")
-
-    group = parser.add_argument_group(
-        "hidden Markov models (hmm), also --n-epochs and --patience, 3 by default"
-    )
-    group.add_argument("--n-states", type=int, default=512, help="number of states")
-    add_settings(
-        group,
-        EMSettings(),
-        {
-            "transition_count": "pseudo-counts of the transitions from a state, in all",
-            "emission_count": "pseudo-counts of each key in each state",
-            "sharing": "the share of these that follows similar states",
-        },
-    )
-
-    group = parser.add_argument_group("NADEs of single frames (nade)")
-    group.add_argument("--n-nade-hidden", type=int, default=100, help="number of hidden units")
-
-    group = parser.add_argument_group("initialization")
-    add_settings(
-        group,
-        Initialization(),
-        {
-            "weight_scale": "standard deviation of a weight times the root of its number of inputs",
-            "weight_variance": "variance of a weight, however many inputs there are, in place of its scale",
-            "recurrent_variance": "variance of a recurrent weight, before scaling to the spectral radius",
-            "n_incoming": "most recurrent connections into a unit",
-            "spectral_radius": "largest modulus of an eigenvalue of the recurrent weights",
-            "learned_p_keep": "probabilities to keep a unit that are learned start from it",
-            "emission_bias": "biases of binary emissions start from it; the paper has -0.8",
-        },
-    )
-    group = parser.add_argument_group("training")
-    add_settings(
-        group,
-        TrainingSettings(),
-        {
-            "n_epochs": "most passes over the training set",
-            "batch_size": "chunks in a minibatch",
-            "chunk_length": "steps of a chunk",
-            "step_rate": "size of rmsprop's steps",
-            "momentum": "Nesterov momentum of rmsprop",
-            "decay": "of rmsprop's moving average of squared gradients",
-            "step_rate_schedule": "constant, exponential (falls to a hundredth) or cosine (falls to 0)",
-            "max_gradient_norm": "longer gradients are scaled down to it",
-            "annealing_updates": "updates until the divergence has full weight; else a third, at most 5000",
-            "n_draws": "draws of the latents of each chunk",
-            "validate_every": "epochs between validations",
-            "patience": "validations without improvement after which training ends",
-            "max_skipped": "updates with numbers that are not finite, in a row, after which training fails",
-        },
-    )
-    return parser
-
-
-def add_settings(group, defaults, helps):
-    """A flag for each field of a dataclass that there is help for."""
-    hints = get_type_hints(type(defaults))
-    for name in helps:
-        kind = next(iter(get_args(hints[name])), hints[name])  # of what may also be None, the other one
-        flag, default = f"--{name.replace('_', '-')}", getattr(defaults, name)
-        group.add_argument(flag, type=kind, default=default, help=helps[name])
-
-
-def make_config(options, dataset):
-    """The run's configuration, from the command line."""
-
-    def settings(kind):
-        return {name: getattr(options, name) for name in asdict(kind)}
-
-    def config(arguments, training):
-        return {
-            "model": options.model,
-            "arguments": {"n_visible": dataset.n_features, **arguments},
-            "initialization": settings(Initialization()),
-            "training": training,
-            "data": describe(dataset, options.dataset),
-            "seed": options.seed,
-            "backend": resolve(options.backend),
-        }
-
-    if options.layer and options.model in OWN_LAYERS:
-        reason = OWN_LAYERS[options.model]
-        raise ValueError(f"--layer must not be given for {options.model}: {reason}; it is for rnn and vosp")
-
-    missing = missing_argument(options, dataset)
-    if options.standardize and (options.model in ("hmm", "nade") or dataset.binary):
-        raise ValueError(
-            "--standardize must not be given for binary data, or hmm and nade, which are of it: leave it out"
-        )
-    if options.model == "hmm":
-        training = settings(EMSettings())
-        if training["patience"] is None:
-            training["patience"] = EMSettings.patience
-        return config({"n_states": options.n_states, **missing}, training)
-
-    if options.model == "nade":
-        if missing.get("missing", "refuse") != "refuse":
-            raise ValueError(
-                "--model must not be nade where data are missing, since each of its keys depends on those "
-                "before it: take another one"
-            )
-        return config({"n_hidden": options.n_nade_hidden}, settings(TrainingSettings()))
-
-    arguments = {
-        "n_hiddens": options.n_hiddens,
-        "transfer": options.transfer,
-        "emission": options.emission or default_emission(dataset),
-        **missing,
-    }
-    if options.standardize:
-        arguments["standardization"] = standardization(options, dataset)
-    names = []
-    if issubclass(MODELS[options.model], VariationalModel):
-        names = ["n_latent", "prior", "posterior", "variance", "kl", "objective", "free_bits"]
-        names += ["recognition_p_keep", "generative_p_keep"]
-        if options.recurrent_p_keep is not None:
-            arguments["recognition_recurrent_p_keep"] = options.recurrent_p_keep
-    if options.model == "vosp":
-        names.append("n_emission_hiddens")
-    if options.layer:
-        names.append("layer")
-    if options.model == "fdrnn":
-        arguments["p_keep"] = options.generative_p_keep
-        names += ["input_p_keep", "recurrent_p_keep"]
-    arguments |= {name: getattr(options, name) for name in names}
-    return config(arguments, settings(TrainingSettings()))
-
-
-def missing_argument(options, dataset):
-    """What the configuration says of missing observations: nothing where nothing is missing."""
-    choice = options.missing or ("zero" if dataset.has_missing else None)
-    return {"missing": choice} if choice else {}
-
-
-def standardization(options, dataset):
-    """Mean and variance of the training set; of a run that goes on, those that it has."""
-    if options.resume and (Path(options.out) / "config.json").is_file():
-        stored = Run(options.out).config.get("arguments", {}).get("standardization")
-        if stored:
-            return stored
-    return Standardization.of(dataset.train).arguments
-
-
-def default_emission(dataset):
-    """Of binary data; these are floating-point numbers if some are missing."""
-    binary = dataset.binary or (dataset.has_missing and dataset.is_of_zeros_and_ones)
-    return "bernoulli" if binary else "gaussian_shared"
+    return train_flags.make_parser(__doc__.splitlines()[0])
 
 
 def main(arguments=None):
-    options = make_parser().parse_args(arguments)
+    options = parse(make_parser(), arguments)
+    check_given(options)
     dataset = data.load(options.dataset, options.data_dir)
+    system = fill(options, dataset)
     config = make_config(options, dataset)
+    check_effects(options, config)
     run, model = train(config, dataset, options.out, options.resume, not options.quiet)
     scores = score(model, validation_chunks(dataset, config), n_samples=0)
     texts = numbers([average_text(kept, "per_step", 3) for kept in scores.values()])
@@ -292,6 +45,8 @@ def main(arguments=None):
         print(f"{name:20s} {text} nats per time step on the validation set")
     if line := collapse.describe(scores, run.config, dataset):
         print(f"warning: {line}")
+    if system:
+        print(f"what was not given is as in experiments.table1, {system} on {dataset.name}")
     print(f"next: python -m experiments.evaluate {run.folder}")
     return 0
 

@@ -66,12 +66,23 @@ def arguments_of(kind: type, positional: tuple, named: dict[str, Any]) -> dict[s
     These count as far as a class hands on what it does not name.
     """
     names, defaults = [], {}
-    for base in (b for b in kind.__mro__ if "__init__" in vars(b)):
-        parameters = list(inspect.signature(base.__init__).parameters.values())[1:]
-        kinds = {p.kind for p in parameters}
-        names = names or [p.name for p in parameters if p.kind == p.POSITIONAL_OR_KEYWORD]
-        defaults = {p.name: p.default for p in parameters if p.default is not p.empty} | defaults
-        if inspect.Parameter.VAR_KEYWORD not in kinds:
-            break
+    for of_base in _parameters(kind):
+        names = names or [p.name for p in of_base if p.kind == p.POSITIONAL_OR_KEYWORD]
+        defaults = {p.name: p.default for p in of_base if p.default is not p.empty} | defaults
     given = dict(zip(names, positional, strict=False))
     return {**given, **defaults, **given, **named}
+
+
+def argument_names(kind: type) -> set[str]:
+    """Names of all that a class can be called with; see `arguments_of`."""
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {p.name for of_base in _parameters(kind) for p in of_base if p.kind in named}
+
+
+def _parameters(kind):
+    """The parameters of a class, then those of each base class that it hands on what it does not name."""
+    for base in (b for b in kind.__mro__ if "__init__" in vars(b)):
+        parameters = list(inspect.signature(base.__init__).parameters.values())[1:]
+        yield parameters
+        if inspect.Parameter.VAR_KEYWORD not in {p.kind for p in parameters}:
+            break

@@ -19,7 +19,9 @@ N_DIGEST = hashlib.sha256().digest_size
 
 def compile_cfunc(signature, function, options):
     """What `numba.cfunc` gives with a cache, but for such files."""
-    code = CFunc(function, (signature.args, signature.return_type), locals={}, options=options, pipeline_class=Whole)
+    code = CFunc(
+        function, (signature.args, signature.return_type), locals={}, options=options, pipeline_class=Whole
+    )
     code.enable_caching()
     use_digests(code)
     code.compile()

@@ -15,7 +15,7 @@ from numba import njit, prange, types
 
 from breze_like.native import call_frame, code_cache
 from breze_like.native.call_frame import N_STAGES
-from breze_like.native.functions import CALLED, MATH
+from breze_like.native.functions import MATH
 
 
 class CallPlan(NamedTuple):

@@ -1,6 +1,8 @@
 """Arguments that scripts have in common, and checks of the numbers that they take.
 
 >>> parser.add_argument("--rounds", type=int, action=Positive)
+>>> parse(parser, ["--rounds", "3"]).given
+{'rounds'}
 """
 
 import argparse
@@ -57,6 +59,20 @@ class NoLimits(argparse.Action):
 
     def __call__(self, parser, namespace, values, option_string=None):
         os.environ["BREZE_LIKE_LIMITS"] = OFF
+
+
+def parse(parser, arguments=None):
+    """What `parse_args` gives, with ``given``, the names of what is not there by default, a set."""
+    options = parser.parse_args(arguments)
+    default = object()
+    told = parser.parse_args(arguments, argparse.Namespace(**dict.fromkeys(vars(options), default)))
+    options.given = {name for name, value in vars(told).items() if value is not default}
+    return options
+
+
+def flag(name):
+    """``"--n-latent"`` for ``"n_latent"``."""
+    return f"--{name.replace('_', '-')}"
 
 
 def add_count(parser, flag, default, about):

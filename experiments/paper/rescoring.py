@@ -13,7 +13,7 @@ from experiments.paper.seeds import system_of
 TOLERANCE, N_STANDARD_ERRORS = 1e-4, 3
 
 
-def rescore(system, dataset, n_draws=None):
+def rescore(system, dataset, n_draws=None, backend="auto"):
     """`describe_run` of a data set's trained models of a system, with scores that were computed now.
 
     Parameters
@@ -23,6 +23,8 @@ def rescore(system, dataset, n_draws=None):
     dataset : Dataset
     n_draws : int, optional
         Of the latents; by default as many as its own scores are of.
+    backend : str
+        Which one computes.
 
     Returns
     -------
@@ -36,11 +38,11 @@ def rescore(system, dataset, n_draws=None):
     """
     named = (name.split("/") for name in model_names())
     places = [place for folder, place in named if folder == dataset.name and system_of(place) == system]
-    return [_rescore(f"{dataset.name}/{place}", dataset, n_draws) for place in places]
+    return [_rescore(f"{dataset.name}/{place}", dataset, n_draws, backend) for place in places]
 
 
-def _rescore(name, dataset, n_draws):
-    run, model = load_model(name)
+def _rescore(name, dataset, n_draws, backend):
+    run, model = load_model(name, backend)
     if run.config["data"]["digests"] != dataset.digests:
         raise ValueError(
             f"{name} was trained on another version of the data set {dataset.name}: restore that one"

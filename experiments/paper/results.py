@@ -3,20 +3,10 @@
 import time
 from datetime import UTC, datetime
 
-from breze_like.records import AVERAGES, OBJECT, SCORING, check
 from breze_like.trained import bounds_nothing
 from experiments.paper.averages import average_text, effective_text
+from experiments.paper.kept_scores import MEANINGS, choose, join
 from experiments.paper.scoring import score
-
-MEANINGS = {
-    "nll": "negative log-likelihood, exact",
-    "bound": "variational bound, exact divergence",
-    "kl": "its divergence",
-    "reconstruction": "its reconstruction",
-    "objective": "training objective",
-    "importance_sampled": "importance sampled",
-    "particle_filter": "particle filter",
-}
 
 BOUNDS = ("bound", "objective", "importance_sampled", "particle_filter")
 
@@ -30,7 +20,10 @@ COMPARED = {
 
 
 def evaluate(run, model, dataset, split, n_samples, progress=True):
-    """Score a trained model on a split, save that in its run's scores.json, and return `describe_run`."""
+    """Score a trained model on a split, save that in its run's scores.json, and return `describe_run`.
+
+    Scores of other numbers of draws stay there, beside them.
+    """
     started, log = time.monotonic(), run.read_log()
     if not log:
         raise ValueError(f"{run.folder} has no entry in its log.jsonl, which says how far it is: restore it")
@@ -40,16 +33,16 @@ def evaluate(run, model, dataset, split, n_samples, progress=True):
     about = {"n_samples": n_samples, "update": log[-1]["update"]}
     about["seconds"] = round(time.monotonic() - started, 2)
     about["scored"] = datetime.now(UTC).isoformat(timespec="seconds")
-    run.add_scores(split, {**scores, **about})
+    run.add_scores(split, {**scores, **about}, join)
     return describe_run(run, split)
 
 
-def describe_run(run, split):
-    """All that is known of a run, one dict: ``"scores"`` of a split, and how, when and with what."""
-    kept, where = run.read_scores().get(split, {}), run.folder / "scores.json"
-    check(kept, {**SCORING, **dict.fromkeys(MEANINGS, OBJECT)}, where, split)
-    for name in kept.keys() & MEANINGS.keys():
-        check(kept[name], AVERAGES, where, f"{split}.{name}")
+def describe_run(run, split, n_draws=None):
+    """All that is known of a run, one dict: ``"scores"`` of a split, and how, when and with what.
+
+    Of several scores, they are those that `choose` chooses by the number of draws.
+    """
+    kept = choose(run.read_scores().get(split, {}), n_draws, run.folder / "scores.json", split)
     scores = {name: kept.pop(name) for name in MEANINGS if name in kept}
     about = {"run": str(run.folder), "split": split, **kept}
     return {**about, "config": run.config, "log": run.read_log(), "scores": scores}

@@ -16,13 +16,16 @@ from experiments.paper.results import describe_run
 # About so many updates lie between two validations.
 VALIDATE_EVERY = 65
 
+# Draws of the latents for new scores.
+N_DRAWS = 500
+
 
 def make_config(system, dataset, given, options):
-    """The configuration of a system's new run."""
+    """The configuration of a new run of a system, as `presets.system_for` the data set gives it."""
     return {
         "model": system.model,
         "arguments": {"n_visible": dataset.n_features, **system.arguments},
-        "initialization": asdict(Initialization()),
+        "initialization": {**asdict(Initialization()), **system.initialization},
         "training": make_settings(system, dataset, options.budget),
         "data": describe(dataset, given),
         "seed": options.seed,
@@ -33,7 +36,7 @@ def make_config(system, dataset, given, options):
 def make_settings(system, dataset, budget):
     """How a system is trained, a dict; updates are turned into epochs of the data set."""
     if system.model == "hmm":
-        return asdict(EMSettings(n_epochs=system.n_updates, **system.training))
+        return asdict(EMSettings(n_epochs=max(1, round(budget * system.n_updates)), **system.training))
     settings = TrainingSettings(**system.training)
     n_chunks = len(chunk(dataset.train, settings.chunk_length))
     n_batches = math.ceil(n_chunks / settings.batch_size)
@@ -133,11 +136,20 @@ def best_run(folder, system):
     return min(scores, key=scores.get, default=None)
 
 
-def is_done(run, n_draws=None):
-    """Whether a run is finished, and has test scores of its end, from at least so many draws if they are."""
+def done(run, n_draws=None):
+    """`describe_run` of a run that is finished, and has test scores of its end; else None.
+
+    Parameters
+    ----------
+    run : Run
+    n_draws : int, optional
+        At least so many draws of the latents make the scores, if draws do; by default `N_DRAWS`, or else as
+        many as there are.
+    """
     if not is_finished(run):
-        return False
-    result = describe_run(run, "test")
+        return None
+    result = describe_run(run, "test", n_draws or N_DRAWS)
     enough = n_draws is None or result.get("n_samples", 0) >= n_draws
     scored = "nll" in result["scores"] or ("importance_sampled" in result["scores"] and enough)
-    return scored and result.get("update") in [entry["update"] for entry in result["log"][-1:]]
+    of_its_end = result.get("update") in [entry["update"] for entry in result["log"][-1:]]
+    return result if scored and of_its_end else None

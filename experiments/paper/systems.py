@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from breze_like.models import MODELS
+
 
 @dataclass(frozen=True)
 class System:
@@ -15,10 +17,12 @@ class System:
     arguments : dict
         Of the model's class, as far as they are not its defaults.
     n_updates, annealing_updates : int
-        How long to train, and the setting of this name, on data sets of every size alike. An update of a
-        hidden Markov model sees the whole training set.
+        How long to train, and the setting of this name, on the chorales; see `presets` for other data sets.
+        An update of a hidden Markov model sees the whole training set.
     training : dict
         Other settings, as far as they are not the defaults of `TrainingSettings`, or of `EMSettings`.
+    initialization : dict
+        What differs from `Initialization`.
     """
 
     title: str
@@ -27,6 +31,7 @@ class System:
     n_updates: int
     annealing_updates: int = 0
     training: dict = field(default_factory=dict)
+    initialization: dict = field(default_factory=dict)
 
 
 # The name and the title of the row without a model: independent notes, as frequent as in the training set.
@@ -129,3 +134,8 @@ SEARCHED = {name: system for name, system in SYSTEMS.items() if system.model not
 ON_REQUEST = ("vrae_nade", "vosp_nade")
 
 TITLES = {FLOOR: FLOOR_TITLE} | {name: system.title for name, system in SYSTEMS.items()}
+
+
+def has_latents(system):
+    """Whether scores of a system are estimates, from draws of its latents."""
+    return MODELS[system.model].has_latents

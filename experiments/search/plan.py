@@ -10,6 +10,7 @@ from optuna.distributions import CategoricalDistribution
 
 from breze_like import __version__, data
 from breze_like.training import TrainingSettings
+from experiments.paper.presets import scaled, system_for
 from experiments.paper.system_runs import make_config
 from experiments.paper.systems import SYSTEMS
 from experiments.search import queue, rungs, studies
@@ -84,7 +85,10 @@ class Plan:
 
     def config(self, dataset):
         """The system's configuration, before hyper-parameters are drawn."""
-        return follow(self.base, make_config(SYSTEMS[self.system], dataset, self.given, self))
+        # The paper's procedure is the same on all data sets.
+        is_paper = self.base == "paper"
+        system = scaled(SYSTEMS[self.system], dataset) if is_paper else system_for(self.system, dataset)
+        return follow(self.base, make_config(system, dataset, self.given, self))
 
     def open(self, dataset, patient=False):
         """The study; see `studies.open_study`."""

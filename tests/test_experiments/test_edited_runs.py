@@ -32,7 +32,7 @@ VALUES = [
     *([], [1], [[[]]], ["a", 2], {}, {"a": {"b": 1}}, [10**9], {"train": 1}),
 ]
 
-WORDS = ["--n-hiddens", "3", "--n-latent", "2", "--n-emission-hiddens", "3", "--quiet", "--n-epochs", "2"]
+WORDS = ["--n-hiddens", "3", "--quiet", "--n-epochs", "2"]
 
 
 @pytest.fixture(scope="module")

@@ -108,6 +108,25 @@ def test_scores_stay_until_new_ones_are_there(scored_run, monkeypatch):
     assert (folder / "scores.json").read_bytes() == before
 
 
+def test_scores_of_other_draws_stand_beside_the_new_ones(scored_run, monkeypatch, capsys):
+    folder, _ = scored_run
+
+    def score(model, sequences, n_samples, progress):
+        names = ("bound", "kl", "reconstruction", "objective", "importance_sampled")
+        return {name: {"per_step": float(n_samples), "per_sequence": 9.0} for name in names}
+
+    monkeypatch.setattr(results, "score", score)
+    for n_draws in ("3", "5", "3"):
+        evaluate.main([str(folder), "--n-draws", n_draws, "--json"])
+        printed = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert printed["n_samples"] == int(n_draws) == printed["scores"]["importance_sampled"]["per_step"]
+    run = Run(folder)
+    for n_draws, found in ((None, 3), (2, 3), (3, 3), (4, 5), (5, 5), (6, 3)):
+        result = results.describe_run(run, "test", n_draws)
+        assert (result["n_samples"], result["scores"]["bound"]["per_step"]) == (found, found)
+        assert "other_draws" not in result
+
+
 @pytest.mark.slow
 def test_ctrl_c_between_draws(scored_run):
     folder, before = scored_run

@@ -77,7 +77,7 @@ class Searching:
     """The script in a process of its own, with workers."""
 
     def __init__(self, space, out, *more, limit=None):
-        words = ["--model", "rnn", "--space", space, "--budget", "0.2", "--out", out, "--heartbeat", "5"]
+        words = ["--model", "rnn", "--space", space, "--budget", "0.72", "--out", out, "--heartbeat", "5"]
         words += ["--pruner", "none"]
         command = [sys.executable, "-m", "experiments.random_search", *words, *more]
         self._process = subprocess.Popen(

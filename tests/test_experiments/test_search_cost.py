@@ -7,8 +7,8 @@ import pytest
 from breze_like import data
 from breze_like.data import chunk
 from experiments import search_cost, table1
+from experiments.paper.presets import system_for
 from experiments.paper.system_runs import make_config
-from experiments.paper.systems import SYSTEMS
 
 # 13 updates an epoch on the chorales, of 0.5 s each, and a compilation of 10 s.
 SIZES = {"model": "vrae", "n_hidden": 100, "batch_size": 16, "n_steps": 100}
@@ -68,7 +68,7 @@ def test_there_is_a_validation_every_five_epochs():
 def test_a_budget_is_what_the_search_makes_of_it(model, budget):
     dataset = data.load("chorales")
     options = table1.parse(["--budget", budget])
-    training = make_config(SYSTEMS[model], dataset, "chorales", options)["training"]
+    training = make_config(system_for(model, dataset), dataset, "chorales", options)["training"]
     ((_, _, found),) = costs("--models", model, "--budget", budget)
     assert found[f"budget {budget}"].n_updates == 13 * training["n_epochs"]
 

@@ -1,6 +1,7 @@
 """The main job on a small data set, and what stands in the README."""
 
 import json
+import math
 import re
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,8 +16,9 @@ from breze_like.parameters import ParameterSet
 from breze_like.runs import Run
 from breze_like.training import EMSettings, TrainingDiverged
 from experiments import table1
-from experiments.paper import experiment, system_runs
+from experiments.paper import experiment, kept_scores, system_runs
 from experiments.paper.experiment import differences
+from experiments.paper.presets import system_for
 from experiments.paper.system_runs import best_run
 from experiments.paper.systems import ON_REQUEST, SYSTEMS, TITLES
 
@@ -34,7 +36,7 @@ def test_readme_has_the_table_of_the_results():
 
 
 def make_config(dataset, *arguments, name="vosp"):
-    return system_runs.make_config(SYSTEMS[name], dataset, dataset.name, table1.parse(arguments))
+    return system_runs.make_config(system_for(name, dataset), dataset, dataset.name, table1.parse(arguments))
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +59,15 @@ class TestMakeConfig:
 
     def test_a_hidden_markov_model_is_trained_by_epochs(self, chorales):
         training = make_config(chorales, "--budget", "0.1", name="hmm")["training"]
-        assert training == asdict(EMSettings(n_epochs=SYSTEMS["hmm"].n_updates))
+        assert training == asdict(EMSettings(n_epochs=SYSTEMS["hmm"].n_updates // 10))
 
     def test_large_data_set(self, chorales):
         large = replace(chorales, train=20 * chorales.train)
         training = make_config(large)["training"]
-        assert training["n_epochs"] == round(SYSTEMS["vosp"].n_updates / 257)
+        n_batches = math.ceil(len(data.chunk(large.train, 100)) / 16)
+        factor = (n_batches / 13) ** 0.5
+        assert training["n_epochs"] == round(factor * SYSTEMS["vosp"].n_updates / n_batches)
+        assert training["annealing_updates"] == round(factor * SYSTEMS["vosp"].annealing_updates)
         assert training["validate_every"] == 1
         assert make_config(large, "--budget", "0.01")["training"]["n_epochs"] == 1
 
@@ -140,6 +145,83 @@ class TestFoundRuns:
         out = capsys.readouterr().out
         assert out.count("done already") == (1 if again else 2)
         assert ("trained" in out) == again
+
+    def test_other_rows_stay_in_the_table(self, put, make_table, tmp_path, capsys):
+        """In all its forms, known by their system, in the order of the table."""
+        for name in ("rnn", "vosp_published", "fdrnn"):
+            put(name)
+        results = tmp_path / "results"
+        make_table("fdrnn", "vosp_published", "floor", more=["--results", str(results)])
+        make_table("rnn", more=["--results", str(results)])
+        assert "kept rows that were there: floor, fdrnn, vosp_published\n" in capsys.readouterr().out
+        made = {}
+        for folder in (tmp_path, results):
+            rows = made[folder] = json.loads((folder / "table1_small.json").read_text())
+            assert [row["system"] for row in rows] == ["floor", "rnn", "fdrnn", *(2 * ["vosp_published"])]
+            for extension in ("md", "csv", "txt"):
+                lines = (folder / f"table1_small.{extension}").read_text().splitlines()
+                assert all(any(row["title"] in line for line in lines) for row in rows)
+        make_table("floor", "rnn", "fdrnn", "vosp_published", more=["--results", str(results)])
+        assert json.loads((tmp_path / "table1_small.json").read_text()) == made[tmp_path] == made[results]
+
+    def test_a_row_has_its_own_number_of_draws(self, put, make_table, tmp_path):
+        """Whatever else was scored since; by default, those of the main job."""
+
+        def shown():
+            rows = json.loads((tmp_path / "table1_small.json").read_text())
+            return [(row["per_step"], row["n_draws"]) for row in rows]
+
+        def scored(run, n_draws, value, update=7):
+            """What `results.evaluate` keeps."""
+            averages = {"per_step": value, "per_sequence": value, "n_draws": n_draws}
+            names = ("bound", "objective", "importance_sampled")
+            about = {"n_samples": n_draws, "seconds": 1.0, "update": update}
+            run.add_scores("test", {**dict.fromkeys(names, averages), **about}, kept_scores.join)
+
+        run = put("vosp")
+        for n_draws, value in ((2000, 2.0), (500, 3.0), (20, 4.0)):
+            scored(run, n_draws, value)
+        make_table("vosp")
+        assert shown() == 2 * [(3.0, 500)]
+        make_table("vosp", more=["--n-draws", "600"])
+        assert shown() == 2 * [(2.0, 2000)]
+        scored(run, 500, 3.5)
+        make_table("vosp")
+        assert shown() == 2 * [(2.0, 2000)]
+        make_table("vosp", more=["--n-draws", "500"])
+        assert shown() == 2 * [(3.5, 500)]
+        scored(run, 10, 1.0, update=8)  # it was trained further: all others are of other parameters
+        assert "other_draws" not in run.read_scores()["test"]
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            ("my notes", "must be a table that this script made, to keep its rows: choose another folder"),
+            ('[{"system": "rnn"}]', "must be a table that this script made"),
+            ("{}", "must be a table that this script made"),
+            ("[1]", "must be a table that this script made"),
+        ],
+    )
+    def test_what_is_no_table_is_not_replaced(self, put, make_table, tmp_path, content, message):
+        put("rnn", finished=False)
+        (tmp_path / "table1_small.json").write_text(content)
+        with pytest.raises(ValueError, match=rf"table1_small\.json {message}"):
+            make_table("rnn")
+        assert (tmp_path / "table1_small.json").read_text() == content
+
+    def test_rows_of_other_data_are_not_kept(self, put, make_table, tmp_path):
+        put("rnn")
+        make_table("rnn")
+        place = tmp_path / "table1_small.json"
+        rows = json.loads(place.read_text())
+        rows[0]["config"]["data"]["digests"]["train"] = 64 * "0"
+        place.write_text(json.dumps(rows))
+        with pytest.raises(ValueError, match="must be a table of the data set small, its rows are of other"):
+            make_table("floor")
+        rows[0]["per_step"] = "low"
+        place.write_text(json.dumps(rows))
+        with pytest.raises(ValueError, match="per_step must be a number or null, got 'low'"):
+            make_table("floor")
 
     @pytest.mark.parametrize("state", [{"finished": False}, {"scored_at": 6}, {"scored_at": None}])
     def test_what_is_not_done_goes_on_with_its_own_configuration(self, put, make_table, capsys, state):
@@ -261,6 +343,25 @@ def test_the_number_of_draws_must_be_positive():
         table1.main(["--n-draws", "0"])
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--trained", "--budget", "1"],
+            "--budget must not be given with --trained, which trains nothing: l",
+        ),
+        (["--trained", "--seeds", "3"], "--seeds must not be given with --trained"),
+        (["--models", "floor", "--seed", "3"], "--seed must not be given for floor, which is not trained"),
+        (
+            ["--models", "floor", "hmm", "--n-draws", "3"],
+            "--n-draws must not be given for floor, hmm, without",
+        ),
+    ],
+)
+def test_flags_that_nothing_reads_are_refused(words, message, complaint):
+    assert message in complaint(table1, words)
+
+
 def test_real_values_are_refused(tmp_path):
     sequences = [np.ones((3, 2), np.float32) / 2]
     data.write_hdf5(tmp_path / "real.h5", data.Dataset("real", sequences, sequences, sequences))
@@ -275,9 +376,10 @@ def tiny_systems(monkeypatch):
         arguments = system.arguments | sizes.get(name, {"n_hiddens": [4]})
         if "n_latent" in arguments:
             arguments["n_latent"] = 2
-        tiny = replace(
-            system, arguments=arguments, n_updates=2, annealing_updates=system.annealing_updates // 400
-        )
+        # On one minibatch an epoch, 2 and 1, or 0: see `presets.scaled`.
+        annealing, n_updates = 4 * (system.annealing_updates // 400), 2 if name == "hmm" else 7
+        numbers = {"n_updates": n_updates, "annealing_updates": annealing}
+        tiny = replace(system, arguments=arguments, **numbers)
         monkeypatch.setitem(SYSTEMS, name, tiny)
 
 
@@ -331,7 +433,8 @@ def test_seeds_together_are_as_one_after_the_other(
 ):
     """On a CPU that is taken for a GPU: the same runs and scores, also if training is stopped and goes on."""
     pytest.importorskip("jax")
-    words = ["--datasets", str(small_data), "--models", name, "--seeds", "3", "--n-draws", "5"]
+    words = ["--datasets", str(small_data), "--models", name, "--seeds", "3"]
+    words += ["--n-draws", "5"] if name == "vosp" else []
     words += ["--budget", "70", "--out"]  # 140 updates, and three validations
     table1.main([*words, str(tmp_path / "alone")])
     assert "1 2 3 together" not in capsys.readouterr().out

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from breze_like import Run, data
-from breze_like.models import MODELS
 from breze_like.trained import load_model
 from experiments import evaluate, table1, train
 from experiments.paper import experiment
@@ -133,12 +132,6 @@ def test_what_is_not_named_is_not_configured(small_data):
     name, words = "recognition_recurrent_p_keep", ["--model", "vosp", "--recurrent-p-keep", "0.2"]
     assert configured(*words)[name] == 0.2
     assert name not in configured(*words[:2])
-
-
-@pytest.mark.parametrize("model", sorted(set(MODELS) - {"rnn", "vosp"}))
-def test_a_layer_is_refused_where_there_is_no_choice(model, small_data, complaint):
-    words = ["--model", model, "--dataset", str(small_data), "--out", "x", "--layer", "gru"]
-    assert f"--layer must not be given for {model}: it" in complaint(train, words)
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ def plan(small_data, small_space, tmp_path):
     def plan(name, *more, trials=8):
         folder = tmp_path / name
         words = ["--model", "rnn", "--dataset", str(small_data), "--space", str(small_space)]
-        words += ["--trials", str(trials), "--budget", "0.08", "--out", str(folder)]
+        words += ["--trials", str(trials), "--budget", "0.29", "--out", str(folder)]
         words += ["--storage", f"journal:{folder / 'study.journal'}", *more]
         return random_search.make_plan(random_search.parse(words), data.load(str(small_data)))
 
@@ -208,7 +208,7 @@ def test_the_command_goes_on_in_an_empty_folder(small_data, small_space, tmp_pat
 
     def run(name, trials=4):
         words = ["--model", "rnn", "--dataset", small_data, "--space", small_space, "--trials", trials]
-        words += ["--budget", "0.08", "--record", path, "--out", tmp_path / name]
+        words += ["--budget", "0.29", "--record", path, "--out", tmp_path / name]
         assert random_search.main([str(word) for word in words]) == 0
         return capsys.readouterr().out
 

@@ -174,7 +174,7 @@ def searched(small_data, small_space, tmp_path_factory):
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     folder = tmp_path_factory.mktemp("searched")
     words = ["--model", "rnn", "--dataset", str(small_data), "--space", str(small_space), "--trials", "2"]
-    options = random_search.parse([*words, "--budget", "0.08", "--out", str(folder)])
+    options = random_search.parse([*words, "--budget", "0.29", "--out", str(folder)])
     plan = random_search.make_plan(options, data.load(str(small_data)))
     worker.work(plan)
     return plan, folder

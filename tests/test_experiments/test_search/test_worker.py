@@ -27,7 +27,7 @@ class TestWork:
     def plan(self, small_data, small_space, tmp_path):
         def plan(*more, model="rnn", trials=2):
             words = ["--model", model, "--dataset", str(small_data), "--space", str(small_space)]
-            words += ["--trials", str(trials), "--budget", "0.01", "--out", str(tmp_path / "out")]
+            words += ["--trials", str(trials), "--budget", "0.036", "--out", str(tmp_path / "out")]
             words += ["--pruner", "none", *more]
             options = random_search.parse(words)
             return random_search.make_plan(options, data.load(str(small_data)))
@@ -77,7 +77,12 @@ class TestWork:
         stub(lambda config: [1.0])
         worker.work(plan())
         known = studies.load_study(tmp_path / "out").user_attrs
-        assert (known["dataset"], known["model"], known["seed"], known["budget"]) == ("small", "rnn", 1, 0.01)
+        assert (known["dataset"], known["model"], known["seed"], known["budget"]) == (
+            "small",
+            "rnn",
+            1,
+            0.036,
+        )
         assert known["space"]["momentum"] == [0.0, 0.9]
         assert known["digests"].keys() == {"train", "valid", "test"}
 

@@ -1,0 +1,214 @@
+"""How each system is trained on each data set: what differs from `SYSTEMS`, which was chosen on the chorales.
+
+`PRESETS` has what did best on the validation set of one of the paper's sets, of all that was tried there: the
+trained models that come with the project are of these configurations, `experiments/results/trials.csv` has
+the trials. Small sets want more dropout than large ones, Nottingham wants rectifiers. Where nothing was
+tried, and on data sets of one's own, a system is as on the chorales, but for the number of updates: that
+follows the square root of the set's size, as what did best on the four sets does, roughly.
+
+`experiments.table1`, `experiments.random_search` and the defaults of `experiments.train` are made of these.
+"""
+
+import math
+from dataclasses import replace
+
+from breze_like.data import chunk
+from breze_like.training import TrainingSettings
+from experiments.paper.systems import COSINE, SYSTEMS
+
+# Minibatches of an epoch of the chorales.
+N_BATCHES = 13
+
+# Recognition networks of VOSP and VRAE: the share of their inputs, and of their states, that is kept.
+LATENT_64 = {"prior": "ornstein_uhlenbeck", "variance": "explicit", "n_latent": 64}
+LARGE = {"n_hiddens": [400], "n_latent": 100}
+LONG_CHUNKS = {"chunk_length": 400, "batch_size": 6}
+
+
+def recognition(p_keep, recurrent_p_keep, generative_p_keep):
+    return {
+        "recognition_p_keep": p_keep,
+        "recognition_recurrent_p_keep": recurrent_p_keep,
+        "generative_p_keep": generative_p_keep,
+    }
+
+
+def fast_dropout(p_keep, input_p_keep, recurrent_p_keep):
+    return {"p_keep": p_keep, "input_p_keep": input_p_keep, "recurrent_p_keep": recurrent_p_keep}
+
+
+# By data set and system, what of a `System` differs: entries of dicts, and whole numbers.
+PRESETS = {
+    "jsb_chorales": {
+        "rnn": {"n_updates": 640, "arguments": {"n_hiddens": [60]}},
+        "fdrnn": {
+            "n_updates": 1600,
+            "arguments": {"n_hiddens": [400], "transfer": "rectifier", **fast_dropout(0.4, 0.8, 0.1)},
+        },
+        "fdrnn_nade": {"n_updates": 1600},
+        "hmm": {"n_updates": 100, "arguments": {"n_states": 1536}, "training": {"emission_count": 0.7}},
+        "vrae": {
+            "n_updates": 4800,
+            "annealing_updates": 3000,
+            "arguments": {**LATENT_64, **recognition(0.6, 0.3, 0.9)},
+        },
+        "vosp": {
+            "n_updates": 5120,
+            "annealing_updates": 3200,
+            "arguments": {**LATENT_64, **recognition(0.4, 0.2, 0.9)},
+        },
+        "vosp_nade": {
+            "n_updates": 3200,
+            "annealing_updates": 1500,
+            "arguments": recognition(0.5, 0.2, 0.4),
+        },
+        "vrae_published": {
+            "n_updates": 6400,
+            "annealing_updates": 1000,
+            "arguments": LARGE,
+            "training": COSINE,
+        },
+        "vosp_published": {"n_updates": 3200, "annealing_updates": 1000, "training": COSINE},
+    },
+    "nottingham": {
+        "rnn": {"n_updates": 2000, "arguments": {"transfer": "rectifier"}},
+        "fdrnn": {
+            "n_updates": 5000,
+            "arguments": {"n_hiddens": [300, 300], "transfer": "rectifier", **fast_dropout(0.6, 0.8, 0.4)},
+        },
+        "rnn_nade": {
+            "n_updates": 2750,
+            "arguments": {"n_hiddens": [200]},
+            "training": {"decay": 0.8},
+            "initialization": {"spectral_radius": 1.0},
+        },
+        "hmm": {"n_updates": 100},
+        "vosp": {
+            "n_updates": 6250,
+            "annealing_updates": 2500,
+            "arguments": {"n_hiddens": [400], **LATENT_64, **recognition(0.7, 0.5, 0.9)},
+        },
+        "vosp_nade": {
+            "n_updates": 3750,
+            "annealing_updates": 1500,
+            "arguments": recognition(0.8, 0.8, 0.8),
+        },
+        "vrae_published": {
+            "n_updates": 15000,
+            "annealing_updates": 2000,
+            "arguments": LARGE,
+            "training": COSINE,
+        },
+        "vosp_published": {
+            "n_updates": 5000,
+            "annealing_updates": 2000,
+            "arguments": {**LARGE, "n_emission_hiddens": [400], "generative_p_keep": 0.8},
+            "training": COSINE,
+        },
+    },
+    "piano_midi": {
+        "rnn": {"n_updates": 390, "arguments": {"n_hiddens": [250]}, "training": LONG_CHUNKS},
+        "fdrnn": {
+            "n_updates": 4080,
+            "arguments": {"n_hiddens": [600], **fast_dropout(0.25, 0.35, 0.15)},
+        },
+        "fdrnn_nade": {
+            "n_updates": 4080,
+            "arguments": {"n_hiddens": [300], **fast_dropout(0.4, 0.5, 0.3)},
+        },
+        "vrae": {
+            "n_updates": 4080,
+            "annealing_updates": 2000,
+            "arguments": {**LATENT_64, **recognition(0.5, 0.3, 0.7)},
+        },
+        "vosp": {
+            "n_updates": 4080,
+            "annealing_updates": 1500,
+            "arguments": {**LATENT_64, **recognition(0.5, 0.3, 0.5)},
+        },
+        "vosp_nade": {
+            "n_updates": 4080,
+            "annealing_updates": 2000,
+            "arguments": {"n_hiddens": [300], **recognition(0.5, 0.3, 0.4)},
+        },
+        "vrae_published": {
+            "n_updates": 4080,
+            "annealing_updates": 2000,
+            "arguments": {"recognition_p_keep": 0.8, "generative_p_keep": 0.95},
+            "training": COSINE,
+        },
+        "vosp_published": {
+            "n_updates": 5100,
+            "annealing_updates": 2000,
+            "arguments": {**LARGE, "n_emission_hiddens": [400]},
+            "training": COSINE,
+        },
+    },
+    "musedata": {
+        "rnn": {"n_updates": 3040, "arguments": {"n_hiddens": [150]}, "training": LONG_CHUNKS},
+        "fdrnn": {
+            "n_updates": 4080,
+            "arguments": {"n_hiddens": [400], **fast_dropout(0.6, 0.8, 0.4)},
+        },
+        "fdrnn_nade": {
+            "n_updates": 4080,
+            "arguments": {"n_hiddens": [300], **fast_dropout(0.6, 0.7, 0.5)},
+        },
+        "vosp": {
+            "n_updates": 6800,
+            "annealing_updates": 2500,
+            "arguments": {"n_hiddens": [400], **LATENT_64, **recognition(0.7, 0.5, 0.9)},
+        },
+        "vosp_nade": {
+            "n_updates": 5100,
+            "annealing_updates": 2000,
+            "arguments": {"n_hiddens": [300], **recognition(0.6, 0.4, 0.5)},
+        },
+        "vosp_published": {"n_updates": 3400, "annealing_updates": 1133, "training": COSINE},
+    },
+}
+
+
+def system_for(name, dataset):
+    """A system as it is trained on a data set.
+
+    Parameters
+    ----------
+    name : str
+        A key of `SYSTEMS`.
+    dataset : Dataset
+        `PRESETS` are for the published content of a name alone.
+
+    Returns
+    -------
+    System
+    """
+    system = scaled(SYSTEMS[name], dataset)
+    preset = PRESETS.get(dataset.name, {}).get(name, {}) if dataset.verified else {}
+    return replace(
+        system,
+        **{
+            part: {**getattr(system, part), **value} if isinstance(value, dict) else value
+            for part, value in preset.items()
+        },
+    )
+
+
+def scaled(system, dataset):
+    """A system with the numbers of updates for a data set of another size than that of the chorales."""
+    if system.model == "hmm":
+        return system
+    factor = size_factor(n_batches(dataset, system))
+    numbers = {name: round(factor * getattr(system, name)) for name in ("n_updates", "annealing_updates")}
+    return replace(system, **numbers | {"n_updates": max(1, numbers["n_updates"])})
+
+
+def size_factor(n_batches):
+    """By how much more updates there are than on the chorales, where an epoch has so many minibatches."""
+    return math.sqrt(n_batches / N_BATCHES)
+
+
+def n_batches(dataset, system):
+    """Minibatches of an epoch, as the system is trained."""
+    settings = TrainingSettings(**system.training)
+    return math.ceil(len(chunk(dataset.train, settings.chunk_length)) / settings.batch_size)

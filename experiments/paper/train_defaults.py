@@ -1,0 +1,98 @@
+"""What `experiments.train` takes for flags that are not given.
+
+Of a run that is resumed, that is what the run has. On the paper's data sets, and on the chorales, it is how
+`experiments.table1` trains the system that is of the same model, emission and divergence. Elsewhere it is
+what the flags have by default.
+"""
+
+import math
+from dataclasses import fields
+from pathlib import Path
+
+from breze_like.data import chunk
+from breze_like.initialize import Initialization
+from breze_like.runs import Run
+from experiments.paper.presets import system_for
+from experiments.paper.system_runs import VALIDATE_EVERY
+from experiments.paper.systems import SYSTEMS
+from experiments.paper.train_config import ARGUMENTS, argument, settings_class
+
+
+def fill(options, dataset):
+    """Set the options that are not given; the name of the system that they are of, if they are.
+
+    Parameters
+    ----------
+    options : Namespace
+        As of `parse`, with ``given``.
+    dataset : Dataset
+
+    Returns
+    -------
+    str or None
+    """
+    stored = _stored(options)
+    if stored:
+        _fill_from(options, stored["arguments"], stored["training"], stored["initialization"])
+        _set(options, "seed", stored["seed"])
+        return None
+    name = system_of(options) if dataset.verified else None
+    if name:
+        system = system_for(name, dataset)
+        _fill_from(options, system.arguments, system.training, system.initialization)
+        _fill_lengths(options, dataset, system)
+    return name
+
+
+def _stored(options):
+    """The configuration of the run that is to go on, if there is one, of the model."""
+    if not options.resume or not (Path(options.out) / "config.json").is_file():
+        return None
+    config = Run(options.out).config
+    return config if config["model"] == options.model else None
+
+
+def system_of(options):
+    """The system of Table 1 that is of the model, emission and divergence; None if there is none."""
+    asked = {"emission": options.emission or "bernoulli", "kl": options.kl}
+    return next((name for name in SYSTEMS if _is_of(SYSTEMS[name], options.model, asked)), None)
+
+
+def _is_of(system, model, asked):
+    defaults = {"emission": "bernoulli", "kl": "exact"}
+    return system.model == model and all(
+        system.arguments.get(name, defaults[name]) == value
+        for name, value in asked.items()
+        if argument(name, model)
+    )
+
+
+def _fill_from(options, arguments, training, initialization):
+    for name in ARGUMENTS:
+        called = argument(name, options.model)
+        called = "free_bits" if name == "free_bits" else called
+        # A layer of its own has no state to be dropped.
+        if called in arguments and not (name == "recurrent_p_keep" and "layer" in options.given):
+            value = arguments[called]
+            _set(options, name, bool(value) if name == "standardize" else value)
+    for kind, values in ((settings_class(options.model), training), (Initialization, initialization)):
+        for name in values.keys() & {field.name for field in fields(kind)}:
+            _set(options, name, values[name])
+
+
+def _fill_lengths(options, dataset, system):
+    """Numbers of epochs and of updates, of minibatches as they are by now."""
+    if options.model == "hmm":
+        _set(options, "n_epochs", system.n_updates)
+        return
+    n_batches = math.ceil(len(chunk(dataset.train, options.chunk_length)) / options.batch_size)
+    _set(options, "n_epochs", max(1, round(system.n_updates / n_batches)))
+    _set(options, "validate_every", max(1, round(VALIDATE_EVERY / n_batches)))
+    if system.annealing_updates:
+        share = system.annealing_updates / system.n_updates
+        _set(options, "annealing_updates", round(share * options.n_epochs * n_batches))
+
+
+def _set(options, name, value):
+    if name not in options.given:
+        setattr(options, name, value)
