@@ -160,7 +160,8 @@ def check_tables(dataset, options):
 def tables_before(dataset, options):
     """By folder, the rows of the table that is in it; it is to be written anew."""
     folders, stem = places_of(dataset, options)
-    return {folder / stem: kept_rows.read(folder / f"{stem}.json", dataset) for folder in folders.values()}
+    paths = [folder / stem for folder in folders.values()]
+    return {path: kept_rows.read(Path(f"{path}.json"), dataset, options.force) for path in paths}
 
 
 def runs_before(dataset, tables, options):

@@ -86,8 +86,12 @@ def test_it_is_the_likelihood_of_long_sequences(model, sequences, nll, rng):
     score = particle_filter_nll(model, sequences, rng, 1000, 4)
     np.testing.assert_allclose(score.nats, nll, atol=0.5)
     assert score.n_steps.tolist() == [40, 3, 60, 1]
-    weighted = importance_sampled_nll(model, sequences[2:3], rng, 4000)
-    assert weighted.nats[0] > nll[2] + 1  # so many draws don't help without resampling
+
+
+def test_without_resampling_many_more_draws_are_worse(sequences, nll, rng):
+    weighted = importance_sampled_nll(LinearGaussian(Bootstrap), sequences[2:3], rng, 4000)
+    filtered = particle_filter_nll(LinearGaussian(Bootstrap), sequences[2:3], rng, 100, 2)
+    assert weighted.nats[0] - nll[2] > 10 * abs(filtered.nats[0] - nll[2])
 
 
 @pytest.mark.parametrize("n_particles", [5, 12])

@@ -18,16 +18,25 @@ RULES = {
 }
 
 
-def read(path, dataset):
+def read(path, dataset, force=False):
     """The rows of a table, in JSON, of a data set; none if there is no such file.
 
     Raises
     ------
     ValueError
-        If it is something else, or a table of other data.
+        If it is something else, or a table of other data; with `force`, there are no rows then.
     """
     if not path.exists():
         return []
+    try:
+        return _read(path, dataset)
+    except ValueError:
+        if force:
+            return []
+        raise
+
+
+def _read(path, dataset):
     place = shown_path(path)
     try:
         entries = json.loads(path.read_bytes())
@@ -37,7 +46,7 @@ def read(path, dataset):
     except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(
             f"{place} must be a table that this script made, to keep its rows: choose another folder, or "
-            f"move it ({quote(str(error))})"
+            f"replace it by --force ({quote(str(error))})"
         ) from None
     for entry in entries:
         check(entry, RULES, place)
@@ -46,7 +55,7 @@ def read(path, dataset):
         if digests != dataset.digests:
             raise ValueError(
                 f"{place} must be a table of the data set {dataset.name}, its rows are of other data: choose "
-                "another folder, or move it"
+                "another folder, or replace it by --force"
             )
     return rows
 

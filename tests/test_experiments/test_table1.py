@@ -193,21 +193,16 @@ class TestFoundRuns:
         scored(run, 10, 1.0, update=8)  # it was trained further: all others are of other parameters
         assert "other_draws" not in run.read_scores()["test"]
 
-    @pytest.mark.parametrize(
-        ("content", "message"),
-        [
-            ("my notes", "must be a table that this script made, to keep its rows: choose another folder"),
-            ('[{"system": "rnn"}]', "must be a table that this script made"),
-            ("{}", "must be a table that this script made"),
-            ("[1]", "must be a table that this script made"),
-        ],
-    )
-    def test_what_is_no_table_is_not_replaced(self, put, make_table, tmp_path, content, message):
-        put("rnn", finished=False)
-        (tmp_path / "table1_small.json").write_text(content)
-        with pytest.raises(ValueError, match=rf"table1_small\.json {message}"):
+    @pytest.mark.parametrize("content", ["my notes", '[{"verified": 1, "system": "rnn"}]', "{}", "[1]"])
+    def test_what_is_no_table_is_replaced_by_force_only(self, put, make_table, tmp_path, content):
+        put("rnn")
+        place = tmp_path / "table1_small.json"
+        place.write_text(content)
+        with pytest.raises(ValueError, match=r"table1_small\.json (is there already|must be a table that)"):
             make_table("rnn")
-        assert (tmp_path / "table1_small.json").read_text() == content
+        assert place.read_text() == content
+        make_table("rnn", more=["--force"])
+        assert [row["system"] for row in json.loads(place.read_text())] == ["rnn"]
 
     def test_rows_of_other_data_are_not_kept(self, put, make_table, tmp_path):
         put("rnn")
