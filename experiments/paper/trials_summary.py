@@ -1,6 +1,7 @@
 """What a list of trials says: of which system each one is, which did best, and what all of them cost."""
 
 import shlex
+from itertools import takewhile
 
 from experiments.paper.seeds import system_of
 from experiments.paper.systems import SYSTEMS
@@ -18,11 +19,18 @@ def system(line):
     elif "experiments.table1" in words:
         name = system_of(line["run"])
     else:
-        name = next((name for name, system in SYSTEMS.items() if _is_of(line, words, system)), None)
+        found = [name for name, system in SYSTEMS.items() if _is_of(line, words, system)]
+        deep = len(options(words, "--n-hiddens")) > 1
+        name = next((name for name in found if is_deep(SYSTEMS[name]) == deep), next(iter(found), None))
     if name in SYSTEMS:
         return name
     parts = (line["model"], line["divergence"].replace("exact", ""), option(words, "--emission"))
     return f"other: {', '.join(filter(None, parts))}"
+
+
+def is_deep(system):
+    """Whether a system has several hidden layers."""
+    return len(system.arguments.get("n_hiddens", ())) > 1
 
 
 def _is_of(line, words, system):
@@ -36,6 +44,12 @@ def _is_of(line, words, system):
 def option(words, flag):
     """What stands behind a flag in a command; None if it is not there."""
     return words[words.index(flag) + 1] if flag in words[:-1] else None
+
+
+def options(words, flag):
+    """All that stands behind a flag in a command, up to the next flag."""
+    behind = words[words.index(flag) + 1 :] if flag in words else []
+    return list(takewhile(lambda word: not word.startswith("--"), behind))
 
 
 def choices(line):
