@@ -97,7 +97,7 @@ def test_without_resampling_many_more_draws_are_worse(sequences, nll, rng):
 @pytest.mark.parametrize("n_particles", [5, 12])
 def test_estimates_of_the_likelihood_have_no_bias(n_particles, model, rng):
     sequence = draw(np.random.default_rng(2), 6)
-    copies = particle_filter_nll(model, [sequence] * 2000, rng, n_particles, 1)
+    copies = particle_filter_nll(model, [sequence] * 800, rng, n_particles, 1)
     ratios = np.exp(exact_nll(sequence) - copies.nats)
     assert ratios.mean() == pytest.approx(1, abs=4 * ratios.std() / np.sqrt(len(ratios)))
     assert copies.standard_errors is None
@@ -105,18 +105,27 @@ def test_estimates_of_the_likelihood_have_no_bias(n_particles, model, rng):
 
 def test_errors_are_the_spread_of_estimates(rng):
     sequence, model = draw(np.random.default_rng(3), 20), LinearGaussian(Filtering)
-    score = particle_filter_nll(model, [sequence] * 300, rng, 50, 8)
+    score = particle_filter_nll(model, [sequence] * 150, rng, 50, 8)
     said = np.sqrt((score.standard_errors**2).mean())
     assert said == pytest.approx(score.nats.std(ddof=1), rel=0.2)
 
 
-def test_it_is_the_likelihood_that_importance_sampling_converges_to(rng):
-    vosp = VOSP(3, 2, (4,), (5,), prior="ornstein_uhlenbeck")
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {"prior": "ornstein_uhlenbeck"},
+        {"posterior": "diagonal", "layer": "gru", "emission": "gaussian_shared", "missing": "indicator"},
+    ],
+)
+def test_it_is_the_likelihood_that_importance_sampling_converges_to(choices, rng):
+    vosp = VOSP(3, 2, (4,), (5,), **choices)
     vosp.initialize(np.random.default_rng(0))
     vosp.parameters.data[...] += np.random.default_rng(1).normal(0, 0.3, vosp.parameters.size)
     sequences = [rng.integers(0, 2, (n, 3)).astype(float) for n in (3, 5, 2)]
-    filtered = particle_filter_nll(vosp, sequences, rng, 2000, 8)
-    weighted = importance_sampled_nll(vosp, sequences, rng, 8000)
+    if vosp.missing.allowed:
+        sequences[1][2:4, 1] = np.nan
+    filtered = particle_filter_nll(vosp, sequences, rng, 1000, 8)
+    weighted = importance_sampled_nll(vosp, sequences, rng, 4000)
     errors = np.hypot(filtered.standard_errors, weighted.standard_errors)
     np.testing.assert_array_less(np.abs(filtered.nats - weighted.nats), 4 * errors + 1e-3)
 
