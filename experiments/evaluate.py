@@ -1,7 +1,7 @@
 """Score trained runs on sequences that are not cut.
 
     python -m experiments.evaluate runs/first [--split test] [--n-draws 2000] [--json]
-    python -m experiments.evaluate runs/* --report experiments/results/jsb_chorales.md
+    python -m experiments.evaluate runs/* --report runs/scores.md
 
 Scores are in nats per time step, lower is better. A score with "<" is an upper bound of the negative
 log-likelihood, what follows "±" is the standard error that the draws of the latents make. The published
