@@ -1,8 +1,9 @@
 """Score how well trained models denoise and impute piano rolls, beside baselines.
 
     python -m experiments.task_scores runs/vrae runs/vosp runs/fdrnn [--split test] [--seeds 3]
-    python -m experiments.task_scores runs/* --report experiments/results/tasks.md
+    python -m experiments.task_scores jsb_chorales/vosp nottingham/vosp --report experiments/results/tasks.md
 
+Runs of the same data set are compared with each other, in tables of their own.
 Noise switches on each note with probability 0.05; of each sequence, eight frames in a row are taken out,
 wherever they are. A run of a one-step model is one more baseline: it denoises by predicting.
 """
@@ -18,7 +19,7 @@ import numpy as np
 from breze_like import denoise, impute, impute_draws
 from breze_like.models.variational import VariationalModel
 from breze_like.runs import versions
-from breze_like.trained import load
+from breze_like.trained import load, model_names
 from experiments import command_line
 from experiments.command_line.arguments import add_count, add_data_of_run, data_of_run
 from experiments.command_line.commands import portable
@@ -148,26 +149,35 @@ def scores_table(head, columns, scores):
     return markdown([head, *columns.values()], rows)
 
 
-def describe(options, loaded, denoised, imputed, seconds):
-    """Both tables, what they are about, and how they were made."""
-    dataset = next(iter(loaded.values()))[2]
-    words = ["python -m experiments.task_scores", *(f"runs/{name}" for name in loaded)]
-    words += [f"--split {options.split} --seeds {options.seeds}"]
-    words += [f"--report {options.report}"] if options.report else []
-    about = ", ".join(f"{name} {version}" for name, version in versions().items() if version)
+def describe(dataset, split, loaded, denoised, imputed):
+    """Both tables of a data set, what they are about, and how the models were trained."""
     verified = "verified by digest" if dataset.verified else "not verified"
     parts = [
-        f"## {inline(dataset.name)}, {options.split} set: denoising and imputation",
-        DENOISING_NOTE,
+        f"## {inline(dataset.name)}, {split} set: denoising and imputation",
         scores_table("denoising", DENOISING, denoised),
-        IMPUTATION_NOTE,
         scores_table("imputation", IMPUTATION, imputed),
-        f"`{' '.join(words)}`",
-        f"Means over corruptions with {options.seeds} seeds. Data {verified}; {about}; scored in "
-        f"{seconds / 60:.1f} minutes.",
+        f"Data {verified}.",
         *(describe_run(name, run) for name, (run, *_) in loaded.items()),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def describe_all(options, sections, seconds):
+    """The page: what is done, the sections of the data sets, and what made it."""
+    words = ["python -m experiments.task_scores", *map(portable_run, options.runs)]
+    words += [f"--split {options.split} --seeds {options.seeds}"]
+    words += [f"--report {options.report}"] if options.report else []
+    about = ", ".join(f"{name} {version}" for name, version in versions().items() if version)
+    made = (
+        f"Means over corruptions with {options.seeds} seeds. {about}; scored in {seconds / 60:.1f} minutes."
+    )
+    parts = [DENOISING_NOTE, IMPUTATION_NOTE, *sections, f"`{' '.join(words)}`", made]
+    return "\n\n".join(parts) + "\n"
+
+
+def portable_run(given):
+    """A run as it is called elsewhere: a trained model by its name, another one by a folder in ``runs``."""
+    return given if given in model_names() else f"runs/{Path(given).resolve().name}"
 
 
 def describe_run(name, run):
@@ -180,29 +190,25 @@ def describe_run(name, run):
 
 
 def load_all(folders, **places):
-    """Run, model and data set by the name of the folder."""
-    loaded = {}
+    """By data set, run, model and data set by the name of the folder: a list of dicts."""
+    found = {}
     for folder in folders:
-        name = Path(folder).resolve().name
-        if name in loaded:
-            raise ValueError(f"runs must be in folders of different names, got {name} twice: rename one")
-        loaded[name] = run, _, dataset = load(folder, **places)
+        run, model, dataset = load(folder, **places)
         if not dataset.binary:
             raise ValueError(
                 f"runs must be of binary data, as piano rolls are, {folder} is of real values: leave it out"
             )
-        first = next(iter(loaded.values()))[2]
-        if dataset.digests != first.digests:
-            raise ValueError(
-                f"runs must be of the same data, got {first.name} and {dataset.name}: score them one by one"
-            )
-    return loaded
+        of_dataset, name = found.setdefault(tuple(dataset.digests.items()), {}), run.folder.resolve().name
+        if name in of_dataset:
+            raise ValueError(f"runs must be in folders of different names, got {name} twice: rename one")
+        of_dataset[name] = run, model, dataset
+    return list(found.values())
 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("runs", nargs="+", help="folders of runs on the same data set")
+    add("runs", nargs="+", help="folders of runs, or names of trained models")
     add("--split", default="test", choices=("train", "valid", "test"))
     add_count(parser, "--seeds", 3, "number of corruptions")
     add_data_of_run(parser)
@@ -212,9 +218,8 @@ def parse(arguments):
     return options
 
 
-def main(arguments=None):
-    options, started = parse(arguments), time.monotonic()
-    loaded = load_all(options.runs, **data_of_run(options))
+def score(loaded, options):
+    """The section of a data set, from its runs."""
     dataset = next(iter(loaded.values()))[2]
     models = {name: model for name, (_, model, _) in loaded.items()}
     systems, fillers = denoisers(dataset.train, models), imputers(dataset.train, models)
@@ -222,9 +227,15 @@ def main(arguments=None):
     scores = []
     for seed in range(1, options.seeds + 1):
         scores.append(score_seed(systems, fillers, thresholds, getattr(dataset, options.split), seed))
-        print(f"corruption {seed} of {options.seeds} is scored", flush=True)
+        print(f"{dataset.name}: corruption {seed} of {options.seeds} is scored", flush=True)
     denoised, imputed = (average(task) for task in zip(*scores, strict=True))
-    text = describe(options, loaded, denoised, imputed, time.monotonic() - started)
+    return describe(dataset, options.split, loaded, denoised, imputed)
+
+
+def main(arguments=None):
+    options, started = parse(arguments), time.monotonic()
+    sections = [score(loaded, options) for loaded in load_all(options.runs, **data_of_run(options))]
+    text = describe_all(options, sections, time.monotonic() - started)
     print(text)
     write_report(options, text)
     return 0

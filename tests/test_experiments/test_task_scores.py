@@ -56,15 +56,15 @@ def test_bad_input(run_of_rolls, run_of_reals, tmp_path, complaint):
     assert "there is no run in" in complaint(task_scores, [tmp_path])
 
 
-def test_runs_of_different_data(run_of_rolls, untrained_run, tmp_path, complaint):
+def test_runs_of_different_data_have_tables_of_their_own(run_of_rolls, untrained_run, tmp_path, capsys):
     other = tmp_path / "other.h5"
     sequences = [np.eye(88, dtype=np.uint8)[:4]]
     write_hdf5(other, Dataset("other", sequences, sequences, sequences))
-    second = untrained_run("fdrnn", other)
-    assert (
-        complaint(task_scores, [run_of_rolls, second])
-        == "runs must be of the same data, got small and other: score them one by one"
-    )
+    second = untrained_run("rnn", other)
+    assert task_scores.main([str(run_of_rolls), str(second), "--seeds", "1"]) == 0
+    small, others = capsys.readouterr().out.split("## small, test set")[1].split("## other, test set")
+    assert "| rnn, draws |" in small and "| rnn, draws |" in others
+    assert small.count("| last known frame, copied |") == 1
 
 
 @pytest.mark.slow
