@@ -50,6 +50,14 @@ def _first_address(name, dtype):
     return np.ravel_multi_index((*place, 0), ADDRESSES.shape)
 
 
+def _like(array, dtype, shape):
+    """An array in a dtype and a shape. What is NumPy's, as constants are, stays so: JAX would compile it."""
+    import jax
+
+    xp = np if isinstance(array, np.ndarray | np.generic) else jax.numpy
+    return xp.broadcast_to(xp.asarray(array, dtype), shape)
+
+
 def custom_call(name, settings):
     """A function of JAX arrays that calls a kernel, to its result or a list of them; see `native.kernel`."""
     import jax
@@ -64,8 +72,7 @@ def custom_call(name, settings):
         dtype = jnp.result_type(*arrays[kernel.n_flags :])
         dtypes = [bool] * kernel.n_flags + [dtype] * (len(arrays) - kernel.n_flags)
         arrays = [
-            jnp.broadcast_to(jnp.asarray(a, d), shape)
-            for a, d, shape in zip(arrays, dtypes, plan.arguments, strict=True)
+            _like(a, d, shape) for a, d, shape in zip(arrays, dtypes, plan.arguments, strict=True)
         ]
         n_tasks = [*plan.n_tasks, *[0] * (N_STAGES - len(plan.n_tasks))]
         target = _registered()  # compiled here, while others may compile the tasks
