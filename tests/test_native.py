@@ -110,14 +110,17 @@ class TestCodeCache:
         """A function's code, compiled or from a folder of its own, and whether it is from there."""
         from numba import config, types
 
-        from breze_like.native.code_cache import compile_cfunc
+        from breze_like.native.code_cache import is_kept, make_cfunc
 
         monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
 
         def compile_it():
-            code = compile_cfunc(types.int64(types.int64), add_three, {})
+            code = make_cfunc(types.int64(types.int64), add_three, {})
+            kept = is_kept(code)
+            code.compile()
             assert code.ctypes(4) == 7
-            return code._cache_hits == 1
+            assert kept == (code._cache_hits == 1)
+            return kept
 
         return compile_it
 
@@ -180,16 +183,56 @@ def test_numba_has_the_names_that_code_is_generated_with():
     )
 
 
+# In place of processes of their own, the one that needs kernels compiles them.
+WITHOUT_OTHERS = """
+from breze_like.native import ahead
+ahead.n_cores = lambda: 1
+"""
+
+
 @pytest.mark.slow
-def test_who_compiles_and_who_reads_the_cache_compute_the_same_bits(tmp_path):
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "PYTENSOR_FLAGS": "floatX=float32"}
-    digests = [
-        subprocess.run(
-            [sys.executable, "-c", GRADIENT], env=environment, check=True, stdout=subprocess.PIPE
-        ).stdout
-        for _ in range(2)
-    ]
-    assert digests[0] == digests[1]
+def test_whoever_compiles_and_who_reads_the_cache_compute_the_same_bits(tmp_path):
+    def digest(code, folder):
+        environment = {"NUMBA_CACHE_DIR": str(tmp_path / folder), "PYTENSOR_FLAGS": "floatX=float32"}
+        command = [sys.executable, "-c", code]
+        return subprocess.run(command, env=os.environ | environment, check=True, capture_output=True).stdout
+
+    digests = [digest(GRADIENT, "a"), digest(GRADIENT, "a"), digest(WITHOUT_OTHERS + GRADIENT, "b")]
+    assert len(digests[0]) > 64 and digests == digests[:1] * 3
+
+
+class TestAhead:
+    """Kernels that processes of their own compile."""
+
+    @pytest.fixture
+    def ahead(self, monkeypatch, tmp_path):
+        """The module, with a cache that is empty, on a machine of two cores."""
+        from numba import config
+
+        ahead = importlib.import_module("breze_like.native.ahead")
+        monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+        monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+        monkeypatch.setattr(ahead, "n_cores", lambda: 2)
+        monkeypatch.setattr(ahead, "_begun", ahead._begun.__wrapped__)
+        return ahead
+
+    @pytest.mark.slow
+    def test_they_are_in_the_cache_then(self, ahead):
+        from breze_like.native.dispatch import is_kept
+        from breze_like.native.nade_tasks import KERNELS
+
+        tasks = KERNELS["nade_log_prob"].tasks
+        assert not is_kept(*tasks, np.float32)
+        ahead.wait(tasks, np.float32)
+        assert is_kept(*tasks, np.float32)
+        assert not is_kept(*tasks, np.float64)
+
+    @pytest.mark.parametrize("command", [["no such program"], [sys.executable, "-c", "raise SystemExit(1)"]])
+    def test_a_process_that_fails_is_no_error(self, ahead, monkeypatch, command):
+        from breze_like.native.nade_tasks import KERNELS
+
+        monkeypatch.setattr(ahead, "without_packages", lambda *_: command)
+        ahead.wait(KERNELS["nade_log_prob"].tasks, np.float32)
 
 
 @pytest.fixture(scope="module")

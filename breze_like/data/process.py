@@ -28,13 +28,15 @@ MAX_LINE_BYTES = 50_000_000
 # One thread: others would take address space, of which there is little, and there is nothing to compute.
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 
-# The modules, without the packages' own imports, which include PyTensor.
-START = """
+# The modules of packages, without the packages' own imports, which include PyTensor.
+WITHOUT_PACKAGES = """
 import sys, types
 for argument in sys.argv[1:]:
     name, _, path = argument.partition("=")
     sys.modules[name] = types.ModuleType(name)
     sys.modules[name].__path__ = [path]
+"""
+START = f"""{WITHOUT_PACKAGES}
 from breze_like.data.reading import main
 main()
 """
@@ -155,13 +157,11 @@ def run(jobs: Sequence[Job], limits: Limits | None) -> tuple[list[Found | ValueE
         seconds = SECONDS_TO_START + sum(limits.seconds_of(job.n_bytes) for job in jobs)
     request = {"parent": os.getpid(), "limits": limits and asdict(limits)}
     request["jobs"] = [[job.kind, job.path, job.n_bytes, list(job.arguments)] for job in jobs]
-    package = Path(__file__).resolve().parents[1]
-    folders = {"breze_like": package, **{f"breze_like.{n}": package / n for n in ("data", "music")}}
-    command = [sys.executable, "-P", "-W", "ignore", "-c", START]
+    command = without_packages(START, "data", "music")
     with tempfile.TemporaryFile() as stream, tempfile.TemporaryFile() as messages:
         try:
             status = subprocess.run(
-                [*command, *(f"{name}={path}" for name, path in folders.items())],
+                command,
                 input=json.dumps(request).encode(),
                 stdout=stream,
                 stderr=messages,
@@ -185,6 +185,14 @@ def run(jobs: Sequence[Job], limits: Limits | None) -> tuple[list[Found | ValueE
             ]
             raise ValueError(f"the process that reads files could not be started: {shown(said[-1])}")
     return found, ValueError(_reason(status, limits, jobs[len(found)]))
+
+
+def without_packages(code: str, *packages: str) -> list[str]:
+    """What starts a process of this Python with code that begins with `WITHOUT_PACKAGES`: these."""
+    root = Path(__file__).resolve().parents[1]
+    folders = {"breze_like": root, **{f"breze_like.{name}": root / name for name in packages}}
+    start = [sys.executable, "-P", "-W", "ignore", "-c", code]
+    return [*start, *(f"{name}={path}" for name, path in folders.items())]
 
 
 def _reason(status, limits, job):

@@ -90,7 +90,7 @@ def main() -> None:
     limits = request["limits"] and Limits(**request["limits"])
     with os.fdopen(os.dup(1), "wb") as stream, open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)  # what libraries say
-        _end_with(request["parent"])
+        end_with(request["parent"])
         for job in (Job(*job) for job in request["jobs"]):
             stream.write(b"\n")  # the file was begun
             stream.flush()
@@ -111,8 +111,8 @@ def write(found: Found | ValueError, stream: BinaryIO) -> None:
     stream.flush()
 
 
-def _end_with(parent):
-    """End with the process that waits for the answer, and with Ctrl-C, whatever a library does just then."""
+def end_with(parent: int) -> None:
+    """End with the process that waits, and with Ctrl-C, whatever a library does just then."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):

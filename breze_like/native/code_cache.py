@@ -9,7 +9,7 @@ import pickle
 from contextlib import suppress
 
 # Numba does not promise to keep these; tests/test_native.py tells when one has gone.
-from numba.core.caching import IndexDataCacheFile
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.ccallback import CFunc
 
 from breze_like.native.parts import Whole
@@ -17,20 +17,31 @@ from breze_like.native.parts import Whole
 N_DIGEST = hashlib.sha256().digest_size
 
 
-def compile_cfunc(signature, function, options):
-    """What `numba.cfunc` gives with a cache, but for such files."""
-    code = CFunc(
-        function, (signature.args, signature.return_type), locals={}, options=options, pipeline_class=Whole
-    )
-    code.enable_caching()
+def make_cfunc(signature, function, options):
+    """What `numba.cfunc` gives with a cache, but for such files, and before it is compiled."""
+    types = signature.args, signature.return_type
+    code = CFunc(function, types, locals={}, options=options, pipeline_class=Whole)
+    code._cache = _Cache(function)
     use_digests(code)
-    code.compile()
     return code
+
+
+def is_kept(code):
+    """Whether what `make_cfunc` gives is in the cache."""
+    key = code._cache._index_key(code._sig, code._targetdescr.target_context.codegen())
+    return code._cache._cache_file.load(key) is not None
 
 
 def use_digests(code):
     """Have what Numba compiles, and keeps, be kept in such files."""
     code._cache._cache_file.__class__ = _CheckedFile
+
+
+class _Cache(FunctionCache):
+    def load_overload(self, signature, context):
+        """Numba would get ready to compile, before it looks whether it has to."""
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(signature, context)
 
 
 class _CheckedFile(IndexDataCacheFile):

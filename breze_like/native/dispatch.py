@@ -71,7 +71,14 @@ def _sources():
 @cache
 def compile_task(factory, scalar):
     """The machine code of a task; from Numba's cache if it was compiled before."""
-    return _compile(factory, 3, scalar)
+    task = _code(factory, 3, scalar)
+    task.compile()
+    return task
+
+
+def is_kept(factory, scalar):
+    """Whether a task is in Numba's cache."""
+    return code_cache.is_kept(_code(factory, 3, scalar))
 
 
 @cache
@@ -79,12 +86,14 @@ def compile_handler():
     """The machine code of the handler; it starts Numba's threads."""
     # Loaded first, it starts them; from within the handler it does not.
     _run.compile((types.int64,) * 4)
-    return _compile(_handler, 1)
+    handler = _code(_handler, 1)
+    handler.compile()
+    return handler
 
 
-def _compile(factory, n_words, *details):
+def _code(factory, n_words, *details):
     signature = types.int64(*[types.int64] * n_words)
-    return code_cache.compile_cfunc(signature, factory(_sources(), *details), MATH)
+    return code_cache.make_cfunc(signature, factory(_sources(), *details), MATH)
 
 
 @njit(parallel=True, cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)

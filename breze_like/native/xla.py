@@ -7,8 +7,9 @@ from pathlib import Path
 
 import llvmlite.binding
 import numpy as np
+import pytensor
 
-from breze_like.native import call_frame, dispatch, nade_tasks, recurrence_tasks
+from breze_like.native import ahead, call_frame, dispatch, nade_tasks, recurrence_tasks
 from breze_like.native.call_frame import N_STAGES
 
 # By name. That of a kernel's is its place in the table of addresses.
@@ -43,9 +44,18 @@ def _registered():
 def _first_address(name, dtype):
     """Compile a kernel's tasks in a precision; where the table has their addresses."""
     place = list(KERNELS).index(name), PRECISIONS.index(dtype.type)
+    ahead.wait(KERNELS[name].tasks, dtype.type)
     for stage, factory in enumerate(KERNELS[name].tasks):
         ADDRESSES[*place, stage] = dispatch.compile_task(factory, dtype.type).address
     return np.ravel_multi_index((*place, 0), ADDRESSES.shape)
+
+
+def _like(array, dtype, shape):
+    """An array in a dtype and a shape. What is NumPy's, as constants are, stays so: JAX would compile it."""
+    import jax
+
+    xp = np if isinstance(array, np.ndarray | np.generic) else jax.numpy
+    return xp.broadcast_to(xp.asarray(array, dtype), shape)
 
 
 def custom_call(name, settings):
@@ -53,6 +63,7 @@ def custom_call(name, settings):
     import jax
 
     kernel, jnp = KERNELS[name], jax.numpy
+    ahead.begin(kernel.tasks, np.dtype(pytensor.config.floatX).type)
 
     def call(*arrays):
         # A constant may come in another dtype or shape than the graph says, and kernels just read at an
@@ -61,13 +72,13 @@ def custom_call(name, settings):
         dtype = jnp.result_type(*arrays[kernel.n_flags :])
         dtypes = [bool] * kernel.n_flags + [dtype] * (len(arrays) - kernel.n_flags)
         arrays = [
-            jnp.broadcast_to(jnp.asarray(a, d), shape)
-            for a, d, shape in zip(arrays, dtypes, plan.arguments, strict=True)
+            _like(a, d, shape) for a, d, shape in zip(arrays, dtypes, plan.arguments, strict=True)
         ]
         n_tasks = [*plan.n_tasks, *[0] * (N_STAGES - len(plan.n_tasks))]
+        target = _registered()  # compiled here, while others may compile the tasks
         numbers = [_first_address(name, dtype), plan.scratch, *n_tasks, *settings]
         results = [jax.ShapeDtypeStruct(shape, dtype) for shape in plan.results]
-        custom = jax.ffi.ffi_call(_registered(), results, vmap_method="broadcast_all")
+        custom = jax.ffi.ffi_call(target, results, vmap_method="broadcast_all")
         results = custom(np.array(numbers, np.int32), *arrays)  # JAX may have no longer integers
         return results[0] if len(results) == 1 else results
 
