@@ -15,13 +15,21 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from breze_like.data.process import Job, Limits, read_apart
 from breze_like.files import replacing
 from breze_like.parameters import ParameterSet
+from breze_like.quoting import quote
 from breze_like.records import parse
-from breze_like.stored import own, stored
+from breze_like.stored import arrays_of, own_texts, stored_array
 
 CHECKPOINT = "breze_like checkpoint 1"
 WEIGHTS = "breze_like weights 1"
+
+# Attributes of such files.
+TEXTS = ("format", "shapes", "attributes", "digest")
+
+# Of files of earlier versions, which are read apart: they may be as large as they like.
+LIMITS = Limits(n_file_bytes=2**62, n_result_bytes=2**62)
 
 # Of HDF5's format: with checksums of its own, and read by all versions of h5py that can be installed here.
 LIBVER = ("v110", "v110")
@@ -66,20 +74,8 @@ def read_checkpoint(
     ValueError
         If it is damaged or no checkpoint, or belongs to another model.
     """
-
-    def read(file):
-        arrays = {name: _array(file, name, path.stat().st_size) for name in file}
-        return arrays, parse(file.attrs["attributes"], path)
-
-    return _read(path, CHECKPOINT, "a checkpoint", parameters, read)
-
-
-def _array(file, name, n_bytes):
-    """An array of numbers that lies in the file, which is no smaller: nothing is compressed."""
-    dataset = stored(own(file, name))
-    if dataset.dtype.kind not in "fiu" or dataset.nbytes > n_bytes:
-        raise ValueError(f"{name} is {dataset.dtype} {dataset.shape}, no array of numbers in the file")
-    return dataset[()]
+    arrays, texts = _read(path, CHECKPOINT, "a checkpoint", parameters)
+    return arrays, parse(texts.get("attributes", ""), path)
 
 
 def write_weights(path: Path, parameters: ParameterSet, values: ArrayLike) -> str:
@@ -114,16 +110,15 @@ def read_weights(path: Path, parameters: ParameterSet) -> NDArray[np.float32]:
     """
     n_parameters = sum(int(np.prod(shape)) for shape in parameters.shapes.values())
 
-    def read(file):
-        dataset = stored(own(file, "weights"))
-        if dataset.shape != (n_parameters,) or dataset.dtype != "<f4":  # before memory is taken for it
-            raise ValueError(f"its weights are {dataset.dtype} {dataset.shape}, not {n_parameters} float32")
-        values = dataset[()]
-        if _digest(values) != file.attrs["digest"]:
+    def check(arrays, texts):
+        weights = arrays["weights"]
+        if weights.shape != (n_parameters,) or weights.dtype != "<f4":
+            raise ValueError(f"its weights are {weights.dtype} {weights.shape}, not {n_parameters} float32")
+        if isinstance(weights, np.ndarray) and _digest(weights) != texts.get("digest"):
             raise ValueError("its content is not that of its digest")
-        return values
 
-    return _read(path, WEIGHTS, "a file of weights", parameters, read)
+    arrays, _ = _read(path, WEIGHTS, "a file of weights", parameters, check)
+    return arrays["weights"]
 
 
 def _digest(values):
@@ -133,22 +128,28 @@ def _digest(values):
 def _write(path, kind, parameters, datasets, **attributes):
     image = io.BytesIO()  # not the file itself: where a disk is full, HDF5 crashes
     with h5py.File(image, "w", libver=LIBVER) as file:
-        file.attrs.update(format=kind, shapes=json.dumps(list(parameters.shapes.items())), **attributes)
+        texts = {"format": kind, "shapes": json.dumps(list(parameters.shapes.items())), **attributes}
+        file.attrs.update({name: np.bytes_(text.encode()) for name, text in texts.items()})
         for name, settings in datasets.items():
             file.create_dataset(name, **settings)
     with replacing(path) as stream:
         stream.write(image.getbuffer())
 
 
-def _read(path, kind, description, parameters, read):
-    """What `read` makes of a file of that kind, once the file is known to be of the model."""
+def _read(path, kind, description, parameters, check=lambda arrays, texts: None):
+    """Arrays and texts of a file of that kind, which is of the model; checked before and after it is read."""
     try:
         with h5py.File(path) as file:
-            if file.attrs["format"] != kind:
-                raise ValueError(f"its format is {file.attrs['format']!r}, not {kind!r}")
-            shapes = {name: tuple(shape) for name, shape in json.loads(file.attrs["shapes"])}
-            if parameters is None or list(shapes.items()) == list(parameters.shapes.items()):
-                return read(file)
+            texts = own_texts(file, TEXTS)
+            if texts is not None:
+                _shapes(texts, kind)
+                arrays = arrays_of(file)
+                check(arrays, texts)
+                arrays = {name: stored_array(array) for name, array in arrays.items()}
+        if texts is None:
+            arrays, texts = _read_apart(path)
+        shapes = _shapes(texts, kind)
+        check(arrays, texts)
     except Exception as error:  # HDF5, h5py and NumPy raise whatever they stumble over
         reason = " ".join(str(error).split())
         if TOO_NEW.search(reason):
@@ -157,7 +158,24 @@ def _read(path, kind, description, parameters, read):
                 f"h5py has here, {h5py.version.hdf5_version}: install a later h5py ({reason})"
             ) from None
         raise ValueError(f"{path} must be {description}, but it is none: {reason}") from None
-    raise ValueError(f"{path} is of another model: {_difference(shapes, parameters.shapes)}")
+    if parameters is not None and list(shapes.items()) != list(parameters.shapes.items()):
+        raise ValueError(f"{path} is of another model: {_difference(shapes, parameters.shapes)}")
+    return arrays, texts
+
+
+def _shapes(texts, kind):
+    """The shapes of parameters that a file's texts say, if they are of that kind of file."""
+    if texts.get("format") != kind:
+        raise ValueError(f"its format is {quote(texts.get('format'))}, not {kind!r}")
+    return {name: tuple(shape) for name, shape in json.loads(texts["shapes"])}
+
+
+def _read_apart(path):
+    """The same of a file that may have HDF5 hang, in a process of its own; files of earlier versions may."""
+    (found,) = read_apart([Job("stored", str(path.resolve()), path.stat().st_size, TEXTS)], LIMITS)
+    if isinstance(found, ValueError):
+        raise ValueError(str(found).replace(Limits.ADVICE, "it is damaged"))
+    return dict(zip(found.about["names"], found.arrays, strict=True)), found.about["texts"]
 
 
 def _difference(found, expected):

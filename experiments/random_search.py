@@ -30,7 +30,7 @@ from experiments.search.plan import PRUNERS, SAMPLERS, Plan
 from experiments.search.processes import supervise
 from experiments.search.record import Record
 from experiments.search.space import ADDITIONS, SPACES, make_space, read_space
-from experiments.search.storage import explained, file_of
+from experiments.search.storage import explained, file_of, shown
 from experiments.search.table import best_of, showing, summary
 
 
@@ -109,7 +109,7 @@ def make_plan(options, dataset):
     if options.storage and options.storage.startswith("journal:"):
         if file_of(options.storage).resolve().parent != folder.resolve():
             raise ValueError(
-                f"--storage must be a journal in the folder --out, {folder}, got {options.storage}"
+                f"--storage must be a journal in the folder --out, {folder}, got {shown(options.storage)}"
             )
     plan = Plan(
         given=options.dataset,

@@ -14,8 +14,9 @@ import h5py
 import numpy as np
 import pytest
 
-from breze_like import runs
+from breze_like import checkpoints, runs
 from breze_like.backends.process import n_cores
+from breze_like.data.process import Limits
 from breze_like.parameters import ParameterSet
 from breze_like.runs import Run
 
@@ -232,6 +233,7 @@ class TestCheckpoint:
         run.write_checkpoint(PARAMETERS, ARRAYS, ATTRIBUTES)
         path = run.folder / "checkpoint.h5"
         content, n_noticed = path.read_bytes(), 0
+        assert b"GCOL" not in content  # a heap, of which there are no checksums
         for position in range(0, len(content), 61):
             path.write_bytes(content[:position] + bytes([content[position] ^ 0x55]) + content[position + 1 :])
             try:
@@ -243,6 +245,28 @@ class TestCheckpoint:
                 assert attributes == ATTRIBUTES
                 assert all(np.array_equal(arrays[name], array) for name, array in ARRAYS.items())
         assert n_noticed > 0
+
+    def test_of_an_earlier_version(self, run, apart, monkeypatch):
+        """Its texts are in a heap, where HDF5 looks for the end of a damaged one for ever."""
+        run.write_checkpoint(PARAMETERS, ARRAYS, ATTRIBUTES)
+        path, content = run.folder / "checkpoint.h5", io.BytesIO()
+        with h5py.File(path) as new, h5py.File(content, "w", libver=("v110", "v110")) as old:
+            old.attrs.update({name: text.decode() for name, text in new.attrs.items()})
+            for name in new:
+                old.create_dataset(name, data=new[name][()], fletcher32=True)
+        path.write_bytes(content.getvalue())
+        arrays, attributes = run.read_checkpoint(PARAMETERS)
+        assert attributes == ATTRIBUTES and arrays.keys() == ARRAYS.keys()
+        for name, array in ARRAYS.items():
+            np.testing.assert_array_equal(arrays[name], array)
+            assert arrays[name].dtype == array.dtype
+        damaged = bytearray(content.getvalue())
+        size_of_the_first = damaged.index(b"GCOL") + 24
+        damaged[size_of_the_first : size_of_the_first + 8] = struct.pack("<Q", 2**64 - 16)
+        path.write_bytes(damaged)
+        monkeypatch.setattr(checkpoints, "LIMITS", Limits(seconds=1.0))
+        with pytest.raises(ValueError, match="it is none: takes more than 1 seconds to read: it is damaged$"):
+            run.read_checkpoint(PARAMETERS)
 
     def test_is_read_by_earlier_versions(self, run):
         """Of HDF5 1.10: the superblock, and all messages of headers that later versions have changed."""

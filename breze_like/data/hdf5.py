@@ -23,7 +23,7 @@ from breze_like.files import PathLike, open_regular, replacing
 from breze_like.music.rolls import N_KEYS
 from breze_like.quoting import shown
 from breze_like.sequences import check_sequences
-from breze_like.stored import own, stored_array
+from breze_like.stored import is_in, own, stored_array
 
 
 def read_hdf5(path: Path) -> Content:
@@ -39,7 +39,7 @@ def read_hdf5(path: Path) -> Content:
         attributes = {key: _text(file.attrs.get(key, "")) for key in ("name", "source", "licence")}
         groups = {split: own(file, key) for split, key in keys_of_splits(file).items()}
         content = {
-            split: {key: stored_array(own(group, key)) for key in keys if key in group}
+            split: {key: stored_array(own(group, key)) for key in keys if is_in(key, group)}
             for split, group in groups.items()
         }
     splits = {split: _split_values(content.get(split), split) for split in SPLITS}

@@ -49,7 +49,7 @@ class Job:
     Parameters
     ----------
     kind : str
-        "data set", "array", "table" or "midi".
+        "data set", "array", "table", "midi" or, of an HDF5 file, all that is "stored".
     path : str
     n_bytes : int
         Of the file.

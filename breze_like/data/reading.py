@@ -62,7 +62,20 @@ def _read_midi(path, name, steps_per_quarter):
     return Found([song.roll], {"n_notes": song.n_notes, "left_out": song.left_out})
 
 
-_READERS = {"data set": _read_data_set, "array": _read_array, "table": _read_table, "midi": _read_midi}
+def _read_stored(path, *names):
+    from breze_like.stored import read_whole
+
+    arrays, texts = read_whole(path, names)
+    return Found(list(arrays.values()), {"names": list(arrays), "texts": texts})
+
+
+_READERS = {
+    "data set": _read_data_set,
+    "array": _read_array,
+    "table": _read_table,
+    "midi": _read_midi,
+    "stored": _read_stored,
+}
 
 
 def answer(job: Job, limits: Limits | None) -> Found | ValueError:

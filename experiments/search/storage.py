@@ -42,6 +42,9 @@ FILE_SECONDS, CONNECT_SECONDS, RESTART_SECONDS = 60, 10, 300
 # What goes wrong while a server is restarted: there is no connection, or it ends within a transaction.
 PASSING = OperationalError, InterfaceError, PendingRollbackError
 
+# In place of what may be a password.
+HIDDEN = "***"
+
 # As often as this, another process may have been faster in making one of the tables of a new database.
 MOST_TABLES = 20
 
@@ -65,24 +68,35 @@ def shown(place):
     try:
         parts = sqlalchemy.make_url(url)
     except (sqlalchemy.exc.ArgumentError, ValueError):
-        return f"{flag}{kind}://***"
+        return f"{flag}{kind}://{HIDDEN}"
     if any("@" in (part or "") for part in (parts.host, parts.database, parts.drivername)):
-        return f"{flag}{kind}://***"  # a password with characters that should have been quoted
+        return f"{flag}{kind}://{HIDDEN}"  # a password with characters that should have been quoted
+    if not parts.drivername.startswith("sqlite") and set(parts.database or "") & set("=;"):
+        return f"{flag}{kind}://{HIDDEN}"  # words of a connection where its name should be
     kept = sqlalchemy.URL.create(
         parts.drivername, parts.username, parts.password, parts.host, parts.port, parts.database
     )
     return flag + kept.render_as_string(hide_password=True)
 
 
+def _storage(place):
+    """The same of a storage that is given: what is no URL may be one in which a character is wrong."""
+    if "://" in place or place.startswith("journal:"):
+        return shown(place)
+    return HIDDEN if set(place) & set("@=:") else place
+
+
 def _hidden(text, place):
-    """A message of a driver, which may repeat what it was given, without secrets."""
+    """A message of a driver, which may repeat what it was given, without secrets; nothing, if unsure."""
+    if _storage(place).endswith(HIDDEN):
+        return "what its driver says may have a password in it, and is not shown"
     text = text.replace(place, shown(place))
     with suppress(sqlalchemy.exc.ArgumentError, ValueError):
         url = sqlalchemy.make_url(place)
         values = (v for value in url.query.values() for v in ([value] if isinstance(value, str) else value))
         for secret in filter(None, (url.password, *values)):
             for form in (str(secret), quote(str(secret)), quote_plus(str(secret))):
-                text = text.replace(form, "***")
+                text = text.replace(form, HIDDEN)
     return text
 
 
@@ -119,6 +133,8 @@ def open_storage(place, heartbeat=None, patient=False):
     with explained(place):
         path = file_of(place)
         if place.startswith("journal:"):
+            if "://" in place:
+                raise ValueError(f"--storage must be journal:PATH, a file, got {shown(place)}")
             return JournalStorage(
                 JournalFileBackend(str(path.resolve()), lock_obj=JournalLock(path.resolve()))
             )
@@ -166,7 +182,7 @@ def explained(place):
         yield
     except (sqlalchemy.exc.ArgumentError, ImportError) as error:
         raise ValueError(
-            f"--storage must be a URL with a driver, got {shown(place)}: {_hidden(str(error), place)}"
+            f"--storage must be a URL with a driver, got {_storage(place)}: {_hidden(str(error), place)}"
         ) from None
     except (StorageInternalError, SQLAlchemyError) as error:
         raise OSError(f"storage {shown(place)} failed: {_hidden(_reason(error), place)}") from None

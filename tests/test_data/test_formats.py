@@ -269,6 +269,7 @@ class TestReadRejects:
             (never_written, "/train/notes must be in the file as a whole, got 0 of 176000000 bytes"),
             (null, "/train/notes must be an array"),
             (lambda group: group.create_group("notes"), "/train/notes must be an array"),
+            (_without_a_group, "/train must be a group"),
         ):
             with h5py.File(path, "w") as file:
                 for split in SPLITS:
@@ -279,6 +280,12 @@ class TestReadRejects:
         path = write("mine.json", {})
         path.write_text(json.dumps([1]))
         assert "must be a MATLAB, HDF5, JSON, pickle, .npz or .csv file" in message_of(path)
+
+
+def _without_a_group(group):
+    file, name = group.file, group.name
+    del file[name]
+    file[name] = np.ones(3)
 
 
 class TestWriteHdf5:

@@ -59,7 +59,7 @@ def scored(songs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("scored") / "vosp"
     train = ["train", "--model", "vosp", "--dataset", songs, *SMALL, "--n-epochs", "1", "--out", folder]
     for words in (train, ["evaluate", folder, "--n-draws", "2"]):
-        start(*words).communicate(timeout=120)
+        start(*words).communicate(timeout=900)
     return folder
 
 

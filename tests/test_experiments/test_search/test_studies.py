@@ -329,6 +329,10 @@ PLACES = [
     ("sqlite:////tmp/study.db", "sqlite:////tmp/study.db"),
     ("--storage=postgresql://me:secret@host/name?password=secret", "--storage=postgresql://me:***@host/name"),
     ("not a url ://secret", "not a url ://***"),
+    ("postgresql:///password=secret", "postgresql://***"),
+    ("postgresql://host/name;user=me;password=secret", "postgresql://***"),
+    ("sqlite:////tmp/a=b;c.db", "sqlite:////tmp/a%3Db%3Bc.db"),
+    ("journal:redis://:secret@host", "journal:redis://***"),
     ("journal:/tmp/study.journal", "journal:/tmp/study.journal"),
     ("--trials", "--trials"),
 ]
@@ -368,6 +372,23 @@ class TestStorages:
         assert "secret" not in str(raised.value)
         assert "\n" not in str(raised.value)
         assert time.monotonic() - started < storages.CONNECT_SECONDS
+
+    @pytest.mark.parametrize(
+        "place",
+        [
+            "postgresql:/me:secret@host/name",
+            "postgresql:me:secret@host/name",
+            "me:secret@host/name",
+            "host=host password=secret dbname=name",
+            "journal:redis://:secret@host",
+            "postgresql://me:a@secret@host.invalid/name",
+            "postgresql:///password=secret",
+        ],
+    )
+    def test_what_has_a_wrong_character_is_not_shown(self, place):
+        with pytest.raises((ValueError, OSError)) as raised:
+            open_storage(place)
+        assert "secret" not in str(raised.value) and "***" in str(raised.value)
 
     def test_file_that_is_no_database(self, tmp_path):
         (tmp_path / "study.db").write_text("Dear diary,\n" * 1000)
