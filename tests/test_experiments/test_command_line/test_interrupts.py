@@ -153,7 +153,7 @@ def test_while_a_script_is_imported(number):
     status, said = interrupt("graph", number, 0.3, ["--help"])
     assert (status, said) in [
         (128 + number, "stopped before anything was begun\n"),
-        (128 + number, "stopped; the same command begins anew\n"),
+        (128 + number, "stopped; nothing is written, the same command begins anew\n"),
     ]
 
 
