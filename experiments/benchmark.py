@@ -167,4 +167,6 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "parts that were finished are in the --report, if there is one", saved="")
+    command_line.run(
+        main, "finished parts are in the --report, if there is one; the same command begins anew"
+    )

@@ -81,4 +81,6 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "the same command begins anew")
+    command_line.run(
+        main, "scores that were printed are saved, others are as they were; the same command begins anew"
+    )

@@ -3,9 +3,11 @@
     python -m experiments.impute runs/table1/chorales/vrae --missing 8:16 --first 4 --out results --wav
     python -m experiments.impute runs/table1/chorales/vrae song.mid --missing keys:60:72 --draws 5 --out new
 
-The first one takes the frames 8 to 15 out of sequences of the run's own test set, and fills in the most
-probable ones, by rounds of modes. The second one fills in draws, several times: what they have in common is
-certain. What is NaN in sequences is missing in any case, and --missing can be left out then.
+The first one takes the frames 8 to 15 out of sequences of the run's own test set, draws them 20 times, and
+fills in what the draws say together: their mean or, of notes, the most probable ones, as many as pay off. The
+second one writes the draws: what they have in common is certain. --modes fills in the most probable
+frames, by rounds, as the paper does: there are hardly any notes in them. What is NaN in sequences is missing
+in any case, and --missing can be left out then.
 """
 
 import numpy as np
@@ -16,24 +18,41 @@ from breze_like.pictures.sequence_figures import Spread
 from breze_like.tasks import impute, impute_draws
 from experiments import command_line
 from experiments.command_line.arguments import Positive
+from experiments.music.measures import nats_per_frame
 from experiments.music.missing import RULE, find_missing
 from experiments.music.task import Task, difference, make_parser
 
+# Draws that are asked together, and the most rounds of a model without latents.
+N_DRAWS, MAX_ROUNDS = 20, 200
 
-def complete(task, observed, n_rounds):
-    """Fill in modes, and write and compare them."""
+
+def complete(task, observed, n_rounds, by_modes):
+    """Fill in one answer, and write and compare it."""
     given = list(task.sequences.values())
     names = [f"{name}_imputed" for name in task.sequences]
     task.results.reserve(names, max(map(len, given)), (f"{name}.png" for name in names))
-    imputed = impute(task.model, given, observed, task.rng, **n_rounds)
+    if by_modes:
+        imputed, made = impute(task.model, given, observed, task.rng, **n_rounds), None
+    else:
+        made = impute_draws(task.model, given, observed, task.rng, n_draws=N_DRAWS, **n_rounds)
+        imputed = made.completed
     for name, sequence, mask, other in zip(task.sequences, given, observed, imputed, strict=True):
         task.results.write(f"{name}_imputed", as_notes(task, other))
         panels = {"imputed": other, "imputed against given": (other, sequence)}
         draw(task, name, sequence, mask, panels, f"{name}_imputed.png")
-    made, true = ([x[~o] for x, o in zip(xs, observed, strict=True)] for xs in (imputed, given))
+    entries, true = ([x[~o] for x, o in zip(xs, observed, strict=True)] for xs in (imputed, given))
     if not all(np.isnan(values).all() for values in true):
-        print(f"missing entries against given: {difference(made, true, task.binary)}")
+        print(f"missing entries against given: {difference(entries, true, task.binary)}")
+        if made:
+            say_nats(task, made, given, observed)
     print(task.results.describe(len(given)))
+
+
+def say_nats(task, made, given, observed):
+    """Of notes, how probable the draws have those that are missing."""
+    nats = nats_per_frame(made.expectation, given, observed) if task.binary else None
+    if nats is not None:
+        print(f"their probabilities: {nats:.2f} nats for each frame of which something is missing")
 
 
 def complete_by_draws(task, observed, n_rounds, n_draws):
@@ -57,7 +76,9 @@ def complete_by_draws(task, observed, n_rounds, n_draws):
     pairs = zip(given, observed, made.draws, strict=True)
     parts = [(draw[~mask], sequence[~mask]) for sequence, mask, draws in pairs for draw in draws]
     drawn, true = zip(*parts, strict=True)
-    print(f"missing entries of all draws against given: {difference(drawn, true, task.binary)}")
+    if not all(np.isnan(values).all() for values in true):
+        print(f"missing entries of all draws against given: {difference(drawn, true, task.binary)}")
+        say_nats(task, made, given, observed)
     print(task.results.describe(n_draws * len(given)))
 
 
@@ -78,14 +99,12 @@ def main(arguments=None):
     add = parser.add_argument
     help_text = f"what is missing: {RULE}; all together, and what is NaN in any case"
     add("--missing", nargs="+", metavar="WHAT", help=help_text)
-    add("--rounds", type=int, action=Positive, help="rounds of filling in (20, of draws 50)")
-    add(
-        "--draws",
-        type=int,
-        action=Positive,
-        metavar="N",
-        help="draw N times instead of taking the most probable",
-    )
+    help_text = "rounds of filling in (50; without latents one for each incomplete frame; of modes 20)"
+    add("--rounds", type=int, action=Positive, help=help_text)
+    way = parser.add_mutually_exclusive_group()
+    add = way.add_argument
+    add("--draws", type=int, action=Positive, metavar="N", help="write N draws, not what they say together")
+    add("--modes", action="store_true", help="fill in the most probable frames, as the paper: few notes")
     options = parser.parse_args(arguments)
     task = Task(options)
     lowest = LOWEST_NOTE if task.results.rolls else 0
@@ -96,12 +115,15 @@ def main(arguments=None):
     elif all(known.all() for known in observed):
         raise ValueError(f"--missing must say what is missing, as nothing is NaN in the sequences: {RULE}")
     n_rounds = {"n_rounds": options.rounds} if options.rounds else {}
+    if not (task.model.has_latents or options.rounds or options.modes):
+        n_incomplete = max((~known).any(axis=1).sum() for known in observed)
+        n_rounds = {"n_rounds": int(np.clip(n_incomplete, 1, MAX_ROUNDS))}
     if options.draws:
         complete_by_draws(task, observed, n_rounds, options.draws)
     else:
-        complete(task, observed, n_rounds)
+        complete(task, observed, n_rounds, options.modes)
     return 0
 
 
 if __name__ == "__main__":
-    command_line.run(main, "the same command with --force starts again")
+    command_line.run(main, "files that were written stay, the same command with --force begins anew")

@@ -136,6 +136,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(
-        main, "models that were named are there, the same command goes on with the others", saved=""
-    )
+    command_line.run(main, "models that were printed are there, the same command with the other runs goes on")

@@ -51,7 +51,8 @@ def make_parser():
         "name; or both",
     )
     add_count(parser, "--trials", 64, "how many configurations, those that are there included")
-    add("--budget", type=float, default=1.0, action=Positive, help="factor of the system's number of updates")
+    about = "factor of the number of updates that a system has on the data set"
+    add("--budget", type=float, default=1.0, action=Positive, help=about)
     add_seed(parser, "of the search: it decides on all configurations")
     add("--backend", default="auto", help="auto, jax, cvm or numba")
 
@@ -174,4 +175,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "the same command goes on")
+    command_line.run(main, "all trials are saved, the same command goes on")

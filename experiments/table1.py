@@ -221,7 +221,13 @@ def parse(arguments):
     add("--datasets", nargs="+", help=f"names of piano-roll data sets, or files ({DEFAULT})")
     add_data_dir(parser)
     add("--models", nargs="+", help=f"which rows (all; of {DEFAULT} all but {', '.join(ON_REQUEST)})")
-    add("--budget", type=float, default=1.0, action=Positive, help="factor of the number of updates")
+    add(
+        "--budget",
+        type=float,
+        default=1.0,
+        action=Positive,
+        help="factor of the number of updates that a system has on the data set",
+    )
     add_seed(parser, "of all random numbers; the first one")
     add_count(parser, "--seeds", 1, "how many runs of each system, with consecutive seeds")
     add(
@@ -263,6 +269,8 @@ def check_given(options):
 def main(arguments=None):
     options = parse(arguments)
     names = [name for name in TITLES if name in options.models]
+    if options.trained:
+        command_line.stopping("nothing is written, the same command begins anew")
     datasets = [(*loaded, tables_before(loaded[0], options)) for loaded in load_datasets(options)]
     for dataset, given, tables in datasets:
         before = [row for rows in tables.values() for row in rows]
@@ -272,4 +280,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "the same command goes on")
+    command_line.run(main, "all runs are saved, the same command goes on; the table is written at its end")

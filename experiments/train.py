@@ -52,4 +52,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, "what is done is saved, the same command with --resume goes on")

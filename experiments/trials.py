@@ -30,4 +30,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "the list is as it was", saved="")
+    command_line.run(main, "the list is as it was, the same command begins anew")

@@ -13,6 +13,7 @@ from breze_like.latent_draws import streams
 from breze_like.models import HiddenMarkov
 from breze_like.pictures.shown import Sequences
 from breze_like.tasks.columns import Noise, over_batches
+from breze_like.tasks.decisions import likely_ones
 from breze_like.tasks.exact_imputation import complete
 
 
@@ -28,10 +29,30 @@ class Draws:
         The emission's mean in the missing entries, averaged over the chains and, of a model with latents,
         over the second half of their rounds: for binary entries, their probability to be 1, with less noise
         than `mean` has. Observed entries are themselves.
+    observed : list of ndarray of bool, shape (n_steps, n_visible)
+        False where an entry is missing.
+    binary : bool
+        Whether entries are zeros and ones.
     """
 
     draws: list
     expectation: list
+    observed: list
+    binary: bool
+
+    @property
+    def completed(self) -> list[NDArray]:
+        """One answer for each sequence, of its type: a list of ndarray, shape (n_steps, n_visible).
+
+        Missing entries are their expectations or, where they are binary, `likely_ones` of these.
+        """
+        made = []
+        for draws, expectation, observed in zip(self.draws, self.expectation, self.observed, strict=True):
+            values = draws[0].copy()
+            filled = expectation[~observed]
+            values[~observed] = likely_ones(filled) if self.binary else filled
+            made.append(values)
+        return made
 
     @property
     def mean(self) -> list[NDArray]:
@@ -55,6 +76,8 @@ def impute(
     n_rounds: int = 20,
 ) -> list[NDArray]:
     """Complete sequences by rounds of modes.
+
+    Of what is rare, as notes are, modes have little: `Draws.completed` of `impute_draws` is a better answer.
 
     Missing entries start uniform in [0, 1], in standardised units if the model has such; of a model that is
     made for missing observations, they start as missing ones. In each round, they become those of `denoise`:
@@ -159,7 +182,8 @@ def impute_draws(
     if isinstance(model, HiddenMarkov):
         _, means, drawn = complete(model, checked, observed, rngs, n_draws)
         draws = [_complete(*each) for each in zip(given, observed, drawn, strict=True)]
-        return Draws(draws, [np.where(o, x, m) for x, o, m in zip(checked, observed, means, strict=True)])
+        expectation = [np.where(o, x, m) for x, o, m in zip(checked, observed, means, strict=True)]
+        return Draws(draws, expectation, observed, True)
     inputs = ["observations", "mask", "emission_noise", *(["noise"] if model.has_latents else [])]
     draw = model.function(inputs, ["emission/sample", "emission/mean"])
     n_late = n_rounds - n_rounds // 2 if model.has_latents else 1
@@ -176,7 +200,7 @@ def impute_draws(
     drawn, means = over_batches(run, checked, n_draws)
     draws = [_complete(*each) for each in zip(given, observed, drawn, strict=True)]
     expectation = [np.where(o, x, m.mean(axis=1)) for x, o, m in zip(checked, observed, means, strict=True)]
-    return Draws(draws, expectation)
+    return Draws(draws, expectation, observed, model.emission.binary)
 
 
 def _noise_of_rounds(model, noise, n_rounds):

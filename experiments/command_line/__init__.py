@@ -8,15 +8,15 @@ import warnings
 from experiments.command_line import interrupts
 
 
-def run(main, to_go_on="the same command with --resume goes on", saved="what is done is saved, "):
+def run(main, when_stopped):
     """Run a script's `main`, which takes no arguments, and exit with its status.
 
     Bad input ends with one line on standard error and status 2, a training that diverged with one and status
-    1. Ctrl-C ends with status 130, SIGTERM with 143, and both with a line on what is `saved` and how
-    `to_go_on`. A warning is one line, too. What can't be printed, as names of files that are not UTF-8, is
-    escaped.
+    1. Ctrl-C ends with status 130, SIGTERM with 143, and both with a line that says `when_stopped`: what is
+    kept, and how to go on; `stopping` says it where that depends on the options. A warning is one line, too.
+    What can't be printed, as names of files that are not UTF-8, is escaped.
     """
-    interrupts.text = f"stopped; {saved}{to_go_on}"
+    stopping(when_stopped)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     # Now that Ctrl-C has something to say: these take seconds.
@@ -41,3 +41,8 @@ def run(main, to_go_on="the same command with --resume goes on", saved="what is 
         status = 128 + (error.args or (signal.SIGINT,))[0]
     interrupts.finish()
     sys.exit(status)
+
+
+def stopping(text):
+    """From now on, say this when the script is stopped."""
+    interrupts.text = f"stopped; {text}"

@@ -41,16 +41,32 @@ def score_imputation(made, true, observed, threshold=None):
     With a threshold, what was made are probabilities: they have nats, the most probable entries have errors,
     and those whose probability reaches the threshold an F1. Without, what was made are entries.
     """
-    n_frames = sum((~o).any(axis=1).sum() for o in observed)
-    made, true = missing(made, observed), missing(true, observed)
+    entries, true_entries = missing(made, observed), missing(true, observed)
     if threshold is None:
-        return {"error": 100 * (made != true).mean(), "f1": f1(made, true)}
-    p = np.clip(made.astype(float), SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+        return {"error": 100 * (entries != true_entries).mean(), "f1": f1(entries, true_entries)}
     return {
-        "nats": -np.log(np.where(true, p, 1 - p)).sum() / n_frames,
-        "error": 100 * ((p >= 0.5) != true).mean(),
-        "f1": f1(p >= threshold, true),
+        "nats": nats_per_frame(made, true, observed),
+        "error": 100 * ((entries >= 0.5) != true_entries).mean(),
+        "f1": f1(entries >= threshold, true_entries),
     }
+
+
+def nats_per_frame(probabilities, true, observed):
+    """Nats of `IMPUTATION`, of the missing entries whose truth is known; None if there are none.
+
+    Parameters
+    ----------
+    probabilities, true : list of ndarray, shape (n_steps, n_visible)
+        To be 1, and zeros and ones, or NaN.
+    observed : list of ndarray of bool, of these shapes
+    """
+    asked = [~o & ~np.isnan(x) for x, o in zip(true, observed, strict=True)]
+    n_frames = sum(a.any(axis=1).sum() for a in asked)
+    if not n_frames:
+        return None
+    p, true = missing(probabilities, [~a for a in asked]), missing(true, [~a for a in asked])
+    p = np.clip(p.astype(float), SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+    return -np.log(np.where(true, p, 1 - p)).sum() / n_frames
 
 
 def missing(sequences, observed):

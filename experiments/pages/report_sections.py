@@ -9,13 +9,16 @@ from breze_like.models import VOSP, VRAE, FrameNADE, HiddenMarkov
 from breze_like.pictures import figures, strips
 from breze_like.pictures.figures import picture
 from breze_like.pictures.songs import Songs
-from breze_like.tasks import denoise, impute, sample
+from breze_like.tasks import denoise, impute_draws, sample
 from breze_like.trained import bounds_nothing
 from experiments.command_line.commands import portable
 from experiments.music.corruption import NOISE_SHARE, P_ON, add_usual_noise, remove_frames
 from experiments.paper.results import remarks, rows
 
 N_SAMPLES = 2
+
+# Draws of what is missing that are asked together.
+N_DRAWS = 20
 
 READS = {
     VRAE: "The VRAE reads the whole sequence to make each of its frames.",
@@ -145,12 +148,12 @@ def _denoising(model, song, rng):
 def _imputation(model, song, rng):
     observed = remove_frames(song)
     missing = ~observed.all(axis=1)
-    (recovered,) = impute(model, [song], [observed], rng)
+    (recovered,) = impute_draws(model, [song], [observed], rng, n_draws=N_DRAWS).completed
     songs = Songs(song, model.emission.binary, recovered)
     with_hole = song * observed if model.emission.binary else np.where(observed, song, np.nan)
     return _group(
         "Imputation",
-        f"{missing.sum()} frames, shaded, are removed and recovered by rounds of modes.",
+        f"{missing.sum()} frames, shaded, are removed, and completed by what {N_DRAWS} draws say together.",
         [
             songs.row("Incomplete", with_hole, missing),
             songs.row("Completed", recovered, missing),

@@ -144,7 +144,7 @@ def finish(capsys):
 
     def finish(script, words):
         with pytensor.config.change_flags(floatX=pytensor.config.floatX), pytest.raises(SystemExit) as ended:
-            command_line.run(lambda: script.main([str(word) for word in words]))
+            command_line.run(lambda: script.main([str(word) for word in words]), "nothing is kept")
         return ended.value.code, *capsys.readouterr()
 
     return finish

@@ -154,7 +154,7 @@ def check(seed, whole, songs, tmp_path, monkeypatch, capsys):
     script, words = moments.choice(scripts(run, songs, out))
     try:
         with pytest.raises(SystemExit) as ended:
-            command_line.run(lambda: script.main(words))
+            command_line.run(lambda: script.main(words), "nothing is kept")
     except BaseException as error:
         raise AssertionError(f"{script.__name__}, seed {seed}: {how}") from error
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]

@@ -147,7 +147,9 @@ def test_ctrl_c_between_draws(scored_run):
         process.kill()
         os.close(terminal)
     assert (process.returncode, out) == (130, "")
-    assert err.splitlines()[-1] == "stopped; what is done is saved, the same command begins anew"
+    assert err.splitlines()[-1] == (
+        "stopped; scores that were printed are saved, others are as they were; the same command begins anew"
+    )
     assert "Traceback" not in err
     assert (folder / "scores.json").read_bytes() == before
 

@@ -1,5 +1,7 @@
 """Imputation from the command line."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,7 @@ def song(rng, tmp_path):
 
 
 def test_only_missing_entries_change(run_of_rolls, song, tmp_path, capsys):
-    words = ["--missing", "2:5", "keys:60:62", "--rounds", "3", "--out", tmp_path / "out"]
+    words = ["--missing", "2:5", "keys:60:62", "--out", tmp_path / "out"]
     run(run_of_rolls, tmp_path / "song.npy", *words)
     imputed = np.load(tmp_path / "out" / "song_imputed.npy")
     missing = np.zeros(song.shape, bool)
@@ -30,15 +32,45 @@ def test_only_missing_entries_change(run_of_rolls, song, tmp_path, capsys):
     np.testing.assert_array_equal(imputed[~missing], song[~missing])
     np.testing.assert_array_equal(read_midi(tmp_path / "out" / "song_imputed.mid").roll, imputed)
     share = 100 * (imputed != song)[missing].mean()
-    line = capsys.readouterr().out.splitlines()[0]
-    assert line.startswith(
+    first, second, _ = capsys.readouterr().out.splitlines()
+    assert first.startswith(
         f"missing entries against given: {share:.2f} % of the entries differ, F1 of the notes"
     )
+    assert not first.endswith("0.000") and imputed[missing].any()  # it is not silent
+    nats = float(re.fullmatch(r"their probabilities: (\S+) nats for each frame .*", second)[1])
+    assert 0 < nats < 88 * np.log(2)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "song_imputed.mid",
         "song_imputed.npy",
         "song_imputed.png",
     ]
+
+
+def test_modes_have_fewer_notes(run_of_rolls, song, tmp_path, capsys):
+    """Of a model that is not sure of anything, as the paper's; they are on request."""
+    words = [run_of_rolls, tmp_path / "song.npy", "--missing", "2:5", "--force", "--out", tmp_path / "out"]
+    run(*words, "--modes")
+    assert "nats" not in capsys.readouterr().out
+    n_notes = np.load(tmp_path / "out" / "song_imputed.npy")[2:5].sum()
+    run(*words)
+    assert n_notes < np.load(tmp_path / "out" / "song_imputed.npy")[2:5].sum()
+
+
+def test_draws_are_scored_too(run_of_rolls, song, tmp_path, capsys):
+    words = [run_of_rolls, tmp_path / "song.npy", "--missing", "2:5", "--out", tmp_path / "out"]
+    run(*words, "--draws", "40")
+    first, second, _ = capsys.readouterr().out.splitlines()
+    expectation = np.load(tmp_path / "out" / "song_expectation.npy")[2:5]
+    nats = -np.log(np.where(song[2:5], expectation, 1 - expectation)).sum() / 3
+    assert second == f"their probabilities: {nats:.2f} nats for each frame of which something is missing"
+    assert first.startswith("missing entries of all draws against given: ")
+
+
+def test_where_nothing_is_known_nothing_is_scored(run_of_rolls, tmp_path, capsys):
+    for more in ([], ["--draws", "2"]):
+        np.save(tmp_path / "gaps.npy", np.full((3, 88), np.nan))
+        run(run_of_rolls, tmp_path / "gaps.npy", "--out", tmp_path / "out", "--force", *more)
+        assert "against given" not in capsys.readouterr().out
 
 
 def test_draws(run_of_rolls, small_data, tmp_path):

@@ -12,6 +12,7 @@ from scipy.stats import chisquare, kstest
 from breze_like.models import RNN
 from breze_like.models.base import Model
 from breze_like.tasks import impute, impute_draws
+from breze_like.tasks.decisions import likely_ones
 
 SOME = ["vosp", "real_rnn", pytest.param("vrae", marks=pytest.mark.slow)]
 
@@ -177,6 +178,24 @@ def test_draws_of_a_one_step_model_have_its_probabilities(make, draw, rng):
     expected = np.tensordot(p, every[2:], axes=(0, 1))
     np.testing.assert_allclose(draws.expectation[0][2:], expected, atol=5 * np.sqrt(0.25 / n))
     np.testing.assert_allclose(draws.mean[0][2:], expected, atol=5 * np.sqrt(0.25 / n))
+
+
+def test_one_answer_from_draws(make, draw, rng):
+    """Its entries are of the sequence's type, those that are observed are its own."""
+    rolls, model = make("rnn"), make("rnn")
+    (x,) = draw(model, [6])
+    observed = rng.random(x.shape) < 0.5
+    draws = impute_draws(rolls, [x.astype(np.uint8)], [observed], rng, 6, 40)
+    (made,) = draws.completed
+    assert made.dtype == np.uint8
+    np.testing.assert_array_equal(made[observed], x[observed])
+    np.testing.assert_array_equal(made[~observed], likely_ones(draws.expectation[0][~observed]))
+
+
+def test_one_answer_of_real_values_is_their_mean(conjugate, rng):
+    x = np.array([[1.5, np.nan], [np.nan, -0.5]])
+    draws = impute_draws(conjugate, [x], None, rng, 4, 5)
+    np.testing.assert_array_equal(draws.completed[0], draws.expectation[0])
 
 
 def test_draws_converge_to_the_conditional_distribution(conjugate, rng):

@@ -13,9 +13,9 @@ from experiments import command_line, train
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def ending(main, *how):
+def ending(main, when_stopped="nothing is kept"):
     with pytensor.config.change_flags(floatX="float32"), pytest.raises(SystemExit) as ended:
-        command_line.run(main, *how)
+        command_line.run(main, when_stopped)
     return ended.value.code
 
 
@@ -23,8 +23,17 @@ def test_ctrl_c_ends_with_one_line(capsys):
     def main():
         raise KeyboardInterrupt
 
-    assert ending(main, "the same command goes on") == 130
-    assert capsys.readouterr().err == "stopped; what is done is saved, the same command goes on\n"
+    assert ending(main, "all is saved, the same command goes on") == 130
+    assert capsys.readouterr().err == "stopped; all is saved, the same command goes on\n"
+
+
+def test_what_is_said_may_depend_on_options(capsys):
+    def main():
+        command_line.stopping("nothing is written")
+        raise KeyboardInterrupt
+
+    assert ending(main) == 130
+    assert capsys.readouterr().err == "stopped; nothing is written\n"
 
 
 def test_bad_input_ends_with_one_line(capsys):
