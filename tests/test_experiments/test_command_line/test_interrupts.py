@@ -168,10 +168,10 @@ def test_at_many_random_moments(script, songs, scored, tmp_path):
 @pytest.mark.parametrize("script", ["graph", "convert"])
 def test_while_a_script_is_imported(script, number):
     status, said = interrupt(script, number, 0, ["--help"])
-    begun = "no file is written" if script == "convert" else "nothing is written, the same command begins anew"
+    about = {"convert": "no file is written", "graph": "nothing is written, the same command begins anew"}
     assert (status, said) in [
         (128 + number, "stopped before anything was begun\n"),
-        (128 + number, f"stopped; {begun}\n"),
+        (128 + number, f"stopped; {about[script]}\n"),
     ]
 
 
