@@ -1,11 +1,12 @@
 """Scripts that a person runs: ``python -m experiments.NAME``."""
 
 import sys
+from pathlib import Path
 
 from experiments.command_line import interrupts
 
-if sys.argv[:1] == ["-m"]:  # a script begins: before anything else is imported, which takes seconds
-    interrupts.install()
+if sys.argv[:1] == ["-m"] or "".join(sys.argv[:1]).startswith("breze-like "):
+    interrupts.install()  # a script begins: before anything else is imported, which takes seconds
 
 # Which extra of the project has a package that scripts need.
 EXTRAS = {
@@ -23,7 +24,9 @@ def say_what_to_install(kind, error, trace):
     """One line in place of a traceback, if all that is wrong is that a package of an extra is missing."""
     extra = EXTRAS.get((getattr(error, "name", None) or "").partition(".")[0])
     if issubclass(kind, ModuleNotFoundError) and extra:
-        print(f"error: {error.name} is not installed: pip install -e '.[jax,{extra}]'", file=sys.stderr)
+        checkout = (Path(__file__).resolve().parents[1] / "setup.cfg").exists()
+        what = f"-e '.[jax,{extra}]'" if checkout else f"'breze_like[jax,{extra}]'"
+        print(f"error: {error.name} is not installed: pip install {what}", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)
 

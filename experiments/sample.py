@@ -12,6 +12,7 @@ from breze_like.pictures import sequence_figures
 from breze_like.tasks import sample
 from experiments import command_line
 from experiments.command_line.arguments import Positive, add_count
+from experiments.command_line.commands import script
 from experiments.music.files import numbered
 from experiments.music.task import Task, make_parser
 
@@ -27,7 +28,7 @@ def read_prefix(task, path, n_steps):
         )
     prefix = next(iter(sequences.values()))[:n_steps]
     if np.isnan(prefix).any():
-        raise ValueError(f"--prefix must be whole, and NaN is in {path}: fill it in by experiments.impute")
+        raise ValueError(f"--prefix must be whole, and NaN is in {path}: fill it in by {script('impute')}")
     return prefix
 
 

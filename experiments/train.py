@@ -13,6 +13,7 @@ import numpy as np
 from breze_like import data
 from experiments import command_line
 from experiments.command_line.arguments import parse
+from experiments.command_line.commands import script
 from experiments.command_line.tables import numbers
 from experiments.paper import collapse, train_flags
 from experiments.paper.averages import average_text
@@ -47,7 +48,7 @@ def main(arguments=None):
         print(f"warning: {line}")
     if system:
         print(f"what was not given is as in experiments.table1, {system} on {dataset.name}")
-    print(f"next: python -m experiments.evaluate {run.folder}")
+    print(f"next: {script('evaluate')} {run.folder}")
     return 0
 
 

@@ -37,6 +37,7 @@ ROWS = (
     ("training", "tasks"),
     ("trained",),
     ("__init__",),  # what `import breze_like` offers
+    ("__main__",),  # runs what is in experiments/, by name
     ("experiments",),
 )
 ROW_OF = {unit: row for row, units in enumerate(ROWS) for unit in units}

@@ -11,6 +11,7 @@ from breze_like.quoting import shown_path
 from breze_like.sequences import check_sequence
 from breze_like.trained import load, load_model
 from experiments.command_line.arguments import Positive, add_backend, add_data_of_run, add_seed, data_of_run
+from experiments.command_line.commands import script
 from experiments.music import files
 
 # Steps in a quarter note of the data sets whose grid is not that of eighth notes.
@@ -19,6 +20,7 @@ STEPS_PER_QUARTER = {"chorales": 1, "jsb_chorales": 1}
 
 def make_parser(doc, sequences=True):
     """A parser of what all of these scripts take; `sequences` says whether they take sequences."""
+    doc = doc.replace("python -m experiments.", script(""))
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
