@@ -54,6 +54,13 @@ COSINE = {"step_rate_schedule": "cosine"}
 
 SYSTEMS = {
     "rnn": System("plain RNN", "rnn", {"n_hiddens": [200]}, 400, training=SLOW | COSINE),
+    "gru": System(
+        "RNN of gated units",
+        "rnn",
+        {"n_hiddens": [100], "layer": "gru", "transfer": "rectifier"},
+        400,
+        training=SLOW | COSINE,
+    ),
     # Memory overfits before anything else does, so it is dropped most.
     "fdrnn": System(
         "FD-RNN",
@@ -138,7 +145,7 @@ SYSTEMS = {
 SEARCHED = {name: system for name, system in SYSTEMS.items() if system.model not in ("hmm", "nade")}
 
 # Those that the main job trains only if they, or data sets, are named: for the others, it has time.
-ON_REQUEST = ("deep_fdrnn", "vrae_nade", "vosp_nade")
+ON_REQUEST = ("gru", "deep_fdrnn", "vrae_nade", "vosp_nade")
 
 TITLES = {FLOOR: FLOOR_TITLE} | {name: system.title for name, system in SYSTEMS.items()}
 

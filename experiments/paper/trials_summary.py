@@ -9,6 +9,8 @@ from experiments.paper.systems import SYSTEMS
 # What a command says that is not about the model or its training, or is said elsewhere.
 ELSEWHERE = ("--out", "--model", "--dataset", "--seed", "--validate-every", "--data-dir", "--backend")
 N_BEST = 3
+# What systems of the same model differ in, and what it is by default.
+PARTS = {"kl": "exact", "emission": "bernoulli", "layer": "recurrent"}
 
 
 def system(line):
@@ -34,11 +36,10 @@ def is_deep(system):
 
 
 def _is_of(line, words, system):
-    kl, emission = (
-        system.arguments.get(*default) for default in (("kl", "exact"), ("emission", "bernoulli"))
-    )
-    found = line["model"], line["divergence"] or "exact", option(words, "--emission") or "bernoulli"
-    return found == (system.model, kl, emission)
+    kl, emission, layer = (system.arguments.get(name, default) for name, default in PARTS.items())
+    said = line["divergence"], option(words, "--emission"), option(words, "--layer")
+    found = (part or default for part, default in zip(said, PARTS.values(), strict=True))
+    return (line["model"], *found) == (system.model, kl, emission, layer)
 
 
 def option(words, flag):
