@@ -30,8 +30,9 @@ marks those that were then scored on the test set, and the list has the time of 
 
 OVERVIEW = """## In short
 
-Exact scores, importance sampled bounds, and values of the published objective; in square brackets, what the
-paper has for it, and others.
+Exact scores, the tightest bounds (importance sampled, or by particle filters, as the tables below say), and
+values of the published objective; in square brackets, what the paper has for it, and others: importance
+sampled scores, which compare with ours of that kind.
 """
 
 LEAKAGE = """## What the test sets share with their training sets
