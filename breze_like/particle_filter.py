@@ -133,16 +133,15 @@ class _Filters:
         lengths = np.zeros(n_together, int)
         lengths[: len(batch)] = [len(observations) for *_, observations in batch]
         noise = np.zeros((*self.shape, n_together, self.model.n_latent))
-        known = [np.zeros((1, n_together, array.shape[1])) for array in batch[0]]
+        known = [np.ones((1, n_together, array.shape[1])) for array in batch[0]]
         z, log_weights = np.zeros(noise.shape), np.zeros(noise.shape[:-1])
         likelihoods = np.zeros((len(noise), n_together))
         for t in range(lengths.max()):
             going_on = np.flatnonzero(lengths > t)
             for i in going_on:
                 likelihoods[:, i] += resample(z[:, :, i], log_weights[:, :, i], rngs[i])
-                noise[:, :, i] = self.model.draw_noise(rngs[i], 1, noise[:, :, i, 0].size).reshape(
-                    z[:, :, i].shape
-                )
+                drawn = self.model.draw_noise(rngs[i], 1, log_weights[:, :, i].size)
+                noise[:, :, i] = drawn.reshape(z[:, :, i].shape)
                 for values, array in zip(known, batch[i], strict=True):
                     values[0, i] = array[t]
             columns = (u.reshape((1, -1, u.shape[-1])) for u in (z, noise))
