@@ -71,9 +71,7 @@ def custom_call(name, settings):
         plan = kernel.plan(settings, [jnp.shape(a) for a in arrays])
         dtype = jnp.result_type(*arrays[kernel.n_flags :])
         dtypes = [bool] * kernel.n_flags + [dtype] * (len(arrays) - kernel.n_flags)
-        arrays = [
-            _like(a, d, shape) for a, d, shape in zip(arrays, dtypes, plan.arguments, strict=True)
-        ]
+        arrays = [_like(a, d, shape) for a, d, shape in zip(arrays, dtypes, plan.arguments, strict=True)]
         n_tasks = [*plan.n_tasks, *[0] * (N_STAGES - len(plan.n_tasks))]
         target = _registered()  # compiled here, while others may compile the tasks
         numbers = [_first_address(name, dtype), plan.scratch, *n_tasks, *settings]
