@@ -3,6 +3,7 @@
 Sequences are a list of arrays (n_steps, n_visible). `scores` says what a score knows.
 """
 
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -247,9 +248,15 @@ def _sums_over_draws(model, sequences, rng, n_draws, of_sequences, of_draws, pro
 
 
 def _bound(sequences, kl, log_prob):
+<<<<<<< HEAD
     nats, errors = -log_prob.mean, log_prob.standard_errors
     parts = {"kl": score_of(sequences, kl), "reconstruction": score_of(sequences, nats, errors)}
     return Bound(**vars(score_of(sequences, kl + nats, errors)), **parts)
+=======
+    nats, errors, sizes = -log_prob.mean, log_prob.standard_errors, _sizes(sequences)
+    parts = {"kl": Score(kl, **sizes), "reconstruction": Score(nats, standard_errors=errors, **sizes)}
+    return Bound(kl + nats, standard_errors=errors, **sizes, **parts)
+>>>>>>> speed
 
 
 def _importance_sampled(sequences, weights):
@@ -273,7 +280,7 @@ def _sums(model, sequences, rng=None):
     of_sequences = [checked]
     if model.has_latents:  # in the order of the sequences: scores don't depend on how these are packed
         drawn = model.draw_noise(rng, sum(lengths), 1)[:, 0]
-        of_sequences.append(np.split(drawn, np.cumsum(lengths)[:-1]))
+        of_sequences.append([drawn[i:j] for i, j in pairwise(accumulate(lengths, initial=0))])
     sums = {name: np.empty(len(checked)) for name in names}
     for batch, (observations, *noise) in packed(*of_sequences):
         for name, terms in zip(names, function(observations, batch.mask, *noise), strict=True):
@@ -286,3 +293,15 @@ def _check_latents(model):
         raise ValueError(
             f"model must have latents, and {type(model).__name__} has none: take negative_log_likelihood"
         )
+<<<<<<< HEAD
+=======
+
+
+def _score(sequences, nats, standard_errors=None):
+    return Score(nats, standard_errors=standard_errors, **_sizes(sequences))
+
+
+def _sizes(sequences):
+    """Arguments of a `Score` that are the same for all scores of the sequences."""
+    return {"n_steps": np.array([len(s) for s in sequences]), "n_observed": numbers_of_observed(sequences)}
+>>>>>>> speed

@@ -75,15 +75,21 @@ def check_sequence(
 def first_missing(sequences: Iterable[NDArray]) -> tuple[int, int, int] | None:
     """Sequence, step and feature of the first NaN, if there is one."""
     for index, sequence in enumerate(sequences):
+        if sequence.dtype.kind != "f":
+            continue
         absent = np.isnan(sequence)
         if absent.any():
             return index, *map(int, np.argwhere(absent)[0])
     return None
 
 
-def numbers_of_observed(sequences: Iterable[ArrayLike]) -> NDArray[np.int64]:
-    """How many entries of each sequence are not NaN: ndarray, (n_sequences,)."""
-    return np.array([np.count_nonzero(~np.isnan(np.asarray(sequence))) for sequence in sequences])
+def numbers_of_observed(sequences: Iterable[ArrayLike]) -> NDArray[np.int64] | None:
+    """How many entries of each sequence are not NaN: ndarray, (n_sequences,); None if none is."""
+    arrays = [np.asarray(sequence) for sequence in sequences]
+    if all(array.dtype.kind != "f" for array in arrays):
+        return None
+    n_missing = np.array([np.count_nonzero(np.isnan(array)) for array in arrays])
+    return np.array([array.size for array in arrays]) - n_missing if n_missing.any() else None
 
 
 def check_array(sequence: ArrayLike, name: str, n_features: int | None = None) -> NDArray:

@@ -10,6 +10,7 @@ start anew.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,8 +39,11 @@ class Packing:
 
     def __init__(self, indices, lengths, columns, starts, shape):
         self.indices, self.lengths, self.shape = indices, lengths, shape
-        places = zip(starts, starts + lengths, columns, strict=True)
+        places = list(zip(starts, starts + lengths, columns, strict=True))
         self._places = [(slice(start, stop), column) for start, stop, column in places]
+        # Of all steps of one sequence after the other, in a batch whose columns' steps are in one row.
+        steps = [np.arange(start, stop) * shape[1] + column for start, stop, column in places]
+        self._rows = np.concatenate(steps)
 
     def own(self, items: Sequence) -> list:
         """Those of its own sequences, of a list with an item for each of all sequences."""
@@ -49,15 +53,13 @@ class Packing:
     def mask(self) -> NDArray:
         """1 where a step is real: ndarray, (n_steps, n_columns), floatX."""
         mask = np.zeros(self.shape, config.floatX)
-        for place in self._places:
-            mask[place] = 1
+        mask.reshape(-1)[self._rows] = 1
         return mask
 
     def place(self, arrays: Sequence[NDArray]) -> NDArray:
         """One array (length, ...) of each sequence, where it lies: (n_steps, n_columns, ...), floatX."""
         batch = np.zeros((*self.shape, *arrays[0].shape[1:]), config.floatX)
-        for place, array in zip(self._places, arrays, strict=True):
-            batch[place] = array
+        batch.reshape(-1, *batch.shape[2:])[self._rows] = np.concatenate(arrays)
         return batch
 
     def take(self, batch: NDArray) -> list[NDArray]:
@@ -66,7 +68,7 @@ class Packing:
 
     def sums(self, terms: NDArray) -> NDArray[np.float64]:
         """Sums over the steps of each sequence, of terms (n_steps, n_columns, ...): (n, ...), in doubles."""
-        return np.array([term.sum(axis=0, dtype=float) for term in self.take(terms)])
+        return np.array([np.add.reduce(term, axis=0, dtype=float) for term in self.take(terms)])
 
 
 def packed(
@@ -139,6 +141,12 @@ def pack(
         )
     if max_steps < 1:
         raise ValueError(f"max_steps must be at least 1, got {max_steps}")
+    return list(_pack(tuple(lengths.tolist()), max_steps, max_padding, min_columns))
+
+
+@lru_cache(maxsize=16)  # of data sets that are scored again and again
+def _pack(lengths, max_steps, max_padding, min_columns):
+    lengths = np.array(lengths)
     n_steps, columns, starts = _fit(lengths, max_padding)
     n_columns = int(columns.max()) + 1
     n_batches = -(-n_columns // max(max_steps // n_steps, min_columns))
