@@ -13,7 +13,7 @@ from breze_like.data import packed
 from breze_like.latent_draws import over_draws
 from breze_like.models.base import check_observations
 from breze_like.models.objectives import log_weight, weighs_draws
-from breze_like.scores import Bound, ImportanceSampled, LogMean, Mean, Score, score_of
+from breze_like.scores import Bound, ImportanceSampled, LogMean, Mean, Score, score_of, sizes_of
 
 # Of the draws of all validations, so that their scores compare.
 VALIDATION_SEED = 1234
@@ -248,15 +248,9 @@ def _sums_over_draws(model, sequences, rng, n_draws, of_sequences, of_draws, pro
 
 
 def _bound(sequences, kl, log_prob):
-<<<<<<< HEAD
-    nats, errors = -log_prob.mean, log_prob.standard_errors
-    parts = {"kl": score_of(sequences, kl), "reconstruction": score_of(sequences, nats, errors)}
-    return Bound(**vars(score_of(sequences, kl + nats, errors)), **parts)
-=======
-    nats, errors, sizes = -log_prob.mean, log_prob.standard_errors, _sizes(sequences)
+    nats, errors, sizes = -log_prob.mean, log_prob.standard_errors, sizes_of(sequences)
     parts = {"kl": Score(kl, **sizes), "reconstruction": Score(nats, standard_errors=errors, **sizes)}
     return Bound(kl + nats, standard_errors=errors, **sizes, **parts)
->>>>>>> speed
 
 
 def _importance_sampled(sequences, weights):
@@ -293,15 +287,3 @@ def _check_latents(model):
         raise ValueError(
             f"model must have latents, and {type(model).__name__} has none: take negative_log_likelihood"
         )
-<<<<<<< HEAD
-=======
-
-
-def _score(sequences, nats, standard_errors=None):
-    return Score(nats, standard_errors=standard_errors, **_sizes(sequences))
-
-
-def _sizes(sequences):
-    """Arguments of a `Score` that are the same for all scores of the sequences."""
-    return {"n_steps": np.array([len(s) for s in sequences]), "n_observed": numbers_of_observed(sequences)}
->>>>>>> speed

@@ -89,10 +89,12 @@ def _text(average, error):
 
 def score_of(sequences, nats, standard_errors=None) -> Score:
     """The `Score` of sequences with these nats; entries that are NaN are missing."""
-    n_steps = np.array([len(s) for s in sequences])
-    n_observed = numbers_of_observed(sequences)
-    whole = [np.size(s) for s in sequences]
-    return Score(nats, n_steps, standard_errors, None if (n_observed == whole).all() else n_observed)
+    return Score(nats, standard_errors=standard_errors, **sizes_of(sequences))
+
+
+def sizes_of(sequences):
+    """Arguments of a `Score` that are the same for all scores of the sequences."""
+    return {"n_steps": np.array([len(s) for s in sequences]), "n_observed": numbers_of_observed(sequences)}
 
 
 @dataclass(frozen=True, kw_only=True)
