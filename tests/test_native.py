@@ -183,6 +183,24 @@ def test_numba_has_the_names_that_code_is_generated_with():
     )
 
 
+def test_numba_has_the_names_of_its_compiler_and_of_its_cache():
+    """It does not document these either."""
+    from numba import types
+    from numba.core.caching import FunctionCache
+    from numba.core.ccallback import CFunc
+    from numba.core.codegen import JITCodeLibrary
+
+    names = {
+        JITCodeLibrary: "_optimize_final_module _finalize_final_module _finalize_dynamic_globals finalize "
+        "_ensure_finalized enable_object_caching codegen",
+        FunctionCache: "load_overload _load_overload _index_key _guard_against_spurious_io_errors",
+    }
+    missing = [name for owner, of in names.items() for name in of.split() if not hasattr(owner, name)]
+    code = CFunc(add_three, ((types.int64,), types.int64), locals={}, options={})
+    missing += [name for name in ("_cache", "_sig", "_targetdescr") if not hasattr(code, name)]
+    assert not missing, f"Numba {version('numba')} has no {missing}: see native/parts.py and code_cache.py"
+
+
 # In place of processes of their own, the one that needs kernels compiles them.
 WITHOUT_OTHERS = """
 from breze_like.native import ahead
