@@ -80,8 +80,11 @@ def replacing(path: PathLike) -> Iterator[BinaryIO]:
             yield stream
             sync(stream)
         os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename == str(temporary):
+            error.filename = str(path)  # which somebody knows
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
     finally:
         unfinished.discard(temporary)

@@ -208,8 +208,8 @@ class Sigmoid:
         mean = pt.switch(below, x.mean, -x.mean)
         beyond = pt.minimum(mean + x.variance / 2, 0)
         inner = self._standardised(Moments(mean - 2 * beyond, x.variance))
-        terms = [math.log(p) + log_ndtr(h) for p, h in zip(self.WEIGHTS, inner, strict=True)]
-        log_mean = beyond + pt.logaddexp(*terms)
+        first, second = (math.log(p) + log_ndtr(h) for p, h in zip(self.WEIGHTS, inner, strict=True))
+        log_mean = beyond + first + pt.softplus(second - first)  # logaddexp, with a gradient in any precision
         logit = log_mean - pt.log1p(-pt.exp(log_mean))
         return pt.switch(below, logit, -logit)
 

@@ -234,9 +234,9 @@ class Run:
         Raises
         ------
         ValueError
-            If the file is damaged.
+            If the file is damaged, or none.
         """
-        if not self._path("scores.json").is_file():
+        if not self._path("scores.json").exists():
             return {}
         scores = self._read_json("scores.json")
         check(scores, dict.fromkeys(scores, OBJECT), self._path("scores.json"))
@@ -251,6 +251,8 @@ class Run:
         return [line for line in lines if line.endswith(b"\n")]  # a killed process may leave half a line
 
     def _read_json(self, name):
+        if not self._path(name).is_file():
+            raise ValueError(f"{self._path(name)} is no file: restore a copy")
         return parse(self._path(name).read_bytes(), self._path(name))
 
 

@@ -24,6 +24,17 @@ def test_files_are_replaced_completely_or_not_at_all(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_errors_name_the_file_that_was_asked_for(tmp_path):
+    place = tmp_path / "nowhere" / "a"
+    with pytest.raises(FileNotFoundError) as caught, replacing(place):
+        pass
+    assert caught.value.filename == str(place) and ".part" not in str(caught.value)
+    os.mkfifo(tmp_path / "pipe")
+    for what_is_none in (tmp_path, tmp_path / "pipe", "/dev/null"):
+        with pytest.raises(ValueError, match="is no file: choose another place"), replacing(what_is_none):
+            pass
+
+
 def test_what_a_killed_process_left_is_written_over(tmp_path):
     (tmp_path / ".table.txt.part").write_bytes(b"much more than one")
     with replacing(tmp_path / "table.txt") as stream:

@@ -8,7 +8,7 @@ from scipy.integrate import quad
 from scipy.special import expit, log_expit, log_ndtr, logsumexp, ndtr
 
 from breze_like import moments
-from breze_like.backends import compile_function
+from breze_like.backends import available, compile_function
 from breze_like.moments import Moments
 
 FUNCTIONS = {"rectifier": lambda x: np.maximum(x, 0), "sigmoid": expit, "tanh": np.tanh}
@@ -383,6 +383,17 @@ class TestLogitMean:
         assert (np.sign(logit) == np.sign(self.means))[self.means[:, 0] != 0].all()
         # The exact slopes are those of 1 as the variance vanishes, and less, but never near 0.
         assert by_mean.min() > 0.005
+
+    @pytest.mark.parametrize("backend", available())
+    def test_gradient_is_finite_at_any_variance_in_single_precision(self, backend):
+        with pytensor.config.change_flags(floatX="float32"):
+            m, v = pt.matrix(), pt.matrix()
+            logit = moments.Sigmoid().logit_mean(Moments(m, v))
+            function = compile_function([m, v], pt.grad(logit.sum(), [m, v]), backend)
+        means = np.array([-1e4, -3000, -1000, -100, -1, 0, 100, 1000, 3000], np.float32)[:, None]
+        variances = np.array([[0, 1e-30, 1e-12, 1, 700, 1e3, 1e4]], np.float32)
+        arrays = [np.ascontiguousarray(x) for x in np.broadcast_arrays(means, variances)]
+        assert all(np.isfinite(gradient).all() for gradient in function(*arrays))
 
     def test_gradient_is_that_of_the_exact_logarithm(self):
         """Which is that of a quadrature, by central differences."""

@@ -389,3 +389,7 @@ class TestScores:
         (run.folder / "scores.json").write_text('{"test": ')
         with pytest.raises(ValueError, match="scores.json is damaged, it is no JSON: .*; restore a copy"):
             run.read_scores()
+        (run.folder / "scores.json").unlink()
+        os.mkfifo(run.folder / "scores.json")
+        with pytest.raises(ValueError, match="scores.json is no file: restore a copy"):
+            run.read_scores()
