@@ -23,6 +23,7 @@ from breze_like.backends import resolve
 from breze_like.files import file_name
 from experiments import command_line
 from experiments.command_line.arguments import Positive, add_count, add_data_dir, add_seed
+from experiments.paper.presets import check_rolls, refuses
 from experiments.paper.systems import SEARCHED
 from experiments.search import studies
 from experiments.search.configuration import check_space
@@ -100,9 +101,11 @@ def default_pruner(base, also):
 
 def make_plan(options, dataset):
     """The `Plan` of a command line."""
-    if not dataset.binary:
+    check_rolls(dataset, "--dataset", "choose another")
+    if refuses(options.model, dataset):
         raise ValueError(
-            f"--dataset must be binary, as piano rolls are, {dataset.name} is real-valued: choose another"
+            "--model must not be of NADEs where data are missing, since each key depends on those before it: "
+            f"choose another than {options.model}"
         )
     system = SEARCHED[options.model]
     base, own = read_space(options.space)

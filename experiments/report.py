@@ -109,7 +109,9 @@ def main(arguments=None):
     for i, (name, (run, model, dataset)) in enumerate(zip(names, loaded, strict=True), 1):
         print(f"{i} of {len(folders)}: {run.folder}", flush=True)
         results.append(result_of(run, model, dataset))
-        lowest = collapse.floor(dataset.train, dataset.valid).per_step if dataset.binary else None
+        lowest = (
+            collapse.floor(dataset.train, dataset.valid).per_step if dataset.is_of_zeros_and_ones else None
+        )
         results[-1]["floor"] = lowest
         song, rng = getattr(dataset, SPLIT)[0][:N_STEPS], np.random.default_rng(options.seed)
         content = section(f"run-{i}", name, results[-1], model, song, rng)

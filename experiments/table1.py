@@ -32,7 +32,7 @@ from experiments.command_line.arguments import parse as parse_arguments
 from experiments.command_line.reports import add_force, check_files, write_text
 from experiments.paper import collapse, kept_rows
 from experiments.paper.experiment import reconstruct, train, train_together
-from experiments.paper.presets import system_for
+from experiments.paper.presets import check_rolls, refuses, system_for
 from experiments.paper.rescoring import rescore
 from experiments.paper.results import describe_run, evaluate
 from experiments.paper.rows import FORMATS, MARKS, as_text, floor_row, system_rows
@@ -84,6 +84,7 @@ def make_table(dataset, given, names, options, before=()):
     Where the table had rows `before`, a system is scored with as many draws as its row is of.
     """
     rows, results = [], {}
+    names = [name for name in names if not refuses(name, dataset)]
     for i, name in enumerate(names, 1):
         print(f"\n{dataset.name}, {i} of {len(names)}: {TITLES[name]}", flush=True)
         if name == FLOOR:
@@ -133,7 +134,7 @@ def picture(dataset, results):
     """Learning curves of all systems; if there is a VRAE, its reconstruction of a test sequence."""
     logs = {TITLES[name]: result["log"] for name, result in results.items()}
     published = {TITLES[name] for name, result in results.items() if bounds_nothing(result["config"])}
-    lowest = collapse.floor(dataset.train, dataset.valid).per_step if dataset.binary else None
+    lowest = collapse.floor(dataset.train, dataset.valid).per_step
     if not results.get("vrae", {}).get("scores"):
         return figures.curves_and_roll(logs, published, floor=lowest)
     _, model = load_model(results["vrae"]["run"])
@@ -202,9 +203,13 @@ def load_datasets(options):
             )
     for given in dict.fromkeys(given_names):
         dataset = data.load(given, options.data_dir)
-        if not dataset.binary:
+        check_rolls(dataset, "--datasets", "leave it out")
+        if "models" in options.given and (
+            refused := [name for name in options.models if refuses(name, dataset)]
+        ):
             raise ValueError(
-                f"--datasets must be binary, as piano rolls are, {dataset.name} is real-valued: leave it out"
+                f"--models must not be of NADEs where data are missing, as in {dataset.name}, since each key "
+                f"depends on those before it: leave out {', '.join(refused)}"
             )
         if file_name(dataset.name) in datasets:
             raise ValueError(f"--datasets must have different names, got {dataset.name} twice: rename a file")

@@ -8,6 +8,9 @@ import pytensor.tensor as pt
 
 from breze_like.distributions import Standardized
 
+# Root mean squares of features that networks can be expected to take as they are.
+SMALLEST_SIZE, LARGEST_SIZE = 0.1, 10.0
+
 
 class AsTheyAre:
     """Observations are taken as they are."""
@@ -108,6 +111,24 @@ class InUnits:
 
     def initialize(self, rng, initialization):
         self.emission.initialize(rng, initialization)
+
+
+def scale_advice(sequences):
+    """What to do about real values whose size is far from 1, in a sentence; None if it is not.
+
+    Parameters
+    ----------
+    sequences : list of ndarray, shape (n_steps, n_visible)
+    """
+    frames = np.concatenate(sequences).astype(float)
+    n_known = np.maximum((~np.isnan(frames)).sum(axis=0), 1)
+    sizes = np.sqrt(np.nansum(frames**2, axis=0) / n_known)
+    if SMALLEST_SIZE <= sizes.max() <= LARGEST_SIZE:
+        return None
+    return (
+        f"values are far from 1 in size, {sizes.max():.2g} in the root mean square of the largest feature: "
+        "standardise them, by standardization=Standardization.of(train) (of experiments.train, --standardize)"
+    )
 
 
 def standardization_of(value):

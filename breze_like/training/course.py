@@ -11,6 +11,7 @@ import numpy as np
 
 from breze_like.backends.process import n_cores
 from breze_like.data import chunk, minibatches, pad
+from breze_like.models.standardization import AsTheyAre, scale_advice
 from breze_like.training.history import History
 from breze_like.training.state import State
 
@@ -100,6 +101,7 @@ class Course:
                     f"the checkpoint in {run.folder} is damaged: order must be of chunks; restore a copy"
                 )
         else:
+            _warn_of_scale(model, self._chunks)
             self.state = State.initial(parameters, rng)
             self.save()
         self.entries = []
@@ -212,6 +214,12 @@ class Course:
         }
         shown = [f"{name} {number:.3f}" for name, number in numbers.items() if number is not None]
         return ", ".join([f"epoch {self.epoch}", *shown, f"{self.state.n_skipped} skipped"])
+
+
+def _warn_of_scale(model, sequences):
+    as_they_are = isinstance(getattr(model, "standardization", None), AsTheyAre)
+    if as_they_are and not model.emission.binary and (advice := scale_advice(sequences)):
+        warnings.warn(advice, stacklevel=4)
 
 
 def n_batches(n_chunks, batch_size):

@@ -32,7 +32,9 @@ def describe(scores, config, dataset, split="valid"):
     if "objective" not in scores:
         return None
     objective, reconstruction = (scores[name]["per_step"] for name in ("objective", "reconstruction"))
-    lowest = floor(dataset.train, getattr(dataset, split)).per_step if dataset.binary else np.inf
+    lowest = (
+        floor(dataset.train, getattr(dataset, split)).per_step if dataset.is_of_zeros_and_ones else np.inf
+    )
     if objective - reconstruction < SMALL:
         found = (
             "the latents have collapsed to the prior, their divergence is "

@@ -194,6 +194,21 @@ def system_for(name, dataset):
     )
 
 
+def check_rolls(dataset, argument, what_to_do):
+    """Raise a ValueError unless all that is there is 0 or 1; something may be missing."""
+    if not dataset.is_of_zeros_and_ones:
+        raise ValueError(
+            f"{argument} must be binary, as piano rolls are, {dataset.name} is real-valued: {what_to_do}"
+        )
+
+
+def refuses(name, dataset):
+    """Whether a system, or row, can't be of a data set, since something is missing there."""
+    system = SYSTEMS.get(name)
+    has_nade = system and (system.model == "nade" or system.arguments.get("emission") == "nade")
+    return bool(has_nade and dataset.has_missing)
+
+
 def scaled(system, dataset):
     """A system with the numbers of updates for a data set of another size than that of the chorales."""
     if system.model == "hmm":

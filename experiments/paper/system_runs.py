@@ -22,9 +22,10 @@ N_DRAWS = 500
 
 def make_config(system, dataset, given, options):
     """The configuration of a new run of a system, as `presets.system_for` the data set gives it."""
+    missing = {"missing": "zero"} if dataset.has_missing else {}
     return {
         "model": system.model,
-        "arguments": {"n_visible": dataset.n_features, **system.arguments},
+        "arguments": {"n_visible": dataset.n_features, **missing, **system.arguments},
         "initialization": {**asdict(Initialization()), **system.initialization},
         "training": make_settings(system, dataset, options.budget),
         "data": describe(dataset, given),

@@ -14,9 +14,15 @@ from breze_like.distributions import KLS
 from breze_like.estimators import validation_score
 from breze_like.parameters import ParameterSet
 from breze_like.runs import Run
+from breze_like.trained import make_model
 from breze_like.training import EMSettings, TrainingDiverged
+<<<<<<< HEAD
 from experiments import table1
 from experiments.paper import experiment, kept_scores, system_runs
+=======
+from experiments import random_search, table1
+from experiments.paper import experiment, scorings, system_runs
+>>>>>>> 0d48105 (Rolls of which something is missing in table1 and random_search; a hint to standardise real values)
 from experiments.paper.experiment import differences
 from experiments.paper.presets import system_for
 from experiments.paper.system_runs import best_run
@@ -260,6 +266,53 @@ class TestFoundRuns:
             ("training diverged", None),
             ("exact", 3.25),
         ]
+
+
+class TestMissing:
+    """Rolls of which something is missing: floating-point numbers, with NaN."""
+
+    @pytest.fixture
+    def gaps(self, tmp_path):
+        rng = np.random.default_rng(0)
+        splits = [[rng.integers(0, 2, (n, 4)).astype(np.float32) for n in (5, 6, 7)] for _ in range(3)]
+        for split in splits:
+            for roll in split:
+                roll[1, 2] = np.nan
+        data.write_hdf5(tmp_path / "gaps.h5", data.Dataset("gaps", *splits))
+        return tmp_path / "gaps.h5"
+
+    def test_all_rows_but_those_of_nades(self, gaps, tmp_path, monkeypatch, capsys):
+        configs = []
+
+        def trained(config, dataset, folder, resume):
+            configs.append(config)
+            Run.create(folder, {**config, "command": ["table1.py"]})
+            assert make_model(config).missing.allowed
+            raise TrainingDiverged("at once")
+
+        monkeypatch.setattr(table1, "train", trained)
+        assert table1.main(["--datasets", str(gaps), "--out", str(tmp_path / "out")]) == 0
+        rows = json.loads((tmp_path / "out" / "table1_gaps.json").read_text())
+        with_nade = {name for name in SYSTEMS if "nade" in name}
+        assert {row["system"] for row in rows} == set(TITLES) - with_nade
+        assert {config["arguments"]["missing"] for config in configs} == {"zero"}
+        frames = [np.concatenate(getattr(data.load(gaps), split)) for split in ("train", "test")]
+        p = (np.nansum(frames[0], axis=0) + 1) / ((~np.isnan(frames[0])).sum(axis=0) + 2)
+        nats = -np.nansum(np.log(np.where(frames[1] == 1, p, np.where(frames[1] == 0, 1 - p, np.nan))))
+        assert rows[0]["per_step"] == pytest.approx(nats / len(frames[1]), rel=1e-6)
+
+    @pytest.mark.parametrize("name", ["nade", "rnn_nade"])
+    def test_nades_are_refused_by_name(self, gaps, name, complaint):
+        said = complaint(table1, ["--datasets", str(gaps), "--models", "rnn", name])
+        assert "of NADEs where data are missing, as in gaps, since each key depends on" in said
+
+    def test_a_search_has_them_too(self, gaps, tmp_path, complaint):
+        words = ["--dataset", str(gaps), "--out", str(tmp_path / "search"), "--model"]
+        plan = random_search.make_plan(random_search.parse([*words, "vosp"]), data.load(gaps))
+        assert make_model(plan.config(data.load(gaps))).missing.allowed
+        assert "--model must not be of NADEs where data are missing" in complaint(
+            random_search, [*words, "rnn_nade"]
+        )
 
 
 class TestBestRun:
