@@ -13,24 +13,20 @@ trains holds a lock, `Run.writing`, and a second one is refused.
 """
 
 import json
-import platform
-import subprocess
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from breze_like import __version__
-from breze_like.backends.process import n_cores
 from breze_like.checkpoints import read_checkpoint, read_weights, write_checkpoint, write_weights
 from breze_like.files import PathLike, alone, replacing, sync
 from breze_like.parameters import ParameterSet
 from breze_like.records import CONFIG, DATA, ENTRY, FORMAT, OBJECT, check, parse
+from breze_like.versions import versions
 
 # Seconds in which another process will have added its scores.
 SCORER_PATIENCE = 60.0
@@ -254,35 +250,6 @@ class Run:
         if not self._path(name).is_file():
             raise ValueError(f"{self._path(name)} is no file: restore a copy")
         return parse(self._path(name).read_bytes(), self._path(name))
-
-
-def versions() -> dict[str, str | None]:
-    """Versions of what the numbers of a run depend on, by name; None for what is not installed.
-
-    ``"commit"`` is that of the checkout that the code lies in, and ends in ``-dirty`` if files were changed.
-    ``"cores"`` are those that the process may use: XLA divides some sums among them, so last digits differ.
-    """
-
-    def version(name):
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            return None
-
-    packages = {name: version(name) for name in ("pytensor", "jax", "numpy", "climin")}
-    python = {"python": platform.python_version(), "platform": platform.platform(), "cores": str(n_cores())}
-    return {"breze_like": __version__, "commit": _commit(), **packages, **python}
-
-
-def _commit():
-    folder = Path(__file__).resolve().parents[1]
-    if not (folder / ".git").exists():  # an installed copy may lie in somebody else's checkout
-        return None
-    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
 
 
 def _json(value):

@@ -25,6 +25,7 @@ ROWS = (
         "scores",
     ),
     ("checkpoints",),
+    ("versions",),
     ("runs",),
     ("native",),
     ("recurrence",),

@@ -6,7 +6,6 @@ import platform
 import re
 import stat
 import struct
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -70,30 +69,6 @@ class TestConfig:
         assert versions["cores"] == str(n_cores())
         names = {"breze_like", "commit", "python", "platform", "cores", "pytensor", "jax", "numpy", "climin"}
         assert set(versions) == names
-
-    def test_the_commit_is_that_of_the_code(self, tmp_path, monkeypatch):
-        def git(*arguments):
-            identity = ["-c", "user.name=n", "-c", "user.email=e"]
-            command = ["git", "-C", str(tmp_path), *identity, *arguments]
-            return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-        monkeypatch.setattr(runs, "__file__", str(tmp_path / "breze_like" / "runs.py"))
-        assert runs.versions()["commit"] is None
-        git("init")
-        (tmp_path / "file").write_text("one")
-        git("add", "file")
-        git("commit", "--message", "first")
-        clean = runs.versions()["commit"]
-        assert len(clean) >= 7 and git("rev-parse", "HEAD").startswith(clean)
-        (tmp_path / "file").write_text("two")
-        assert runs.versions()["commit"] == f"{clean}-dirty"
-
-    def test_a_package_that_is_not_there_has_no_version(self, monkeypatch):
-        def missing(name):
-            raise runs.metadata.PackageNotFoundError(name)
-
-        monkeypatch.setattr(runs.metadata, "version", missing)
-        assert runs.versions()["jax"] is None
 
     @pytest.mark.parametrize("name", runs.FILES)
     def test_a_folder_with_a_run_is_left_alone(self, tmp_path, name):

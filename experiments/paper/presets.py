@@ -22,6 +22,8 @@ N_BATCHES = 13
 # Recognition networks of VOSP and VRAE: the share of their inputs, and of their states, that is kept.
 LATENT_64 = {"prior": "ornstein_uhlenbeck", "variance": "explicit", "n_latent": 64}
 LARGE = {"n_hiddens": [400], "n_latent": 100}
+# No chorale is longer.
+WHOLE = {"chunk_length": 200}
 LONG_CHUNKS = {"chunk_length": 400, "batch_size": 6}
 
 
@@ -40,10 +42,16 @@ def fast_dropout(p_keep, input_p_keep, recurrent_p_keep):
 # By data set and system, what of a `System` differs: entries of dicts, and whole numbers.
 PRESETS = {
     "jsb_chorales": {
-        "rnn": {"n_updates": 640, "arguments": {"n_hiddens": [60]}},
+        "rnn": {
+            "n_updates": 375,
+            "arguments": {"n_hiddens": [60]},
+            "training": {"step_rate": 0.003, **WHOLE},
+        },
+        "gru": {"n_updates": 600, "training": WHOLE},
         "fdrnn": {
-            "n_updates": 1600,
-            "arguments": {"n_hiddens": [400], "transfer": "rectifier", **fast_dropout(0.4, 0.8, 0.1)},
+            "n_updates": 900,
+            "arguments": {"n_hiddens": [400], "transfer": "rectifier", **fast_dropout(0.35, 0.85, 0.1)},
+            "training": {"step_rate": 0.004, **WHOLE},
         },
         "fdrnn_nade": {"n_updates": 1600},
         "hmm": {"n_updates": 100, "arguments": {"n_states": 1536}, "training": {"emission_count": 0.7}},

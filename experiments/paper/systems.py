@@ -150,6 +150,38 @@ ON_REQUEST = ("gru", "deep_fdrnn", "vrae_nade", "vosp_nade")
 TITLES = {FLOOR: FLOOR_TITLE} | {name: system.title for name, system in SYSTEMS.items()}
 
 
+# What systems of the same model differ in, and what they have by default.
+PARTS = {"kl": "exact", "emission": "bernoulli"}
+LAYER = "recurrent"
+
+
+def find_system(model, kl=None, emission=None, layer=None, n_hiddens=()):
+    """The name of the system that a model is of; None if it is of none.
+
+    Parameters
+    ----------
+    model : str
+        A name in `MODELS`.
+    kl, emission : str, optional
+        As far as they are not the defaults.
+    layer, n_hiddens : str and sequence, optional
+        These choose between systems that are alike otherwise.
+    """
+    asked = {"kl": kl or PARTS["kl"], "emission": emission or PARTS["emission"]}
+
+    def likeness(name):
+        arguments = SYSTEMS[name].arguments
+        layers = arguments.get("layer", LAYER) == (layer or LAYER)
+        return layers, (len(arguments.get("n_hiddens", ())) > 1) == (len(n_hiddens) > 1)
+
+    found = [
+        name
+        for name, system in SYSTEMS.items()
+        if system.model == model and {**PARTS, **system.arguments}.items() >= asked.items()
+    ]
+    return max(found, key=likeness, default=None)
+
+
 def has_latents(system):
     """Whether scores of a system are estimates, from draws of its latents."""
     return MODELS[system.model].has_latents

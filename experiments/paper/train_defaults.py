@@ -14,7 +14,7 @@ from breze_like.initialize import Initialization
 from breze_like.runs import Run
 from experiments.paper.presets import system_for
 from experiments.paper.system_runs import VALIDATE_EVERY
-from experiments.paper.systems import SYSTEMS
+from experiments.paper.systems import find_system
 from experiments.paper.train_config import ARGUMENTS, argument, settings_class
 
 
@@ -54,17 +54,8 @@ def _stored(options):
 
 def system_of(options):
     """The system of Table 1 that is of the model, emission and divergence; None if there is none."""
-    asked = {"emission": options.emission or "bernoulli", "kl": options.kl}
-    return next((name for name in SYSTEMS if _is_of(SYSTEMS[name], options.model, asked)), None)
-
-
-def _is_of(system, model, asked):
-    defaults = {"emission": "bernoulli", "kl": "exact"}
-    return system.model == model and all(
-        system.arguments.get(name, defaults[name]) == value
-        for name, value in asked.items()
-        if argument(name, model)
-    )
+    n_hiddens = options.n_hiddens if "n_hiddens" in options.given else ()
+    return find_system(options.model, options.kl, options.emission, options.layer, n_hiddens)
 
 
 def _fill_from(options, arguments, training, initialization):

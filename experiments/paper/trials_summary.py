@@ -4,13 +4,11 @@ import shlex
 from itertools import takewhile
 
 from experiments.paper.seeds import system_of
-from experiments.paper.systems import SYSTEMS
+from experiments.paper.systems import SYSTEMS, find_system
 
 # What a command says that is not about the model or its training, or is said elsewhere.
 ELSEWHERE = ("--out", "--model", "--dataset", "--seed", "--validate-every", "--data-dir", "--backend")
 N_BEST = 3
-# What systems of the same model differ in, and what it is by default.
-PARTS = {"kl": "exact", "emission": "bernoulli", "layer": "recurrent"}
 
 
 def system(line):
@@ -21,25 +19,12 @@ def system(line):
     elif "experiments.table1" in words:
         name = system_of(line["run"])
     else:
-        found = [name for name, system in SYSTEMS.items() if _is_of(line, words, system)]
-        deep = len(options(words, "--n-hiddens")) > 1
-        name = next((name for name in found if is_deep(SYSTEMS[name]) == deep), next(iter(found), None))
+        emission, layer = option(words, "--emission"), option(words, "--layer")
+        name = find_system(line["model"], line["divergence"], emission, layer, options(words, "--n-hiddens"))
     if name in SYSTEMS:
         return name
     parts = (line["model"], line["divergence"].replace("exact", ""), option(words, "--emission"))
     return f"other: {', '.join(filter(None, parts))}"
-
-
-def is_deep(system):
-    """Whether a system has several hidden layers."""
-    return len(system.arguments.get("n_hiddens", ())) > 1
-
-
-def _is_of(line, words, system):
-    kl, emission, layer = (system.arguments.get(name, default) for name, default in PARTS.items())
-    said = line["divergence"], option(words, "--emission"), option(words, "--layer")
-    found = (part or default for part, default in zip(said, PARTS.values(), strict=True))
-    return (line["model"], *found) == (system.model, kl, emission, layer)
 
 
 def option(words, flag):

@@ -16,13 +16,8 @@ from breze_like.parameters import ParameterSet
 from breze_like.runs import Run
 from breze_like.trained import make_model
 from breze_like.training import EMSettings, TrainingDiverged
-<<<<<<< HEAD
-from experiments import table1
-from experiments.paper import experiment, kept_scores, system_runs
-=======
 from experiments import random_search, table1
-from experiments.paper import experiment, scorings, system_runs
->>>>>>> 0d48105 (Rolls of which something is missing in table1 and random_search; a hint to standardise real values)
+from experiments.paper import experiment, kept_scores, system_runs
 from experiments.paper.experiment import differences
 from experiments.paper.presets import system_for
 from experiments.paper.system_runs import best_run

@@ -31,12 +31,13 @@ def configured(*words, dataset=CHORALES):
 
 def words_of(system):
     """What a person gives, who means a system of the table."""
-    given = {name: system.arguments[name] for name in ("emission", "kl") if name in system.arguments}
-    return [
-        "--model",
-        system.model,
-        *(word for name, value in given.items() for word in (f"--{name}", value)),
-    ]
+    given = {
+        name: [system.arguments[name]] for name in ("emission", "kl", "layer") if name in system.arguments
+    }
+    n_hiddens = system.arguments.get("n_hiddens", ())
+    if system.model == "fdrnn" and len(n_hiddens) > 1:
+        given["n-hiddens"] = map(str, n_hiddens)
+    return ["--model", system.model, *(w for name, words in given.items() for w in (f"--{name}", *words))]
 
 
 @pytest.mark.parametrize("dataset_name", ["chorales", *PRESETS])

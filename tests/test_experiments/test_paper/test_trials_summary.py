@@ -30,7 +30,7 @@ def trial(words, model="rnn", divergence="", run="a", score="", minutes="1.0"):
         (trial("train --model fdrnn --n-hiddens 300 300 --seed 1", "fdrnn"), "deep_fdrnn"),
         (trial("train --model rnn --n-hiddens 300 300", "rnn"), "rnn"),
         (trial("train --model rnn --layer gru --seed 1", "rnn"), "gru"),
-        (trial("train --model rnn --layer deep_transition --seed 1", "rnn"), "other: rnn"),
+        (trial("train --model rnn --layer deep_transition --seed 1", "rnn"), "rnn"),
         (trial("train --model vosp --emission nade", "vosp", "exact"), "vosp_nade"),
         (trial("train --model vosp", "vosp", "exact"), "vosp"),
         (trial("train --model vrae", "vrae", "independent_increments"), "vrae_published"),
