@@ -72,8 +72,8 @@ def test_presets_can_be_trained(name):
 def test_presets_are_what_the_trained_models_were_made_by(standard_data):
     """Those that come with the project, as far as they are not newer."""
     nottingham = data.load("nottingham", standard_data)
-    training = make_settings(system_for("fdrnn", nottingham), nottingham, 1.0)
-    assert (training["n_epochs"], training["batch_size"], training["chunk_length"]) == (40, 16, 100)
-    half = make_settings(system_for("fdrnn", nottingham), nottingham, 0.5)
-    assert half == {**training, "n_epochs": 20}
-    assert existing_run(standard_data / "nothing", system_for("fdrnn", nottingham), nottingham) is None
+    training = make_settings(system_for("vosp", nottingham), nottingham, 1.0)
+    assert (training["n_epochs"], training["batch_size"], training["chunk_length"]) == (50, 16, 100)
+    half = make_settings(system_for("vosp", nottingham), nottingham, 0.5)
+    assert half == {**training, "n_epochs": 25, "annealing_updates": training["annealing_updates"] // 2}
+    assert existing_run(standard_data / "nothing", system_for("vosp", nottingham), nottingham) is None
