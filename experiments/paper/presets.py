@@ -81,9 +81,8 @@ PRESETS = {
     "nottingham": {
         "rnn": {"n_updates": 2000, "arguments": {"transfer": "rectifier"}},
         "fdrnn": {
-            "n_updates": 2625,
-            "arguments": {"n_hiddens": [300], "transfer": "rectifier", **fast_dropout(0.6, 0.8, 0.4)},
-            "training": {"step_rate": 0.003, **LONG_CHUNKS},
+            "n_updates": 5000,
+            "arguments": {"n_hiddens": [400], "transfer": "rectifier", **fast_dropout(0.6, 0.8, 0.4)},
         },
         "deep_fdrnn": {
             "n_updates": 3375,
