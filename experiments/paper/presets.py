@@ -89,6 +89,8 @@ PRESETS = {
             "arguments": {"n_hiddens": [300, 300], "transfer": "rectifier", **fast_dropout(0.6, 0.8, 0.4)},
             "training": LONG_CHUNKS,
         },
+        # Not tried: the FD-RNN's dropout, since it learns little here with that of JSB Chorales.
+        "fdrnn_nade": {"n_updates": 5000, "arguments": fast_dropout(0.6, 0.8, 0.4)},
         "rnn_nade": {
             "n_updates": 2750,
             "arguments": {"n_hiddens": [200]},
@@ -125,6 +127,7 @@ PRESETS = {
             "n_updates": 4080,
             "arguments": {"n_hiddens": [600], **fast_dropout(0.25, 0.35, 0.15)},
         },
+        "deep_fdrnn": {"n_updates": 4080, "arguments": fast_dropout(0.25, 0.35, 0.15)},  # not tried, likewise
         "fdrnn_nade": {
             "n_updates": 4080,
             "arguments": {"n_hiddens": [300], **fast_dropout(0.4, 0.5, 0.3)},
@@ -163,6 +166,7 @@ PRESETS = {
             "n_updates": 4080,
             "arguments": {"n_hiddens": [400], **fast_dropout(0.6, 0.8, 0.4)},
         },
+        "deep_fdrnn": {"n_updates": 4080, "arguments": fast_dropout(0.6, 0.8, 0.4)},  # not tried, likewise
         "fdrnn_nade": {
             "n_updates": 4080,
             "arguments": {"n_hiddens": [300], **fast_dropout(0.6, 0.7, 0.5)},
@@ -177,6 +181,7 @@ PRESETS = {
             "annealing_updates": 2000,
             "arguments": {"n_hiddens": [300], **recognition(0.6, 0.4, 0.5)},
         },
+        "vrae_published": {"n_updates": 8500, "annealing_updates": 3000, "training": COSINE},
         "vosp_published": {"n_updates": 3400, "annealing_updates": 1133, "training": COSINE},
     },
 }
