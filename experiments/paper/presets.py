@@ -22,8 +22,10 @@ N_BATCHES = 13
 # Recognition networks of VOSP and VRAE: the share of their inputs, and of their states, that is kept.
 LATENT_64 = {"prior": "ornstein_uhlenbeck", "variance": "explicit", "n_latent": 64}
 LARGE = {"n_hiddens": [400], "n_latent": 100}
-# No chorale is longer.
+TANH = {"transfer": "tanh_wang_manning"}
+# No chorale is longer than the first ones.
 WHOLE = {"chunk_length": 200}
+CHUNKS = {"chunk_length": 100, "step_rate": 0.001}
 LONG_CHUNKS = {"chunk_length": 400, "batch_size": 6}
 
 
@@ -50,8 +52,8 @@ PRESETS = {
         "gru": {"n_updates": 600, "training": WHOLE},
         "fdrnn": {
             "n_updates": 900,
-            "arguments": {"n_hiddens": [400], "transfer": "rectifier", **fast_dropout(0.35, 0.85, 0.1)},
-            "training": {"step_rate": 0.004, **WHOLE},
+            "arguments": {"n_hiddens": [400], **fast_dropout(0.35, 0.85, 0.1)},
+            "training": {"step_rate": 0.004},
         },
         "fdrnn_nade": {"n_updates": 1600},
         "hmm": {"n_updates": 100, "arguments": {"n_states": 1536}, "training": {"emission_count": 0.7}},
@@ -82,7 +84,8 @@ PRESETS = {
         "rnn": {"n_updates": 2000, "arguments": {"transfer": "rectifier"}},
         "fdrnn": {
             "n_updates": 5000,
-            "arguments": {"n_hiddens": [400], "transfer": "rectifier", **fast_dropout(0.6, 0.8, 0.4)},
+            "arguments": {"n_hiddens": [400], **fast_dropout(0.6, 0.8, 0.4)},
+            "training": CHUNKS,
         },
         "deep_fdrnn": {
             "n_updates": 3375,
@@ -125,7 +128,8 @@ PRESETS = {
         "rnn": {"n_updates": 390, "arguments": {"n_hiddens": [250]}, "training": LONG_CHUNKS},
         "fdrnn": {
             "n_updates": 4080,
-            "arguments": {"n_hiddens": [600], **fast_dropout(0.25, 0.35, 0.15)},
+            "arguments": {"n_hiddens": [600], **TANH, **fast_dropout(0.25, 0.35, 0.15)},
+            "training": CHUNKS,
         },
         "deep_fdrnn": {"n_updates": 4080, "arguments": fast_dropout(0.25, 0.35, 0.15)},  # not tried, likewise
         "fdrnn_nade": {
@@ -164,7 +168,8 @@ PRESETS = {
         "rnn": {"n_updates": 3040, "arguments": {"n_hiddens": [150]}, "training": LONG_CHUNKS},
         "fdrnn": {
             "n_updates": 4080,
-            "arguments": {"n_hiddens": [400], **fast_dropout(0.6, 0.8, 0.4)},
+            "arguments": {"n_hiddens": [400], **TANH, **fast_dropout(0.6, 0.8, 0.4)},
+            "training": CHUNKS,
         },
         "deep_fdrnn": {"n_updates": 4080, "arguments": fast_dropout(0.6, 0.8, 0.4)},  # not tried, likewise
         "fdrnn_nade": {
@@ -231,7 +236,7 @@ def scaled(system, dataset):
     """A system with the numbers of updates for a data set of another size than that of the chorales."""
     if system.model == "hmm":
         return system
-    factor = size_factor(n_batches(dataset, system))
+    factor = size_factor(n_batches(dataset))
     numbers = {name: round(factor * getattr(system, name)) for name in ("n_updates", "annealing_updates")}
     return replace(system, **numbers | {"n_updates": max(1, numbers["n_updates"])})
 
@@ -241,7 +246,7 @@ def size_factor(n_batches):
     return math.sqrt(n_batches / N_BATCHES)
 
 
-def n_batches(dataset, system):
-    """Minibatches of an epoch, as the system is trained."""
-    settings = TrainingSettings(**system.training)
+def n_batches(dataset):
+    """Minibatches of an epoch, as most systems are trained."""
+    settings = TrainingSettings()
     return math.ceil(len(chunk(dataset.train, settings.chunk_length)) / settings.batch_size)

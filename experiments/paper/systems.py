@@ -65,9 +65,15 @@ SYSTEMS = {
     "fdrnn": System(
         "FD-RNN",
         "fdrnn",
-        {"n_hiddens": [200], "p_keep": 0.4, "input_p_keep": 0.85, "recurrent_p_keep": 0.15},
-        600,
-        training=SLOW | COSINE,
+        {
+            "n_hiddens": [200],
+            "transfer": "rectifier",
+            "p_keep": 0.4,
+            "input_p_keep": 0.85,
+            "recurrent_p_keep": 0.1,
+        },
+        480,
+        training={"chunk_length": 200} | COSINE,
     ),
     "deep_fdrnn": System(
         "Deep RNN, stacked, fast dropout",
