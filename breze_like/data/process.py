@@ -23,7 +23,8 @@ from breze_like.quoting import shown
 
 OFF = "off"  # of $BREZE_LIKE_LIMITS
 MAX_ENDS = 3  # so many files may end the process; others of the same folder are not read then
-SECONDS_TO_START = 30
+SECONDS_TO_START = 300  # of a machine that has other things to do
+PATIENCE = 6  # times the seconds of computing may pass, since others compute, too
 MAX_LINE_BYTES = 50_000_000
 # One thread: others would take address space, of which there is little, and there is nothing to compute.
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
@@ -78,7 +79,7 @@ class Limits:
     Parameters
     ----------
     seconds : float
-        And one more for each ten megabytes of the file.
+        Of computing, and one more for each ten megabytes of the file; `PATIENCE` times as many may pass.
     n_bytes : int
         Of memory, of the whole process, and four more for each byte of the file.
     n_file_bytes : int
@@ -154,7 +155,7 @@ def run(jobs: Sequence[Job], limits: Limits | None) -> tuple[list[Found | ValueE
     """One process: what comes back of the first files, and what the next one did to it, if it ended so."""
     seconds = None
     if limits is not None:
-        seconds = SECONDS_TO_START + sum(limits.seconds_of(job.n_bytes) for job in jobs)
+        seconds = SECONDS_TO_START + PATIENCE * sum(limits.seconds_of(job.n_bytes) for job in jobs)
     request = {"parent": os.getpid(), "limits": limits and asdict(limits)}
     request["jobs"] = [[job.kind, job.path, job.n_bytes, list(job.arguments)] for job in jobs]
     command = without_packages(START, "data", "music")
@@ -196,7 +197,8 @@ def without_packages(code: str, *packages: str) -> list[str]:
 
 
 def _reason(status, limits, job):
-    if status == -getattr(signal, "SIGALRM", 0) and limits is not None:
+    late = [-getattr(signal, name, 0) for name in ("SIGPROF", "SIGALRM")]
+    if status and status in late and limits is not None:
         return f"takes more than {limits.seconds_of(job.n_bytes):.0f} seconds to read: {Limits.ADVICE}"
     try:
         how = f"died of {signal.Signals(-status).name}"

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from breze_like.data.process import Found, Job, Limits
+from breze_like.data.process import PATIENCE, Found, Job, Limits
 from breze_like.quoting import shown
 
 PR_SET_PDEATHSIG = 1
@@ -147,6 +147,9 @@ def _limited(limits: Limits | None, job: Job) -> Iterator[None]:
             _, hard = resource.getrlimit(getattr(resource, kind))
             value = value if hard == resource.RLIM_INFINITY else min(value, hard)
             resource.setrlimit(getattr(resource, kind), (value, hard))
-    signal.setitimer(signal.ITIMER_REAL, limits.seconds_of(job.n_bytes))
+    seconds = limits.seconds_of(job.n_bytes)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE * seconds)
     yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    for timer in (signal.ITIMER_PROF, signal.ITIMER_REAL):
+        signal.setitimer(timer, 0)

@@ -109,6 +109,10 @@ class TestMisdeeds:
         assert isinstance(answer, ValueError)
         assert message in str(answer) and "\n" not in str(answer) and len(str(answer)) < 300
 
+    def test_time_that_others_take_does_not_count(self, misdeed, file):
+        misdeed("time.sleep(2.5); raise ValueError('awake')")
+        assert str(read_one(file, Limits(seconds=2.0))) == "awake"
+
     def test_names_the_file(self, misdeed, file):
         misdeed("os.abort()")
         with pytest.raises(
