@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from breze_like.data import chunk
 from breze_like.training import TrainingSettings
-from experiments.paper.systems import COSINE, SYSTEMS
+from experiments.paper.systems import COSINE, SLOW, SYSTEMS
 
 # Minibatches of an epoch of the chorales.
 N_BATCHES = 13
@@ -25,7 +25,7 @@ LARGE = {"n_hiddens": [400], "n_latent": 100}
 TANH = {"transfer": "tanh_wang_manning"}
 # No chorale is longer than the first ones.
 WHOLE = {"chunk_length": 200}
-CHUNKS = {"chunk_length": 100, "step_rate": 0.001}
+CHUNKS = {"chunk_length": 100} | SLOW
 LONG_CHUNKS = {"chunk_length": 400, "batch_size": 6}
 
 
@@ -44,11 +44,7 @@ def fast_dropout(p_keep, input_p_keep, recurrent_p_keep):
 # By data set and system, what of a `System` differs: entries of dicts, and whole numbers.
 PRESETS = {
     "jsb_chorales": {
-        "rnn": {
-            "n_updates": 375,
-            "arguments": {"n_hiddens": [60]},
-            "training": {"step_rate": 0.003, **WHOLE},
-        },
+        "rnn": {"n_updates": 375, "training": WHOLE},
         "gru": {"n_updates": 600, "training": WHOLE},
         "fdrnn": {
             "n_updates": 900,
@@ -81,7 +77,11 @@ PRESETS = {
         "vosp_published": {"n_updates": 3200, "annealing_updates": 1000, "training": COSINE},
     },
     "nottingham": {
-        "rnn": {"n_updates": 2000, "arguments": {"transfer": "rectifier"}},
+        "rnn": {
+            "n_updates": 2000,
+            "arguments": {"n_hiddens": [200], "transfer": "rectifier"},
+            "training": SLOW,
+        },
         "fdrnn": {
             "n_updates": 5000,
             "arguments": {"n_hiddens": [400], **fast_dropout(0.6, 0.8, 0.4)},
@@ -125,7 +125,7 @@ PRESETS = {
         },
     },
     "piano_midi": {
-        "rnn": {"n_updates": 390, "arguments": {"n_hiddens": [250]}, "training": LONG_CHUNKS},
+        "rnn": {"n_updates": 390, "arguments": {"n_hiddens": [250]}, "training": LONG_CHUNKS | SLOW},
         "fdrnn": {
             "n_updates": 4080,
             "arguments": {"n_hiddens": [600], **TANH, **fast_dropout(0.25, 0.35, 0.15)},
@@ -165,7 +165,7 @@ PRESETS = {
         },
     },
     "musedata": {
-        "rnn": {"n_updates": 3040, "arguments": {"n_hiddens": [150]}, "training": LONG_CHUNKS},
+        "rnn": {"n_updates": 3040, "arguments": {"n_hiddens": [150]}, "training": LONG_CHUNKS | SLOW},
         "fdrnn": {
             "n_updates": 4080,
             "arguments": {"n_hiddens": [400], **TANH, **fast_dropout(0.6, 0.8, 0.4)},

@@ -33,7 +33,8 @@ PLACES = {
 # What the paper drops, where it does not say anything else, and how it goes on training.
 PAPER_P_KEEP = 0.9
 PAPER_INITIALIZATION = {"emission_bias": -0.8}
-PAPER_TRAINING = {"step_rate_schedule": "constant", "annealing_updates": 0}
+PAPER_TRAINING = {"step_rate_schedule": "constant", "annealing_updates": 0, "chunk_length": 100}
+PAPER_ARGUMENTS = {"transfer": "tanh_wang_manning"}
 
 
 def follow(base, config):
@@ -47,12 +48,12 @@ def follow(base, config):
     """
     if base == "ours":
         return config | {"training": config["training"] | COSINE}
-    arguments = {}
+    arguments = dict(PAPER_ARGUMENTS)
     if issubclass(MODELS[config["model"]], VariationalModel):
-        arguments = {"recognition_p_keep": "learned", "recognition_recurrent_p_keep": None}
+        arguments |= {"recognition_p_keep": "learned", "recognition_recurrent_p_keep": None}
         arguments |= {"variance": "implicit", "generative_p_keep": PAPER_P_KEEP, **PUBLISHED}
     elif config["model"] == "fdrnn":
-        arguments = dict.fromkeys(("p_keep", "input_p_keep", "recurrent_p_keep"), PAPER_P_KEEP)
+        arguments |= dict.fromkeys(("p_keep", "input_p_keep", "recurrent_p_keep"), PAPER_P_KEEP)
     return config | {
         "arguments": config["arguments"] | arguments,
         "initialization": config["initialization"] | PAPER_INITIALIZATION,
