@@ -7,9 +7,10 @@ from typing import NamedTuple
 import pytensor.tensor as pt
 
 from breze_like.checks import check_positive_integers, check_sizes, choose
+from breze_like.data import packed
 from breze_like.distributions import KLS, POSTERIORS, PRIORS, Process, drawn_log_ratio, kl_divergence
 from breze_like.layers import Stack
-from breze_like.models.base import Model
+from breze_like.models.base import Model, check_observations
 from breze_like.models.emissions import EMISSIONS
 from breze_like.models.missing import MISSING
 from breze_like.models.objectives import OBJECTIVES, log_weight
@@ -179,6 +180,33 @@ class VariationalModel(Model, ABC):
     @abstractmethod
     def generate(self, latents, mask, *context):
         """The distribution of the observations given latents (n_steps, n_sequences, n_latent)."""
+
+    def encode(self, sequences):
+        """Moments of the latents of each sequence under q.
+
+        Parameters
+        ----------
+        sequences : list of ndarray, shape (n_steps, n_visible)
+            Of any lengths.
+
+        Returns
+        -------
+        list of Moments
+            Arrays (n_steps, n_latent): ``"recognition/mean"`` and ``"recognition/variance"``.
+
+        Raises
+        ------
+        ValueError
+            If the sequences are not of the kind that the model emits.
+        """
+        function = self.function(["observations", "mask"], ["recognition/mean", "recognition/variance"])
+        checked = check_observations(self, sequences)
+        encoded = [None] * len(checked)
+        for batch, (observations,) in packed(checked):
+            parts = [batch.take(part) for part in function(observations, batch.mask)]
+            for index, mean, variance in zip(batch.indices, *parts, strict=True):
+                encoded[index] = Moments(mean, variance)
+        return encoded
 
     def draw_noise(self, rng, n_steps, n_columns):
         """Standard normal noise of shape (n_steps, n_columns, n_latent)."""

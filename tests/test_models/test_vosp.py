@@ -52,6 +52,19 @@ def evaluate(of_layer):
     return lambda *arrays: dict(zip(names, function(*arrays), strict=True))
 
 
+def test_latents_of_sequences_of_any_lengths(model, rng):
+    """Packed beside each other, they are as each one alone."""
+    sequences = [rng.integers(0, 2, (n, 3)) for n in (5, 1, 7, 2)]
+    moments = model.function(["observations", "mask"], ["recognition/mean", "recognition/variance"])
+    encoded = model.encode(sequences)
+    for x, found in zip(sequences, encoded, strict=True):
+        for one, other in zip(moments(x[:, None], np.ones((len(x), 1))), found, strict=True):
+            np.testing.assert_allclose(one[:, 0], other, rtol=1e-12)
+    assert [m.mean.shape for m in encoded] == [(5, 2), (1, 2), (7, 2), (2, 2)]
+    with pytest.raises(ValueError, match=r"sequences\[0\] must"):
+        model.encode([np.zeros((4, 2))])
+
+
 def test_causality_and_dependence(of_layer, rng):
     """With the latents fixed, a frame changes nothing up to its own step, and everything behind it."""
     emit = of_layer.function(["latents", "observations", "mask"], "emission/mean")
