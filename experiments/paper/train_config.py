@@ -1,5 +1,6 @@
 """From the flags of `experiments.train` to the configuration of a run; what nothing reads is refused."""
 
+import sys
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -45,6 +46,9 @@ OWN_LAYERS = ("dts_rnn", "dots_rnn")
 # Arguments that configurations have, also where there is nothing to say.
 STATED = ("input_p_keep", "recurrent_p_keep")
 
+# Sizes of parts that not all models have: commands with one line of sizes, for whatever model, are common.
+SIZES = ("n_latent", "n_emission_hiddens")
+
 # What of a model the settings act on that not all models have.
 INPUTS = {"annealing_updates": "kl_weight", "n_draws": "noise"}
 
@@ -65,6 +69,8 @@ def settings_class(model):
 def check_given(options):
     """Refuse flags that the chosen model, and the way in which it is trained, read nothing of.
 
+    But for `SIZES`: standard error says of these that they are left out.
+
     Parameters
     ----------
     options : Namespace
@@ -79,6 +85,9 @@ def check_given(options):
     everywhere = set().union(*names.values())
     for name in sorted(options.given & everywhere - names[options.model]):
         others = ", ".join(sorted(model for model in MODELS if name in names[model]))
+        if name in SIZES:
+            print(f"{flag(name)} is left out: {options.model} reads nothing of it", file=sys.stderr)
+            continue
         raise ValueError(
             f"{flag(name)} must not be given for {options.model}, which reads nothing of it: leave it out; "
             f"it is for {others}"

@@ -72,7 +72,7 @@ def test_all_flags_are_known_here():
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
-def test_what_a_model_reads_nothing_of_is_refused(models, name, monkeypatch):
+def test_what_a_model_reads_nothing_of_is_refused(models, name, monkeypatch, capsys):
     options, config, model = models[name]
     monkeypatch.setattr(train_config, "make_model", lambda config: model)
     refused = set()
@@ -85,6 +85,9 @@ def test_what_a_model_reads_nothing_of_is_refused(models, name, monkeypatch):
         except ValueError as error:
             assert f"--{flag.replace('_', '-')} must not be given" in str(error)
             assert "leave it out" in str(error)
+            refused.add(flag)
+        if said := capsys.readouterr().err:
+            assert said == f"--{flag.replace('_', '-')} is left out: {name} reads nothing of it\n"
             refused.add(flag)
     assert refused == flags() - TAKEN[name]
 
@@ -108,7 +111,7 @@ def test_what_is_read_is_what_initial_parameters_depend_on(models, name):
     ("words", "message"),
     [
         (
-            ["--model", "rnn", "--n-latent", "5"],
+            ["--model", "rnn", "--prior", "white"],
             "must not be given for rnn, which reads nothing of it: leave it out; it is for vosp, vrae",
         ),
         (["--model", "hmm", "--transfer", "tanh"], "--transfer must not be given for hmm"),
