@@ -42,8 +42,7 @@ def as_markdown(result):
             tables.markdown(head, rows(result), "|---|---|---|"),
             "",
             *(f"{line[0].upper()}{line[1:]}.\n" for line in remarks(result)),
-            f"`{portable(config['command'])}`",
-            "",
+            *([f"`{portable(config['command'])}`", ""] if "command" in config else []),
             f"Seed {config['seed']}; {last['epoch']} epochs, {last['update']} updates in "
             f"{last['seconds'] / 60:.1f} minutes; data "
             f"{'verified by digest' if config['data']['verified'] else 'not verified'}; "
@@ -76,7 +75,8 @@ def main(arguments=None):
         run, model, dataset = load(folder, **data_of_run(options))
         results.append(evaluate(run, model, dataset, options.split, options.n_draws))
         print(json.dumps(results[-1]) if options.json else as_text(results[-1]), flush=True)
-    write_report(options, "\n".join(map(as_markdown, results)))
+    if options.report is not None:
+        write_report(options, "\n".join(map(as_markdown, results)))
     return 0
 
 

@@ -218,7 +218,8 @@ class Course:
 
 def _warn_of_scale(model, sequences):
     as_they_are = isinstance(getattr(model, "standardization", None), AsTheyAre)
-    if as_they_are and not model.emission.binary and (advice := scale_advice(sequences)):
+    is_real = not getattr(getattr(model, "emission", None), "binary", True)
+    if as_they_are and is_real and (advice := scale_advice(sequences)):
         warnings.warn(advice, stacklevel=4)
 
 

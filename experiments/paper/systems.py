@@ -53,7 +53,7 @@ SLOW = {"step_rate": 0.001}
 COSINE = {"step_rate_schedule": "cosine"}
 
 SYSTEMS = {
-    "rnn": System("plain RNN", "rnn", {"n_hiddens": [60]}, 390, training=COSINE),
+    "rnn": System("plain RNN", "rnn", {"n_hiddens": [60]}, 400, training=COSINE),
     "gru": System(
         "RNN of gated units",
         "rnn",

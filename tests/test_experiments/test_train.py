@@ -176,7 +176,7 @@ def test_bad_input_ends_with_one_line(module, words, message):
     ("script", "words", "message"),
     [
         (train, ["--model", "rnn", "--out", "x", "--step-rate", "-1"], "step_rate must be"),
-        (table1, ["--models", "rnn", "lstm"], "--models must be among floor, rnn, fdrnn"),
+        (table1, ["--models", "rnn", "lstm"], "--models must be among floor, rnn, gru, fdrnn"),
         (table1, ["--seed", "-1"], "--seed must not be negative"),
         (table1, ["--datasets", "chorales", "nothing"], "data set must be one of"),
     ],
