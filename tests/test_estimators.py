@@ -1,15 +1,13 @@
 """On a model whose likelihood is known: a Wiener process seen through linear-Gaussian observations."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytensor.tensor as pt
 import pytest
+from linear_gaussian import LOADINGS, NOISE_VARIANCE, PRECISION, LinearGaussian, exact_nll
 from scipy.special import logsumexp
-from scipy.stats import multivariate_normal
 
 from breze_like.data import pad
-from breze_like.distributions import Diagonal, DiagonalNormal, GaussMarkov
+from breze_like.distributions import Diagonal, GaussMarkov
 from breze_like.estimators import (
     VALIDATION_SEED,
     importance_sampled_nll,
@@ -23,12 +21,8 @@ from breze_like.latent_draws import streams
 from breze_like.models import RNN
 from breze_like.models.base import per_step
 from breze_like.models.objectives import FreeBits
-from breze_like.models.variational import Recognised, VariationalModel
 from breze_like.moments import Moments
 
-LOADINGS = np.array([[1.2, -0.9]])  # x_t = z_t LOADINGS + noise
-NOISE_VARIANCE = 0.6
-PRECISION = (LOADINGS**2).sum() / NOISE_VARIANCE  # what one observation says about z_t
 MAX_STEPS = 8
 
 
@@ -80,27 +74,6 @@ class BestDiagonal(Diagonal):
         mean = Exact.from_recognition(Exact.recognise(x, mask), mask).mean
         precision = np.where(np.arange(MAX_STEPS) < MAX_STEPS - 1, 2.0, 1.0) + PRECISION
         return Moments(mean, pt.as_tensor(1 / precision)[places(mask)[0]][:, :, None])
-
-
-class LinearGaussian(VariationalModel):
-    def __init__(self, posterior, **choices):
-        super().__init__(2, 1, posterior=posterior, **choices)
-
-    def _make_networks(self, *_):
-        self.emission = SimpleNamespace(binary=False)
-
-    def recognise(self, observations, mask):
-        return Recognised(self.posterior_class.recognise(observations, mask))
-
-    def generate(self, latents, mask):
-        return DiagonalNormal(latents @ LOADINGS, NOISE_VARIANCE)
-
-
-def exact_nll(sequence):
-    times = np.arange(1, len(sequence) + 1)
-    covariance = np.kron(np.minimum.outer(times, times), LOADINGS.T @ LOADINGS)
-    covariance += NOISE_VARIANCE * np.eye(len(covariance))
-    return -multivariate_normal(cov=covariance).logpdf(sequence.ravel())
 
 
 def exact_bound(model, sequence):

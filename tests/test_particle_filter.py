@@ -1,26 +1,28 @@
 """On a model whose likelihood is known: a Wiener process seen through linear-Gaussian observations."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytensor.tensor as pt
 import pytest
-from scipy.stats import multivariate_normal
+from linear_gaussian import LOADINGS, NOISE_VARIANCE, PRECISION, LinearGaussian, exact_nll
+from scipy.stats import norm
 
 from breze_like import particle_filter
-from breze_like.distributions import DiagonalNormal, GaussianProcess, GaussMarkov
+from breze_like.distributions import GaussianProcess, GaussMarkov
 from breze_like.estimators import importance_sampled_nll
 from breze_like.models import RNN, VOSP, VRAE
-from breze_like.models.variational import Recognised, VariationalModel
 from breze_like.moments import Moments
 from breze_like.particle_filter import particle_filter_nll, resample
 
-LOADINGS = np.array([[1.2, -0.9]])  # x_t = z_t LOADINGS + noise
-NOISE_VARIANCE = 0.6
-PRECISION = (LOADINGS**2).sum() / NOISE_VARIANCE  # what one observation says about z_t
+
+class OfPresent(GaussMarkov):
+    """Sees of x what x_t alone says of z_t."""
+
+    @staticmethod
+    def recognise(x, mask):
+        return Moments(x @ LOADINGS.T / NOISE_VARIANCE)
 
 
-class Bootstrap(GaussMarkov):
+class Bootstrap(OfPresent):
     """The prior itself, whatever is observed."""
 
     @classmethod
@@ -29,36 +31,13 @@ class Bootstrap(GaussMarkov):
         return cls(1.0 + zeros, zeros, 1.0 + zeros, mask)
 
 
-class Filtering(GaussMarkov):
+class Filtering(OfPresent):
     """p(z_t | z_{t-1}, x_t), which does not know what comes."""
 
     @classmethod
     def from_recognition(cls, outputs, mask):
         variance = pt.ones_like(outputs.mean) / (1 + PRECISION)
         return cls(variance, variance * outputs.mean, variance, mask)
-
-
-class LinearGaussian(VariationalModel):
-    emits_from_step = True
-
-    def __init__(self, posterior):
-        super().__init__(2, 1, posterior=posterior)
-
-    def _make_networks(self, *_):
-        self.emission = SimpleNamespace(binary=False)
-
-    def recognise(self, observations, mask):
-        return Recognised(Moments(observations @ LOADINGS.T / NOISE_VARIANCE))
-
-    def generate(self, latents, mask):
-        return DiagonalNormal(latents @ LOADINGS, NOISE_VARIANCE)
-
-
-def exact_nll(sequence):
-    times = np.arange(1, len(sequence) + 1)
-    covariance = np.kron(np.minimum.outer(times, times), LOADINGS.T @ LOADINGS)
-    covariance += NOISE_VARIANCE * np.eye(len(covariance))
-    return -multivariate_normal(cov=covariance).logpdf(sequence.ravel())
 
 
 def draw(rng, n_steps):
@@ -128,6 +107,23 @@ def test_it_is_the_likelihood_that_importance_sampling_converges_to(choices, rng
     weighted = importance_sampled_nll(vosp, sequences, rng, 4000)
     errors = np.hypot(filtered.standard_errors, weighted.standard_errors)
     np.testing.assert_array_less(np.abs(filtered.nats - weighted.nats), 4 * errors + 1e-3)
+
+
+def test_the_first_latents_are_those_of_a_stationary_process(rng):
+    """With one latent, whose likelihood is an integral that a grid computes."""
+    vosp = VOSP(2, 1, (3,), (3,), prior="ornstein_uhlenbeck", generative_p_keep=1.0)
+    vosp.initialize(np.random.default_rng(0))
+    vosp.parameters.data[...] += np.random.default_rng(1).normal(0, 1.5, vosp.parameters.size)
+    vosp.parameters.view("prior/log_time_constant")[...] = 2  # small steps, and a first one that is not
+    z = np.linspace(-8, 8, 4001)
+    function = vosp.function(["latents", "observations", "mask"], "emission/log_prob")
+    sequences = [np.array([[a, b]]) for a in (0.0, 1.0) for b in (0.0, 1.0)]
+    for x in sequences:
+        columns = np.ones((1, len(z), 1))
+        log_prob = function(z[None, :, None], x[None] * columns, columns[:, :, 0])[0]
+        exact = -np.log(np.trapezoid(np.exp(log_prob) * norm.pdf(z), z))
+        filtered = particle_filter_nll(vosp, [x], rng, 4000, 4)
+        assert filtered.nats[0] == pytest.approx(exact, abs=5 * filtered.standard_errors[0] + 1e-4)
 
 
 def test_a_score_does_not_depend_on_what_is_filtered_beside_it(model, sequences, monkeypatch):
