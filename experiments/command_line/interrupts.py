@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
@@ -42,10 +41,10 @@ def install():
     _installed = True
 
 
-def install_for(path, said):
-    """The same, in the process of the script at that path, if this is it; `said` is what is said."""
+def install_for(name, said):
+    """The same for a file that is run, by its ``__name__``, and not imported; `said` is what is said."""
     global text
-    if Path(sys.argv[0]).resolve() == Path(path).resolve():
+    if name == "__main__":
         install()
         text = said
 

@@ -14,6 +14,7 @@ import pytest
 
 from breze_like.data import DIGESTS, SPLITS, Dataset, read, write_hdf5
 from breze_like.music import write_midi
+from experiments.command_line import interrupts
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "data"
 
@@ -397,7 +398,14 @@ class TestBuildChorales:
 
 @pytest.mark.parametrize("name", ["download", "convert", "build_chorales"])
 def test_help(name, monkeypatch, capsys):
+    installed = []
+    monkeypatch.setattr(interrupts, "install", lambda: installed.append(name))  # not in the tests' process
+    monkeypatch.setattr(interrupts, "text", "")
     monkeypatch.setattr(sys, "argv", [name, "--help"])
+    path = str(SCRIPTS / f"{name}.py")
+    runpy.run_path(path)
+    assert installed == []
     with pytest.raises(SystemExit, match="0"):
-        runpy.run_path(str(SCRIPTS / f"{name}.py"), run_name="__main__")
+        runpy.run_path(path, run_name="__main__")
+    assert installed == [name] and interrupts.text.startswith("stopped; ")
     assert "usage:" in capsys.readouterr().out
