@@ -127,8 +127,13 @@ def run_of_reals(untrained_run, real_data):
 
 @pytest.fixture(scope="session")
 def loaders():
-    """Loading of runs by which each of them is loaded, and its functions are compiled, once for all tests."""
-    return {"load": cache(load), "load_model": cache(load_model)}
+    """Loading of runs by which each is loaded, and its functions are compiled, once in either precision."""
+
+    def once(loader):
+        cached = cache(lambda float_type, *words, **more: loader(*words, **more))
+        return lambda *words, **more: cached(pytensor.config.floatX, *words, **more)
+
+    return {"load": once(load), "load_model": once(load_model)}
 
 
 @pytest.fixture
