@@ -52,12 +52,10 @@ def main(arguments=None):
     names = list(numbered(range(options.n_sequences), "sample"))
     task.results.reserve(names, len(prefix) + options.n_steps, (f"{name}.png" for name in names))
 
-    repeated = np.repeat(prefix[:, None], options.n_sequences, axis=1) if options.prefix else None
-    drawn = sample(
-        task.model, task.rng, options.n_steps, options.n_sequences, repeated, options.temperature
-    ).astype(prefix.dtype)
-    for index, name in enumerate(names):
-        sequence = np.concatenate([prefix, drawn[:, index]])
+    start = prefix if options.prefix else None
+    drawn = sample(task.model, task.rng, options.n_steps, options.n_sequences, start, options.temperature)
+    for name, new in zip(names, drawn, strict=True):
+        sequence = np.concatenate([prefix, new.astype(prefix.dtype)])
         task.results.write(name, sequence)
         panels, boundary = {f"seed {options.seed}": sequence}, len(prefix) or None
         task.results.write_picture(f"{name}.png", sequence_figures.draw(name, panels, task.binary, boundary))

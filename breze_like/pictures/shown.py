@@ -84,8 +84,8 @@ def show(
     Parameters
     ----------
     sequences : list of ndarray, shape (n_steps, n_features), or one array (n_steps, n_sequences, n_features)
-        The latter is what `sample` returns. Zeros and ones are shown as rolls, other values as lines; NaN is
-        left out.
+        The latter is what a model's `sample` returns. Zeros and ones are shown as rolls, other values as
+        lines; NaN is left out.
     truths : list of ndarray of the same shapes, optional
         What they are compared with: notes are red where they are wrong, blue where they are missing; real
         values are drawn over the true ones, in grey.

@@ -1,10 +1,14 @@
 """Making new sequences."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from breze_like.checks import check_positive_integers
 from breze_like.estimators import check_observations
 from breze_like.models import VRAE
+from breze_like.pictures.shown import Sequences
 
 
 def sample(
@@ -12,9 +16,9 @@ def sample(
     rng: np.random.Generator,
     n_steps: int,
     n_sequences: int = 1,
-    prefix: NDArray | None = None,
+    prefix: NDArray | Sequence[NDArray] | None = None,
     temperature: float = 1.0,
-) -> NDArray:
+) -> list[NDArray]:
     """Draw sequences, or go on with given ones.
 
     Latents are drawn from the prior, frames from the emission given these, or from the prediction of a
@@ -27,16 +31,17 @@ def sample(
     model : Model
     rng : numpy.random.Generator
     n_steps, n_sequences : int
-    prefix : ndarray, shape (n_prefix, n_sequences, n_visible), optional
-        The frames before the first one that is drawn; for models that run forward: a `VOSP` whose prior is a
-        `MarkovProcess`, or a one-step model. To let a VRAE go on with something, mark the end of a longer
-        sequence as missing in `impute_draws`.
+    prefix : ndarray, shape (n_prefix, n_visible), or list of them, of any lengths, optional
+        Frames that the sequences go on with, `n_sequences` with each prefix; for models that run forward: a
+        `VOSP` whose prior is a `MarkovProcess`, or a one-step model. To let a VRAE go on with something, mark
+        the end of a longer sequence as missing in `impute_draws`.
     temperature : float
         Positive.
 
     Returns
     -------
-    ndarray, shape (n_steps, n_sequences, n_visible)
+    list of ndarray, shape (n_steps, n_visible)
+        What is new, without the prefix; those that go on with the same one are neighbours.
 
     Raises
     ------
@@ -44,11 +49,26 @@ def sample(
         If a number is not positive, or the prefix has another shape, or values that the model does not emit,
         or is given to a model that does not run forward.
     """
+    if prefix is None:
+        return _sequences(model.sample(rng, n_steps, n_sequences, temperature=temperature))
     if isinstance(model, VRAE):
-        if prefix is not None:
-            got = f"shape {np.shape(prefix)}"
-            raise ValueError(f"prefix must be None for a VRAE, which does not run forward, got {got}")
-        return model.sample(rng, n_steps, n_sequences, temperature=temperature)
-    if prefix is not None and np.ndim(prefix) == 3 and np.size(prefix):
-        check_observations(model, np.swapaxes(prefix, 0, 1), "prefix")
-    return model.sample(rng, n_steps, n_sequences, prefix, temperature)
+        raise ValueError("prefix must be None for a VRAE, which does not run forward: see impute_draws")
+    check_positive_integers(n_steps=n_steps, n_sequences=n_sequences)
+    if isinstance(prefix, np.ndarray):
+        if prefix.ndim != 2:
+            shape = f"(n_prefix, {model.n_visible})"
+            raise ValueError(f"prefix must be an array {shape}, or a list of such, got shape {prefix.shape}")
+        prefix = [prefix]
+    prefixes = check_observations(model, prefix, "prefix")
+    drawn = [None] * len(prefixes)
+    for length in sorted({len(p) for p in prefixes}):
+        indices = [i for i, p in enumerate(prefixes) if len(p) == length]
+        columns = np.repeat(np.stack([prefixes[i] for i in indices], axis=1), n_sequences, axis=1)
+        new = model.sample(rng, n_steps, columns.shape[1], columns, temperature)
+        for place, index in enumerate(indices):
+            drawn[index] = _sequences(new[:, place * n_sequences : (place + 1) * n_sequences])
+    return Sequences(sequence for group in drawn for sequence in group)
+
+
+def _sequences(columns):
+    return Sequences(np.swapaxes(columns, 0, 1))

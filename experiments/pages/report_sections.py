@@ -162,7 +162,7 @@ def _imputation(model, song, rng):
 
 
 def _samples(model, song, rng):
-    drawn = sample(model, rng, len(song), N_SAMPLES).astype(song.dtype).swapaxes(0, 1)
+    drawn = [new.astype(song.dtype) for new in sample(model, rng, len(song), N_SAMPLES)]
     shown = [
         Songs(new, model.emission.binary).row(f"Sample {i}", new, marked=False)
         for i, new in enumerate(drawn, 1)

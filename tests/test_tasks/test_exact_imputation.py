@@ -89,5 +89,5 @@ def test_other_tasks(model, incomplete):
     scores = outlier_scores(model, sequences, np.random.default_rng(5))
     nll = negative_log_likelihood(model, sequences).nats
     np.testing.assert_allclose([steps.sum() for steps in scores.steps], nll)
-    prefix = np.repeat(sequences[0][:, None], 3, axis=1)
-    assert sample(model, np.random.default_rng(6), 4, 3, prefix).shape == (4, 3, N_VISIBLE)
+    drawn = sample(model, np.random.default_rng(6), 4, 3, sequences[0])
+    assert [x.shape for x in drawn] == [(4, N_VISIBLE)] * 3
