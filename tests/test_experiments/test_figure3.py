@@ -97,6 +97,8 @@ def test_a_run_is_trained_once(small_data, tmp_path, monkeypatch):
     checkpoint = tmp_path / "runs" / "figure3" / "small" / "checkpoint.h5"
     before = checkpoint.stat().st_mtime_ns
     (tmp_path / "runs" / "figures" / "figure3.png").unlink()
-    assert figure3.main(["--dataset", str(small_data)]) == 0
+    with pytest.raises(ValueError, match=r"figure3.pdf is there already: .* --force replaces it"):
+        figure3.main(["--dataset", str(small_data)])
+    assert figure3.main(["--dataset", str(small_data), "--force"]) == 0
     check_pictures(tmp_path / "runs" / "figures")
     assert checkpoint.stat().st_mtime_ns == before
