@@ -4,7 +4,6 @@ Sequences are a list of arrays (n_steps, n_visible). `scores` says what a score 
 """
 
 from itertools import accumulate, pairwise
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,31 +12,12 @@ from breze_like.data import packed
 from breze_like.latent_draws import over_draws
 from breze_like.models.base import check_observations
 from breze_like.models.objectives import log_weight, weighs_draws
-from breze_like.scores import Bound, ImportanceSampled, LogMean, Mean, Score, score_of, sizes_of
+from breze_like.scores import Bound, ImportanceSampled, LogMean, Mean, Sampled, Score, score_of, sizes_of
 
 # Of the draws of all validations, so that their scores compare.
 VALIDATION_SEED = 1234
 # Expressions (n_steps, n_sequences) that scores are made of.
 TERMS = ("kl", "emission/log_prob", "objective")
-
-
-class Sampled(NamedTuple):
-    """What draws of the latents say of a model.
-
-    Attributes
-    ----------
-    bound : Bound
-        As of `variational_bound`.
-    objective : Score
-        As of `training_objective`: the bound with the divergence of training, a bound only if that is the
-        exact one; or the importance sampled score.
-    importance_sampled : ImportanceSampled
-        As of `importance_sampled_nll`.
-    """
-
-    bound: Bound
-    objective: Score
-    importance_sampled: ImportanceSampled
 
 
 def negative_log_likelihood(model, sequences):
@@ -74,12 +54,16 @@ def training_objective(model, sequences, rng, n_draws=1, kl_weight=1.0):
 
         -log 1/S sum_s p(x | z_s) (p(z_s) / q(z_s | x))^kl_weight
 
+    or, with S, that of its own: that of `TensorMonteCarlo`, whose `by_step` it is.
+
     Is a bound only if the model's divergence is the exact one, and its weight is 1. Other parameters and the
     returned value are those of `variational_bound`, the latter without its parts.
 
     Of any objective that is neither of these, it is the first one. So `FreeBits` are left out here: they are
     of a minibatch, not of a sequence, and a validation minimises the bound itself, without them.
     """
+    if "loss/by_step" in model.expressions:
+        return score_of(sequences, _by_step(model, sequences, rng, n_draws, kl_weight))
     if weighs_draws(model):
         check_positive_integers(n_draws=n_draws)
         weights = LogMean(len(sequences))
@@ -96,7 +80,7 @@ def validation_score(model, sequences, n_draws=1, kl_weight=1.0):
     """The `training_objective` per step, from the same draws each time: what validation minimises.
 
     This is the variational bound with the divergence that is trained on and, while that is annealed, with its
-    weight, for all objectives but one: of an importance weighted one, its own bound. Free bits don't count.
+    weight, for all objectives but those that weigh draws: of these, their own bounds. Free bits don't count.
 
     Parameters
     ----------
@@ -270,16 +254,33 @@ def _sums(model, sequences, rng=None):
     inputs = ["observations", "mask"] + (["noise"] if model.has_latents else [])
     function = model.function(inputs, names)
     checked = check_observations(model, sequences)
-    lengths = [len(sequence) for sequence in checked]
-    of_sequences = [checked]
-    if model.has_latents:  # in the order of the sequences: scores don't depend on how these are packed
-        drawn = model.draw_noise(rng, sum(lengths), 1)[:, 0]
-        of_sequences.append([drawn[i:j] for i, j in pairwise(accumulate(lengths, initial=0))])
+    of_sequences = [checked, *([_noise(model, checked, rng)] if model.has_latents else [])]
     sums = {name: np.empty(len(checked)) for name in names}
     for batch, (observations, *noise) in packed(*of_sequences):
         for name, terms in zip(names, function(observations, batch.mask, *noise), strict=True):
             sums[name][batch.indices] = batch.sums(terms)
     return sums
+
+
+def _by_step(model, sequences, rng, n_draws, kl_weight):
+    """Sums over the steps of each sequence of the objective, of so many draws."""
+    check_positive_integers(n_draws=n_draws)
+    check_rng(rng)
+    checked = check_observations(model, sequences)
+    function = model.function(model.training_inputs, "loss/by_step")
+    drawn = [_noise(model, checked, rng) for _ in range(n_draws)]
+    sums = np.empty(len(checked))
+    for batch, (observations, *noise) in packed(checked, *drawn):
+        terms = function(observations, batch.mask, np.concatenate(noise, axis=1), kl_weight)
+        sums[batch.indices] = batch.sums(terms)
+    return sums
+
+
+def _noise(model, sequences, rng):
+    """A draw for each sequence, in their order: scores don't depend on how these are packed."""
+    lengths = [len(sequence) for sequence in sequences]
+    drawn = model.draw_noise(rng, sum(lengths), 1)[:, 0]
+    return [drawn[i:j] for i, j in pairwise(accumulate(lengths, initial=0))]
 
 
 def _check_latents(model):

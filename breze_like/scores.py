@@ -6,6 +6,7 @@ of both. It is that of the draws alone: other sequences, or another training, wo
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -131,6 +132,25 @@ class ImportanceSampled(Score):
 
     def _rows(self):
         return [("upper bound, importance sampled", self)]
+
+
+class Sampled(NamedTuple):
+    """What draws of the latents say of a model.
+
+    Attributes
+    ----------
+    bound : Bound
+        As of `estimators.variational_bound`.
+    objective : Score
+        As of `estimators.training_objective`: the bound with the divergence of training, a bound only if that
+        is the exact one; or the importance sampled score, of a model whose objective weighs draws.
+    importance_sampled : ImportanceSampled
+        As of `estimators.importance_sampled_nll`.
+    """
+
+    bound: Bound
+    objective: Score
+    importance_sampled: ImportanceSampled
 
 
 class Mean:

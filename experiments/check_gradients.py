@@ -210,7 +210,10 @@ MODELS = {
     "model/vosp": (VOSP, (3, 2, (3, 2), (3, 2)), {"generative_p_keep": "learned"}),
     "model/vosp/diagonal": (VOSP, (3, 2, (3,), (3,)), DIAGONAL | {"generative_p_keep": 1.0}),
     **{f"model/vosp/{layer}": (VOSP, (3, 2, (3, 2), (3,)), {"layer": layer}) for layer in LAYERS},
-    **{f"model/vosp/{name}": (VOSP, (3, 2, (3,), (3,)), {"objective": name}) for name in OBJECTIVES},
+    **{
+        f"model/vosp/{name}": (VOSP, (3, 2, (3,), (3,)), {"objective": name} | DIAGONAL)
+        for name in OBJECTIVES
+    },
 }
 
 

@@ -372,6 +372,41 @@ def test_any_objective_that_weighs_draws_is_validated_on_importance_weights(weig
     assert scores.objective is scores.importance_sampled
 
 
+@pytest.fixture(scope="module")
+def tensor():
+    return LinearGaussian(BestDiagonal, objective="tensor_monte_carlo")
+
+
+def test_tensor_monte_carlo_is_unbiased_and_tighter_than_importance_weights(tensor, weighted, sequences, nll):
+    """Of the same 8 draws; the mean of the likelihoods that it estimates is the exact one."""
+    sequence, n_columns = sequences[0], 20_000
+    noise = np.random.default_rng(0).standard_normal((len(sequence), 8 * n_columns, 1))
+    x = np.repeat(sequence[:, None], n_columns, axis=1)
+    inputs = x, np.ones((len(sequence), n_columns)), noise, 1.0
+    estimates = -tensor.function(tensor.training_inputs, "loss/by_step")(*inputs).sum(axis=0)
+    ratios = np.exp(estimates + nll[0])
+    assert ratios.mean() == pytest.approx(1, abs=4 * ratios.std() / np.sqrt(n_columns))
+    weights = weighted.function(["observations", "mask", "noise"], "log_weight")(*inputs[:3]).sum(axis=0)
+    importance_weighted = logsumexp(weights.reshape(8, n_columns), axis=0) - np.log(8)
+    gap, other_gap = -estimates.mean() - nll[0], -importance_weighted.mean() - nll[0]
+    assert 0 < gap < 0.5 * other_gap
+
+
+def test_tensor_monte_carlo_is_validated_on_what_it_minimises(tensor, sequences, rng):
+    """Sequences of all lengths, wherever they are packed; of one length, it is the loss of a batch."""
+    found = training_objective(tensor, sequences, np.random.default_rng(0), n_draws=4, kl_weight=0.3)
+    by_step = tensor.function(tensor.training_inputs, "loss/by_step")
+    drawing, total = np.random.default_rng(0), sum(map(len, sequences))
+    draws = [tensor.draw_noise(drawing, total, 1) for _ in range(4)]
+    starts = np.cumsum([0, *map(len, sequences)])
+    for i, x in enumerate(sequences):
+        noise = np.concatenate([draw[starts[i] : starts[i + 1]] for draw in draws], axis=1)
+        nats = by_step(x[:, None], np.ones((len(x), 1)), noise, 0.3).sum()
+        assert found.nats[i] == pytest.approx(nats, rel=1e-10)
+    scores = sampled_scores(tensor, sequences, np.random.default_rng(0), 4)
+    assert scores.objective is scores.importance_sampled
+
+
 @pytest.mark.parametrize("nats", [1e-3, 10.0])
 def test_free_bits(nats, sequences, rng):
     """Below that, the divergence of a latent, averaged over the steps of all sequences, counts as that."""

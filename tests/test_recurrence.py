@@ -1,9 +1,11 @@
+import itertools
 import warnings
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from scipy.special import logsumexp
 
 from breze_like import backends
 from breze_like.moments import TRANSFERS, Moments, dropout
@@ -14,6 +16,7 @@ from breze_like.recurrence import (
     flip,
     gated_recurrence,
     linear_recurrence,
+    path_weights,
     recurrence,
 )
 
@@ -371,6 +374,51 @@ def test_the_coefficient_of_a_linear_recurrence_may_be_broadcast(rng):
         np.testing.assert_allclose(y[t], state, **TOLERANCE)
         expected.append(sensitivity.sum(axis=1, keepdims=True))
     np.testing.assert_allclose(gradient, sum(expected), **TOLERANCE)
+
+
+def test_path_weights_are_means_over_all_paths(rng):
+    """Of 3 draws of 4 steps, one path after the other; a column whose last step is not real has 3 steps."""
+    own, pair, real = pt.tensor3(), pt.tensor4(), pt.tensor(dtype="bool", shape=(None, None, 1))
+    n_draws, lengths = 3, [4, 3]
+    values = rng.standard_normal((4, 2, n_draws)), rng.standard_normal((4, 2, n_draws, n_draws))
+    is_real = np.arange(4)[:, None, None] < np.array(lengths)[None, :, None]
+    values[1][0] = values[1][0, :, :, :1]  # there is no draw before the first step
+    u = backends.compile_function([own, pair, real], path_weights(own, pair, real))(*values, is_real)
+    means = logsumexp(u, axis=-1) - np.log(n_draws)
+    for i, length in enumerate(lengths):
+        log_weights = []
+        for path in itertools.product(range(n_draws), repeat=length):
+            steps = [values[0][t, i, k] for t, k in enumerate(path)]
+            pairs = [values[1][t, i, k, path[t - 1]] for t, k in enumerate(path)]
+            log_weights.append(sum(steps) + sum(pairs))
+        expected = logsumexp(log_weights) - length * np.log(n_draws)
+        assert means[:length, i].sum() == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_array_equal(u[3, 1], u[2, 1])
+
+
+def test_path_weights_have_the_gradient_of_a_plain_scan(rng):
+    own, pair, weight = pt.tensor3(), pt.tensor4(), pt.tensor3()
+    real = pt.tensor(dtype="bool", shape=(None, None, 1))
+
+    def step(real, own, pair, u):
+        normal = u - pt.log(pt.exp(u).mean(axis=-1, keepdims=True))
+        return pt.switch(real, own + pt.log(pt.exp(pair + normal[:, None]).mean(axis=-1)), u)
+
+    sequences = [real, own, pair]
+    plain = pytensor.scan(step, sequences, pt.zeros_like(own[0]), return_updates=False)
+    ours = values_and_gradients([path_weights(own, pair, real)], [weight], [own, pair])
+    plain = values_and_gradients([plain], [weight], [own, pair])
+    function = backends.compile_function([own, pair, real, weight], [*ours, *plain])
+    is_real = MASK[:, :, None] > 0
+    shape = (*MASK.shape, 3)
+    arrays = [
+        rng.standard_normal(shape),
+        rng.standard_normal((*shape, 3)),
+        is_real,
+        rng.standard_normal(shape),
+    ]
+    results = function(*arrays)
+    assert_all_close(results[:3], results[3:])
 
 
 @pytest.mark.slow

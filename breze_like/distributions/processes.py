@@ -98,6 +98,24 @@ class MarkovProcess(Process):
         variance = self.given_past(first_steps(mask))
         return mask * normal_log_density(difference, 0.0, variance).sum(axis=-1)
 
+    def log_prob_of_pairs(self, z, mask):
+        """log p(z_t | z_{t-1}) of each of some draws of z_t given each one of those of z_{t-1}.
+
+        Parameters
+        ----------
+        z : TensorVariable, shape (n_steps, n_sequences, n_draws, n_latents)
+        mask : TensorVariable, shape (n_steps, n_sequences)
+
+        Returns
+        -------
+        TensorVariable, shape (n_steps, n_sequences, n_draws of z_t, n_draws of z_{t-1}), nats
+        """
+        kept = z * mask[:, :, None, None]
+        before = pt.set_subtensor(pt.zeros_like(kept)[1:], kept[:-1])
+        variance = pt.zeros_like(z[:, :, 0]) + self.given_past(first_steps(mask))
+        difference = z[:, :, :, None] - (self.coefficient * before)[:, :, None]
+        return normal_log_density(difference, 0.0, variance[:, :, None, None]).sum(axis=-1)
+
     def sample(self, noise):
         first = pt.eq(count_steps(noise), 1)[:, None, None]
         deviation = pt.cast(pt.sqrt(self.given_past(first)), noise.dtype)

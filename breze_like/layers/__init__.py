@@ -16,7 +16,7 @@ from breze_like.layers.base import Layer
 from breze_like.layers.deep_transition import DeepTransition
 from breze_like.layers.feedforward import Affine, FixedKeep, Joint, LearnedKeep, keep_probability
 from breze_like.layers.gated_recurrent import GatedRecurrent
-from breze_like.layers.recurrent import Bidirectional, Recurrent, Stack
+from breze_like.layers.recurrent import Bidirectional, Recurrent, Stack, fast_dropout
 
 # Of one chain, and deterministic if made without a p_keep: what an `RNN` can be made of, and of a `VOSP` the
 # recognition network.
@@ -34,5 +34,6 @@ __all__ = [
     "LearnedKeep",
     "Recurrent",
     "Stack",
+    "fast_dropout",
     "keep_probability",
 ]

@@ -1,6 +1,7 @@
 """Recurrent layers, one way and both ways, and stacks of them."""
 
 from abc import ABC, abstractmethod
+from functools import partial
 from itertools import zip_longest
 
 import pytensor.tensor as pt
@@ -211,3 +212,8 @@ class Stack:
     def initialize(self, rng, initialization):
         for layer in self.layers:
             layer.initialize(rng, initialization)
+
+
+def fast_dropout(layer, p_keep, recurrent_p_keep=None):
+    """Makes layers of `Recurrent` or `Bidirectional` as those of `LAYERS` are made; states are uncertain."""
+    return partial(layer, p_keep=p_keep, recurrent_p_keep=recurrent_p_keep, initial_variance=0.0)

@@ -56,7 +56,7 @@ class VariationalModel(Model, ABC):
     kl : "exact", "independent_increments" or callable of (q, p)
         The divergence of the loss. The second one is the published objective: it bounds nothing (see
         `independent_increments_kl`). The exact divergence is always at hand as ``"kl"``.
-    objective : "bound", "free_bits", "importance_weighted" or callable of the model
+    objective : "bound", "free_bits", "importance_weighted", "tensor_monte_carlo" or callable of the model
         The loss; see `objectives`.
     emission : a name in `EMISSIONS` or a factory
         "bernoulli", "nade" for binary observations, "gaussian_fixed", "gaussian_shared",
@@ -106,8 +106,8 @@ class VariationalModel(Model, ABC):
         ``"loss"`` : the training objective, nats per time step
             ()
     recognised : Recognised
-    posterior : MarkovPosterior
-        q.
+    posterior, drawn_posterior : MarkovPosterior
+        q; and the same with a column for each draw.
     emits_from_step : bool
         Whether x_t sees z_t and the context of its step alone: then, particles can be filtered.
 
@@ -254,6 +254,7 @@ class VariationalModel(Model, ABC):
         # latents, so that the graph can be cut there.
         drawn = Columns(noise, mask)
         q_drawn = self.posterior_class.from_recognition(recognised.outputs.map(drawn), drawn.mask)
+        self.drawn_posterior = q_drawn
         z = q_drawn.sample(noise)
         given = Columns(z, mask)
         y = self.generate(z, given.mask, *map(given, recognised.context))
@@ -274,12 +275,9 @@ class VariationalModel(Model, ABC):
             "denoised": reconstructed.mode,
         }
         self.expressions["log_weight"] = log_weight(self.expressions)
+        if hasattr(self.objective, "by_step"):
+            self.expressions["loss/by_step"] = self.objective.by_step(self)
         self.expressions["loss"] = self.objective(self)
-
-
-def fast_dropout(layer, p_keep, recurrent_p_keep=None):
-    """Makes layers of `Recurrent` or `Bidirectional` as those of `LAYERS` are made; states are uncertain."""
-    return partial(layer, p_keep=p_keep, recurrent_p_keep=recurrent_p_keep, initial_variance=0.0)
 
 
 class Columns:

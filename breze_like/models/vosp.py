@@ -9,8 +9,8 @@ import pytensor.tensor as pt
 
 from breze_like.checks import check_prefix, check_sizes, check_temperature, choose
 from breze_like.distributions.processes import MarkovProcess, first_steps, previous
-from breze_like.layers import LAYERS, Affine, Joint, Recurrent
-from breze_like.models.variational import Recognised, VariationalModel, fast_dropout
+from breze_like.layers import LAYERS, Affine, Joint, Recurrent, fast_dropout
+from breze_like.models.variational import Recognised, VariationalModel
 from breze_like.moments import Moments, flatten
 
 

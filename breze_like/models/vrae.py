@@ -6,8 +6,8 @@ import numpy as np
 import pytensor.tensor as pt
 
 from breze_like.checks import check_positive_integers, check_temperature
-from breze_like.layers import Bidirectional
-from breze_like.models.variational import Recognised, VariationalModel, fast_dropout
+from breze_like.layers import Bidirectional, fast_dropout
+from breze_like.models.variational import Recognised, VariationalModel
 from breze_like.moments import Moments
 
 

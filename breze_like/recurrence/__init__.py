@@ -15,6 +15,7 @@ from breze_like.recurrence.gated import gated_recurrence
 from breze_like.recurrence.hidden_states import forecast_states
 from breze_like.recurrence.linear import linear_recurrence
 from breze_like.recurrence.loop import Loop, flip
+from breze_like.recurrence.paths import path_weights
 
 __all__ = [
     "Direction",
@@ -25,5 +26,6 @@ __all__ = [
     "forecast_states",
     "gated_recurrence",
     "linear_recurrence",
+    "path_weights",
     "recurrence",
 ]

@@ -150,10 +150,10 @@ def chain_states(forward, gradient, arguments, n_states, n_kept, native=None, **
     def pullback(inputs, outputs, cotangents):
         # What is no state is an output for the sake of the way back only: no gradient comes in through it.
         known = [*inputs, *outputs, *(_or_zeros(g, outputs[0]) for g in cotangents[:n_states])]
-        return [disconnected_type(), *backward()(*known)]
+        return [disconnected_type(), *backward()(*known, return_list=True)]
 
     loop = Loop(partial(forward, **settings), arguments, [1] * n_sequences, pullback, [0], native_forward)
-    return loop(*arguments)[:n_states]
+    return loop(*arguments, return_list=True)[:n_states]
 
 
 def scan(step, sequences, initial, others, reverse):
