@@ -39,6 +39,7 @@ def run(main, when_stopped):
     except KeyboardInterrupt as error:
         print(interrupts.text, file=sys.stderr)
         status = 128 + (error.args or (signal.SIGINT,))[0]
+        interrupts.leave(status)
     interrupts.finish()
     sys.exit(status)
 

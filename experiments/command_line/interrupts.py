@@ -56,6 +56,15 @@ def finish():
             signal.signal(number, signal.SIG_IGN)
 
 
+def leave(status):
+    """End a script at once: the shutdown of the interpreter fails beside computations that go on."""
+    if _installed:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):
+                stream.flush()
+        os._exit(status)
+
+
 def end(number, _=None):
     """End this process, in one line."""
     for path in list(getattr(sys.modules.get("breze_like.files"), "unfinished", ())):

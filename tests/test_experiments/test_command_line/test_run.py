@@ -27,6 +27,26 @@ def test_ctrl_c_ends_with_one_line(capsys):
     assert capsys.readouterr().err == "stopped; all is saved, the same command goes on\n"
 
 
+STOPPED = """
+import atexit, sys
+sys.argv[0] = "-m"  # a script
+from experiments import command_line
+
+def main():
+    print("printed", end="")
+    raise KeyboardInterrupt(15)
+
+atexit.register(print, "shut down")
+command_line.run(main, "all is saved")
+"""
+
+
+def test_the_interpreter_of_a_stopped_script_is_not_shut_down():
+    """What XLA still computes in its threads would end it by SIGSEGV."""
+    run = subprocess.run([sys.executable, "-c", STOPPED], cwd=ROOT, capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (143, "printed", "stopped; all is saved\n")
+
+
 def test_what_is_said_may_depend_on_options(capsys):
     def main():
         command_line.stopping("nothing is written")
