@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # has experiments,
 from experiments.command_line import interrupts
 
 # Before anything else is imported, which takes seconds.
-interrupts.install_for(__name__, "stopped; no file is written")
+interrupts.install_for(__name__, "stopped; no file was written")
 
 import argparse
 import os

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # has experiments,
 from experiments.command_line import interrupts
 
 # Before anything else is imported, which takes seconds.
-interrupts.install_for(__name__, "stopped; what is there is kept, the same command goes on")
+interrupts.install_for(__name__, "stopped; data sets already downloaded are kept, run the same command to continue")
 
 import argparse
 import hashlib

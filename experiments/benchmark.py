@@ -168,5 +168,5 @@ def main(arguments=None):
 
 if __name__ == "__main__":
     command_line.run(
-        main, "finished parts are in the --report, if there is one; the same command begins anew"
+        main, "finished parts are in the --report, if there is one; run the same command to start over"
     )

@@ -282,4 +282,4 @@ def verdict(error):
 
 
 if __name__ == "__main__":
-    command_line.run(lambda: main(sys.argv[1:]), "nothing is kept, the same command begins anew")
+    command_line.run(lambda: main(sys.argv[1:]), "nothing is kept; run the same command to start over")

@@ -82,5 +82,5 @@ def main(arguments=None):
 
 if __name__ == "__main__":
     command_line.run(
-        main, "scores that were printed are saved, others are as they were; the same command begins anew"
+        main, "scores printed above are saved, others are unchanged; run the same command to start over"
     )

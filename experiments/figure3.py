@@ -203,4 +203,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "no picture is written, what was trained is saved; the same command goes on")
+    command_line.run(main, "no picture was written, what was trained is saved; run the same command to continue")

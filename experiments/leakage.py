@@ -94,4 +94,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "nothing is written, the same command begins anew")
+    command_line.run(main, "nothing was written; run the same command to start over")

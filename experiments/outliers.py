@@ -101,4 +101,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "files that were written stay, the same command with --force begins anew")
+    command_line.run(main, "files already written are kept; run the same command with --force to start over")

@@ -136,4 +136,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "models that were printed are there, the same command with the other runs goes on")
+    command_line.run(main, "models printed above are published; run the same command with the other runs to continue")

@@ -178,4 +178,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "all trials are saved, the same command goes on")
+    command_line.run(main, "all trials are saved; run the same command to continue")

@@ -55,4 +55,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "no page is written, the same command begins anew")
+    command_line.run(main, "no page was written; run the same command to start over")

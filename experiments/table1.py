@@ -275,7 +275,7 @@ def main(arguments=None):
     options = parse(arguments)
     names = [name for name in TITLES if name in options.models]
     if options.trained:
-        command_line.stopping("nothing is written, the same command begins anew")
+        command_line.stopping("nothing was written; run the same command to start over")
     datasets = [(*loaded, tables_before(loaded[0], options)) for loaded in load_datasets(options)]
     for dataset, given, tables in datasets:
         before = [row for rows in tables.values() for row in rows]
@@ -285,4 +285,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "all runs are saved, the same command goes on; the table is written at its end")
+    command_line.run(main, "all runs are saved; run the same command to continue, it writes the table at its end")

@@ -53,4 +53,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "what is done is saved, the same command with --resume goes on")
+    command_line.run(main, "progress is saved; run the same command with --resume to continue")

@@ -30,4 +30,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "the list is as it was, the same command begins anew")
+    command_line.run(main, "the list is unchanged; run the same command to start over")

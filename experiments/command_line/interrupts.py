@@ -21,7 +21,7 @@ PATIENCE = 4
 SAME_SECONDS = 0.5
 
 # What is said; `command_line.run` says what is true of a script.
-text = "stopped before anything was begun"
+text = "stopped before anything was started"
 
 _installed = False
 

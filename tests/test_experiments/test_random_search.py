@@ -199,7 +199,7 @@ def test_two_workers_and_ctrl_c_and_more_trials(small_space, undisturbed, tmp_pa
     assert len(workers) == 2
     searching.interrupt()
     status, _, err = searching.end()
-    assert (status, err) == (130, "stopped; all trials are saved, the same command goes on\n")
+    assert (status, err) == (130, "stopped; all trials are saved; run the same command to continue\n")
     assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
     assert 3 <= n_ended(tmp_path) < N_TRIALS
 
