@@ -1,8 +1,8 @@
 """Ctrl-C and SIGTERM in scripts: at any moment, one line, and status 130 or 143.
 
-A script ends where it is, at once: all that it writes is replaced whole or not at all. What has something to
-save first, as training has, defers signals, see `breze_like.interrupts`. No exception is raised elsewhere: it
-could be lost.
+A script ends at once, wherever it is: all files that it writes are replaced whole or not at all. Code that
+has something to save first, such as training, defers signals; see `breze_like.interrupts`. Elsewhere, no
+exception is raised, since it could be lost.
 """
 
 import os

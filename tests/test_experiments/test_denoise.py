@@ -147,6 +147,9 @@ def test_sequences_of_another_kind(run_of_rolls, run_of_reals, tmp_path, complai
     message = f"{tmp_path / 'a.npy'}: a must have 88 features, got 3"
     assert complaint(denoise, [run_of_rolls, tmp_path / "a.npy", "--out", tmp_path / "out"]) == message
     words = [run_of_reals, tmp_path / "a.npy", "--out", tmp_path / "out", "--wav"]
-    assert complaint(denoise, words) == "--wav needs piano rolls, binary data of 88 keys: leave it out"
+    assert (
+        complaint(denoise, words)
+        == "--wav needs piano rolls, which are binary data with 88 keys: leave it out"
+    )
     words = ["nowhere", tmp_path / "a.npy", "--out", tmp_path / "out"]
     assert complaint(denoise, words).startswith("there is no run in nowhere: give the folder of one")

@@ -82,7 +82,7 @@ def test_estimates_have_their_errors(result):
         end = head.index(title) + len(title)
         assert bound[:end].endswith(written[0])
         assert weighted[end - 6 :].startswith(written[1])
-    assert "effective draws of a sequence, of 50: median 3.2, least 1.0" in lines
+    assert "effective draws per sequence, out of 50: median 3.2, least 1.0" in lines
 
 
 @pytest.fixture

@@ -76,8 +76,8 @@ def test_bad_input(run_of_rolls, real_data, few_songs, tmp_path, monkeypatch):
         (["--seed", "-1"], "--seed must not be negative, got -1"),
         (["--run", str(run_of_rolls), "--dataset", "chorales"], "--dataset must be left out"),
         (["--run", "nowhere"], "there is no run in nowhere"),
-        (["--denoiser", str(run_of_rolls)], "must be given both"),
-        (["--denoiser", "x", "--imputer", "x", "--run", "x"], "no --run beside them"),
+        (["--denoiser", str(run_of_rolls)], "must be given together"),
+        (["--denoiser", "x", "--imputer", "x", "--run", "x"], "and without --run"),
         (["--dataset", str(real_data)], "must be binary, .*, real is real-valued"),
         (["--dataset", str(few_songs)], "at least 3 test sequences, few has 1"),
     ]

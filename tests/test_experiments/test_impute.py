@@ -106,8 +106,8 @@ def test_real_values(run_of_reals, rng, tmp_path):
     ("words", "message"),
     [
         (["--missing", "half"], "--missing must be frames as 8:16, keys:60:72, share:0.1 or a .npy file"),
-        (["--missing", "8:10"], "--missing must take out something, got 8:10 of shape (8, 88)"),
-        (["--missing", "keys:10:30"], "ranges not empty from 21, got 'keys:10:30'"),
+        (["--missing", "8:10"], "--missing must name at least one entry, got 8:10 of shape (8, 88)"),
+        (["--missing", "keys:10:30"], "with no empty range from 21, got 'keys:10:30'"),
         (["--missing", "no.npy"], "no readable NumPy file no.npy"),
         (["--missing", "2:3", "--rounds", "0"], "--rounds must be positive, got 0"),
         (["--missing", "2:3", "--draws", "-2"], "--draws must be positive, got -2"),

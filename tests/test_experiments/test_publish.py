@@ -54,7 +54,7 @@ def test_paths_of_this_machine_are_left_out(run, models):
 
 def test_is_not_replaced_by_accident(run, models):
     publish.publish(run, "chorales/rnn")
-    with pytest.raises(ValueError, match="there is a model in .*rnn already: replace it with --force"):
+    with pytest.raises(ValueError, match="rnn already has a model: replace it with --force"):
         publish.publish(run, "chorales/rnn")
     publish.main([str(run), "--name", "chorales/rnn", "--force"])
     assert trained.model_names() == ["chorales/rnn"]
@@ -62,7 +62,7 @@ def test_is_not_replaced_by_accident(run, models):
 
 def test_must_be_scored(run, models):
     (run / "scores.json").unlink()
-    with pytest.raises(ValueError, match="has no scores yet: python -m experiments.evaluate"):
+    with pytest.raises(ValueError, match="has no scores yet: run python -m experiments.evaluate"):
         publish.publish(run)
     assert not models.exists()
 

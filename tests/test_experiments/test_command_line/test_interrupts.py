@@ -168,7 +168,10 @@ def test_at_many_random_moments(script, songs, scored, tmp_path):
 @pytest.mark.parametrize("script", ["graph", "convert"])
 def test_while_a_script_is_imported(script, number):
     status, said = interrupt(script, number, 0, ["--help"])
-    about = {"convert": "no file was written", "graph": "nothing was written; run the same command to start over"}
+    about = {
+        "convert": "no file was written",
+        "graph": "nothing was written; run the same command to start over",
+    }
     assert (status, said) in [
         (128 + number, "stopped before anything was started\n"),
         (128 + number, f"stopped; {about[script]}\n"),

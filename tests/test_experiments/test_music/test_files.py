@@ -182,7 +182,10 @@ class TestResults:
             ({"steps_per_quarter": 3}, "steps_per_quarter must be one of"),
             ({"tempo": 0.0}, "tempo must be from 4 to 1000"),
             ({"instrument": -1}, "instrument must be an integer from 0 to 127, got -1"),
-            ({"rolls": False, "wav": True}, "--wav needs piano rolls, binary data of 88 keys: leave it out"),
+            (
+                {"rolls": False, "wav": True},
+                "--wav needs piano rolls, which are binary data with 88 keys: leave it out",
+            ),
         ],
     )
     def test_settings(self, arguments, message, tmp_path):
