@@ -133,7 +133,7 @@ class TestDownload:
         *lines, last = printed.err.splitlines()
         reasons = [line.removeprefix(f"{url}: ") for url, line in zip(urls, lines, strict=True)]
         assert reasons[0] == f"only {len(good) - 100} of {len(good)} bytes arrived"
-        assert reasons[1].startswith("no readable MATLAB file")
+        assert reasons[1].startswith("not a readable MATLAB file")
         assert reasons[2] == "the content is not the published data set"
         assert reasons[3].startswith("must be a MATLAB, HDF5, JSON, pickle, .npz or .csv file")
         assert "refused" in reasons[4]
@@ -283,7 +283,7 @@ class TestConvert:
             assert "is the source itself: choose another OUT" in capsys.readouterr().err
         out.write_text("mine")
         assert self.run(source, out) == 2
-        assert "out.h5 is there already: choose another OUT; --force replaces it" in capsys.readouterr().err
+        assert "out.h5 already exists: choose another OUT; --force replaces it" in capsys.readouterr().err
         assert (source.read_bytes(), out.read_text()) == (before, "mine")
         assert self.run(source, out, "--force") == 0
         assert read(out).digests == read(source).digests
@@ -296,7 +296,7 @@ class TestConvert:
             (tmp_path / "songs" / f"{name}.mid").write_bytes(b"no song")
         assert self.run(tmp_path / "songs", tmp_path / "o.h5") == 2
         (line,) = capsys.readouterr().err.splitlines()
-        reason = "no readable MIDI file: ValueError: it does not begin as one"
+        reason = "not a readable MIDI file: ValueError: it does not begin like one"
         assert line.endswith(f"songs: 2 of 8 files can't be read: a.mid: {reason}; b.mid: {reason}")
         with pytest.warns(UserWarning, match="songs: left out: 2 of 8 files can't be read: a.mid: "):
             assert self.run(tmp_path / "songs", tmp_path / "o.h5", "--leave-out") == 0
@@ -387,7 +387,7 @@ class TestBuildChorales:
     def test_builds_the_embedded_file(self, tmp_path, capsys):
         pytest.importorskip("music21")
         assert self.build.main(["--out", str(tmp_path / "chorales.h5")]) == 0
-        assert capsys.readouterr().out.endswith("as in the library\n")
+        assert capsys.readouterr().out.endswith("bytes, the published content\n")
         assert read(tmp_path / "chorales.h5").digests == DIGESTS["chorales"]
 
     def test_needs_music21(self, monkeypatch, capsys, tmp_path):

@@ -69,7 +69,7 @@ def test_must_be_scored(run, models):
 
 def test_must_be_finished(run, models):
     (run / "checkpoint.h5").unlink()
-    with pytest.raises(ValueError, match="is not finished: train it to its end"):
+    with pytest.raises(ValueError, match="is not finished: train it to the end"):
         publish.publish(run)
 
 
@@ -82,7 +82,7 @@ def test_names(run, models, name):
 def test_models_have_a_limit(run, models, monkeypatch):
     publish.publish(run, "chorales/first")
     monkeypatch.setattr(publish, "MAX_MODELS_BYTES", publish.size(models) * 3 // 2)
-    with pytest.raises(ValueError, match="would have .* MB, more than"):
+    with pytest.raises(ValueError, match="would grow to .* MB, more than"):
         publish.publish(run, "chorales/second")
     assert trained.model_names() == ["chorales/first"]
     assert [path.name for path in (models / "chorales").iterdir()] == ["first"]

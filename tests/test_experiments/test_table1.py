@@ -199,7 +199,7 @@ class TestFoundRuns:
         put("rnn")
         place = tmp_path / "table1_small.json"
         place.write_text(content)
-        with pytest.raises(ValueError, match=r"table1_small\.json (is there already|must be a table that)"):
+        with pytest.raises(ValueError, match=r"table1_small\.json (already exists|must be a table that)"):
             make_table("rnn")
         assert place.read_text() == content
         make_table("rnn", more=["--force"])
@@ -212,7 +212,9 @@ class TestFoundRuns:
         rows = json.loads(place.read_text())
         rows[0]["config"]["data"]["digests"]["train"] = 64 * "0"
         place.write_text(json.dumps(rows))
-        with pytest.raises(ValueError, match="must be a table of the data set small, its rows are of other"):
+        with pytest.raises(
+            ValueError, match="must be a table for the data set small, its rows are for other"
+        ):
             make_table("floor")
         rows[0]["per_step"] = "low"
         place.write_text(json.dumps(rows))
@@ -237,7 +239,7 @@ class TestFoundRuns:
             ),
             ("vrae", {"arguments": {"kl": "independent_increments"}}, "with kl 'exact', got 'indep"),
             ("rnn", {"arguments": {"emission": "nade"}}, "with emission 'bernoulli', got 'nade'"),
-            ("rnn", {"data": {"name": "small", "digests": {}}}, "on the data set small, its data differ"),
+            ("rnn", {"data": {"name": "small", "digests": {}}}, "on the data set small, but its data differ"),
         ],
     )
     def test_of_another_system(self, put, make_table, name, changes, message):

@@ -77,5 +77,5 @@ def test_masks_that_are_none(tmp_path):
     with pytest.raises(ValueError, match=r"must have the shape \(6, 4\) of the sequence, got \(5, 4\)"):
         missing(str(tmp_path / "mask.npy"))
     (tmp_path / "mask.npy").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"no readable NumPy file .*mask\.npy"):
+    with pytest.raises(ValueError, match=r"not a readable NumPy file .*mask\.npy"):
         missing(str(tmp_path / "mask.npy"))
