@@ -1,9 +1,10 @@
-"""The command ``breze-like``: the scripts for data of one's own, wherever the package is installed.
+"""The command ``breze-like``: the scripts for users' own data, wherever the package is installed.
 
     breze-like train --model vosp --dataset FOLDER --out runs/own
     breze-like evaluate runs/own
 
-Each of them is what ``python -m experiments.NAME`` is in a checkout. A wheel has them beside this module.
+``breze-like NAME`` is the same as ``python -m experiments.NAME`` in a checkout. In a wheel, the scripts are
+next to this module.
 """
 
 import ast
@@ -34,7 +35,7 @@ def main():
 
 def usage():
     """A line for each script, the first one of its own."""
-    lines = ["usage: breze-like SCRIPT ...; breze-like SCRIPT --help says more", ""]
+    lines = ["usage: breze-like SCRIPT ...; breze-like SCRIPT --help shows the options", ""]
     for name in SCRIPTS:
         about = ast.get_docstring(ast.parse((folder() / f"{name}.py").read_text(encoding="utf-8")))
         lines.append(f"  {name:10}{about.splitlines()[0]}")

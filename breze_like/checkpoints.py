@@ -1,7 +1,7 @@
-"""Parameters of a model on disk: checkpoints, from which training goes on, and weights, which are handed on.
+"""Parameters of a model on disk: checkpoints, from which training continues, and weights, to be passed on.
 
-Both are HDF5 files that say of which model they are, by the names and shapes of its parameters, and in which
-damage is noticed. They are written whole or not at all.
+Both are HDF5 files that say which model they belong to, by the names and shapes of its parameters, and in
+which damage is detected. They are written whole or not at all.
 """
 
 import hashlib
@@ -154,12 +154,12 @@ def _read(path, kind, description, parameters, check=lambda arrays, texts: None)
         reason = " ".join(str(error).split())
         if TOO_NEW.search(reason):
             raise ValueError(
-                f"{path} must be {description}, but it is damaged, or of a later version of HDF5 than "
-                f"h5py has here, {h5py.version.hdf5_version}: install a later h5py ({reason})"
+                f"{path} must be {description}, but it is damaged, or was written by a later version of HDF5 "
+                f"than that of h5py here, {h5py.version.hdf5_version}: install a later h5py ({reason})"
             ) from None
-        raise ValueError(f"{path} must be {description}, but it is none: {reason}") from None
+        raise ValueError(f"{path} must be {description}, but it is not: {reason}") from None
     if parameters is not None and list(shapes.items()) != list(parameters.shapes.items()):
-        raise ValueError(f"{path} is of another model: {_difference(shapes, parameters.shapes)}")
+        raise ValueError(f"{path} belongs to another model: {_difference(shapes, parameters.shapes)}")
     return arrays, texts
 
 
@@ -183,5 +183,5 @@ def _difference(found, expected):
     for name in [*expected, *found]:
         if found.get(name) != expected.get(name):
             there, here = (shapes.get(name, "nothing") for shapes in (found, expected))
-            return f"{name!r} is {there} there and {here} here"
-    return "the same parameters are in another order there"
+            return f"{name!r} is {there} in the file and {here} in the model"
+    return "the file has the same parameters in another order"

@@ -1,4 +1,4 @@
-"""Checks of arguments, each with a ValueError that says what is wrong and what would be right."""
+"""Checks of arguments, each with a ValueError that says what is wrong and what is expected."""
 
 import numpy as np
 

@@ -1,11 +1,11 @@
 r"""Import climin's optimisers on every supported Python.
 
-climin 0.1a1 has two troubles, which are dealt with here. Afterwards climin is in ``sys.modules``,
+climin 0.1a1 has two problems, which are dealt with here. Afterwards climin is in ``sys.modules``,
 so that ``import climin`` works anywhere in the process.
 
-- It imports the module ``imp``, which Python 3.12 removed (3.11 warns of it). It uses it on Windows
-  only, so an empty stand-in is enough, there during the import only.
-- Its docstrings contain escapes like ``\over``, which Python warns of when it compiles the files:
+- It imports the module ``imp``, which Python 3.12 removed (3.11 warns about it). It uses the module only on
+  Windows, so an empty stand-in is enough, and it is there only during the import.
+- Its docstrings contain escapes like ``\over``, about which Python warns when it compiles the files:
   with warnings as errors, the import would fail.
 """
 

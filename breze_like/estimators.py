@@ -39,7 +39,7 @@ def negative_log_likelihood(model, sequences):
     """
     if model.has_latents:
         raise ValueError(
-            f"model must be one without latents, and {type(model).__name__} has them: take variational_bound "
+            f"model must have no latents, but {type(model).__name__} has some: use variational_bound "
             "or importance_sampled_nll"
         )
     return score_of(sequences, _sums(model, sequences)["objective"])
@@ -286,5 +286,5 @@ def _noise(model, sequences, rng):
 def _check_latents(model):
     if not model.has_latents:
         raise ValueError(
-            f"model must have latents, and {type(model).__name__} has none: take negative_log_likelihood"
+            f"model must have latents, but {type(model).__name__} has none: use negative_log_likelihood"
         )

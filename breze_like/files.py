@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, whenever the process is killed, by one process at a time."""
+"""Files that are written whole or not at all, even if the process is killed, and by one process at a time."""
 
 import errno
 import os
@@ -55,10 +55,10 @@ def open_regular(path: PathLike) -> BinaryIO:
 
 @contextmanager
 def replacing(path: PathLike) -> Iterator[BinaryIO]:
-    """A binary stream, whose content takes the place of `path` once it is safely on the disk.
+    """A binary stream, whose content replaces `path` once it is safely on the disk.
 
-    After an error, `path` is what it was before. A temporary file that a killed process left is written over
-    by the next one.
+    After an error, `path` is what it was before. A temporary file that was left by a killed process is
+    overwritten by the next one.
 
     Parameters
     ----------
@@ -68,11 +68,11 @@ def replacing(path: PathLike) -> Iterator[BinaryIO]:
     Raises
     ------
     ValueError
-        If there is something that is no file, such as a folder or a device.
+        If `path` is something other than a file, such as a folder or a device.
     """
     path = Path(path)
     if path.exists() and not path.is_file():
-        raise ValueError(f"{shown_path(path)} is no file: choose another place")
+        raise ValueError(f"{shown_path(path)} is not a regular file: choose another place")
     temporary = path.with_name(f".{path.name}.part")
     unfinished.add(temporary)
     try:
@@ -102,7 +102,7 @@ def writing(target: PathLike | BinaryIO) -> AbstractContextManager[BinaryIO]:
 
 
 def check_place(path: PathLike, force: bool = False, mark: str | None = None, flag: str = "--out") -> None:
-    """Refuse, before work begins, a place where a file can't be written, or where somebody else's is.
+    """Refuse, before work begins, a place where a file can't be written, or where there is an unrelated file.
 
     Parameters
     ----------
@@ -111,33 +111,33 @@ def check_place(path: PathLike, force: bool = False, mark: str | None = None, fl
     force : bool
         Whether it may replace any file.
     mark : str, optional
-        What all earlier files of the same kind have in their first `N_MARKED` bytes, and no others: it may
-        replace these. If it is not given, it replaces none.
+        What earlier files of the same kind, and no others, have in their first `N_MARKED` bytes: these may be
+        replaced. If it is not given, none may.
     flag : str
-        What says where the file is to be, for messages.
+        The flag that says where the file is to be, for messages.
 
     Raises
     ------
     ValueError
-        If a file is there that must not be replaced, or what is no file, or a file where its folder is to be.
+        If `path` is a file that must not be replaced, or not a file, or a file is where its folder is to be.
     """
     path = Path(path)
     above = next(folder for folder in (*path.parents, Path()) if os.path.lexists(folder))
     if not above.is_dir():
         raise ValueError(f"{shown_path(above)} is a file; choose a folder for {flag}")
     if path.is_dir():
-        raise ValueError(f"{shown_path(path)} is there already and is a folder; choose a file for {flag}")
+        raise ValueError(f"{shown_path(path)} is a folder; choose a file for {flag}")
     if path.exists() and not path.is_file():
-        raise ValueError(f"{shown_path(path)} is no file: choose another {flag}")
+        raise ValueError(f"{shown_path(path)} is not a regular file: choose another {flag}")
     if force or not os.path.lexists(path):
         return
     if mark is None:
-        raise ValueError(f"{shown_path(path)} is there already: choose another {flag}; --force replaces it")
+        raise ValueError(f"{shown_path(path)} already exists: choose another {flag}; --force replaces it")
     with open_regular(path) as stream:
         beginning = stream.read(N_MARKED)
     if mark.encode() not in beginning:
         raise ValueError(
-            f"{shown_path(path)} is there already, and not of this script: choose another {flag}; "
+            f"{shown_path(path)} already exists, and was not made by this script: choose another {flag}; "
             "--force replaces it"
         )
 
@@ -174,12 +174,12 @@ def alone(folder: PathLike, lock_name: str = ".writer", patience: float = 0.0) -
         lock.acquire()
     except Timeout:
         raise ValueError(
-            f"{folder} is in use by {_holder(path)}: wait for its end, or choose another folder"
+            f"{folder} is in use by {_holder(path)}: wait until it ends, or choose another folder"
         ) from None
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise
-        warnings.warn(f"{folder} can't be locked: let one process at a time write there", stacklevel=3)
+        warnings.warn(f"{folder} can't be locked: let only one process at a time write there", stacklevel=3)
         lock = None
     try:
         yield

@@ -1,4 +1,4 @@
-"""Whether the gradient of a loss is right: symbolic derivatives beside finite differences.
+"""Whether the gradient of a loss is right: symbolic derivatives compared with finite differences.
 
 >>> errors = check_gradient(model, sequences)
 >>> max(errors, key=errors.get), max(errors.values())

@@ -1,4 +1,4 @@
-"""HTML: elements in which text stays text, tables, pictures and sounds that are in the markup itself.
+"""HTML: elements whose text is escaped, tables, and pictures and sounds embedded in the markup.
 
 >>> element("p", "1 < 2, ", element("b", "always"), id="truth")
 '<p id="truth">1 &lt; 2, <b>always</b></p>'

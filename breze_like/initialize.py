@@ -1,4 +1,4 @@
-"""Starting values of weights, as in the paper's appendix.
+"""Initial values of weights, as in the paper's appendix.
 
 All functions take their random numbers from `rng`, a `numpy.random.Generator`.
 """
@@ -62,10 +62,11 @@ class Initialization:
         network: what a step says reaches its latents at once, before the divergence can drive them to the
         prior.
     learned_p_keep : float
-        Where probabilities to keep a unit start that are learned, strictly between 0.025 and 0.975.
+        Initial value of learned probabilities to keep a unit, strictly between 0.025 and 0.975.
     emission_bias : float
-        Where the biases of binary emissions start, a logit. The paper has -0.8, with which notes are on with
-        probability 0.3; of 88 keys, 4 sound, and many updates go by until the others are off.
+        Initial bias of binary emissions, a logit. The paper has -0.8, with which notes are on with
+        probability 0.3; of 88 keys, only 4 sound in the data, and many updates are spent on turning the
+        others off.
 
     Raises
     ------

@@ -1,12 +1,12 @@
-"""Ctrl-C, and SIGTERM where a program handles it, at a moment of one's choice: between two updates.
+"""Ctrl-C, and SIGTERM if a program handles it, at a moment of the program's choice: between two updates.
 
 >>> with deferred() as look:
 ...     while not done():
 ...         look()
 ...         update()
 
-An exception that is raised wherever the program happens to be can be lost: in a callback, of the garbage
-collector for instance, it is printed and forgotten.
+An exception that is raised at an arbitrary place can be lost: in a callback, for instance of the garbage
+collector, it is printed and ignored.
 """
 
 import signal

@@ -1,9 +1,9 @@
 """Draws of the latents of whole sequences, side by side and in blocks, so that any number of them fits.
 
-The recognition network runs once for each sequence. What comes after that is computed for so many columns,
-one for each draw, that matrix products are large and memory stays bounded. Each sequence has a stream of
-random numbers of its own, from which one draw follows the other: what comes of a sequence depends neither on
-those beside it nor, but for rounding, on how many draws there are in a block.
+The recognition network runs once for each sequence. Everything after it is computed for many columns at a
+time, one for each draw, so that matrix products are large, but for no more than memory allows. Each sequence
+has its own stream of random numbers, from which its draws are taken in turn: results for a sequence depend
+neither on other sequences nor, except for rounding, on how many draws there are in a block.
 """
 
 import numpy as np

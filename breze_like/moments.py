@@ -1,10 +1,10 @@
-"""Maps of moments: what an affine map, dropout or a transfer function makes of a mean and a variance.
+"""Maps of moments: how an affine map, dropout or a transfer function changes a mean and a variance.
 
-What passes layers are `Moments`, units last. Fast dropout treats the input of a unit, a sum of many
-dropped-out terms, as normal, so that both moments pass a layer in closed form.
+Layers pass on `Moments`, units last. Fast dropout treats the input of a unit, a sum of many dropped-out
+terms, as normal, so that both moments pass through a layer in closed form.
 
-A transfer function is an object: called, it is the function itself; its `moments` are those of its output
-when its input is normal, of moments with a variance. Largest absolute errors of the approximations for
+A transfer function is an object. Called, it is the function itself; its method `moments` gives the moments of
+its output if its input is normal with given moments. Largest absolute errors of the approximations for
 means in [-6, 6] and variances in [1e-4, 25], from quadrature:
 
 ===============================  =========  =============
@@ -16,9 +16,9 @@ transfer                         mean       variance
 `Tanh(WangManningSigmoid())`     0.0330     0.1082
 ===============================  =========  =============
 
-The default of the models' hidden units is nevertheless Wang & Manning's tanh: a training step takes less time
-with it, so that for the same time a VRAE ends with a lower bound (`experiments/results/transfers.md`). A mean
-alone costs next to nothing, so the Bernoulli emission takes the accurate one, `Sigmoid.logit_mean`.
+The default for the models' hidden units is nevertheless Wang & Manning's tanh: training steps are faster with
+it, so that a VRAE reaches a lower bound in the same time (`experiments/results/transfers.md`). A mean alone
+costs next to nothing, so the Bernoulli emission uses the accurate one, `Sigmoid.logit_mean`.
 
 References
 ----------

@@ -54,7 +54,7 @@ class ParameterSet:
         """
         shape = tuple(shape)
         if name in self.shapes:
-            raise ValueError(f"name must be new, got {name!r} a second time")
+            raise ValueError(f"name must be new, got {name!r} for the second time")
         if not all(isinstance(n, int | np.integer) and n > 0 for n in shape):
             raise ValueError(f"shape must consist of positive integers, got {shape} for {name!r}")
         if self._views is not None or self._data is not None:

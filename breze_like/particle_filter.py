@@ -1,4 +1,4 @@
-"""Likelihoods by particle filters: importance sampling step by step, without draws that explain little."""
+"""Likelihoods by particle filters: importance sampling step by step, dropping draws that explain little."""
 
 import numpy as np
 import pytensor.tensor as pt
@@ -59,8 +59,8 @@ def particle_filter_nll(model, sequences, rng, n_particles=1000, n_filters=2, pr
     """
     if not can_be_filtered(model):
         raise ValueError(
-            "model must have latents with a Markov process as their prior, of which x_t sees z_t alone, as a "
-            f"VOSP; {model!r} is another one: take importance_sampled_nll or negative_log_likelihood"
+            "model must have latents with a Markov process as their prior, and x_t must depend on z_t "
+            f"alone, as in a VOSP, got {model!r}: use importance_sampled_nll or negative_log_likelihood"
         )
     check_rng(rng)
     check_positive_integers(n_particles=n_particles, n_filters=n_filters)

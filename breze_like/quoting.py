@@ -1,4 +1,4 @@
-r"""What messages quote of what was found: on one line, printable, and short, whatever it is.
+r"""Values quoted in messages: on one line, printable, and short, whatever they are.
 
 >>> quote("a" * 200)
 "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
@@ -25,7 +25,7 @@ def shown(text: Any, most: int = MAX_CHARACTERS) -> str:
 
 
 def shown_path(path: Any) -> str:
-    """The path of a file, whole, for whoever looks for it, but for what can't be printed."""
+    """The whole path of a file, so that it can be found; only what can't be printed is escaped."""
     return shown(path, MAX_PATH)
 
 

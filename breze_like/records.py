@@ -1,7 +1,7 @@
-"""What stands in the JSON of a run, typed, and read strictly: folders are edited, cut, and moved.
+"""The JSON files of a run, typed, and read strictly, since folders are edited, truncated, and moved.
 
-Each table of rules is the description of one kind of record, of all formats up to `FORMAT`: what a field must
-be if it is there. What is asked for and not there is an error that names it, see `Record`.
+Each table of rules describes one kind of record, in all formats up to `FORMAT`: what a field must be if it
+exists. Reading a field that is missing is an error that names it, see `Record`.
 """
 
 import json
@@ -19,15 +19,15 @@ FORMAT = 1
 
 
 class Record(dict):
-    """A JSON object of a file; `where` says of which. A field that is not there is a ValueError.
+    """A JSON object from the file `where`. Reading a missing field is a ValueError.
 
-    So it is with ``record | changes``, a record with others in place of some fields.
+    The same is true of ``record | changes``, a record with some fields replaced.
     """
 
     where = "a record"
 
     def __missing__(self, name):
-        raise ValueError(f"{self.where} must have {name!r}, which is not there: restore a copy")
+        raise ValueError(f"{self.where} must have {name!r}, which is missing: restore a copy")
 
     def __or__(self, other):
         record = Record({**self, **other})
@@ -126,7 +126,7 @@ def parse(text: bytes | str, where: object) -> Record:
     Raises
     ------
     ValueError
-        If it is no JSON, holds a number that is not finite, or is no object.
+        If it is not JSON, holds a number that is not finite, or is not an object.
     """
 
     def made(pairs):
@@ -136,13 +136,13 @@ def parse(text: bytes | str, where: object) -> Record:
 
     def number(digits):
         if not math.isfinite(float(digits)):
-            raise ValueError(f"{quote(digits)} is no finite number")
+            raise ValueError(f"{quote(digits)} is not a finite number")
         return float(digits)
 
     try:
         value = json.loads(text, object_pairs_hook=made, parse_float=number, parse_constant=number)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{where} is damaged, it is no JSON: {error}; restore a copy") from None
+        raise ValueError(f"{where} is damaged, it is not JSON: {error}; restore a copy") from None
     if not isinstance(value, Record):
         raise ValueError(f"{where} is damaged, it must hold JSON objects, got {quote(value)}; restore a copy")
     return value

@@ -1,15 +1,15 @@
-"""A run is a folder, which holds all that is needed to repeat it, to go on with it, and to judge it.
+"""A run is a folder that holds all that is needed to repeat it, to continue it, and to judge it.
 
 ===============  =========================================================================================
 config.json      what was asked for, when, and the versions that it was computed with; written once
 log.jsonl        one JSON object for each evaluation
-checkpoint.h5    arrays and counters, from which training goes on as if it had never stopped
-weights.h5       in place of a checkpoint: the best parameters alone, of a trained model that is handed on
+checkpoint.h5    arrays and counters, from which training continues as if it had never stopped
+weights.h5       in place of a checkpoint: only the best parameters, of a trained model that is passed on
 scores.json      results of the evaluation
 ===============  =========================================================================================
 
-A file is replaced completely or not at all, whenever the process is killed: who reads finds a whole one. Who
-trains holds a lock, `Run.writing`, and a second one is refused.
+A file is replaced completely or not at all, even if the process is killed, so readers always find a whole
+file. A process that trains holds a lock, `Run.writing`, and a second one is refused.
 """
 
 import json
@@ -57,13 +57,15 @@ class Run:
     def __init__(self, folder: PathLike):
         self.folder = Path(folder)
         if not self._path("config.json").is_file():
-            raise ValueError(f"there is no run in {self.folder}: give the folder of one, with a config.json")
+            raise ValueError(
+                f"there is no run in {self.folder}: give the folder of a run, with a config.json"
+            )
         self.config = self._read_json("config.json")
         version = self.config.get("format", 0)
         if not isinstance(version, int) or version not in range(FORMAT + 1):
             raise ValueError(
-                f"{self.folder} is of format {version}, and this version of breze_like reads formats up to "
-                f"{FORMAT}: install a later one"
+                f"{self.folder} has format {version}, but this version of breze_like reads formats up to "
+                f"{FORMAT}: install a later version"
             )
         check(self.config, CONFIG, self._path("config.json"))
         check(self.config.get("data", {}), DATA, self._path("config.json"), "data")
@@ -94,7 +96,7 @@ class Run:
         about = {"created": created, "versions": versions(), **about}
         with alone(folder):
             if any((folder / name).exists() for name in FILES):
-                raise ValueError(f"there is a run in {folder} already: resume it or choose another folder")
+                raise ValueError(f"there is already a run in {folder}: resume it or choose another folder")
             _write_json(folder / "config.json", {**config, **about, "format": FORMAT})
         return cls(folder)
 
@@ -146,14 +148,15 @@ class Run:
         if len(lines) < n_entries:
             path = self._path("log.jsonl")
             raise ValueError(
-                f"{path} has {len(lines)} entries, and its checkpoint is of {n_entries}: restore the log"
+                f"{path} has {len(lines)} entries, but the checkpoint was saved after {n_entries}: "
+                "restore the log"
             )
         with replacing(self._path("log.jsonl")) as stream:
             stream.writelines(lines[:n_entries])
 
     @property
     def has_checkpoint(self) -> bool:
-        """Whether there is anything to go on from."""
+        """Whether there is a checkpoint to continue from."""
         return self._path("checkpoint.h5").is_file()
 
     def write_checkpoint(
@@ -190,7 +193,7 @@ class Run:
         Raises
         ------
         ValueError
-            If there is none, it is damaged or none of ours, or belongs to another model.
+            If there is none, it is damaged or was not made by this library, or belongs to another model.
         """
         if not self.has_checkpoint:
             raise ValueError(
@@ -248,7 +251,7 @@ class Run:
 
     def _read_json(self, name):
         if not self._path(name).is_file():
-            raise ValueError(f"{self._path(name)} is no file: restore a copy")
+            raise ValueError(f"{self._path(name)} is not a file: restore a copy")
         return parse(self._path(name).read_bytes(), self._path(name))
 
 

@@ -1,8 +1,9 @@
-"""Scores in nats, lower is better, and how far Monte Carlo estimates of them may be off.
+"""Scores in nats, lower is better, and the standard errors of Monte Carlo estimates.
 
-Every score knows the two averages of the literature: `per_step`, all sequences' nats over all their steps,
-and `per_sequence`, the mean over sequences of each one's nats per step. An estimate knows the standard error
-of both. It is that of the draws alone: other sequences, or another training, would differ by more.
+Every score has the two averages of the literature: `per_step`, all sequences' nats divided by all their
+steps, and `per_sequence`, the mean over sequences of each one's nats per step. Estimates have standard errors
+of both. These are due to the draws alone: other sequences, or another training, would make a larger
+difference.
 """
 
 from dataclasses import dataclass

@@ -100,7 +100,7 @@ def check_array(sequence: ArrayLike, name: str, n_features: int | None = None) -
     try:
         values = np.asarray(sequence)
     except ValueError:
-        raise ValueError(f"{name} must be a rectangular array, got rows that differ") from None
+        raise ValueError(f"{name} must be a rectangular array, got rows of different lengths") from None
     if values.dtype.kind not in "buif":
         raise ValueError(f"{name} must be real numbers, got data type {shown(values.dtype)}")
     if values.ndim == 1 and n_features == 1:
@@ -108,7 +108,7 @@ def check_array(sequence: ArrayLike, name: str, n_features: int | None = None) -
     if values.ndim != 2:
         raise ValueError(f"{name} must be 2-D, (n_steps, n_features), got shape {shown(values.shape)}")
     if 0 in values.shape:
-        raise ValueError(f"{name} must have a step and a feature at least, got shape {values.shape}")
+        raise ValueError(f"{name} must have at least one step and one feature, got shape {values.shape}")
     return values
 
 

@@ -1,6 +1,6 @@
-"""Arrays in HDF5 files that others may have made: what lies in the file itself, and no more than that.
+"""Arrays in HDF5 files that others may have made: only what is stored in the file itself is read.
 
-Links, external storage and virtual arrays would read other files.
+Links, external storage and virtual arrays would lead to other files.
 """
 
 from collections.abc import Sequence
@@ -64,7 +64,7 @@ def arrays_of(file: h5py.File) -> dict[str, h5py.Dataset]:
     arrays = {name: stored(own(file, name)) for name in file}
     for name, array in arrays.items():
         if array.dtype.kind not in "fiu":
-            raise ValueError(f"{shown(name)} is {shown(array.dtype)} {array.shape}, no array of numbers")
+            raise ValueError(f"{shown(name)} is {shown(array.dtype)} {array.shape}, not an array of numbers")
     return arrays
 
 
@@ -81,6 +81,6 @@ def stored_array(item: h5py.Group | h5py.Dataset) -> NDArray:
     n_stored = array.id.get_storage_size()
     if array.nbytes > max(MAX_UNSTORED_BYTES, MAX_COMPRESSION * n_stored):
         raise ValueError(
-            f"{shown(array.name)} must be in the file as a whole, got {n_stored} of {array.nbytes} bytes"
+            f"{shown(array.name)} must be completely in the file, got {n_stored} of {array.nbytes} bytes"
         )
     return array[()]

@@ -29,11 +29,11 @@ from breze_like.training import load_parameters
 # More are a mistake, and no machine's memory holds what training them needs.
 MAX_PARAMETERS = 2**31
 
-SAY_WHERE = "say where they are, by dataset or data_dir (of scripts, --dataset FILE or --data-dir FOLDER)"
+SAY_WHERE = "say where its data are, by dataset or data_dir (in scripts, --dataset FILE or --data-dir FOLDER)"
 
 
 class Trained(NamedTuple):
-    """A run, its model with the parameters that did best on the validation set, and the data it is of."""
+    """A run, its model with the parameters that did best on the validation set, and its data."""
 
     run: Run
     model: Model
@@ -53,9 +53,9 @@ def load(
     folder : str or path-like
         See `find_run`.
     data_dir, dataset : str or path-like, optional
-        Where the data are now, see `find_data`. Of a model that was saved, `dataset` is any data set.
+        Where the data are now, see `find_data`. For a model that was saved, `dataset` may be any data set.
     backend : str
-        Which one computes, see `load_model`.
+        Which one to use, see `load_model`.
 
     Returns
     -------
@@ -71,8 +71,8 @@ def load(
         return Trained(run, model, find_data(run.config["data"], folder, data_dir, dataset))
     if dataset is None:
         raise ValueError(
-            f"{shown_path(folder)} is a model that was saved without data: name some, by dataset (of "
-            "scripts, --dataset), or take load_model"
+            f"{shown_path(folder)} is a model that was saved without data: name a data set, by dataset (in "
+            "scripts, --dataset), or use load_model"
         )
     return Trained(run, model, data.load(dataset, data_dir))
 
@@ -83,36 +83,36 @@ def find_data(
     data_dir: PathLike | None = None,
     dataset: PathLike | None = None,
 ) -> Dataset:
-    """The data that a run was trained on, wherever they are: they are known by their digests.
+    """The data that a run was trained on, wherever they are: they are recognised by their digests.
 
     Parameters
     ----------
     recorded : dict
-        What the run's configuration says of them, see `describe`; the file or folder in it is a hint.
+        What the run's configuration says about them, see `describe`; its file or folder is only a hint.
     folder : str or path-like
-        What the run is called in messages.
+        Name of the run in messages.
     data_dir : str or path-like, optional
-        A folder that a file of that name is in now, or else a standard set; by default ``$BREZE_LIKE_DATA``.
+        The folder that now has a file of that name, or else a standard set; by default ``$BREZE_LIKE_DATA``.
     dataset : str or path-like, optional
-        In place of all this, a name, file or folder, as `data.load` takes it.
+        In place of all this, a name, file or folder, as for `data.load`.
 
     Raises
     ------
     ValueError
-        If they are not there, or others are.
+        If they are not found, or others are found in their place.
     """
     places = [dataset] if dataset else _places(recorded, data_dir)
     if not places:
         raise ValueError(
-            f"data set must be one of the same content: that of {folder}, {recorded['name']}, was in "
-            f"{recorded['file']}, where there is nothing now: {SAY_WHERE}"
+            f"{folder} was trained on {recorded['name']} in {recorded['file']}, where there is nothing now: "
+            f"{SAY_WHERE}"
         )
     for place in places:
         found = data.load(place, data_dir)
         if found.digests == recorded["digests"]:
             return replace(found, name=recorded["name"])
     raise ValueError(
-        f"data set {found.name} is not the one that {folder} was trained on: restore its data, or {SAY_WHERE}"
+        f"data set {found.name} is not the one that {folder} was trained on: restore that one, or {SAY_WHERE}"
     )
 
 
@@ -170,13 +170,13 @@ def find_run(folder: PathLike) -> Run:
             return Run(path)
     names = ", ".join(model_names()) or "none here"
     raise ValueError(
-        f"there is no run in {folder}: give the folder of one, with a config.json, or the name of a trained "
-        f"model ({names})"
+        f"there is no run in {folder}: give the folder of a run, with a config.json, or the name of a "
+        f"trained model ({names})"
     )
 
 
 def models_folder() -> Path:
-    """Where trained models lie, in DATASET/SYSTEM: ``$BREZE_LIKE_MODELS``, or where a checkout has them."""
+    """The folder of trained models, DATASET/SYSTEM: ``$BREZE_LIKE_MODELS``, or the one in a checkout."""
     own = Path(__file__).resolve().parents[1] / "experiments" / "results" / "models"
     return Path(os.environ.get("BREZE_LIKE_MODELS") or own)
 
@@ -190,8 +190,8 @@ def model_names() -> list[str]:
 def make_model(config: dict[str, Any]) -> Model:
     """The untrained model of a run's configuration.
 
-    Its arguments are those of the model's class, but for ``"free_bits"``: if not 0, these are the nats of a
-    `FreeBits`, which is the objective then.
+    Its arguments are those of the model's class, except for ``"free_bits"``: if not 0, it gives the nats of
+    `FreeBits`, which is then the objective.
 
     Raises
     ------
@@ -213,21 +213,21 @@ def make_model(config: dict[str, Any]) -> Model:
         model = MODELS[config["model"]](**arguments, backend=backend)
     if model.parameters.size > MAX_PARAMETERS:
         raise ValueError(
-            f"arguments must be of at most {MAX_PARAMETERS} parameters, got {model.parameters.size}"
+            f"arguments must give at most {MAX_PARAMETERS} parameters, got {model.parameters.size}"
         )
     return model
 
 
 @contextmanager
 def decoding_arguments(of):
-    """Turn what is raised by arguments of wrong types or names into a ValueError: they come from a file."""
+    """Turn errors caused by arguments with wrong types or names into a ValueError: they come from a file."""
     try:
         yield
     except ValueError:
         raise
     except Exception as error:
         reason = " ".join(str(error).split())
-        raise ValueError(f"configuration must be one of {of}, {type(error).__name__}: {reason}") from error
+        raise ValueError(f"configuration must be one for {of}, {type(error).__name__}: {reason}") from error
 
 
 def describe(dataset: Dataset, given: PathLike) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Versions of what numbers depend on."""
+"""Versions of the software that numbers depend on."""
 
 import platform
 import subprocess

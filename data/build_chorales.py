@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # has experiments,
 from experiments.command_line import interrupts
 
 # Before anything else is imported, which takes seconds.
-interrupts.install_for(__name__, "stopped; no file is written")
+interrupts.install_for(__name__, "stopped; no file was written")
 
 import argparse
 import math
@@ -41,7 +41,7 @@ def main(arguments=None):
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).with_name("chorales.h5"), help="file to write"
     )
-    parser.add_argument("--force", action="store_true", help="replace the file if it is there")
+    parser.add_argument("--force", action="store_true", help="replace the file if it exists")
     options = parser.parse_args(arguments)
     out = options.out
     try:
@@ -67,7 +67,7 @@ def main(arguments=None):
         n_steps = sum(map(len, sequences))
         print(f"{name}: {len(sequences)} sequences, {n_steps} steps, {dataset.digests[name]}")
     is_published = dataset.digests == DIGESTS["chorales"]
-    print(f"{out}: {out.stat().st_size} bytes, {'as' if is_published else 'NOT as'} in the library")
+    print(f"{out}: {out.stat().st_size} bytes, {'' if is_published else 'NOT '}the published content")
     return 0
 
 
@@ -106,7 +106,7 @@ def roll(score):
     """Piano roll (n_steps, 88) of a score for four voices, on a grid of quarter notes."""
     parts = [part.partName for part in score.parts]
     if parts != VOICES:
-        raise ValueError(f"not for four voices alone: {', '.join(map(str, parts))}")
+        raise ValueError(f"not for exactly four voices: {', '.join(map(str, parts))}")
     # The first bar starts the grid. A short first bar that is no whole number of quarters would
     # put the beats of all later bars between the grid's points.
     measures = [measure for part in score.parts for measure in part.getElementsByClass("Measure")]

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # has experiments,
 from experiments.command_line import interrupts
 
 # Before anything else is imported, which takes seconds.
-interrupts.install_for(__name__, "stopped; no file is written")
+interrupts.install_for(__name__, "stopped; no file was written")
 
 import argparse
 import os
@@ -25,7 +25,7 @@ from breze_like.quoting import shown_path
 VERDICTS = {
     True: "verified: the published data set",
     False: "NOT the published data set of this name: the content digest differs",
-    None: "nothing known to verify it with",
+    None: "no digest is known to verify it with",
 }
 
 
@@ -39,8 +39,8 @@ def main(arguments=None):
     )
     parser.add_argument("--name", help="name of the data set (default: from the source)")
     parser.add_argument("--origin", help="where the data come from")
-    parser.add_argument("--licence", help="on which terms they may be used")
-    parser.add_argument("--force", action="store_true", help="replace OUT, if it is there")
+    parser.add_argument("--licence", help="terms on which they may be used")
+    parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
     parser.add_argument(
         "--leave-out", action="store_true", help="leave out files of a folder that can't be read"
     )
@@ -80,7 +80,7 @@ def main(arguments=None):
 def check_out(source, out, force):
     """Raise ValueError if a file must not be written, before anything is read."""
     if os.path.exists(out) and os.path.exists(source) and os.path.samefile(source, out):
-        raise ValueError(f"{shown_path(out)} is what is to be converted: choose another OUT")
+        raise ValueError(f"{shown_path(out)} is the source itself: choose another OUT")
     check_place(out, force, flag="OUT")
 
 

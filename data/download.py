@@ -14,7 +14,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # has experiments,
 from experiments.command_line import interrupts
 
 # Before anything else is imported, which takes seconds.
-interrupts.install_for(__name__, "stopped; what is there is kept, the same command goes on")
+interrupts.install_for(
+    __name__, "stopped; data sets already downloaded are kept, run the same command to continue"
+)
 
 import argparse
 import hashlib
@@ -88,8 +90,10 @@ def main(arguments=None):
         default=os.environ.get("BREZE_LIKE_DATA"),
         help="folder to write to (default: $BREZE_LIKE_DATA)",
     )
-    parser.add_argument("--force", action="store_true", help="replace files that are not the published ones")
-    parser.add_argument("--mirror", metavar="URL", help="take the one NAME's file from here and nowhere else")
+    parser.add_argument(
+        "--force", action="store_true", help="replace existing files that are not the published data sets"
+    )
+    parser.add_argument("--mirror", metavar="URL", help="download the file of a single NAME only from here")
     options = parser.parse_args(arguments)
     names = options.names or list(MIRRORS)
     try:
@@ -168,7 +172,7 @@ def fetch(name, url):
     content = in_time(receive, name, url)
     expected = FILE_DIGESTS.get(url)
     if expected is not None and hashlib.sha256(content).hexdigest() != expected:
-        raise ValueError("the file is not the one that was published there")
+        raise ValueError("the file differs from the one that was published there")
     file_name = Path(urllib.parse.unquote(urllib.parse.urlsplit(url).path)).name or name
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / shown(file_name)

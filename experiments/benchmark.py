@@ -1,11 +1,11 @@
-"""Time and memory of the library, beside the same models in JAX and PyTorch, and as a fraction of the limit.
+"""Time and memory of the library, next to the same models in JAX and PyTorch, and as a fraction of the limit.
 
     python -m experiments.benchmark --report runs/benchmark/report.md
     python -m experiments.benchmark --quick --parts step compile
 
-All systems that are installed are measured in one run, in turns, each in a process of its own. The report is
-Markdown; a chart and the results as JSON are written beside it. A GPU is used if JAX sees one, with
-default sizes of its own.
+All installed systems are measured in one run, taking turns, each in a separate process. The report is
+Markdown; a chart and the results as JSON are written next to it. If JAX sees a GPU, it is used, with
+different default sizes.
 
 The limit is the time that the arithmetic of the models' matrix products would take at the best rate of
 all cores.
@@ -121,7 +121,7 @@ def places(report):
 def check_report(report, force):
     """Raise a ValueError if files can't be written, or are there that are not of this script."""
     if report.suffix in (".png", ".json"):
-        raise ValueError(f"--report must be Markdown, got {report}: JSON and a chart are written beside it")
+        raise ValueError(f"--report must be Markdown, got {report}: JSON and a chart are written next to it")
     marks = {"md": COMMAND, "json": COMMAND, "png": figures.MARK}
     check_files(
         report.parent, {places(report)[kind].name: mark for kind, mark in marks.items()}, force, "--report"
@@ -149,7 +149,7 @@ def main(arguments=None):
     options.systems = [system for system in about if "failed" not in about[system]]
     if not options.systems:
         reasons = "; ".join(f"{system}: {said['failed']}" for system, said in about.items())
-        raise ValueError(f"none of the --systems runs here, install one: {reasons}")
+        raise ValueError(f"none of the --systems can run here, install one: {reasons}")
     complete(options, on_gpu)
     words = sys.argv if arguments is None else [__file__, *arguments]
     sizes = {name: value for name, value in vars(options).items() if name not in ("json", "report", "force")}
@@ -168,5 +168,5 @@ def main(arguments=None):
 
 if __name__ == "__main__":
     command_line.run(
-        main, "finished parts are in the --report, if there is one; the same command begins anew"
+        main, "finished parts are in the --report, if there is one; run the same command to start over"
     )

@@ -3,8 +3,8 @@
     python -m experiments.check_gradients [--json] [--backend jax]
 
 Prints one row for each component and model: the largest error of its gradient over all entries, relative to
-the entry's size or to a thousandth of the largest entry, whichever is more, and the seconds that it took. The
-exit status is 1 if a row exceeds 1e-5. For a model of your own, there is `breze_like.check_gradient`.
+the entry's size or to a thousandth of the largest entry, whichever is larger, and how many seconds the check
+took. The exit status is 1 if a row exceeds 1e-5. For your own models, use `breze_like.check_gradient`.
 """
 
 import argparse
@@ -254,7 +254,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--backend", default="auto", help="auto, jax, cvm or numba")
-    parser.add_argument("--only", default="", help="check the rows whose name contains this")
+    parser.add_argument("--only", default="", help="check only the rows whose name contains this")
     options = parser.parse_args(arguments)
     pytensor.config.floatX = "float64"
 
@@ -262,7 +262,7 @@ def main(arguments=None):
     checks |= {name: (check_model, case) for name, case in MODELS.items()}
     if not any(options.only in name for name in checks):
         raise ValueError(
-            f"--only must be part of a row's name, got {options.only!r}: without it, all rows are shown"
+            f"--only must be part of a row's name, got {options.only!r}: leave it out to see all rows"
         )
     errors = {}
     if not options.json:
@@ -285,4 +285,4 @@ def verdict(error):
 
 
 if __name__ == "__main__":
-    command_line.run(lambda: main(sys.argv[1:]), "nothing is kept, the same command begins anew")
+    command_line.run(lambda: main(sys.argv[1:]), "nothing is kept; run the same command to start over")

@@ -3,12 +3,12 @@
     python -m experiments.denoise runs/table1/chorales/vrae song.mid --out results --wav
     python -m experiments.denoise runs/table1/chorales/vosp --noise 0.05 --first 4 --out results
 
-The first one cleans a file, or all files of a folder. The second one takes sequences of the run's own test
-set, and adds noise first, to see how much of it goes away.
+The first command cleans a file, or all files of a folder. The second one takes sequences of the run's own
+test set and adds noise first, to see how much of it is removed.
 
-Of notes it is known that noise switches them on, with the probability --noise (else 0.05), and none off: the
-most probable notes given the noisy ones keep nearly all that are true. --modes takes those of the model
-alone, as the paper does, which lose many.
+For piano rolls, noise is assumed to switch notes on, with the probability --noise (else 0.05), and never off:
+the most probable notes given the noisy ones keep nearly all true notes. With --modes, the noise is not
+modelled, as in the paper, and many true notes are lost.
 """
 
 import numpy as np
@@ -31,11 +31,9 @@ def main(arguments=None):
     parser.add_argument(
         "--noise",
         type=float,
-        help="add noise first: probability that a note is switched on, or variance for real values",
+        help="add noise first: probability that a note is switched on, or variance of real values",
     )
-    parser.add_argument(
-        "--modes", action="store_true", help="forget what is known of the noise, as the paper"
-    )
+    parser.add_argument("--modes", action="store_true", help="don't model the noise, as in the paper")
     options = parser.parse_args(arguments)
     task = Task(options)
     check_noise(options.noise, task.binary)
@@ -61,4 +59,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "files that were written stay, the same command with --force begins anew")
+    command_line.run(main, "files already written are kept; run the same command with --force to start over")

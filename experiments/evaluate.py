@@ -3,10 +3,10 @@
     python -m experiments.evaluate runs/first [--split test] [--n-draws 2000] [--json]
     python -m experiments.evaluate runs/* --report runs/scores.md
 
-Scores are in nats per time step, lower is better. A score with "<" is an upper bound of the negative
-log-likelihood, what follows "±" is the standard error that the draws of the latents make. The published
-objective is no score: it stands on a line of its own. Ctrl-C leaves the scores of a run as they were, until
-all its new ones are there.
+Scores are in nats per time step; lower is better. A score with "<" is an upper bound on the negative
+log-likelihood; "±" precedes the standard error due to the draws of the latents. The published objective is
+not a score, and has a line of its own. Ctrl-C leaves the scores of a run as they were, unless all its new
+ones are there.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def main(arguments=None):
         type=int,
         default=2000,
         action=NotNegative,
-        help="draws of the latents (2000); 0: no importance sampled estimate",
+        help="number of draws of the latents (2000); 0: no importance sampled estimate",
     )
     add_data_of_run(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, one object for each run")
@@ -82,5 +82,5 @@ def main(arguments=None):
 
 if __name__ == "__main__":
     command_line.run(
-        main, "scores that were printed are saved, others are as they were; the same command begins anew"
+        main, "scores printed above are saved, others are unchanged; run the same command to start over"
     )

@@ -4,11 +4,11 @@
     python -m experiments.figure3 --run runs/table1/chorales/vrae --out pictures
     python -m experiments.figure3
 
-The first one is the paper's: a VOSP denoises, online, and a VRAE imputes, both by modes. The second one has
-one run do both. The last one trains a small VRAE first, in runs/figure3/DATASET; the same command goes on
-with it, and uses it once it is there. Each note of two songs is switched on with probability 0.05, and eight
-frames of another one are removed; what the models make of them is compared with the songs: red notes are
-wrong, blue ones missing, and both are counted, of all keys in the steps that are shown.
+The first command makes the paper's figure: a VOSP denoises, online, and a VRAE imputes, both by modes. The
+second one uses one run for both. The last one first trains a small VRAE in runs/figure3/DATASET; run again,
+it continues the training, or uses the model if it is finished. Each note of two songs is switched on with
+probability 0.05, and eight frames of another song are removed; the results are compared with the songs: wrong
+notes are red, missing ones blue, and both are counted over all keys in the steps that are shown.
 """
 
 import argparse
@@ -48,18 +48,18 @@ def load_run(run, options):
     except ValueError as error:
         if options.dataset is None:
             raise
-        raise ValueError(f"--dataset must be left out beside a run, or be its data: {error}") from error
+        raise ValueError(f"--dataset must be the data of the run, or be left out: {error}") from error
 
 
 def load_two(options):
     """The models of --denoiser and --imputer, and their data set, which is the same."""
     if options.run or not (options.denoiser and options.imputer):
-        raise ValueError("--denoiser and --imputer must be given both, and no --run beside them")
+        raise ValueError("--denoiser and --imputer must be given together, and without --run")
     _, denoiser, dataset = load_run(options.denoiser, options)
     _, imputer, other = load_run(options.imputer, options)
     if dataset.digests != other.digests:
         raise ValueError(
-            f"--denoiser and --imputer must be of the same data, got {dataset.name} and {other.name}"
+            f"--denoiser and --imputer must be trained on the same data, got {dataset.name} and {other.name}"
         )
     return denoiser, imputer, dataset
 
@@ -176,7 +176,9 @@ def main(arguments=None):
     add("--run", help="folder or name of a trained run, for both; if none is given, one is trained")
     add("--denoiser", metavar="RUN", help="the run that denoises")
     add("--imputer", metavar="RUN", help="the run that imputes, of the same data")
-    add_data_of_run(parser, "a name of piano rolls, or a file (chorales); of --run, where its data are now")
+    add_data_of_run(
+        parser, "a data set of piano rolls, or a file (chorales); with --run, where its data are now"
+    )
     add_seed(parser)
     add("--out", default="runs/figures", help="folder for the pictures")
     add_force(parser)
@@ -203,4 +205,6 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "no picture is written, what was trained is saved; the same command goes on")
+    command_line.run(
+        main, "no picture was written, what was trained is saved; run the same command to continue"
+    )

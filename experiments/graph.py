@@ -3,8 +3,8 @@
     python -m experiments.graph --model vrae
     python -m experiments.graph --model vosp --posterior gauss_markov --out pictures
 
-Circles are random, diamonds deterministic, and what is shaded is observed; the upper row of x is distributed
-given what is below it. An arrow is a direct dependency, found by `experiments.dependencies`.
+Circles are random, diamonds deterministic, and shaded nodes observed; the upper row of x is distributed given
+what is below it. An arrow is a direct dependency, found by `experiments.pictures.dependencies`.
 """
 
 import argparse
@@ -153,8 +153,13 @@ def main(arguments=None):
     )
     add = parser.add_argument
     add("--model", required=True, choices=sorted(set(MODELS) - {"hmm", "nade"}), help="which system")
-    add("--posterior", default="diagonal", choices=sorted(POSTERIORS), help="the paper's is diagonal")
-    add("--n-steps", type=int, default=3, help="how many steps are shown")
+    add(
+        "--posterior",
+        default="diagonal",
+        choices=sorted(POSTERIORS),
+        help="approximate posterior; the paper's is diagonal",
+    )
+    add("--n-steps", type=int, default=3, help="number of steps to show")
     add("--out", default="runs/figures", help="folder for the pictures")
     add_force(parser)
     options = parser.parse_args(arguments)
@@ -175,4 +180,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "nothing is written, the same command begins anew")
+    command_line.run(main, "nothing was written; run the same command to start over")

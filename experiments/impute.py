@@ -1,13 +1,13 @@
-"""Complete sequences of which something is missing by a trained model.
+"""Fill in missing entries of sequences by a trained model.
 
     python -m experiments.impute runs/table1/chorales/vrae --missing 8:16 --first 4 --out results --wav
     python -m experiments.impute runs/table1/chorales/vrae song.mid --missing keys:60:72 --draws 5 --out new
 
-The first one takes the frames 8 to 15 out of sequences of the run's own test set, draws them 20 times, and
-fills in what the draws say together: their mean or, of notes, the most probable ones, as many as pay off. The
-second one writes the draws: what they have in common is certain. --modes fills in the most probable
-frames, by rounds, as the paper does: there are hardly any notes in them. What is NaN in sequences is missing
-in any case, and --missing can be left out then.
+The first command takes the frames 8 to 15 out of sequences of the run's own test set, draws them 20 times,
+and combines the draws: real values become their mean; of notes, the most probable ones are switched on, as
+many as make the expected F1 largest. The second command writes the draws: the more they agree, the more
+certain they are. --modes fills in the most probable frames, in rounds, as the paper does: these have hardly
+any notes. Entries that are NaN are always missing; if there are some, --missing can be left out.
 """
 
 import numpy as np
@@ -97,14 +97,14 @@ def draw(task, name, sequence, observed, panels, file_name):
 def main(arguments=None):
     parser = make_parser(__doc__)
     add = parser.add_argument
-    help_text = f"what is missing: {RULE}; all together, and what is NaN in any case"
+    help_text = f"what is missing: {RULE}, or several of these; entries that are NaN always are"
     add("--missing", nargs="+", metavar="WHAT", help=help_text)
-    help_text = "rounds of filling in (50; without latents one for each incomplete frame; of modes 20)"
+    help_text = "number of rounds (50; without latents, one for each incomplete frame; 20 with --modes)"
     add("--rounds", type=int, action=Positive, help=help_text)
     way = parser.add_mutually_exclusive_group()
     add = way.add_argument
-    add("--draws", type=int, action=Positive, metavar="N", help="write N draws, not what they say together")
-    add("--modes", action="store_true", help="fill in the most probable frames, as the paper: few notes")
+    add("--draws", type=int, action=Positive, metavar="N", help="write N single draws, not combined")
+    add("--modes", action="store_true", help="fill in the most probable frames, as in the paper: few notes")
     options = parser.parse_args(arguments)
     task = Task(options)
     lowest = LOWEST_NOTE if task.results.rolls else 0
@@ -113,7 +113,7 @@ def main(arguments=None):
         taken = [find_missing(options.missing, known.shape, task.rng, lowest) for known in observed]
         observed = [known & ~out for known, out in zip(observed, taken, strict=True)]
     elif all(known.all() for known in observed):
-        raise ValueError(f"--missing must say what is missing, as nothing is NaN in the sequences: {RULE}")
+        raise ValueError(f"--missing must say what is missing, since nothing in the sequences is NaN: {RULE}")
     n_rounds = {"n_rounds": options.rounds} if options.rounds else {}
     if not (task.model.has_latents or options.rounds or options.modes):
         n_incomplete = max((~known).any(axis=1).sum() for known in observed)
@@ -126,4 +126,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "files that were written stay, the same command with --force begins anew")
+    command_line.run(main, "files already written are kept; run the same command with --force to start over")

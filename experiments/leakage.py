@@ -2,10 +2,10 @@
 
     python -m experiments.leakage --datasets jsb_chorales nottingham piano_midi musedata
 
-Of each data set: pieces of the validation and the test set that are pieces of the training set, note for
-note; the share of the test set's frames, and of its windows of 32 frames, that the training set has, too;
-notes of the test set on keys that are never on in the training set; the share of pieces whose last lowest
-note is a C; and the score of independent notes on the test set, in nats per time step.
+For each data set: pieces of the validation and the test set that are also in the training set, note for note;
+the share of the test set's frames, and of its windows of 32 frames, that occur in the training set; notes of
+the test set on keys that are never on in the training set; the share of pieces whose last lowest note is a C;
+and the score of independent notes on the test set, in nats per time step.
 """
 
 import argparse
@@ -94,4 +94,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "nothing is written, the same command begins anew")
+    command_line.run(main, "nothing was written; run the same command to start over")

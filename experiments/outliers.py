@@ -1,4 +1,4 @@
-"""Find the sequences, and the steps in them, that are improbable under a trained model.
+"""Find sequences, and steps in them, that are improbable under a trained model.
 
     python -m experiments.outliers runs/table1/chorales/vosp --out results
     python -m experiments.outliers runs/table1/chorales/vosp songs --out results
@@ -84,9 +84,9 @@ def draw(rows):
 def main(arguments=None):
     parser = make_parser(__doc__)
     add = parser.add_argument
-    add_count(parser, "--draws", 10, "of the latents, for the estimate (10)")
-    add("--estimator", default="bound", choices=sorted(ESTIMATORS), help="of models with latents (bound)")
-    add_count(parser, "--show", 6, "sequences in the picture (6)")
+    add_count(parser, "--draws", 10, "draws of the latents for the estimate (10)")
+    add("--estimator", default="bound", choices=sorted(ESTIMATORS), help="for models with latents (bound)")
+    add_count(parser, "--show", 6, "number of sequences in the picture (6)")
     options = parser.parse_args(arguments)
     task = Task(options)
     task.results.reserve([], 0, FILES)
@@ -101,4 +101,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "files that were written stay, the same command with --force begins anew")
+    command_line.run(main, "files already written are kept; run the same command with --force to start over")

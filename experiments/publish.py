@@ -4,8 +4,8 @@
     python -m experiments.publish runs/best --name jsb_chorales/vosp --force
 
 A model keeps its configuration, log and scores, and its best parameters in single precision, rounded to 16
-significant bits, which the compressed file is smaller for by a quarter and no score differs for by 1e-4; what
-only training needs is left out. Other scripts take its name, DATASET/SYSTEM, in place of a run's folder.
+significant bits: this makes the compressed file smaller by a quarter and changes no score by 1e-4. What only
+training needs is left out. Other scripts accept its name, DATASET/SYSTEM, in place of a run's folder.
 """
 
 import argparse
@@ -60,12 +60,12 @@ def publish(folder, name=None, replace=False):
     if not re.fullmatch(r"\w+/\w+", name):
         raise ValueError(f"--name must be DATASET/SYSTEM, in letters, digits and underscores, got {name}")
     if not is_finished(run):
-        raise ValueError(f"{folder} is not finished: train it to its end")
+        raise ValueError(f"{folder} is not finished: train it to the end")
     if "test" not in run.read_scores():
-        raise ValueError(f"{folder} has no scores yet: python -m experiments.evaluate {folder}")
+        raise ValueError(f"{folder} has no scores yet: run python -m experiments.evaluate {folder}")
     place = models_folder() / name
     if place.exists() and not replace:
-        raise ValueError(f"there is a model in {place} already: replace it with --force")
+        raise ValueError(f"{place} already has a model: replace it with --force")
     run, model = load_model(folder)
     partial, before = (place.with_name(f".{place.name}.{which}") for which in ("part", "before"))
     if before.exists() and not place.exists():  # a process was killed in between
@@ -115,16 +115,16 @@ def size(folder, besides=()):
 def check_room(folder, n_bytes):
     if n_bytes > MAX_MODELS_BYTES:
         raise ValueError(
-            f"{folder} would have {n_bytes / 1e6:.1f} MB, more than {MAX_MODELS_BYTES / 1e6:.0f}: publish a "
-            "smaller model, or remove another one"
+            f"{folder} would grow to {n_bytes / 1e6:.1f} MB, more than {MAX_MODELS_BYTES / 1e6:.0f}: "
+            "publish a smaller model, or remove another one"
         )
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", help="folders of runs")
-    parser.add_argument("--name", help="DATASET/SYSTEM of a single run, if its folder is called otherwise")
-    parser.add_argument("--force", action="store_true", help="replace models that are there")
+    parser.add_argument("--name", help="DATASET/SYSTEM for a single run, if its folder has another name")
+    parser.add_argument("--force", action="store_true", help="replace existing models")
     options = parser.parse_args(arguments)
     if options.name and len(options.runs) > 1:
         raise ValueError(f"--name is for a single run, got {len(options.runs)} runs")
@@ -136,4 +136,6 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "models that were printed are there, the same command with the other runs goes on")
+    command_line.run(
+        main, "models printed above are published; run the same command with the other runs to continue"
+    )

@@ -2,15 +2,15 @@
 
     python -m experiments.random_search --dataset chorales --model vrae --trials 64 --jobs 2
 
-It can be stopped and killed at any time; the same command goes on with what is missing. The same command
-started on several machines, with a common --storage and, best, a common --out, shares the work.
+The search can be stopped and killed at any time; the same command does what is left to do. Several machines
+share the work if they run the same command with a common --storage and, preferably, a common --out.
 
 By default, trials are pruned by successive halving, so that 64 of them cost as much as ten full trainings;
-`search.rungs` says how. With --record, what the search knows is kept in a small file, from which it goes on
-where there is nothing else left of it.
+`search.rungs` says how. With --record, all that the search knows is kept in a small file, from which it can
+continue even if nothing else of it is left.
 
-A trial's folder, OUT/trial_0007, is an ordinary run. `experiments.search_report` writes a page about the
-search, and `experiments.table1 --search` takes its best run.
+A trial's folder, such as OUT/trial_0007, is an ordinary run. `experiments.search_report` writes a page about
+the search, and `experiments.table1 --search` uses its best run.
 """
 
 import argparse
@@ -48,39 +48,39 @@ def make_parser():
         nargs="+",
         default=[SPACES[0]],
         metavar="NAME_OR_FILE",
-        help="ours; paper, its Table 2 and its procedure; or a JSON file with other choices, a list for each "
-        "name; or both",
+        help="ours; paper, for Table 2 and the procedure of the paper; a JSON file with other choices, a "
+        "list for each name; or one of the names and a file",
     )
-    add_count(parser, "--trials", 64, "how many configurations, those that are there included")
-    about = "factor of the number of updates that a system has on the data set"
+    add_count(parser, "--trials", 64, "number of configurations in all, including those that exist already")
+    about = "factor by which the usual number of updates on the data set is multiplied"
     add("--budget", type=float, default=1.0, action=Positive, help=about)
-    add_seed(parser, "of the search: it decides on all configurations")
+    add_seed(parser, "seed of the search; it determines all configurations")
     add("--backend", default="auto", help="auto, jax, cvm or numba")
 
     group = parser.add_argument_group("where")
     add = group.add_argument
     add("--out", help="folder of the search; by default runs/search/DATASET/MODEL")
     add("--storage", help="URL of a database, or journal:PATH; by default the file study.db in --out")
-    add("--study", help="its name in the storage; by default DATASET/MODEL")
+    add("--study", help="name of the search in the storage; by default DATASET/MODEL")
     add(
         "--record",
         metavar="FILE",
-        help="JSON in which to keep what the search knows; one that is there is gone on from, on any machine",
+        help="JSON file in which to keep what the search knows; an existing one is continued, on any machine",
     )
-    add_count(group, "--jobs", 1, "processes that train, on this machine")
-    add_count(group, "--threads", 1, "of each; with another number, last digits differ")
+    add_count(group, "--jobs", 1, "number of training processes on this machine")
+    add_count(group, "--threads", 1, "threads of each process; with another number, last digits differ")
     add_count(group, "--heartbeat", 60, "seconds between signs of life of a trial")
 
     group = parser.add_argument_group("what the paper does not do")
     add = group.add_argument
-    add("--also", nargs="+", default=[], metavar="NAME", help=f"search also {', '.join(ADDITIONS)}")
-    add("--sampler", default="random", choices=SAMPLERS, help="tpe: proposals learn from what has ended")
+    add("--also", nargs="+", default=[], metavar="NAME", help=f"also search {', '.join(ADDITIONS)}")
+    add("--sampler", default="random", choices=SAMPLERS, help="tpe: learns from the trials that have ended")
     add(
         "--pruner",
         choices=PRUNERS,
-        help="ends trials early that look hopeless; by default halving, which trains all for a sixteenth of "
-        "the updates, the best quarter for a quarter, and the best sixteenth to the end; none in the paper's "
-        "space, and with --also kl",
+        help="how to end unpromising trials early; by default halving, which trains all for a sixteenth of "
+        "the updates, the best quarter for a quarter, and the best sixteenth to the end; by default "
+        "none in the paper's space, and with --also kl",
     )
     return parser
 
@@ -89,7 +89,7 @@ def parse(arguments):
     options = make_parser().parse_args(arguments)
     if "kl" in options.also and options.pruner not in (None, "none"):
         raise ValueError(
-            "--pruner must be none with --also kl: objectives of different divergences don't compare"
+            "--pruner must be none with --also kl: objectives with different divergences can't be compared"
         )
     return options
 
@@ -104,8 +104,8 @@ def make_plan(options, dataset):
     check_rolls(dataset, "--dataset", "choose another")
     if refuses(options.model, dataset):
         raise ValueError(
-            "--model must not be of NADEs where data are missing, since each key depends on those before it: "
-            f"choose another than {options.model}"
+            "--model must not have a NADE if values are missing, since each key depends on those before it: "
+            f"choose another one than {options.model}"
         )
     system = SEARCHED[options.model]
     base, own = read_space(options.space)
@@ -171,11 +171,11 @@ def main(arguments=None):
     print(summary(outcomes, plan.n_trials, studies.shares_of(study)))
     if best:
         folder = plan.folder / best.run
-        here = "" if folder.is_dir() else f" is not here: its score is from {options.record}"
+        here = "" if folder.is_dir() else f" (not on this machine: its score is from {options.record})"
         print(f"best run: {folder}{here}")
     print(f"next: python -m experiments.search_report {plan.folder}")
     return 0
 
 
 if __name__ == "__main__":
-    command_line.run(main, "all trials are saved, the same command goes on")
+    command_line.run(main, "all trials are saved; run the same command to continue")

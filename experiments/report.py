@@ -2,9 +2,9 @@
 
     python -m experiments.report runs/table1/chorales/vrae runs/table1/chorales/vosp --out report.html
 
-For each run: configuration, learning curve, scores, and a song of the test set as it is reconstructed,
-denoised and completed, samples, and latents over time, with a player for each piano roll; of several runs, a
-table on top, and each of them folded below it. The page needs no other file and no network.
+For each run, the page has configuration, learning curve, scores, latents over time, samples, and a song of
+the test set reconstructed, denoised and completed, with a player for each piano roll. Several runs are folded
+below a table that compares them. The page needs no other file and no network.
 """
 
 import argparse
@@ -95,9 +95,9 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of trained runs")
     add_data_of_run(parser)
-    add_seed(parser, "of noise and samples (1)")
-    parser.add_argument("--out", default="report.html", help="the page (report.html)")
-    add_force(parser, "replace the page if it is there")
+    add_seed(parser, "seed of noise and samples (1)")
+    parser.add_argument("--out", default="report.html", help="file to write the page to (report.html)")
+    add_force(parser, "replace an existing page")
     options = parser.parse_args(arguments)
     target = Path(options.out)
     check_place(target, options.force)
@@ -124,4 +124,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "no page is written, the same command begins anew")
+    command_line.run(main, "no page was written; run the same command to start over")

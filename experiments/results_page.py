@@ -2,9 +2,9 @@
 
     python -m experiments.results_page
 
-It writes experiments/results/README.md, and a picture of learning curves for each data set: from the trained
+It writes experiments/results/README.md, and a picture of learning curves for each data set, from the trained
 models, the list of trials, and the table of what test sets share with training sets. Nothing is computed
-anew, and no data are needed; `experiments.publish`, `trials` and `leakage` add to what the page is made of.
+again, and no data are needed; `experiments.publish`, `trials` and `leakage` add to the material of the page.
 """
 
 import argparse
@@ -23,13 +23,19 @@ MARK = "Made by `python -m experiments.results_page`"
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--results", default="experiments/results", help="folder of the page, with the lists")
-    parser.add_argument("--cores", type=int, default=2, help="of the machine that the trials ran on (2)")
+    parser.add_argument(
+        "--results", default="experiments/results", help="folder of the page and the list of trials"
+    )
+    parser.add_argument(
+        "--cores", type=int, default=2, help="number of cores of the machine that the trials ran on (2)"
+    )
     add_force(parser, "let the page and its pictures replace any files, not only earlier ones")
     options = parser.parse_args(arguments)
     folder = Path(options.results)
     if not folder.is_dir():
-        raise ValueError(f"{folder} is no folder: --results must be the one of the page, with the lists")
+        raise ValueError(
+            f"{folder} is no folder: --results must be the folder of the page and the list of trials"
+        )
     models, lines = models_by_dataset(), list(read(folder / "trials.csv").values())
     pictures = {name: picture_name(name) for name in models}
     check_files(
@@ -41,7 +47,7 @@ def main(arguments=None):
     if not models and not lines:
         raise ValueError(
             f"there are no trained models in {models_folder()}, and no trials in {folder}: "
-            "put some there by experiments.publish and experiments.trials"
+            "add some with experiments.publish and experiments.trials"
         )
     leakage = folder / "leakage.md"
     text = page(models, lines, leakage.read_text() if leakage.exists() else "", options.cores)
@@ -55,4 +61,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "no page is written, the same command begins anew")
+    command_line.run(main, "no page was written; run the same command to start over")

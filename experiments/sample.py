@@ -1,9 +1,9 @@
-"""Draw new sequences from a trained model, or let it go on with a given one.
+"""Draw new sequences from a trained model, or let it continue a given one.
 
     python -m experiments.sample runs/table1/chorales/vrae --n-steps 64 --out results --wav
     python -m experiments.sample runs/table1/chorales/vosp --prefix song.mid --prefix-steps 16 --out results
 
-What a model goes on with is part of the results. A VRAE, which does not run forward, can't go on.
+The given beginning is part of the results. A VRAE can't continue a sequence, since it does not run forward.
 """
 
 import numpy as np
@@ -24,27 +24,29 @@ def read_prefix(task, path, n_steps):
     sequences = task.read(path)
     if len(sequences) != 1:
         raise ValueError(
-            f"--prefix must be a file of one sequence, got {len(sequences)} in {path}: choose another"
+            f"--prefix must be a file with one sequence, got {len(sequences)} in {path}: choose another"
         )
     prefix = next(iter(sequences.values()))[:n_steps]
     if np.isnan(prefix).any():
-        raise ValueError(f"--prefix must be whole, and NaN is in {path}: fill it in by {script('impute')}")
+        raise ValueError(
+            f"--prefix must have no missing values, {path} has NaN: fill it in by {script('impute')}"
+        )
     return prefix
 
 
 def main(arguments=None):
     parser = make_parser(__doc__, sequences=False)
     add = parser.add_argument
-    add_count(parser, "--n-steps", 64, "time steps to draw (64)")
-    add_count(parser, "--n-sequences", 4, "how many sequences (4)")
-    add("--prefix", metavar="FILE", help="a MIDI or .npy file to go on with")
-    add("--prefix-steps", type=int, action=Positive, help="take the first steps of it only")
+    add_count(parser, "--n-steps", 64, "number of time steps to draw (64)")
+    add_count(parser, "--n-sequences", 4, "number of sequences to draw (4)")
+    add("--prefix", metavar="FILE", help="a MIDI or .npy file to continue")
+    add("--prefix-steps", type=int, action=Positive, help="use only this many of its first steps")
     add(
         "--temperature",
         type=float,
         default=1.0,
         action=Positive,
-        help="of each frame; less is more probable (1)",
+        help="temperature of each frame; lower gives more probable frames (1)",
     )
     options = parser.parse_args(arguments)
     task = Task(options)
@@ -64,4 +66,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "files that were written stay, the same command with --force begins anew")
+    command_line.run(main, "files already written are kept; run the same command with --force to start over")

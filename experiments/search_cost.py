@@ -4,8 +4,8 @@
     python -m experiments.search_cost --budget 4 --epochs 300
     python -m experiments.search_cost --benchmarks experiments/results/benchmark.json gpu.json
 
-A file of the benchmark that was measured on a CPU gives core-hours, one that was measured on a GPU
-gives GPU-hours. Sizes that were not measured are scaled from those that were, and the table says which.
+Benchmark files measured on a CPU give core-hours, those measured on a GPU give GPU-hours. Sizes that were not
+measured are scaled from those that were, and the table says which.
 """
 
 import argparse
@@ -54,16 +54,18 @@ SEQUENCES_A_CORE = 16
 N_DIRECTIONS = {"vrae": 2, "vosp": 1}
 
 REMARKS = (
-    "Trials are as long as experiments.random_search makes them with that budget, or so many epochs. Each is "
-    "a compilation from a fresh cache, since probabilities of dropout are constants of what is compiled; "
-    f"updates, each of a whole minibatch of {CHUNK_LENGTH} steps; and validations, which take a third of an "
-    "update's time for as many sequences. With successive halving, all trials are trained for a sixteenth of "
-    "that, a quarter of them for a quarter, and a sixteenth to the end, and there is a compilation and a "
-    "validation more for each that goes on. Nothing is taken off for diverged trials. An update "
-    f"keeps a core busy for each {SEQUENCES_A_CORE} sequences of its minibatch, and each direction in which "
-    "the model reads them, as far as there are cores.",
-    'What was not measured has a "~": the nearest time that was, times the ratio of the matrix products. '
-    "That is rough: some sizes are multiplied faster than others. On a GPU, it makes no time shorter.",
+    "Trials are as long as experiments.random_search makes them with that budget, or have that many "
+    "epochs. Each consists of a compilation from a fresh cache, since dropout probabilities are constants "
+    f"of the compiled program; updates, each of a whole minibatch of {CHUNK_LENGTH} steps; and "
+    "validations, which take a third of an update's time for the same number of sequences. With "
+    "successive halving, all trials are trained for a sixteenth of that, a quarter of them for a quarter, "
+    "and a sixteenth to the end; each time a trial continues costs one more compilation and one more "
+    "validation. Nothing is subtracted for diverged trials. An update keeps one core busy for every "
+    f"{SEQUENCES_A_CORE} sequences of its minibatch, and for each direction in which the model reads them, "
+    "as far as there are cores.",
+    'Times that were not measured are marked "~": they are the nearest measured time, multiplied by the '
+    "ratio of the matrix products. This is a rough estimate, since some sizes are multiplied faster than "
+    "others. On a GPU, no time is scaled down.",
 )
 
 
@@ -221,9 +223,11 @@ def make_parser():
     add = parser.add_argument
     add("--datasets", nargs="+", choices=list(CHUNKS), default=list(DATASETS), help="which data sets")
     add("--models", nargs="+", choices=MODELS, default=list(MODELS), help="which models")
-    add_count(parser, "--trials", 64, "of each data set and model")
-    add("--budget", type=float, action=Positive, default=1.0, help="of experiments.random_search")
-    add_count(parser, "--epochs", TrainingSettings().n_epochs, "of each trial, instead of a budget")
+    add_count(parser, "--trials", 64, "number of trials for each data set and model")
+    add("--budget", type=float, action=Positive, default=1.0, help="budget, as for experiments.random_search")
+    add_count(
+        parser, "--epochs", TrainingSettings().n_epochs, "number of epochs of each trial, instead of a budget"
+    )
     add_count(parser, "--batch-size", TrainingSettings().batch_size, "chunks in a minibatch")
     add(
         "--n-hiddens",
@@ -231,7 +235,7 @@ def make_parser():
         nargs="+",
         action=Positive,
         default=list(TABLE_2["n_hiddens"]),
-        help="hidden units, equally likely",
+        help="numbers of hidden units, equally likely",
     )
     add("--benchmarks", nargs="+", default=MEASURED, help="JSON files of experiments.benchmark")
     add("--results", help=f"folder in which to write {REPORT}")
@@ -251,4 +255,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "nothing is written, the same command begins anew")
+    command_line.run(main, "nothing was written; run the same command to start over")

@@ -3,7 +3,7 @@
     python -m experiments.search_report runs/search/chorales/vrae
     python -m experiments.search_report runs/search/chorales/vrae --storage URL --out search.html
 
-The page needs no other file and no network. It can be written at any time while the search goes on.
+The page needs no other file and no network. It can be written at any time during the search.
 """
 
 import argparse
@@ -38,7 +38,8 @@ def document(study, folder, beside):
     attributes, found = study.user_attrs, outcomes(study)
     if not attributes.keys() >= {*FIXED} - {"procedure"}:  # which older ones don't say
         raise ValueError(
-            f"study {study.study_name} is none of experiments.random_search: name another one with --study"
+            f"study {study.study_name} was not made by experiments.random_search: name another one "
+            "with --study"
         )
     space = attributes["space"]
     content = [
@@ -57,8 +58,8 @@ def make_parser():
     add = parser.add_argument
     add("folder", metavar="STUDY", help="folder of the search")
     add("--storage", help="as for experiments.random_search; by default the file study.db in STUDY")
-    add("--study", help="its name, if there are several in the storage")
-    add("--out", help="the page; by default report.html in STUDY")
+    add("--study", help="name of the search, if there are several in the storage")
+    add("--out", help="file to write the page to; by default report.html in STUDY")
     add_force(parser, "let the page replace any file")
     return parser
 
@@ -77,4 +78,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "no page is written, the same command begins anew")
+    command_line.run(main, "no page was written; run the same command to start over")

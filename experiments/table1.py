@@ -1,20 +1,20 @@
-"""The main job: train the systems of the paper's Table 1, score them on the test set, save table and picture.
+"""Train the systems of the paper's Table 1, score them on the test set, and save a table and a picture.
 
     python -m experiments.table1
     python -m experiments.table1 --datasets jsb_chorales nottingham --models fdrnn vosp
     python -m experiments.table1 --seeds 3
     python -m experiments.table1 --trained
 
-Without arguments it trains systems on Bach's chorales, which come with the project, and needs about four
-minutes on two cores. It can be stopped at any time; the same command goes on with what is missing. A
-run that is found where one would be made, in OUT/DATASET/SYSTEM, takes its place, whatever its settings: a
-longer one can be put there with experiments.train. With --search, the best run of a random search does. With
---seeds, there are several runs of each system, whose rows are means and ranges; those of further seeds lie in
+This is the project's main command. Without arguments it trains systems on Bach's chorales, which come with
+the project, in about four minutes on two cores. It can be stopped at any time; the same command does what is
+left to do. A run that is already in OUT/DATASET/SYSTEM is used whatever its settings, so a longer one can be
+put there with experiments.train. With --search, the best run of a random search is used. With --seeds, there
+are several runs of each system, and rows are means and ranges; runs of further seeds are kept in
 OUT/DATASET/SYSTEM_seed2 and so on. On a GPU, one program trains all seeds of a system. With --trained,
-nothing is trained: the models that come with the project are scored anew, all seeds of them.
+nothing is trained: the models that come with the project, all seeds of them, are scored again.
 
-Rows of other systems, that are in a table already, stay in it. A row keeps its number of draws, whatever else
-`experiments.evaluate` has scored its run with since.
+Other systems' rows stay in a table that exists already. A row keeps its number of draws, whatever other
+numbers `experiments.evaluate` has scored its run with since.
 """
 
 import argparse
@@ -186,7 +186,7 @@ def save(dataset, rows, results, tables, options):
             figures.save(figure, Path(f"{path}.png"))
     systems = dict.fromkeys(row.system for before in tables.values() for row in before)
     if kept := [name for name in systems if name not in {row.system for row in rows}]:
-        print(f"kept rows that were there: {', '.join(kept)}", flush=True)
+        print(f"kept earlier rows: {', '.join(kept)}", flush=True)
     places = " and ".join(str(path.parent) for path in tables)
     signs = 'A score with "<" is an upper bound, "±" a standard error.'
     print(f"{path.name} is in {places}. {signs}", flush=True)
@@ -199,7 +199,7 @@ def load_datasets(options):
         given_names = [name.partition("/")[0] for name in model_names()]
         if not given_names:
             raise ValueError(
-                f"there are no trained models in {models_folder()}: put runs there by experiments.publish"
+                f"there are no trained models in {models_folder()}: add some with experiments.publish"
             )
     for given in dict.fromkeys(given_names):
         dataset = data.load(given, options.data_dir)
@@ -208,7 +208,7 @@ def load_datasets(options):
             refused := [name for name in options.models if refuses(name, dataset)]
         ):
             raise ValueError(
-                f"--models must not be of NADEs where data are missing, as in {dataset.name}, since each key "
+                f"--models must not have a NADE if values are missing, as in {dataset.name}, since each key "
                 f"depends on those before it: leave out {', '.join(refused)}"
             )
         if file_name(dataset.name) in datasets:
@@ -225,28 +225,31 @@ def parse(arguments):
     add = parser.add_argument
     add("--datasets", nargs="+", help=f"names of piano-roll data sets, or files ({DEFAULT})")
     add_data_dir(parser)
-    add("--models", nargs="+", help=f"which rows (all; of {DEFAULT} all but {', '.join(ON_REQUEST)})")
+    add("--models", nargs="+", help=f"which rows (all; on {DEFAULT} all except {', '.join(ON_REQUEST)})")
     add(
         "--budget",
         type=float,
         default=1.0,
         action=Positive,
-        help="factor of the number of updates that a system has on the data set",
+        help="factor by which each system's usual number of updates on the data set is multiplied",
     )
-    add_seed(parser, "of all random numbers; the first one")
-    add_count(parser, "--seeds", 1, "how many runs of each system, with consecutive seeds")
+    add_seed(parser, "seed of all random numbers; with --seeds, the first one")
+    add_count(parser, "--seeds", 1, "number of runs of each system, with consecutive seeds")
     add(
         "--n-draws",
         type=int,
         action=Positive,
-        help=f"draws of the latents for the scores; runs with fewer are scored anew (new scores: {N_DRAWS})",
+        help=f"draws of the latents for the scores; runs with fewer are scored again (new scores: {N_DRAWS})",
     )
     add("--out", default="runs/table1", help="folder for runs, tables and pictures")
-    add("--search", help="folder of searches, such as runs/search: their best runs stand in the table")
+    add("--search", help="folder of searches, such as runs/search, whose best runs are used for the table")
     add("--trained", action="store_true", help="score the models that come with the project; train nothing")
     add("--results", help="another folder for tables and pictures")
     add("--backend", default="auto", help="auto, jax, cvm or numba")
-    add_force(parser, "let tables and pictures replace any files, not only earlier ones; runs are kept")
+    add_force(
+        parser,
+        "let tables and pictures replace any files, not only earlier tables and pictures; runs are kept",
+    )
     options = parse_arguments(parser, arguments)
     unknown = [name for name in options.models or () if name not in TITLES]
     if unknown:
@@ -275,7 +278,7 @@ def main(arguments=None):
     options = parse(arguments)
     names = [name for name in TITLES if name in options.models]
     if options.trained:
-        command_line.stopping("nothing is written, the same command begins anew")
+        command_line.stopping("nothing was written; run the same command to start over")
     datasets = [(*loaded, tables_before(loaded[0], options)) for loaded in load_datasets(options)]
     for dataset, given, tables in datasets:
         before = [row for rows in tables.values() for row in rows]
@@ -285,4 +288,6 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "all runs are saved, the same command goes on; the table is written at its end")
+    command_line.run(
+        main, "all runs are saved; run the same command to continue, it writes the table at its end"
+    )

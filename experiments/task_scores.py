@@ -1,11 +1,11 @@
-"""Score how well trained models denoise and impute piano rolls, beside baselines.
+"""Score how well trained models denoise and impute piano rolls, compared with baselines.
 
     python -m experiments.task_scores runs/vrae runs/vosp runs/fdrnn [--split test] [--seeds 3]
     python -m experiments.task_scores jsb_chorales/vosp nottingham/vosp --report experiments/results/tasks.md
 
-Runs of the same data set are compared with each other, in tables of their own.
-Noise switches on each note with probability 0.05; of each sequence, eight frames in a row are taken out,
-wherever they are. A run of a one-step model is one more baseline: it denoises by predicting.
+Runs on the same data set are compared with each other, in separate tables for each data set. Noise switches
+on each note with probability 0.05; eight successive frames are removed at a random place in each sequence. A
+run of a one-step model is one more baseline: it denoises by predicting.
 """
 
 import argparse
@@ -44,14 +44,15 @@ N_MODE_ROUNDS = 20
 CORRUPTION_SEED = 0
 
 DENOISING_NOTE = (
-    f"Each note is switched on with probability {P_ON}. Who knows the noise knows that, and that no note is "
-    "switched off. A one-step model predicts each frame from the noisy ones before it."
+    f'Each note is switched on with probability {P_ON}. "Knowing the noise" means knowing this '
+    "probability, and that no note is switched off. A one-step model predicts each frame from the noisy "
+    "ones before it."
 )
 IMPUTATION_NOTE = (
-    f"{N_REMOVED} frames in a row are taken out of each sequence, wherever they are. Nats are the negative "
-    "log-probability of a frame's entries, each by itself. Whatever has probabilities is wrong where the "
-    "less probable value is true; its F1 is of the notes whose probability reaches a threshold, chosen for "
-    "each system on the validation set."
+    f"{N_REMOVED} successive frames are removed at a random place in each sequence. Nats are the negative "
+    "log-probability of a frame's entries, each scored independently. Where a system gives probabilities, "
+    "an entry counts as wrong if its true value is the less probable one, and F1 is computed for the "
+    "notes whose probability reaches a threshold, which is chosen for each system on the validation set."
 )
 
 
@@ -196,7 +197,7 @@ def load_all(folders, **places):
         run, model, dataset = load(folder, **places)
         if not dataset.binary:
             raise ValueError(
-                f"runs must be of binary data, as piano rolls are, {folder} is of real values: leave it out"
+                f"runs must be on binary data, such as piano rolls, {folder} is on real values: leave it out"
             )
         of_dataset, name = found.setdefault(tuple(dataset.digests.items()), {}), run.folder.resolve().name
         if name in of_dataset:
@@ -227,7 +228,7 @@ def score(loaded, options):
     scores = []
     for seed in range(1, options.seeds + 1):
         scores.append(score_seed(systems, fillers, thresholds, getattr(dataset, options.split), seed))
-        print(f"{dataset.name}: corruption {seed} of {options.seeds} is scored", flush=True)
+        print(f"{dataset.name}: corruption {seed} of {options.seeds} scored", flush=True)
     denoised, imputed = (average(task) for task in zip(*scores, strict=True))
     return describe(dataset, options.split, loaded, denoised, imputed)
 
@@ -242,4 +243,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "nothing is written, the same command begins anew")
+    command_line.run(main, "nothing was written; run the same command to start over")

@@ -3,9 +3,9 @@
     python -m experiments.train --model vrae --dataset chorales --out runs/first
     python -m experiments.train --model vrae --dataset chorales --out runs/first --resume
 
-Ctrl-C saves and stops; the second command goes on, to the same numbers as if nothing had happened. What is
-not given is, on the chorales and the paper's data sets, as `experiments.table1` has it. A flag that the
-chosen model reads nothing of is an error.
+Ctrl-C saves and stops; the second command then continues, to the same numbers as without the interruption. On
+the chorales and the paper's data sets, flags that are not given have the values that `experiments.table1`
+uses. A flag that the chosen model does not use is an error.
 """
 
 import numpy as np
@@ -47,10 +47,10 @@ def main(arguments=None):
     if line := collapse.describe(scores, run.config, dataset):
         print(f"warning: {line}")
     if system:
-        print(f"what was not given is as in experiments.table1, {system} on {dataset.name}")
+        print(f"flags that were not given are as in experiments.table1, {system} on {dataset.name}")
     print(f"next: {script('evaluate')} {run.folder}")
     return 0
 
 
 if __name__ == "__main__":
-    command_line.run(main, "what is done is saved, the same command with --resume goes on")
+    command_line.run(main, "progress is saved; run the same command with --resume to continue")

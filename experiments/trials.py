@@ -1,9 +1,9 @@
-"""The list of all that was trained: one line for each run, whatever became of it.
+"""The list of all runs that were trained: one line for each, whatever became of it.
 
     python -m experiments.trials runs/* --list experiments/results/trials.csv
 
-Runs that are listed already are brought up to date; lines of runs that are no longer there stay. The list is
-in the order in which the runs began, and says when each was scored on the test set, if it was.
+Runs that are already listed are updated; lines of runs that no longer exist are kept. The list is in the
+order in which the runs began, and says when each was scored on the test set, if it was.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from experiments.paper.trials import key, line, read, write
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", help="folders of runs")
-    parser.add_argument("--list", default="experiments/results/trials.csv", help="file of the list")
+    parser.add_argument("--list", default="experiments/results/trials.csv", help="file with the list")
     options = parser.parse_args(arguments)
     path = Path(options.list)
     lines = read(path)
@@ -30,4 +30,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    command_line.run(main, "the list is as it was, the same command begins anew")
+    command_line.run(main, "the list is unchanged; run the same command to start over")

@@ -439,11 +439,11 @@ def test_a_score_needs_draws(estimator, n_draws, diagonal, sequences, rng):
 def test_a_score_is_for_its_kind_of_model(diagonal, sequences, rng):
     exact = RNN(n_visible=2, n_hiddens=(1,), emission="gaussian_shared")
     for estimator in (variational_bound, importance_sampled_nll, sampled_scores):
-        with pytest.raises(ValueError, match="model must have latents, and RNN has none: take negative_log"):
+        with pytest.raises(ValueError, match="model must have latents, but RNN has none: use negative_log"):
             estimator(exact, sequences, rng)
         with pytest.raises(ValueError, match="rng must be a generator, .*, got 0"):
             estimator(diagonal, sequences, 0)
-    with pytest.raises(ValueError, match="model must be one without latents, and .* has them: take variat"):
+    with pytest.raises(ValueError, match="model must have no latents, but .* has some: use variat"):
         negative_log_likelihood(diagonal, sequences)
 
 

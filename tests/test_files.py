@@ -31,7 +31,10 @@ def test_errors_name_the_file_that_was_asked_for(tmp_path):
     assert caught.value.filename == str(place) and ".part" not in str(caught.value)
     os.mkfifo(tmp_path / "pipe")
     for what_is_none in (tmp_path, tmp_path / "pipe", "/dev/null"):
-        with pytest.raises(ValueError, match="is no file: choose another place"), replacing(what_is_none):
+        with (
+            pytest.raises(ValueError, match="is not a regular file: choose another place"),
+            replacing(what_is_none),
+        ):
             pass
 
 
@@ -92,7 +95,7 @@ def holder(tmp_path):
 
 
 def test_one_process_at_a_time(tmp_path, holder):
-    who = f"in use by process {holder.pid} on {socket.gethostname()}: wait for its end, or choose another"
+    who = f"in use by process {holder.pid} on {socket.gethostname()}: wait until it ends, or choose another"
     for _ in range(2):
         with pytest.raises(ValueError, match=re.escape(f"{tmp_path} is {who}")), alone(tmp_path):
             pass
@@ -115,5 +118,5 @@ def test_where_there_are_no_locks(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, "no locks available")
 
     monkeypatch.setattr(FileLock, "acquire", refuse)
-    with pytest.warns(UserWarning, match="can't be locked: let one process at a time"), alone(tmp_path):
+    with pytest.warns(UserWarning, match="can't be locked: let only one process at a time"), alone(tmp_path):
         pass

@@ -101,7 +101,7 @@ def test_rejects_shapes(shape):
 
 
 def test_rejects_a_taken_name(parameters):
-    with pytest.raises(ValueError, match="name must be new, got 'bias' a second time"):
+    with pytest.raises(ValueError, match="name must be new, got 'bias' for the second time"):
         parameters.declare("bias", (2,))
 
 

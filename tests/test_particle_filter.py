@@ -156,7 +156,7 @@ def test_resampling_keeps_what_weights_say(rng):
     ],
 )
 def test_what_can_not_be_filtered(other, rng):
-    with pytest.raises(ValueError, match="model must have latents with a Markov process .* take importance"):
+    with pytest.raises(ValueError, match="model must have latents with a Markov process .* use importance"):
         particle_filter_nll(other(), [np.zeros((2, 2))], rng)
 
 

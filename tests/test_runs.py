@@ -74,7 +74,7 @@ class TestConfig:
     def test_a_folder_with_a_run_is_left_alone(self, tmp_path, name):
         (tmp_path / name).write_text("precious")
         with pytest.raises(
-            ValueError, match="there is a run in .* already: resume it or choose another folder"
+            ValueError, match="there is already a run in .*: resume it or choose another folder"
         ):
             Run.create(tmp_path, {})
         assert [path.name for path in tmp_path.iterdir()] == [name]
@@ -97,7 +97,7 @@ class TestConfig:
         Run.create(tmp_path / "run", {})
 
     def test_opening_needs_a_run(self, tmp_path):
-        with pytest.raises(ValueError, match="there is no run in .*nowhere: give the folder of one"):
+        with pytest.raises(ValueError, match="there is no run in .*nowhere: give the folder of a run"):
             Run(tmp_path / "nowhere")
 
     @pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe\x00", b"[]"])
@@ -105,7 +105,7 @@ class TestConfig:
         (tmp_path / "config.json").write_bytes(text)
         with pytest.raises(
             ValueError,
-            match=r"config.json is damaged, it (is no JSON|must hold JSON objects).*; restore a copy",
+            match=r"config.json is damaged, it (is not JSON|must hold JSON objects).*; restore a copy",
         ) as caught:
             Run(tmp_path)
         assert "\n" not in str(caught.value)
@@ -138,12 +138,14 @@ class TestLog:
 
     def test_a_log_that_lost_entries(self, run):
         run.append_log({"epoch": 1})
-        with pytest.raises(ValueError, match="log.jsonl has 1 entries, and its checkpoint is of 2: restore"):
+        with pytest.raises(
+            ValueError, match="log.jsonl has 1 entries, but the checkpoint was saved after 2: restore"
+        ):
             run.truncate_log(2)
 
     def test_damaged(self, run):
         (run.folder / "log.jsonl").write_text('{"epoch": 1}\nnonsense\n')
-        with pytest.raises(ValueError, match="log.jsonl is damaged, it is no JSON: .*; restore a copy"):
+        with pytest.raises(ValueError, match="log.jsonl is damaged, it is not JSON: .*; restore a copy"):
             run.read_log()
 
 
@@ -240,7 +242,7 @@ class TestCheckpoint:
         damaged[size_of_the_first : size_of_the_first + 8] = struct.pack("<Q", 2**64 - 16)
         path.write_bytes(damaged)
         monkeypatch.setattr(checkpoints, "LIMITS", Limits(seconds=1.0))
-        with pytest.raises(ValueError, match="it is none: takes more than 1 seconds to read: it is damaged$"):
+        with pytest.raises(ValueError, match="it is not: takes more than 1 seconds to read: it is damaged$"):
             run.read_checkpoint(PARAMETERS)
 
     def test_is_read_by_earlier_versions(self, run):
@@ -287,15 +289,21 @@ class TestCheckpoint:
     @pytest.mark.parametrize(
         "shapes, message",
         [
-            ({"weights": (4, 3), "bias": (3,)}, r"'weights' is \(2, 3\) there and \(4, 3\) here"),
-            ({"weights": (2, 3)}, r"'bias' is \(3,\) there and nothing here"),
-            ({"weights": (2, 3), "bias": (3,), "gate": (1,)}, r"'gate' is nothing there and \(1,\) here"),
-            ({"bias": (3,), "weights": (2, 3)}, "the same parameters are in another order there"),
+            (
+                {"weights": (4, 3), "bias": (3,)},
+                r"'weights' is \(2, 3\) in the file and \(4, 3\) in the model",
+            ),
+            ({"weights": (2, 3)}, r"'bias' is \(3,\) in the file and nothing in the model"),
+            (
+                {"weights": (2, 3), "bias": (3,), "gate": (1,)},
+                r"'gate' is nothing in the file and \(1,\) in the model",
+            ),
+            ({"bias": (3,), "weights": (2, 3)}, "the file has the same parameters in another order"),
         ],
     )
     def test_of_another_model(self, run, shapes, message):
         run.write_checkpoint(PARAMETERS, ARRAYS, ATTRIBUTES)
-        with pytest.raises(ValueError, match=f"checkpoint.h5 is of another model: {message}"):
+        with pytest.raises(ValueError, match=f"checkpoint.h5 belongs to another model: {message}"):
             run.read_checkpoint(declared(**shapes))
 
 
@@ -313,7 +321,9 @@ class TestWeights:
 
     def test_of_another_model(self, run):
         run.write_weights(PARAMETERS, self.VALUES)
-        with pytest.raises(ValueError, match=r"weights.h5 is of another model: 'weights' is \(2, 3\) there"):
+        with pytest.raises(
+            ValueError, match=r"weights.h5 belongs to another model: 'weights' is \(2, 3\) in the file"
+        ):
             run.read_weights(declared(weights=(3, 2), bias=(3,)))
 
     def test_a_changed_number_is_noticed(self, run):
@@ -334,7 +344,7 @@ class TestWeights:
     def test_a_checkpoint_is_no_file_of_weights(self, run):
         run.write_checkpoint(PARAMETERS, ARRAYS, ATTRIBUTES)
         os.rename(run.folder / "checkpoint.h5", run.folder / "weights.h5")
-        with pytest.raises(ValueError, match="weights.h5 must be a file of weights, but it is none"):
+        with pytest.raises(ValueError, match="weights.h5 must be a file of weights, but it is not"):
             run.read_weights(PARAMETERS)
 
 
@@ -342,7 +352,9 @@ class TestFormat:
     def test_a_later_one(self, run):
         path = run.folder / "config.json"
         path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
-        with pytest.raises(ValueError, match="is of format 2, .* reads formats up to 1: install a later one"):
+        with pytest.raises(
+            ValueError, match="has format 2, .* reads formats up to 1: install a later version"
+        ):
             Run(run.folder)
 
 
@@ -362,9 +374,9 @@ class TestScores:
 
     def test_damaged(self, run):
         (run.folder / "scores.json").write_text('{"test": ')
-        with pytest.raises(ValueError, match="scores.json is damaged, it is no JSON: .*; restore a copy"):
+        with pytest.raises(ValueError, match="scores.json is damaged, it is not JSON: .*; restore a copy"):
             run.read_scores()
         (run.folder / "scores.json").unlink()
         os.mkfifo(run.folder / "scores.json")
-        with pytest.raises(ValueError, match="scores.json is no file: restore a copy"):
+        with pytest.raises(ValueError, match="scores.json is not a file: restore a copy"):
             run.read_scores()

@@ -35,8 +35,8 @@ def test_takes_a_3d_array_sequence_by_sequence():
     [
         ([], {}, "songs must hold at least one sequence, got none"),
         (np.zeros((5, 2)), {}, r"songs\[0\] must be 2-D.*got shape \(2,\)"),
-        ([[[0]], np.zeros((0, 1))], {}, r"songs\[1\] must have a step.*got shape \(0, 1\)"),
-        ([np.zeros((3, 0))], {}, r"songs\[0\] must have a step and a feature"),
+        ([[[0]], np.zeros((0, 1))], {}, r"songs\[1\] must have at least one step.*got shape \(0, 1\)"),
+        ([np.zeros((3, 0))], {}, r"songs\[0\] must have at least one step and one feature"),
         ([np.zeros((3, 2)), np.zeros((3, 4))], {}, r"songs\[1\] must have 2 features, got 4"),
         ([np.zeros((3, 87))], {"n_features": 88}, r"songs\[0\] must have 88 features, got 87"),
         ([[[0, 1], [0, 2]]], {}, r"songs\[0\] must be 0 or 1, got 2 at step 1, feature 1"),

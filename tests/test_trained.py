@@ -105,7 +105,7 @@ def test_a_trained_model_is_not_trained_on(named, loaded):
     run, model, _ = trained.load("chorales/small")
     settings = TrainingSettings(**run.config["training"])
     before = {path.name: path.read_bytes() for path in named.iterdir()}
-    message = f"{re.escape(str(named))} has the weights of a trained model, but not what training needs"
+    message = f"{re.escape(str(named))} has the weights of a trained model, but no checkpoint"
     with pytest.raises(ValueError, match=message):
         fit(
             model,
@@ -127,7 +127,7 @@ def test_other_data(named):
     path.write_text(json.dumps(config))
     with pytest.raises(
         ValueError,
-        match="data set chorales is not the one that chorales/small was trained on: restore its data",
+        match="data set chorales is not the one that chorales/small was trained on: restore that one",
     ):
         trained.load("chorales/small")
 
@@ -178,9 +178,7 @@ class TestDataThatMoved:
 
     def test_nowhere(self, moved):
         run, file = moved
-        message = (
-            "songs, was in .*gone/songs.h5, where there is nothing now: say .* --dataset FILE or --data-dir"
-        )
+        message = "songs in .*gone/songs.h5, where there is nothing now: say .* --dataset FILE or --data-dir"
         for place in ({}, {"data_dir": run}):
             with pytest.raises(ValueError, match=message):
                 trained.load(run, **place)
@@ -204,7 +202,7 @@ class TestDataThatMoved:
         write_hdf5(file, others)  # under the name of the published one, it would be warned of
         assert trained.load(run, data_dir=file.parent).dataset.digests == loaded.dataset.digests
         with pytest.raises(
-            ValueError, match="others is not the one that .*run was trained on: restore its data"
+            ValueError, match="others is not the one that .*run was trained on: restore that one"
         ):
             trained.load(run, dataset=file)
 

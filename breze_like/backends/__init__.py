@@ -1,4 +1,4 @@
-"""The one place that compiles.
+"""The only place that compiles.
 
 =========  =====================================  =====================================================
 backend    needs                                  compiles a recurrent model in
@@ -6,7 +6,7 @@ backend    needs                                  compiles a recurrent model in
 ``jax``    the extra ``jax``                      seconds; the fastest on a CPU, and runs on a GPU
 ``cvm``    a C++ compiler, better with a BLAS     a minute; shares no code with JAX, so it is a check
 ``numba``  nothing                                minutes
-``auto``   the first of these that is at hand
+``auto``   the first of these that is available
 =========  =====================================  =====================================================
 """
 

@@ -1,4 +1,4 @@
-"""PyTensor's linker for JAX with some conversions of our own; PyTensor's stay as they are for others."""
+"""PyTensor's linker for JAX with some additional conversions; PyTensor's own are unchanged for other code."""
 
 import operator
 import warnings

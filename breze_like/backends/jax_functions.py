@@ -1,7 +1,7 @@
-"""Functions of PyTensor's graphs that JAX traces, XLA compiles, and NumPy arrays go in and out of.
+"""Functions of NumPy arrays from PyTensor's graphs, traced by JAX and compiled by XLA.
 
-Nothing that other code in the process has of PyTensor or JAX is changed for them: conversions are those of
-`conversions`, precision is switched around each call.
+PyTensor and JAX are not changed for other code in the process: conversions are those of `conversions`, and
+the precision is switched around each call.
 """
 
 import warnings

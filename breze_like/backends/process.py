@@ -1,4 +1,4 @@
-"""What is set for a whole process, which the library leaves to whoever owns it, as scripts do."""
+"""Settings for a whole process, which the library leaves to its owner, such as a script."""
 
 import ctypes
 import os

@@ -26,7 +26,7 @@ def read_array(path: Path, name: str) -> NDArray:
     with decoding(f"NumPy file {name}"), open_regular(path) as file:
         array = npy.read_array(file, allow_pickle=False)
         if file.read(1):
-            raise ValueError("there is more in it than one array")
+            raise ValueError("it holds more than one array")
     return array
 
 

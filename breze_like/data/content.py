@@ -1,4 +1,4 @@
-"""What is read from a file of any kind, before it is a data set: arrays by split, as they were found."""
+"""The content of a file of any kind, before it becomes a data set: arrays by split, as they were found."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -12,7 +12,8 @@ SEED = 0
 def divide(names: Sequence[Hashable]) -> dict[str, list]:
     """Divide sequences into splits: a fifth for validation, a fifth for testing, the others for training.
 
-    The random permutation has a fixed seed, 0, so the same number of them is divided the same way each time.
+    The random permutation has a fixed seed, 0, so the same number of sequences is always divided the same
+    way.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ def divide(names: Sequence[Hashable]) -> dict[str, list]:
         If there are fewer than 3.
     """
     if len(names) < 3:
-        raise ValueError(f"must have 3 sequences at least, to be divided into splits, got {len(names)}")
+        raise ValueError(f"must have at least 3 sequences, to be divided into splits, got {len(names)}")
     # RandomState: its permutations are the same in all versions of NumPy.
     order = np.random.RandomState(SEED).permutation(len(names))  # noqa: NPY002
     n_held_out = max(1, round(len(names) / 5))

@@ -4,13 +4,13 @@ A folder has either
 
 * the subfolders ``train``, ``valid`` (or ``validation``) and ``test`` with the files of each split, at any
   depth, or
-* all files in itself; they are then divided at random, see :func:`breze_like.data.dividing.divide`.
+* all files directly in it; they are then divided at random, see :func:`breze_like.data.dividing.divide`.
 
 A ``.npy`` file is an array (n_steps, n_features). Integers and booleans are binary data, all 0 or 1; if one
 of the files has floating-point numbers, the data are real-valued. A MIDI file, ``.mid`` or ``.midi``, is a
 piano roll, see :mod:`breze_like.music.midi`. Tables, ``.csv`` or ``.tsv``, see
-:mod:`breze_like.data.tables`, are read where there are no others. A split's sequences are in the order of
-the file names. Hidden files, and what is not called so, are left alone.
+:mod:`breze_like.data.tables`, are read only if there are no other files. A split's sequences are in the order
+of the file names. Hidden files, and files with other extensions, are ignored.
 """
 
 import os
@@ -130,7 +130,7 @@ def job_of(kind: str, path: Path, *arguments: object) -> Job:
 def names_of_files(folder: Path, deep: bool = False) -> list[str]:
     """Names of the sequences' files in the folder itself, or also below it, relative to it, in order.
 
-    Tables are none where there are other files.
+    Tables don't count if there are other files.
     """
     found = []
     for parent, folders, files in os.walk(folder):
@@ -149,7 +149,7 @@ def _kind(name):
 def _names_to_divide(folder):
     names = names_of_files(folder)
     if len(names) < len(SPLITS):
-        rule = f"must have the subfolders {', '.join(SPLITS)}, or 3 .npy, .csv or .mid files at least"
+        rule = f"must have the subfolders {', '.join(SPLITS)}, or at least 3 .npy, .csv or .mid files"
         raise ValueError(f"{rule}, got {len(names)} files")
     return names
 
@@ -163,13 +163,14 @@ def _names_by_split(folder):
     for split in SPLITS:
         if split not in subfolders:
             raise ValueError(
-                f"must have the subfolders {', '.join(SPLITS)}, got no {split}: make it, or use one folder"
+                f"must have the subfolders {', '.join(SPLITS)}, got no {split}: make it, or put all "
+                "files into one folder"
             )
         own = subfolders[split]
         names[split] = [f"{own}/{name}" for name in names_of_files(folder / own, deep=True)]
         if not names[split]:
             raise ValueError(
-                f"{own} must have .npy, .csv or .mid files, got none: put some of the sequences there"
+                f"{own} must have .npy, .csv or .mid files, got none: move some of the sequences there"
             )
     return names
 

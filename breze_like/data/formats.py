@@ -10,7 +10,7 @@ What users have:
 * long tables, see :mod:`breze_like.data.tables`;
 * folders of ``.npy``, MIDI or CSV files, one for each sequence, see :mod:`breze_like.data.folders`.
 
-All of them but folders are told apart by their content.
+Except for folders, kinds of files are recognised by their content.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The project's own files, HDF5: reading, with what a file from elsewhere may not have, and writing.
+"""The project's own file format, HDF5: writing, and reading, with checks of files from elsewhere.
 
 A group for each split, ``train``, ``valid`` and ``test``, holds
 

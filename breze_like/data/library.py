@@ -132,12 +132,12 @@ def _find(name, data_dir):
     advice = f"to get it: python data/download.py --data-dir FOLDER {name}"
     if not folder:
         raise ValueError(
-            f"{name} does not come with breze_like: say which folder it is in, by data_dir (of scripts, "
+            f"{name} does not come with breze_like: say which folder it is in, by data_dir (in scripts, "
             f"--data-dir) or $BREZE_LIKE_DATA; {advice}"
         )
     folder = Path(folder)
     if not folder.is_dir():
-        raise ValueError(f"{name} was looked for in {shown_path(folder)}, which is no folder; {advice}")
+        raise ValueError(f"{name} was looked for in {shown_path(folder)}, which is not a folder; {advice}")
     paths = [path for path in sorted(folder.iterdir()) if standard_name(path.stem) == name]
     for extension in DATASET_EXTENSIONS:
         for path in paths:
@@ -152,7 +152,7 @@ def verify(dataset: Dataset) -> Dataset:
     Returns
     -------
     Dataset
-        The same data set with `verified` set, to None if nothing is known of its name.
+        The same data set with `verified` set, to None if no digest is known for its name.
 
     Warns
     -----

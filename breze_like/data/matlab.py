@@ -1,6 +1,6 @@
 """MATLAB files with ``traindata``, ``validdata`` and ``testdata``, cell arrays of piano rolls.
 
-Those of version 7.3 are HDF5: a cell array is one of references, and arrays are transposed.
+Files of version 7.3 are HDF5: a cell array is an array of references, and arrays are transposed.
 """
 
 from pathlib import Path

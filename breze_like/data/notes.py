@@ -2,11 +2,11 @@
 
 Each split is a list of sequences, or an array of them, and each sequence one of
 
-* a list of the MIDI notes 21 to 108 that sound at each step; 67.0 is 67;
+* a list of the MIDI notes 21 to 108 that sound at each step; 67.0 counts as 67;
 * an array (n_steps, n_voices) of MIDI notes, with -1 or NaN where a voice rests, which becomes a piano roll;
 * an array (n_steps, n_features) of other numbers: binary if they are all 0 or 1, else real-valued.
 
-Arrays are voices if all of their numbers are notes or rests.
+Arrays are taken for voices if all of their numbers are notes or rests.
 """
 
 import itertools

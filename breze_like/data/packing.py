@@ -1,8 +1,8 @@
 """Whole sequences side by side and one after another, in batches of one shape with little padding.
 
 Sequences differ much in length, each new shape of a batch costs a compilation, and padding costs as much as
-data. So a column of a batch takes several sequences, with a step of padding between them, at which models
-start anew.
+data. So a column of a batch holds several sequences, with a step of padding between them, at which models
+reset their states.
 
 >>> (batch,) = pack([4, 1, 2])
 >>> batch.mask.T.tolist()
@@ -137,7 +137,7 @@ def pack(
     lengths = np.asarray(lengths, int)
     if len(lengths) == 0 or lengths.min() < 1:
         raise ValueError(
-            f"lengths must be of one sequence at least, and positive, got {quote(lengths.tolist())}"
+            f"lengths must have at least one entry, and be positive, got {quote(lengths.tolist())}"
         )
     if max_steps < 1:
         raise ValueError(f"max_steps must be at least 1, got {max_steps}")

@@ -1,9 +1,9 @@
-"""Read the piano rolls' original pickles without running what else a pickle may hold.
+"""Read the original pickles of the piano rolls without running any code that a pickle may contain.
 
 A pickle is a program: reading one from elsewhere with :func:`pickle.load` runs whatever its author
-likes. The unpickler here builds lists, tuples, dicts, strings and numbers and refuses to look up
-anything but the names that NumPy's numbers and arrays are made of. For those it has stand-ins, so that
-no code of NumPy's runs on unchecked input either.
+wanted. The unpickler here builds lists, tuples, dicts, strings and numbers, and refuses to look up
+any names except those that NumPy's numbers and arrays consist of. For these it has stand-ins, so that
+none of NumPy's code runs on unchecked input either.
 """
 
 import math
@@ -69,7 +69,7 @@ class _NotesUnpickler(pickle.Unpickler):
             return _STAND_INS[module, name]
         except KeyError:
             raise pickle.UnpicklingError(
-                f"it asks for {shown(module, 40)}.{shown(name, 40)}; only numbers, lists, tuples, dicts and "
+                f"it refers to {shown(module, 40)}.{shown(name, 40)}; only numbers, lists, tuples, dicts and "
                 "arrays are read"
             ) from None
 
@@ -84,7 +84,7 @@ class _StandIn:
         return self._function(*arguments)
 
     def __setstate__(self, state):
-        raise pickle.UnpicklingError("it alters what it may only call")
+        raise pickle.UnpicklingError("it modifies a function that it may only call")
 
 
 class _NumberType:

@@ -1,8 +1,8 @@
-"""Files are read in a process of their own: how it is started, what it may take, and what comes back.
+"""Files are read in a separate process: how it is started, its limits, and what it returns.
 
-Whatever happens in there, a crash, a hang, or the end of all memory, is a ValueError here, of one line. The
-process is limited in its time, its memory, and the size of what it hands back; it is ended by Ctrl-C, and
-ends with the process that started it. Of what it hands back, nothing is executed.
+Whatever happens there, a crash, a hang, or running out of memory, becomes a ValueError here, of one line. The
+process is limited in its time, its memory, and the size of what it returns; it is ended by Ctrl-C, and ends
+with the process that started it. Nothing of what it returns is executed.
 """
 
 import json
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from breze_like.quoting import shown
 
 OFF = "off"  # of $BREZE_LIKE_LIMITS
-MAX_ENDS = 3  # so many files may end the process; others of the same folder are not read then
+MAX_ENDS = 3  # after so many files have ended the process, others of the same folder are not read
 SECONDS_TO_START = 300  # of a machine that has other things to do
 PATIENCE = 6  # times the seconds of computing may pass, since others compute, too
 MAX_LINE_BYTES = 50_000_000
@@ -79,13 +79,14 @@ class Limits:
     Parameters
     ----------
     seconds : float
-        Of computing, and one more for each ten megabytes of the file; `PATIENCE` times as many may pass.
+        Computing time, plus one second for each ten megabytes of the file; `PATIENCE` times as much time may
+        pass.
     n_bytes : int
-        Of memory, of the whole process, and four more for each byte of the file.
+        Memory of the whole process, plus four bytes for each byte of the file.
     n_file_bytes : int
-        Of the file.
+        Size of the file.
     n_result_bytes, n_sequences : int
-        Of what is read.
+        Size of what is read.
     """
 
     ADVICE: ClassVar[str] = "it is damaged, or huge: limits=False, or --no-limits, lifts the limits"
@@ -110,7 +111,7 @@ class Limits:
             raise ValueError(f"is larger than {self.n_file_bytes / 1e6:.0f} MB: {self.ADVICE}")
 
     def check(self, arrays: Sequence[NDArray]) -> None:
-        """Raise a ValueError if this is more than may be handed back."""
+        """Raise a ValueError if this is more than may be returned."""
         if len(arrays) > self.n_sequences:
             raise ValueError(f"holds more than {self.n_sequences} sequences: {self.ADVICE}")
         if sum(array.nbytes for array in arrays) > self.n_result_bytes:
@@ -118,13 +119,13 @@ class Limits:
 
 
 def usual_limits(limits: bool | None) -> Limits | None:
-    """The limits, or None where there are none; by default they hold, unless $BREZE_LIKE_LIMITS is "off"."""
+    """The limits, or None if there are none; by default they hold, unless $BREZE_LIKE_LIMITS is "off"."""
     on = os.environ.get("BREZE_LIKE_LIMITS") != OFF if limits is None else limits
     return Limits() if on else None
 
 
 def read_apart(jobs: Sequence[Job], limits: Limits | None) -> list[Found | ValueError]:
-    """Read files in a process of their own, all in the same one.
+    """Read files in a separate process, the same one for all of them.
 
     Returns
     -------
@@ -140,7 +141,7 @@ def read_apart(jobs: Sequence[Job], limits: Limits | None) -> list[Found | Value
     while len(answers) < len(jobs):
         if n_ends == MAX_ENDS:
             unread = ValueError(
-                f"was not read, since {MAX_ENDS} other files ended the process that reads them"
+                f"was not read, since {MAX_ENDS} other files had ended the process that reads them"
             )
             return answers + [unread] * (len(jobs) - len(answers))
         found, end = run(jobs[len(answers) :], limits)

@@ -1,8 +1,8 @@
-"""Files are read in a process of their own: this is what that process does.
+"""Files are read in a separate process: this is what that process does.
 
-A damaged file, or one that was made for the purpose, can crash or hang the libraries that read it, or have
-them take all memory. `breze_like.data.process` starts the process, says which files are to be read and within
-which limits, and takes what comes back. It starts quickly since it needs neither PyTensor nor JAX.
+A damaged or malicious file can crash or hang the libraries that read it, or make them use up all memory.
+`breze_like.data.process` starts the process, says which files are to be read and within which limits, and
+receives the results. The process starts quickly, since it needs neither PyTensor nor JAX.
 """
 
 import ctypes

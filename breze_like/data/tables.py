@@ -1,9 +1,10 @@
 """Tables of numbers as text, CSV: one sequence, or a long table of several.
 
-Values are separated by commas, semicolons or tabs. A first row in which something is no number has the names
-of the columns. A cell that is empty, or one of ``NA``, ``NaN`` and ``null``, is a missing value, NaN; empty
-rows at the end are none. A long table has a column for the sequence and one for the time, by one of the names
-below, in any order of rows, and may have one for the split; all other columns are features.
+Values are separated by commas, semicolons or tabs. If anything in the first row is not a number, that row has
+the names of the columns. A cell that is empty, or one of ``NA``, ``NaN`` and ``null``, is a missing value,
+NaN; empty rows at the end are ignored. A long table has a column for the sequence and one for the time, with
+one of the names below, and may have one for the split; all other columns are features. Its rows may be in any
+order.
 """
 
 import csv
@@ -99,7 +100,7 @@ def _read(path, name):
         if rows and not all(map(_is_value, rows[first])):
             header, rows = rows[first], rows[first + 1 :]
         if not rows:
-            raise ValueError("there are no numbers in it")
+            raise ValueError("it holds no numbers")
         for index, row in enumerate(rows):
             if len(row) != len(header or rows[0]):
                 raise ValueError(f"row {index} has {len(row)} values, not {len(header or rows[0])}")

@@ -1,4 +1,4 @@
-"""Distributions of frames, priors and approximate posteriors of latent sequences, divergences of these."""
+"""Distributions of frames, priors and approximate posteriors of latent sequences, and their divergences."""
 
 from breze_like.distributions.base import Distribution
 from breze_like.distributions.bernoulli import Bernoulli

@@ -2,8 +2,8 @@
 
 >>> kl_divergence(GaussMarkov(a, m, v, mask), WienerProcess())  # (n_steps, n_sequences), nats
 
-A pair of classes is served by the function that is registered for them, or for the nearest classes above
-them; `register` adds pairs for classes of one's own.
+For a pair of classes, the function that is registered for them, or for their nearest base classes, is used;
+`register` adds pairs for your own classes.
 """
 
 import pytensor.tensor as pt

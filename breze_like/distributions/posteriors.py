@@ -8,9 +8,9 @@ class          a_t              z
 `GaussMarkov`  between 0 and 1  both of them, and all between
 ============== ================ =================================================
 
-Everything that follows from a, m and v stands once, in `MarkovPosterior`; the three differ in how a sum over
-time is taken. Sequences that share a column, with padding between them, are independent. Shapes are (n_steps,
-n_sequences, n_latents), and masks (n_steps, n_sequences), as in `processes`.
+Everything that follows from a, m and v is in `MarkovPosterior`; the three classes differ in how sums over
+time are computed. Sequences that share a column, with padding between them, are independent. Shapes are
+(n_steps, n_sequences, n_latents), and masks (n_steps, n_sequences), as in `processes`.
 """
 
 from abc import ABC, abstractmethod

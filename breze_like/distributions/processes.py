@@ -2,8 +2,8 @@
 
 Latents have shape (n_steps, n_sequences, n_latents) and are independent across sequences and latents.
 A mask (n_steps, n_sequences), 1 where a step is real and 0 before or after, places a sequence in its column;
-its first real step is t = 1, whatever precedes it. A column may hold several sequences, with padding between
-them, which are independent.
+the first real step is t = 1, whatever precedes it. A column may hold several sequences, with padding between
+them; these are independent.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Distributions of standardised values, in the units that these had before."""
+"""Distributions of standardised values, expressed in the original units."""
 
 import numpy as np
 import pytensor.tensor as pt

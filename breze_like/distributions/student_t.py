@@ -1,4 +1,4 @@
-"""Student's t-distribution: like the normal one, but with tails that outliers fit into."""
+"""Student's t-distribution: like the normal one, but with heavier tails, which allow for outliers."""
 
 import numpy as np
 import pytensor.tensor as pt

@@ -1,10 +1,10 @@
 """Layers: they own their weights, and map symbolic variables to symbolic variables.
 
-A layer declares its parameters when it is made, in the `ParameterSet` that it is given, and uses them when
-it is called: make all layers first, then call them. Layers map `Moments` to `Moments`; where nothing is
-uncertain and all is kept, these are values. Sequences are time-major, (n_steps, n_sequences, n_units), with a
-mask (n_steps, n_sequences), positive where a step is real. Where it is not, a recurrent layer's state is the
-initial one, so that real steps which follow are a sequence of their own.
+A layer declares its parameters when it is made, in the `ParameterSet` that it is given, and uses them when it
+is called: make all layers first, then call them. Layers map `Moments` to `Moments`; if nothing is uncertain
+and nothing is dropped, these are plain values. Sequences are time-major, (n_steps, n_sequences, n_units),
+with a mask (n_steps, n_sequences), positive where a step is real. At other steps, a recurrent layer's state
+is reset to the initial one, so that real steps which follow form a new sequence.
 
 References
 ----------

@@ -177,7 +177,7 @@ class Stack:
 
     def __init__(self, make_layer, name, n_in, n_hiddens, make_first=None):
         if not n_hiddens:
-            raise ValueError(f"n_hiddens must name at least one layer, got {n_hiddens!r}")
+            raise ValueError(f"n_hiddens must have at least one layer, got {n_hiddens!r}")
         makers = [make_first or make_layer] + [make_layer] * (len(n_hiddens) - 1)
         sizes = zip(makers, (n_in, *n_hiddens), n_hiddens, strict=False)
         self.layers = [

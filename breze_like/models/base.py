@@ -201,9 +201,9 @@ def _made_again(kind, positional, named, parameters):
 
 
 def check_observations(model, sequences, name="sequences"):
-    """`check_sequences` of what a model emits, and whether its prior is one of sequences as long as these.
+    """`check_sequences` for what a model emits, and a check that its prior allows sequences of these lengths.
 
-    Something may be missing, NaN, if the model was made for that.
+    Values may be missing, NaN, if the model was made for that.
     """
     checked = check_sequences(sequences, model.n_visible, model.emission.binary, name, missing=True)
     place = None if model.missing.allowed else first_missing(checked)
@@ -211,8 +211,8 @@ def check_observations(model, sequences, name="sequences"):
         index, step, feature = place
         rule = "0 or 1" if model.emission.binary else "finite"
         raise ValueError(
-            f"{name}[{index}] must be {rule}, got nan at step {step}, feature {feature}: a model that takes "
-            "what is missing is made with missing='zero' or 'indicator' (by experiments.train, --missing)"
+            f"{name}[{index}] must be {rule}, got nan at step {step}, feature {feature}: if values are "
+            "missing, make the model with missing='zero' or 'indicator' (in experiments.train, --missing)"
         )
     if model.has_latents:
         model.prior.check_steps(max(map(len, checked)))

@@ -1,4 +1,4 @@
-"""The NADE of single frames: what is known of the keys of a frame, and nothing of the frames before it."""
+"""The NADE of single frames: it models the keys of a frame, and knows nothing of the frames before it."""
 
 from functools import cached_property
 

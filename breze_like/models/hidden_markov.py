@@ -1,4 +1,4 @@
-"""The hidden Markov model of binary observations, with exact likelihoods: what latent models have to beat."""
+"""The hidden Markov model of binary observations, with exact likelihoods: the baseline for latent models."""
 
 from functools import cached_property
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The floor that every model has to beat: independent notes."""
+"""The baseline that every model has to beat, called the floor: independent notes."""
 
 import numpy as np
 

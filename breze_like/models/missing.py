@@ -1,8 +1,8 @@
 """Missing observations: entries that are NaN.
 
-Likelihoods leave them out, each by itself: where entries are independent given what they depend on, their sum
-is over what is there, and what is left out has been integrated over. Networks read numbers only, so that
-something has to stand in their place.
+Likelihoods leave out each of them: if entries are conditionally independent, the log-likelihood is a sum over
+the observed ones, and the missing ones are thereby integrated out. Networks can read only numbers, so missing
+entries have to be replaced by something.
 
 >>> VRAE(3, 2, emission="gaussian_shared", missing="indicator")
 """
@@ -13,7 +13,7 @@ from breze_like.distributions import Observed, without_missing
 
 
 class Refuse:
-    """Nothing may be missing: the graph is that of whole data, and knows nothing of NaN."""
+    """Nothing may be missing: the graph is that for complete data, without any handling of NaN."""
 
     allowed = False
 
@@ -43,7 +43,7 @@ class Zero(Refuse):
 
 
 class Indicator(Zero):
-    """As `Zero`, and for each entry there is another input, 1 where it is missing and 0 where it is not."""
+    """As `Zero`, with another input for each entry, 1 if it is missing and 0 if it is not."""
 
     def n_inputs(self, n_visible):
         return 2 * n_visible

@@ -1,10 +1,10 @@
 """Training objectives of variational models, in nats per time step.
 
-An objective is called with a model: it is a function of the quantities that the model names. One that weighs
-draws of the latents against each other has a true attribute `weighs_draws`: its models are validated on the
-importance weighted bound, of as many draws as the training's, and not on the variational one. If it has a
-method `by_step`, from the model to nats (n_steps, n_sequences), they are validated on these; the model has
-them as ``"loss/by_step"``.
+An objective is called with a model, and is a function of the quantities that the model names. If it weighs
+draws of the latents against each other, it has the attribute `weighs_draws = True`: its models are then
+validated on the importance weighted bound, with as many draws as in training, and not on the variational
+bound. If it also has a method `by_step`, from the model to nats (n_steps, n_sequences), they are validated on
+these; the model has them as ``"loss/by_step"``.
 
 >>> VRAE(88, 32, objective=FreeBits(0.5))
 """
@@ -56,12 +56,12 @@ def log_weight(terms, kl_weight=1.0):
 
 
 def weighs_draws(model):
-    """Whether draws of the latents are weighed against each other in what the model is trained on."""
+    """Whether the model's training objective weighs draws of the latents against each other."""
     return model.has_latents and getattr(model.objective, "weighs_draws", False)
 
 
 class FreeBits:
-    """`variational_bound` with a divergence that is not worth lowering below `nats` for each latent.
+    """`variational_bound` with a divergence that gains nothing below `nats` for each latent.
 
         sum_d max(nats, 1 / n_steps sum_t KL_t(q_d || p_d))
 
@@ -70,7 +70,7 @@ class FreeBits:
     Parameters
     ----------
     nats : float
-        Free nats of a latent in a time step.
+        Free nats for each latent and time step.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Outputs of recognition networks: from the moments of its features to the mean and variance of its units."""
+"""Outputs of recognition networks: from the moments of the features to the mean and variance of the units."""
 
 from breze_like.layers import Affine, Layer
 from breze_like.models.emissions import positive
@@ -34,9 +34,9 @@ class ImplicitVariance(Layer):
 
 
 class ExplicitVariance(Layer):
-    """Means of one half of the output units, and variances by the softplus of the means of the other half.
+    """Means from one half of the output units, and variances as the softplus of the means of the other half.
 
-    What dropout adds to the variance of the units is left out: the network is all that decides on it.
+    The variance that dropout causes in the units is ignored: the network alone determines the variance.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A model as its class and what it was made with: what is written to a folder, and what pickles hold."""
+"""A model as its class and its arguments, which are written to a folder, or kept in pickles."""
 
 import inspect
 import shutil
@@ -16,10 +16,10 @@ from breze_like.runs import Run
 
 
 def save(model, folder: PathLike) -> None:
-    """What `Model.save` does: a run of nothing but a configuration and weights, whole or not at all."""
+    """What `Model.save` does: write a run that has only a configuration and weights, whole or not at all."""
     folder = Path(folder)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise ValueError(f"{shown_path(folder)} is there already: choose another folder, or remove it")
+        raise ValueError(f"{shown_path(folder)} already exists: choose another folder, or remove it")
     config = _config(model)
     partial = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
@@ -35,7 +35,7 @@ def _config(model):
     names = {kind: name for name, kind in MODELS.items()}
     if type(model) not in names:
         raise ValueError(
-            f"model must be of a class in MODELS, got {type(model).__name__}: add it, or pickle the model"
+            f"model must have a class in MODELS, got {type(model).__name__}: add it, or pickle the model"
         )
     arguments = dict(model.arguments)
     backend = arguments.pop("backend", "auto")
@@ -46,7 +46,7 @@ def _config(model):
     for name, value in arguments.items():
         if not _is_plain(value):
             raise ValueError(
-                f"{name} must be given by name or as a number for a model to be saved, got "
+                f"{name} must be given by name or as a number, so that the model can be saved, got "
                 f"{shown(value)}: pickle the model"
             )
     return {"model": names[type(model)], "arguments": arguments, "backend": backend}

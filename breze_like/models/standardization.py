@@ -1,4 +1,4 @@
-"""Observations in units of their own: networks see and emit standardised values, users see neither.
+"""Standardisation of observations: networks see and emit standardised values, users never do.
 
 >>> VRAE(3, 2, emission="gaussian_shared", standardization=Standardization.of(train))
 """
@@ -8,7 +8,7 @@ import pytensor.tensor as pt
 
 from breze_like.distributions import Standardized
 
-# Root mean squares of features that networks can be expected to take as they are.
+# Root mean squares of features for which standardisation is not needed.
 SMALLEST_SIZE, LARGEST_SIZE = 0.1, 10.0
 
 
@@ -47,17 +47,17 @@ class Standardization:
         self.mean, self.variance = np.asarray(mean, float), np.asarray(variance, float)
         if self.mean.ndim != 1 or self.mean.shape != self.variance.shape:
             got = f"shapes {self.mean.shape} and {self.variance.shape}"
-            raise ValueError(f"mean and variance must be of one number for each observed value, got {got}")
+            raise ValueError(f"mean and variance must have one number for each feature, got {got}")
         if not (
             np.isfinite(self.mean).all() and np.isfinite(self.variance).all() and (self.variance > 0).all()
         ):
-            raise ValueError("mean and variance must be finite, and the variance positive, got others")
+            raise ValueError("mean and variance must be finite, and the variance positive, got other values")
 
     @classmethod
     def of(cls, sequences):
-        """By the moments of all that is not NaN in sequences, a list of (n_steps, n_visible).
+        """From the moments of everything that is not NaN in sequences, a list of (n_steps, n_visible).
 
-        What does not vary has a variance of 1 here, and what is missing altogether a mean of 0.
+        Features that do not vary get a variance of 1, and features without any values a mean of 0.
         """
         frames = np.concatenate([np.asarray(sequence, float) for sequence in sequences])
         n_known = np.maximum((~np.isnan(frames)).sum(axis=0), 1)
@@ -99,10 +99,10 @@ class InUnits:
     def __init__(self, emission, standardization):
         if emission.binary:
             kind = type(emission).__name__
-            raise ValueError(f"standardization must be left out for binary observations, got it with {kind}")
+            raise ValueError(f"standardization must be left out for binary observations, got {kind}")
         if standardization.mean.shape != (emission.n_visible,):
             got = len(standardization.mean)
-            raise ValueError(f"standardization must be of {emission.n_visible} observed values, got {got}")
+            raise ValueError(f"standardization must have {emission.n_visible} features, got {got}")
         self.emission, self.standardization = emission, standardization
         self.binary, self.n_visible, self.draw_noise = False, emission.n_visible, emission.draw_noise
 
@@ -126,8 +126,8 @@ def scale_advice(sequences):
     if SMALLEST_SIZE <= sizes.max() <= LARGEST_SIZE:
         return None
     return (
-        f"values are far from 1 in size, {sizes.max():.2g} in the root mean square of the largest feature: "
-        "standardise them, by standardization=Standardization.of(train) (of experiments.train, --standardize)"
+        f"values are far from unit size, the root mean square of the largest feature is {sizes.max():.2g}: "
+        "standardise them, by standardization=Standardization.of(train) (in experiments.train, --standardize)"
     )
 
 

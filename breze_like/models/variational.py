@@ -1,4 +1,4 @@
-"""What the variational models share: recognise, draw latents, generate, and all that is scored of that."""
+"""What the variational models share: recognise, draw latents, generate, and everything that is scored."""
 
 from abc import ABC, abstractmethod
 from functools import partial

@@ -83,8 +83,8 @@ class VOSP(VariationalModel):
         kept = others.get("recognition_recurrent_p_keep")
         if layer is not None and kept is not None:
             raise ValueError(
-                f"recognition_recurrent_p_keep must be None if layer is given, which drops none of its state "
-                f"or has probabilities of its own, got {kept!r}"
+                "recognition_recurrent_p_keep must be None if layer is given, since such a layer drops "
+                f"none of its state or has probabilities of its own, got {kept!r}"
             )
         super().__init__(n_visible, n_latent, n_hiddens, **others)
         if isinstance(self.prior, MarkovProcess):
@@ -245,4 +245,6 @@ class VOSP(VariationalModel):
     def _check_prior(self):
         if not isinstance(self.prior, MarkovProcess):
             name = type(self.prior).__name__
-            raise ValueError(f"prior must be a MarkovProcess to go on step by step, got {name}")
+            raise ValueError(
+                f"prior must be a MarkovProcess, so that the model can run step by step, got {name}"
+            )

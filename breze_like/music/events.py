@@ -1,8 +1,8 @@
-"""The notes of a MIDI file, and nothing else of it.
+"""The notes of a MIDI file, and nothing else.
 
-What has nothing to do with notes is skipped, whatever is in it: key signatures that don't exist, texts,
-system messages, chunks of other programs. A data byte above 127 counts as 127. Time and memory are linear
-in the bytes of the file, and notes and ticks are bounded.
+Everything that does not concern notes is skipped, whatever it contains: invalid key signatures, texts, system
+messages, chunks of other programs. A data byte above 127 counts as 127. Time and memory are linear in the
+bytes of the file, and notes and ticks are bounded.
 
 Source: *The Complete MIDI 1.0 Detailed Specification* (1996), Standard MIDI Files 1.0.
 """
@@ -51,7 +51,7 @@ def read_header(content: bytes) -> Header:
         If it is no MIDI file, or ends too early.
     """
     if content[:4] != b"MThd"[: len(content)]:
-        raise ValueError("it does not begin as one")
+        raise ValueError("it does not begin like one")
     if len(content) < 14:
         raise ValueError("it ends too early")
     length, *numbers = struct.unpack(">Ihhh", content[4:14])

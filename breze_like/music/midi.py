@@ -2,17 +2,17 @@
 
 A key is on at a step if it sounds at the step's grid point, where
 
-* a note that begins or ends late, by less than a quarter of a step, is taken as in time;
-* a note that begins less than a quarter of a step before or after a grid point has that step, however short
+* a note that begins or ends late, by less than a quarter of a step, counts as on time; * a note that begins
+less than a quarter of a step before or after a grid point occupies that step, however short
   it is;
-* a note that then sounds at no grid point is left out: on a coarse grid, what passes between two chords
+* a note that then sounds at no grid point is left out: on a coarse grid, a passing note between two chords
   belongs to neither.
 
-A key that is struck again while it sounds is held until it was released as often as it was struck, if it is;
-otherwise the first release ends it.
+A key that is struck again while it sounds is held until it has been released as often as it was struck; if
+that never happens, the first release ends it.
 
-The roll ends where the longest track does, so that silence at the end is kept. A roll that was written is
-read as it was, if it has a note: a file without any is refused.
+The roll ends where the longest track does, so that silence at the end is kept. A roll that was written to a
+file is read back unchanged if it has a note: a file without notes is refused.
 """
 
 from collections import Counter
@@ -175,7 +175,7 @@ def _read(content, steps_per_quarter):
     last = np.where(struck, np.maximum(last, first + 1), last)
     reasons = {
         "of percussion": channel == PERCUSSION,
-        f"outside of the {N_KEYS} keys": (note < LOWEST_NOTE) | (note > HIGHEST_NOTE),
+        f"outside the {N_KEYS} keys": (note < LOWEST_NOTE) | (note > HIGHEST_NOTE),
         "between grid points": first >= last,
     }
     kept, left_out = np.ones(len(note), bool), {}
@@ -230,5 +230,5 @@ def import_mido():
     try:
         import mido
     except ImportError:
-        raise ValueError("MIDI files need the package mido, get it by: pip install mido") from None
+        raise ValueError("MIDI files need the package mido: pip install mido") from None
     return mido

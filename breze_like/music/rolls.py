@@ -1,7 +1,7 @@
 """Piano rolls: arrays (n_steps, 88) of zeros and ones, a column for each key of a piano.
 
-A roll that comes from music, or is to be heard, has a grid: 1, 2 or 4 steps in a quarter note, for quarter,
-eighth and sixteenth notes.
+A roll that comes from music, or is to be played, has a grid: 1, 2 or 4 steps in a quarter note, that is,
+quarter, eighth or sixteenth notes.
 """
 
 import numpy as np
@@ -59,7 +59,7 @@ def check_tempo(tempo: float) -> float:
         If it is not from 4 to 1000. A MIDI file can't be slower.
     """
     if not 4 <= tempo <= 1000:
-        raise ValueError(f"tempo must be from 4 to 1000 quarter notes a minute, got {quote(tempo)}")
+        raise ValueError(f"tempo must be from 4 to 1000 quarter notes per minute, got {quote(tempo)}")
     return tempo
 
 

@@ -98,5 +98,5 @@ def _tone(frequency, n_samples, rate):
 
 def _check_rate(rate):
     if not 4000 <= rate <= 192_000:
-        raise ValueError(f"rate must be from 4000 to 192000 samples a second, got {quote(rate)}")
+        raise ValueError(f"rate must be from 4000 to 192000 samples per second, got {quote(rate)}")
     return rate

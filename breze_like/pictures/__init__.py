@@ -1,4 +1,5 @@
-"""Pictures: learning curves, rolls and sequences; and what notebooks and reports show of them, with sound.
+"""Pictures: learning curves, rolls and sequences; and how notebooks and reports show them, with sound.
 
-`figures`, `sequence_figures` and `strips` draw with matplotlib, and are imported where something is drawn.
+`figures`, `sequence_figures` and `strips` draw with matplotlib, and are imported only when something is
+drawn.
 """

@@ -37,7 +37,7 @@ class Sequences(list):
 
 
 class Shown:
-    """What `show` returns: a notebook shows it as pictures; as text, it says what they would be of."""
+    """What `show` returns: a notebook displays it as pictures; as text, it says what the sequences are."""
 
     def __init__(self, sequences, truths, observed, first):
         self._sequences, self._truths, self._observed = sequences, truths, observed
@@ -110,7 +110,7 @@ def show(
     for name, others in (("truths", truths), ("observed", observed)):
         shapes = None if others is None else [np.shape(other) for other in others]
         if shapes is not None and shapes != [x.shape for x in checked]:
-            raise ValueError(f"{name} must have the shapes of the sequences, got others: {shapes[:3]}")
+            raise ValueError(f"{name} must have the same shapes as the sequences, got {shapes[:3]}")
     truths = None if truths is None else _checked(truths, "truths")
     return Shown(checked, truths, observed, first)
 

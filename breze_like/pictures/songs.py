@@ -1,4 +1,4 @@
-"""One song, or another sequence, in several states: pictures with players."""
+"""One song, or another sequence, in several versions: pictures with players."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What a report shows of sequences: rolls or lines, without words, which stand beside them in the page."""
+"""Pictures of sequences in a report: rolls or lines, without words, which are next to them in the page."""
 
 import numpy as np
 from matplotlib.figure import Figure

@@ -1,12 +1,12 @@
 """Recurrences over time, with gradients that do each matrix product once.
 
-The gradient of a plain `scan` multiplies everything out again on its way back, and adds up the gradient of
-the recurrent weights step by step. Here the way back keeps what the way forth computed, takes the derivatives
-of the transfer function of all steps at once, and forms the gradient of the weights as one product over all
-steps. Users see nothing of this: they write `pytensor.gradient.grad`.
+The gradient of a plain `scan` computes all products again in the backward pass, and adds up the gradient of
+the recurrent weights step by step. Here the backward pass reuses what the forward pass computed, takes the
+derivatives of the transfer function of all steps at once, and computes the gradient of the weights as one
+product over all steps. Users need not know about this: they write `pytensor.gradient.grad`.
 
-Sequences are (n_steps, n_sequences, n); `real`, (n_steps, n_sequences, 1), is True where a step is real, and
-where it is not, a state stays as it was.
+Sequences are (n_steps, n_sequences, n); `real`, (n_steps, n_sequences, 1), is True where a step is real;
+elsewhere, a state stays as it was.
 """
 
 from breze_like.recurrence.deterministic import deep_transition_recurrence, recurrence

@@ -1,4 +1,4 @@
-"""Loops over time as single nodes of a graph, with a gradient that is given."""
+"""Loops over time as single nodes of a graph, with a given gradient."""
 
 from functools import cache, cached_property, partial
 

@@ -1,7 +1,7 @@
-"""What a trained model is for: to clean sequences, to complete them, to make new ones, to find odd ones.
+"""What a trained model is for: cleaning sequences, completing them, making new ones, finding unusual ones.
 
-All of these take sequences as a list of arrays (n_steps, n_visible) of any lengths. What they give for a
-sequence does not depend on those beside it, and is the same for the same random numbers.
+All of these take sequences as a list of arrays (n_steps, n_visible) of any lengths. The result for a sequence
+does not depend on the other sequences, and is the same for the same random numbers.
 """
 
 from breze_like.tasks.denoising import denoise

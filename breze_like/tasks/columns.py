@@ -1,4 +1,4 @@
-"""From sequences to columns of batches and back; random numbers of each sequence's own."""
+"""From sequences to columns of batches and back; separate random numbers for each sequence."""
 
 import numpy as np
 

@@ -4,19 +4,20 @@ import numpy as np
 
 
 def likely_ones(p):
-    """Which entries to take for 1, so that their F1 is, as far as can be expected, as large as possible.
+    """Which entries to set to 1, so that their expected F1 is as large as possible.
 
-    Those are the n entries of the largest probability, with
+    These are the n entries with the largest probabilities, where
 
         n = argmax_k  2 sum_{i <= k} p_(i) / (k + sum_i p_i)
 
-    or none, if that there is none is more probable than this is large. Where 1 is rare, as notes are, no
-    entry may have a probability above 1/2: the most probable values of all are 0 then, which is no answer.
+    or none, if the probability that no entry is 1 exceeds this maximum. If ones are rare, as notes are, it
+    may be that no entry has a probability above 1/2: the most probable values would then all be 0, a useless
+    answer.
 
     Parameters
     ----------
     p : ndarray, shape (n,)
-        Probabilities to be 1; entries count as independent.
+        Probabilities of being 1; entries are treated as independent.
 
     Returns
     -------

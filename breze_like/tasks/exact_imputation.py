@@ -1,4 +1,4 @@
-"""Filling in what is missing by a hidden Markov model: exactly, since its states need no rounds."""
+"""Filling in missing entries by a hidden Markov model: exactly, since its states need no rounds."""
 
 import numpy as np
 from scipy.special import expit

@@ -257,7 +257,9 @@ def _check(model, sequences, observed):
     if observed is None:
         observed = [np.ones(np.shape(sequence), bool) for sequence in sequences]
     if len(observed) != len(sequences):
-        raise ValueError(f"observed must be as many as the {len(sequences)} sequences, got {len(observed)}")
+        raise ValueError(
+            f"observed must have one mask for each of the {len(sequences)} sequences, got {len(observed)}"
+        )
     given, known = [], []
     for i, (sequence, o) in enumerate(zip(sequences, observed, strict=True)):
         shape = np.shape(sequence)

@@ -57,7 +57,9 @@ def sample(
     if isinstance(prefix, np.ndarray):
         if prefix.ndim != 2:
             shape = f"(n_prefix, {model.n_visible})"
-            raise ValueError(f"prefix must be an array {shape}, or a list of such, got shape {prefix.shape}")
+            raise ValueError(
+                f"prefix must be an array {shape}, or a list of such arrays, got shape {prefix.shape}"
+            )
         prefix = [prefix]
     prefixes = check_observations(model, prefix, "prefix")
     drawn = [None] * len(prefixes)

@@ -1,11 +1,11 @@
-"""Training: settings, the loop, and going on after an interruption.
+"""Training: settings, the loop, and resuming after an interruption.
 
 >>> settings = TrainingSettings(n_epochs=300, annealing_updates=1500, patience=20)
 >>> run = Run.create("runs/first", {"seed": 1, "model": "vrae", "training": asdict(settings)})
 >>> history = fit(model, data.train, data.valid, settings, rng, validate, run)
 
-The same call with ``Run("runs/first")`` goes on where a killed process stopped, to the same numbers, bit for
-bit. `fit_population` does the same for many models at once; see `population`.
+The same call with ``Run("runs/first")`` continues where a killed process stopped, to the same numbers, bit
+for bit. `fit_population` does the same for many models at once; see `population`.
 """
 
 from breze_like.training.course import TrainingDiverged, n_batches

@@ -23,7 +23,8 @@ CHECKPOINT_SECONDS = 20
 class TrainingDiverged(RuntimeError):
     """Too many updates in a row met a loss or a gradient that is not finite, or all scores are not finite.
 
-    The message says whether it was so from the start, and of the gradient alone, or came with training.
+    The message says whether the numbers were not finite from the start, or only the gradient, or only later
+    on.
     """
 
 
@@ -51,7 +52,7 @@ class Course:
     parameters : ndarray, shape (n_parameters,)
         The initial ones.
     run : Run, optional
-        Where to log and to save, and whose checkpoint to go on from.
+        Where to log and to save, and whose checkpoint to continue from.
 
     Attributes
     ----------
@@ -83,8 +84,8 @@ class Course:
         self._setup = _setup(settings, self._chunks, parameters.dtype)
         if run and run.has_weights and not run.has_checkpoint:
             raise ValueError(
-                f"{run.folder} has the weights of a trained model, but not what training needs to go on: "
-                "choose another folder"
+                f"{run.folder} has the weights of a trained model, but no checkpoint to continue training "
+                "from: choose another folder"
             )
         if run and run.has_checkpoint:
             _warn_of_other_cores(run)
@@ -93,12 +94,13 @@ class Course:
                 rng.bit_generator.state = self.state.rng
             except Exception as error:  # NumPy raises whatever it stumbles over
                 raise ValueError(
-                    f"the checkpoint in {run.folder} is damaged: rng must be the state of random numbers of "
+                    f"the checkpoint in {run.folder} is damaged: rng must be a state of the generator "
                     f"{type(rng.bit_generator).__name__}, {type(error).__name__}; restore a copy"
                 ) from None
             if self.state.order is not None and self.state.order.max() >= len(self._chunks):
                 raise ValueError(
-                    f"the checkpoint in {run.folder} is damaged: order must be of chunks; restore a copy"
+                    f"the checkpoint in {run.folder} is damaged: order must have numbers of chunks; "
+                    "restore a copy"
                 )
         else:
             _warn_of_scale(model, self._chunks)
@@ -242,14 +244,15 @@ def _warn_of_other_cores(run):
     begun, here = run.config.get("versions", {}).get("cores"), str(n_cores())
     if begun not in (None, here):
         warnings.warn(
-            f"{run.folder} was begun on {begun} cores, and here are {here}: sums are divided otherwise, so "
-            "the last digits will not be those of a training that was never interrupted",
+            f"{run.folder} was started on {begun} cores, and there are {here} here: sums are divided "
+            "differently, so the last digits will differ from those of a training that was never "
+            "interrupted",
             stacklevel=2,
         )
 
 
 def _setup(settings, chunks, dtype):
-    """What must be the same when training goes on."""
+    """What must be the same when training is continued."""
     sizes = {"n_chunks": len(chunks), "n_train_steps": sum(map(len, chunks))}
     return {**asdict(settings), **sizes, "precision": dtype.name}
 
@@ -268,12 +271,15 @@ def _entry(state, epoch, score, kl_weight):
 
 
 def _divergence(state, epoch, outcome):
-    """What happened, and what to do about it: where no update was made, the step rate has no part in it."""
+    """What happened, and what to do about it: if no update was made, the step rate is not the reason."""
     advice = "try a smaller step_rate"
     if not state.n_iter and math.isfinite(outcome.loss):
-        advice = "the gradient alone is so from the start: look at the data, or try another transfer"
+        advice = "only the gradient was not finite from the start: look at the data, or try another transfer"
     elif not state.n_iter:
-        advice = "the loss is so from the start: look for huge values in the data, or in the initialization"
+        advice = (
+            "the loss was not finite from the start: look for huge values in the data, or in the "
+            "initialization"
+        )
     return (
         f"loss or gradient was not finite {state.n_skipped_in_a_row + 1} times in a row, from update "
         f"{state.update - state.n_skipped_in_a_row} on, in epoch {epoch}: {advice}"

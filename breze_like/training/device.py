@@ -1,6 +1,6 @@
 """Steps of RmsProp as one compiled program, whose parameters and state stay on the device that it runs on.
 
-Of one model, and of many at once.
+For one model, and for many at once.
 """
 
 import math

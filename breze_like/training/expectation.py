@@ -3,9 +3,9 @@
 >>> settings = EMSettings(n_epochs=30)
 >>> history = fit_em(HiddenMarkov(88, 512), data.train, data.valid, settings, rng, validate)
 
-States start as the most frequent frames of the training set. An epoch takes the expected counts of the whole
-training set, gradients of its log-likelihood, and makes probabilities of them: with pseudo-counts added,
-which are the parameters of Dirichlet and Beta priors. The validation chooses when to stop.
+States start as the most frequent frames of the training set. An epoch computes the expected counts of the
+whole training set, which are gradients of its log-likelihood, and turns them into probabilities, after adding
+pseudo-counts, the parameters of Dirichlet and Beta priors. Validation scores decide when to stop.
 """
 
 import math

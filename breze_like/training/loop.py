@@ -90,7 +90,7 @@ def fit(
         raise ValueError(f"settings must be TrainingSettings, got {settings!r}")
     train, valid = _checked(model, train, "train"), _checked(model, valid, "valid")
     if model.layers and not model.parameters.data.any() and not (run and run.has_checkpoint):
-        raise ValueError("model must have initial parameters, and all are 0: call its initialize(rng) first")
+        raise ValueError("model must have initial parameters, but all are 0: call its initialize(rng) first")
     validate = validate or partial(validation_score, model, n_draws=settings.n_draws)
     with run.writing() if run else nullcontext():
         course = Course(model, settings, train, valid, rng, model.parameters.data, run)
@@ -200,11 +200,13 @@ def load_parameters(run: Run, model: Model) -> None:
     else:
         arrays, _ = run.read_checkpoint(model.parameters)
         if "best_parameters" not in arrays:
-            raise ValueError(f"run must have been validated, got {run.folder} from before that")
+            raise ValueError(
+                f"run must have been validated, got {run.folder}, which has not been validated yet"
+            )
         best = arrays["best_parameters"]
     if best.shape != (model.parameters.size,) or not np.isfinite(best).all():
         raise ValueError(
-            f"parameters of {run.folder} must be {model.parameters.size} finite numbers, they are of shape "
-            f"{best.shape}, {np.isfinite(best).sum()} of them finite: restore a copy"
+            f"parameters of {run.folder} must be {model.parameters.size} finite numbers, they have shape "
+            f"{best.shape}, and {np.isfinite(best).sum()} of them are finite: restore a copy"
         )
     model.parameters.data[...] = best

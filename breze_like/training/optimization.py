@@ -1,4 +1,4 @@
-"""Steps of climin's RmsProp on clipped gradients, undone where they meet numbers that are not finite."""
+"""Steps of climin's RmsProp on clipped gradients, undone if they meet numbers that are not finite."""
 
 import math
 from typing import NamedTuple

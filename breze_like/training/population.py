@@ -1,6 +1,6 @@
-"""Many models at once: of the same shapes, each with its own settings, random numbers and parameters.
+"""Many models at once, with the same shapes, but each with its own settings, random numbers and parameters.
 
-A small model leaves a GPU idle. Here, one program makes a step of all members of a population.
+A small model leaves most of a GPU idle. Here, one program makes a step of all members of a population.
 
 >>> members = []
 >>> for seed, step_rate in enumerate([0.001, 0.003, 0.01]):
@@ -206,7 +206,7 @@ def _check_members(model, members):
     if model.backend != "jax":
         raise ValueError(f"model must be compiled by 'jax' for a population, got backend {model.backend!r}")
     if not members:
-        raise ValueError("members must hold one at least, got none")
+        raise ValueError("members must hold at least one, got none")
     for i, member in enumerate(members):
         if np.shape(member.parameters) != (model.parameters.size,):
             shape = np.shape(member.parameters)
@@ -216,4 +216,4 @@ def _check_members(model, members):
             if given != expected:
                 raise ValueError(f"{name} must be {expected} for all members, got {given} for member {i}")
     if len({id(member.rng) for member in members}) < len(members):
-        raise ValueError("rng must be one for each member, got the same twice")
+        raise ValueError("rng must be a different one for each member, got the same one twice")

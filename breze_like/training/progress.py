@@ -1,4 +1,4 @@
-"""How training shows what it does: a bar in a terminal; in files and logs, a line for each validation."""
+"""How training shows its progress: a bar in a terminal; in files and logs, a line for each validation."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""How to train: numbers, and what follows from them for each update."""
+"""Settings of a training, and what follows from them for each update."""
 
 import math
 from dataclasses import dataclass, replace

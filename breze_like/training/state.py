@@ -1,4 +1,4 @@
-"""Everything that training needs to go on as if it had never stopped."""
+"""Everything that training needs to continue as if it had never stopped."""
 
 import math
 from dataclasses import dataclass, fields, replace
@@ -44,7 +44,7 @@ class Checkpointed:
         given = {*arrays, *kept} if isinstance(kept, dict) else set()
         if set(attributes) != {"state", "setup"} or given != names:
             raise ValueError(
-                f"the checkpoint in {run.folder} is of another kind of training: choose another folder"
+                f"the checkpoint in {run.folder} is from another kind of training: choose another folder"
             )
         _check_state(cls, arrays, attributes["state"], parameters.size, run)
         goes_on = check_setup(attributes, setup, run.folder)
@@ -61,7 +61,7 @@ class Checkpointed:
 
 
 def check_setup(attributes, setup, folder):
-    """Whether training goes on beyond the epochs that it was begun for; all else must be as it was.
+    """Whether training continues beyond the epochs that it was started with; all else must be as it was.
 
     Parameters
     ----------
@@ -75,8 +75,8 @@ def check_setup(attributes, setup, folder):
     Raises
     ------
     ValueError
-        If something else differs, by name, or there are more epochs, but what was done depends on their
-        number, by the schedule of the step rate, or training ended for want of improvement.
+        If something else differs, which is named; or if there are more epochs, but the schedule of the step
+        rate depends on their number, or training ended for lack of improvement.
     """
     before = attributes.get("setup") if isinstance(attributes.get("setup"), dict) else {}
     state = attributes.get("state") if isinstance(attributes.get("state"), dict) else {}
@@ -92,13 +92,13 @@ def check_setup(attributes, setup, folder):
     if schedule != "constant":
         raise ValueError(
             f"n_epochs must be {n_before} as it was in {folder}, got {setup['n_epochs']}: its step rate "
-            f"follows a schedule over all epochs, {schedule}; train anew in another folder"
+            f"follows a schedule over all epochs, {schedule}; train again in another folder"
         )
     waited = state.get("n_without_improvement")
     if state.get("finished") and waited and waited == setup.get("patience"):
         raise ValueError(
             f"n_epochs makes no difference to {folder}, whose training ended after {waited} validations "
-            "without improvement: train anew in another folder, with more patience"
+            "without improvement: train again in another folder, with more patience"
         )
     return True
 

@@ -1,1 +1,1 @@
-"""The benchmark: systems that do the same work, each in a process of its own, and what they take."""
+"""The benchmark: systems that do the same work, each in a separate process, and its time and memory."""

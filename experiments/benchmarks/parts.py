@@ -1,4 +1,4 @@
-"""What the benchmark measures. A part gives rows: dicts of sizes, and of what became of each system."""
+"""What the benchmark measures. Each part gives rows: dicts with sizes, and with the result of each system."""
 
 import os
 import statistics

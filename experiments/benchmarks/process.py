@@ -1,4 +1,4 @@
-"""The process of a system of the benchmark: requests and answers are lines of JSON on its standard streams.
+"""The process of one system of the benchmark: requests and answers are lines of JSON on its standard streams.
 
     python -m experiments.benchmarks.process SYSTEM
 

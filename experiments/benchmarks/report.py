@@ -1,4 +1,4 @@
-"""Results of the benchmark as tables, in Markdown that can be read as it is, and as a chart."""
+"""Results of the benchmark as tables, in Markdown that is readable as plain text, and as a chart."""
 
 from functools import partial
 
@@ -117,7 +117,7 @@ def _updates(rows):
 
 def _compilations(rows):
     paths = {"cold": ["cold", "seconds"], "warm": ["warm", "seconds"]}
-    paths["start of the process, before that"] = ["warm", "start_seconds"]
+    paths["starting the process, in addition"] = ["warm", "start_seconds"]
     return sizes("model", "n_hidden") + [(title, partial(_cell, path=path)) for title, path in paths.items()]
 
 
@@ -133,25 +133,25 @@ def _memories(rows):
 
 TABLES = {
     "step": (
-        "Training step, loss and gradient: thousand time steps x sequences a second",
+        "Training step, loss and gradient: thousand time steps x sequences per second",
         partial(_throughputs, ["model", "n_hidden", "batch_size"]),
     ),
     "nade": (
-        "The same of an RNN-NADE: keys that are not played take no arithmetic, though the limit counts it",
+        "The same for an RNN-NADE: keys that are not played need no arithmetic, though the limit counts it",
         partial(_throughputs, ["model", "n_hidden", "batch_size"]),
     ),
     "evaluation": (
-        "Evaluation of whole sequences, the bound with one draw: thousand time steps a second",
+        "Evaluation of whole sequences, the bound with one draw: thousand time steps per second",
         partial(_throughputs, ["model", "n_hidden"]),
     ),
     "compile": (
-        "Compilation of training and evaluation with their first calls, from a fresh cache and in a new "
-        "process: seconds",
+        "Compilation of training and evaluation, including their first calls, from a fresh cache and in a "
+        "new process: seconds",
         _compilations,
     ),
-    "length": ("Training step against the number of steps: time, and memory beyond that before it", _lengths),
-    "population": ("Many models at once: updates of a model a second", _updates),
-    "memory": ("Memory of a training step, beyond that of the process before it: MB", _memories),
+    "length": ("Training step against the number of steps: time, and memory added by the step", _lengths),
+    "population": ("Many models at once: updates of one model per second", _updates),
+    "memory": ("Memory added by a training step to that of the process: MB", _memories),
 }
 
 

@@ -1,4 +1,4 @@
-"""How long an update and a compilation take, from results of the benchmark; of any size, measured or not."""
+"""How long an update and a compilation take, from results of the benchmark; for any size, measured or not."""
 
 import json
 import math
@@ -85,7 +85,7 @@ def step_time(results, sizes):
     measured = [row for row in rows if "seconds" in row["systems"].get(LIBRARY, {})]
     if not measured:
         raise ValueError(
-            "--benchmarks have no times of training steps: measure some by experiments.benchmark --parts step"
+            "--benchmarks have no times of training steps: measure them by experiments.benchmark --parts step"
         )
 
     def ratio(row):
@@ -115,7 +115,7 @@ def compile_time(results, model):
     measured = [row for row in rows if "seconds" in row["cold"]]
     if not measured:
         raise ValueError(
-            "--benchmarks have no times of compilation: measure some by experiments.benchmark --parts compile"
+            "--benchmarks have no times of compilation: measure them by experiments.benchmark --parts compile"
         )
     row = min(measured, key=lambda row: row["model"] != model)
     seconds = row["cold"]["start_seconds"] + row["cold"]["seconds"]

@@ -1,6 +1,6 @@
-"""A system of the benchmark in a process of its own, which is asked to do one thing at a time.
+"""One system of the benchmark in a separate process, which is asked to do one thing at a time.
 
-So that systems take turns, without compiling again; see `process`.
+In this way, systems can take turns without compiling again; see `process`.
 """
 
 import json
@@ -81,4 +81,4 @@ class Worker:
     def _last_error(self):
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").split("\n")
-        return next((line for line in reversed(lines) if line.strip()), "it said nothing")
+        return next((line for line in reversed(lines) if line.strip()), "it printed nothing")

@@ -1,4 +1,4 @@
-"""What all scripts do alike: a process of their own, single precision, one clear line for what goes wrong."""
+"""What all scripts have in common: a separate process, single precision, one clear line for each error."""
 
 import io
 import signal
@@ -11,10 +11,10 @@ from experiments.command_line import interrupts
 def run(main, when_stopped):
     """Run a script's `main`, which takes no arguments, and exit with its status.
 
-    Bad input ends with one line on standard error and status 2, a training that diverged with one and status
-    1. Ctrl-C ends with status 130, SIGTERM with 143, and both with a line that says `when_stopped`: what is
-    kept, and how to go on; `stopping` says it where that depends on the options. A warning is one line, too.
-    What can't be printed, as names of files that are not UTF-8, is escaped.
+    Bad input ends with one line on standard error and status 2, a training that diverged with one line and
+    status 1. Ctrl-C ends with status 130, SIGTERM with 143, and both print `when_stopped`: what is kept, and
+    how to continue; if that depends on the options, call `stopping`. A warning is one line, too. What can't
+    be printed, such as names of files that are not UTF-8, is escaped.
     """
     stopping(when_stopped)
     if isinstance(sys.stdout, io.TextIOWrapper):

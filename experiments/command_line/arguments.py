@@ -1,4 +1,4 @@
-"""Arguments that scripts have in common, and checks of the numbers that they take.
+"""Arguments that scripts have in common, and checks of numbers.
 
 >>> parser.add_argument("--rounds", type=int, action=Positive)
 >>> parse(parser, ["--rounds", "3"]).given
@@ -80,13 +80,13 @@ def add_count(parser, flag, default, about):
     parser.add_argument(flag, type=int, default=default, action=Positive, help=about)
 
 
-def add_seed(parser, about="of all random numbers"):
+def add_seed(parser, about="seed of all random numbers"):
     parser.add_argument("--seed", type=int, default=1, action=NotNegative, help=about)
 
 
 def add_data_dir(parser):
     """Add where data sets are, and that they may be huge."""
-    parser.add_argument("--data-dir", help="folder of the standard data sets; else $BREZE_LIKE_DATA")
+    parser.add_argument("--data-dir", help="folder of the standard data sets; by default $BREZE_LIKE_DATA")
     _add_no_limits(parser)
 
 
@@ -102,13 +102,15 @@ def _add_no_limits(parser):
 
 def add_backend(parser):
     """Add what computes."""
-    parser.add_argument("--backend", default="auto", help="what computes: auto, jax, cvm or numba (auto)")
+    parser.add_argument(
+        "--backend", default="auto", help="backend for computations: auto, jax, cvm or numba (auto)"
+    )
 
 
 def add_data_of_run(parser, about="where the data of the run are now: a file, or a folder of sequences"):
     """Add the flags of a script that computes with a run: where its data are now, and the backend."""
     add = parser.add_argument
-    add("--data-dir", help="folder of the run's data set; else $BREZE_LIKE_DATA, or where it was")
+    add("--data-dir", help="folder of the run's data set; by default $BREZE_LIKE_DATA, or where it was")
     add("--dataset", help=about)
     add_backend(parser)
     _add_no_limits(parser)

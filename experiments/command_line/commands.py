@@ -1,4 +1,4 @@
-"""Commands, as a person types them."""
+"""Commands as a person types them."""
 
 import shlex
 import sys

@@ -1,8 +1,8 @@
 """Ctrl-C and SIGTERM in scripts: at any moment, one line, and status 130 or 143.
 
-A script ends where it is, at once: all that it writes is replaced whole or not at all. What has something to
-save first, as training has, defers signals, see `breze_like.interrupts`. No exception is raised elsewhere: it
-could be lost.
+A script ends at once, wherever it is: all files that it writes are replaced whole or not at all. Code that
+has something to save first, such as training, defers signals; see `breze_like.interrupts`. Elsewhere, no
+exception is raised, since it could be lost.
 """
 
 import os
@@ -21,7 +21,7 @@ PATIENCE = 4
 SAME_SECONDS = 0.5
 
 # What is said; `command_line.run` says what is true of a script.
-text = "stopped before anything was begun"
+text = "stopped before anything was started"
 
 _installed = False
 

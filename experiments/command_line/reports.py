@@ -16,7 +16,7 @@ def add_report(parser, about):
     add_force(parser, "let --report replace any file")
 
 
-def add_force(parser, about="replace files that are there"):
+def add_force(parser, about="replace existing files"):
     """Add that files may be replaced."""
     parser.add_argument("--force", action="store_true", help=about)
 

@@ -1,4 +1,4 @@
-"""Tables as text, Markdown and CSV. Cells are strings, a table is its head and its rows, or its columns.
+"""Tables as text, Markdown and CSV. Cells are strings; a table is its head and rows, or its columns.
 
 >>> print(markdown(["system", "nats"], [["RNN", "8.71"], ["VRAE", "<7.45"]]))
 | system | nats |

@@ -1,1 +1,1 @@
-"""Sequences that scripts read and write, what is done to them, and how well it is undone."""
+"""Sequences that scripts read and write, how they are corrupted, and how well that is undone."""

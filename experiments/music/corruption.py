@@ -1,4 +1,4 @@
-"""What the tasks are shown on: noise that is added to sequences, and frames that are taken out of them."""
+"""Corruption on which the tasks are shown: noise added to sequences, and frames removed from them."""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
-"""Sequences from the files that people have, and results as files that they can hear, see and compute with.
+"""Sequences from users' files, and results as files that one can listen to, look at and compute with.
 
-In: MIDI, ``.npy``, a folder of one of these, or any data set's file. Out: NAME.npy for each sequence, and of
-piano rolls NAME.mid and, if asked for, NAME.wav; pictures.
+In: MIDI, ``.npy``, a folder of one of these, or any data set's file. Out: NAME.npy for each sequence, for
+piano rolls also NAME.mid and, if asked for, NAME.wav; pictures.
 """
 
 from dataclasses import dataclass
@@ -114,7 +114,9 @@ class Results:
         check_tempo(self.tempo)
         check_instrument(self.instrument)
         if self.wav and not self.rolls:
-            raise ValueError(f"--wav needs piano rolls, binary data of {N_KEYS} keys: leave it out")
+            raise ValueError(
+                f"--wav needs piano rolls, which are binary data with {N_KEYS} keys: leave it out"
+            )
 
     def reserve(self, names, n_steps, others=()):
         """Make the folder, before anything else is done, if all can be written.

@@ -1,13 +1,13 @@
-"""How right denoised and imputed piano rolls are."""
+"""Measures of how good denoised and imputed piano rolls are."""
 
 import numpy as np
 
 # The measures of each task, and what they are called in a table.
 DENOISING = {
     "f1": "F1",
-    "wrong": "wrong of the noisy input's notes, %",
-    "left": "of notes switched on, left, %",
-    "lost": "of true notes, lost, %",
+    "wrong": "wrong among the noisy input's notes, %",
+    "left": "switched-on notes that are left, %",
+    "lost": "true notes that are lost, %",
 }
 IMPUTATION = {"nats": "nats per missing frame", "error": "wrong entries, %", "f1": "F1"}
 

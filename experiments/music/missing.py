@@ -1,4 +1,4 @@
-"""Which entries of sequences are missing, in the words of a command line."""
+"""Which entries of sequences are missing, as written on a command line."""
 
 import re
 from pathlib import Path
@@ -12,14 +12,14 @@ RULE = "frames as 8:16, keys:60:72, share:0.1 or a .npy file"
 
 
 def find_missing(texts, shape, rng, lowest_key=0):
-    """The entries of a sequence that at least one of some texts says.
+    """The entries of a sequence that are named by at least one of the texts.
 
     Parameters
     ----------
     texts : list of str
-        ``"8:16"``: the frames from 8 up to, without it, 16; ``"keys:60:72"``: such a range of keys, in all
-        frames; ``"share:0.1"``: each entry with that probability; ``"mask.npy"``: where that array, of the
-        sequence's shape, is not 0. A range without a number begins with the first, or ends after the last.
+        ``"8:16"``: frames 8 to 15; ``"keys:60:72"``: such a range of keys, in all frames; ``"share:0.1"``:
+        each entry with that probability; ``"mask.npy"``: where that array, of the sequence's shape, is not 0.
+        A range without its first or last number begins at the first, or ends after the last frame or key.
     shape : tuple of int
         Of the sequence, (n_steps, n_features).
     rng : numpy.random.Generator
@@ -47,7 +47,9 @@ def find_missing(texts, shape, rng, lowest_key=0):
         else:
             missing[_range(text, text)] = True
     if not missing.any():
-        raise ValueError(f"--missing must take out something, got {shown(' '.join(texts))} of shape {shape}")
+        raise ValueError(
+            f"--missing must name at least one entry, got {shown(' '.join(texts))} of shape {shape}"
+        )
     return missing
 
 
@@ -56,7 +58,7 @@ def _range(text, whole, lowest=0):
     first, end = (int(n) - lowest if n else None for n in found.groups()) if found else (None, None)
     if not found or (first or 0) < 0 or (end is not None and end <= (first or 0)):
         got = f" from {lowest}" if lowest else ""
-        raise ValueError(f"--missing must be {RULE}, ranges not empty{got}, got {quote(whole)}")
+        raise ValueError(f"--missing must be {RULE}, with no empty range{got}, got {quote(whole)}")
     return slice(first, end)
 
 
@@ -66,7 +68,7 @@ def _share(text, whole):
     except ValueError:
         share = np.nan
     if not 0 < share <= 1:
-        raise ValueError(f"--missing must be {RULE}, the share a probability, got {quote(whole)}")
+        raise ValueError(f"--missing must be {RULE}, with a share in (0, 1], got {quote(whole)}")
     return share
 
 
@@ -74,7 +76,7 @@ def _read_mask(path, shape):
     mask = read_files(Path(), [str(path)])[str(path)]
     if mask.shape != shape:
         raise ValueError(
-            f"{shown_path(path)} must have the shape {shape} of the sequence, got {mask.shape}: make it for "
-            "this one"
+            f"{shown_path(path)} must have the shape {shape} of the sequence, got {mask.shape}: choose "
+            "another mask"
         )
     return mask != 0

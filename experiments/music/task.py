@@ -1,4 +1,4 @@
-"""The command line of the scripts that use a trained model, and what they begin with."""
+"""The command line of the scripts that use a trained model, and what they load."""
 
 import argparse
 from pathlib import Path
@@ -31,27 +31,28 @@ def make_parser(doc, sequences=True):
             "input",
             metavar="INPUT",
             nargs="?",
-            help="a MIDI or .npy file, a folder of these, or the file of a data set; else the run's own data",
+            help="a MIDI or .npy file, a folder of these, or the file of a data set; by default the run's "
+            "own data",
         )
-        add("--split", default="test", choices=SPLITS, help="of a data set (test)")
-        add("--first", type=int, action=Positive, metavar="N", help="take the first N sequences only")
+        add("--split", default="test", choices=SPLITS, help="which part of a data set (test)")
+        add("--first", type=int, action=Positive, metavar="N", help="use only the first N sequences")
         add_data_of_run(parser)
     else:
         add_backend(parser)
     add("--out", required=True, metavar="FOLDER", help="folder for the results")
-    add("--force", action="store_true", help="replace files that are there")
-    add_seed(parser, "of all random numbers (1)")
-    group = parser.add_argument_group("music, of models of piano rolls")
+    add("--force", action="store_true", help="replace existing files")
+    add_seed(parser, "seed of all random numbers (1)")
+    group = parser.add_argument_group("music, for models of piano rolls")
     add = group.add_argument
     add(
         "--steps-per-quarter",
         type=int,
         choices=(1, 2, 4),
-        help="grid: steps in a quarter note (1 if the run is of chorales, else 2)",
+        help="grid: steps in a quarter note (1 if the run is on chorales, else 2)",
     )
-    add("--tempo", type=float, default=120.0, help="quarter notes a minute (120)")
+    add("--tempo", type=float, default=120.0, help="quarter notes per minute (120)")
     add("--instrument", type=int, default=0, help="General MIDI program: 0 piano, 19 organ, 48 strings (0)")
-    add("--wav", action="store_true", help="write sound, too")
+    add("--wav", action="store_true", help="also write sound")
     return parser
 
 
@@ -127,14 +128,14 @@ def difference(sequences, truths, binary):
     known = ~np.isnan(true) & ~np.isnan(made)
     made, true = made[known], true[known]
     if not made.size:
-        return "nothing is known"
+        return "no true values to compare with"
     if not binary:
         return f"mean squared difference {((made - true) ** 2).mean():.4g}"
     made, true = made.astype(bool), true.astype(bool)
     hits, wrong = (made & true).sum(), (made != true).sum()
     entries = f"{100 * wrong / made.size:.2f} % of the entries differ"
     if not true.any():  # where nothing is to be found there is no F1
-        return f"{entries}, {f'{wrong} notes where there are none' if wrong else 'no notes'}"
+        return f"{entries}, {f'{wrong} notes where there should be none' if wrong else 'no notes'}"
     return f"{entries}, F1 of the notes {2 * hits / (2 * hits + wrong):.3f}"
 
 

@@ -1,1 +1,1 @@
-"""HTML pages: their parts, and the sections of those that scripts write."""
+"""HTML pages: their parts, and the sections of the pages that scripts write."""

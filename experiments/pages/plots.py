@@ -1,10 +1,10 @@
-"""Plotly's figures as drawings in a page, without Plotly's program: SVG, whose marks say what they are.
+"""Plotly's figures as drawings in a page, without Plotly's JavaScript: SVG, with tooltips.
 
 >>> page("title", plot(figure, "what it shows"))
 
-What is drawn is what charts of a search are made of: scatters of lines and points, bars that lie, several
-panels, categories, lines and texts of the layout, a legend. Where the pointer rests, the browser shows the
-text of the mark.
+It can draw what the charts of a search consist of: scatters of lines and points, horizontal bars, several
+panels, categories, lines and texts of the layout, a legend. Where the pointer rests on a mark, the browser
+shows the mark's text.
 """
 
 import numpy as np

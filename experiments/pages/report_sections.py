@@ -17,16 +17,16 @@ from experiments.paper.results import remarks, rows
 
 N_SAMPLES = 2
 
-# Draws of what is missing that are asked together.
+# Draws of the missing entries that are combined.
 N_DRAWS = 20
 
 READS = {
-    VRAE: "The VRAE reads the whole sequence to make each of its frames.",
+    VRAE: "The VRAE reads the whole sequence to reconstruct each frame.",
     HiddenMarkov: "The hidden Markov model reads the whole sequence to find the state of each frame.",
     FrameNADE: "The NADE reads nothing: all of its frames are the same.",
-    VOSP: "The VOSP reads the sequence up to the frame that it makes.",
+    VOSP: "The VOSP reads the sequence up to the frame that it reconstructs, including that frame.",
 }
-PREDICTS = "The model makes each frame from those before it, and has not seen the frame itself."
+PREDICTS = "The model predicts each frame from the frames before it, and has not seen the frame itself."
 
 
 def folded(name, result, model, content):
@@ -95,7 +95,7 @@ def _scores(result):
         *(element("p", f"{line[0].upper()}{line[1:]}.") for line in remarks(result)),
         element(
             "p",
-            "Lower is better. “<” marks an upper bound of the negative log-likelihood, “±” a standard error.",
+            "Lower is better. “<” marks an upper bound on the negative log-likelihood, “±” a standard error.",
             class_="soft",
         ),
     )
@@ -133,7 +133,7 @@ def _denoising(model, song, rng):
     (modes,) = denoise(model, [noisy])
     if not model.emission.binary:
         songs = Songs(song, False, modes)
-        how = f"Noise is added, of {NOISE_SHARE} times the variance of the sequence."
+        how = f"Noise is added, with {NOISE_SHARE} times the variance of the sequence."
         return _group("Denoising", how, [songs.row("Noisy", noisy), songs.row("Denoised", modes)])
     (denoised,) = denoise(model, [noisy], P_ON)
     songs = Songs(song, True, denoised, modes)
@@ -153,7 +153,7 @@ def _imputation(model, song, rng):
     with_hole = song * observed if model.emission.binary else np.where(observed, song, np.nan)
     return _group(
         "Imputation",
-        f"{missing.sum()} frames, shaded, are removed, and completed by what {N_DRAWS} draws say together.",
+        f"{missing.sum()} frames, shaded, are removed, and filled in by combining {N_DRAWS} draws.",
         [
             songs.row("Incomplete", with_hole, missing),
             songs.row("Completed", recovered, missing),
@@ -176,10 +176,10 @@ def _latents(model, song):
     names = ["recognition/mean", "recognition/variance"]
     mean, variance = (m[:, 0] for m in model.function(["observations", "mask"], names)(*pad([song])))
     shown = min(strips.N_LATENTS, mean.shape[1])
-    alt = f"Means of {shown} latents over {len(song)} time steps, with two standard deviations to both sides"
+    alt = f"Means of {shown} latents over {len(song)} time steps, plus and minus two standard deviations"
     words = (
-        f"Approximate posterior given the original: {shown} of {mean.shape[1]} latents, those whose means "
-        "move most, with two standard deviations to both sides."
+        f"Approximate posterior given the original: the {shown} of {mean.shape[1]} latents whose means "
+        "vary most, plus and minus two standard deviations."
     )
     image = wide(picture(strips.latents(mean, variance), alt, "svg"), "Latents over time")
     return element("div", element("h3", "Latents"), element("p", words, class_="soft"), image)

@@ -19,28 +19,28 @@ INTRODUCTION = f"""# Results
 
 Made by `python -m experiments.results_page` from the [trained models](models), the [list of all
 trials](trials.csv) and [what test sets share with training sets](leakage.md). Scores are negative
-log-likelihoods of the test sets in nats per time step, the first frame included, of sequences that are not
-cut; lower is better. "<" is an upper bound. The published objective is none, and compares with itself only.
-`python -m experiments.table1 --trained` makes the scores anew, on your copy of the data, and says whether
-they are the same.
+log-likelihoods of the test sets in nats per time step, of whole sequences, including the first frame; lower
+is better. "<" marks an upper bound. The published objective is not a bound, and can be compared only with
+itself. `python -m experiments.table1 --trained` computes the scores again, on your copy of the data, and says
+whether they are the same.
 
-Configurations were chosen by validation scores. Of each system, the best {N_BEST} trials are shown; a star
-marks those that were then scored on the test set, and the list has the time of that.
+Configurations were chosen by validation scores. For each system, the best {N_BEST} trials are shown; a star
+marks those that were then scored on the test set, and the list says when.
 """
 
 OVERVIEW = """## In short
 
-Exact scores, the tightest bounds (importance sampled, or by particle filters, as the tables below say), and
-values of the published objective; in square brackets, what the paper has for it, and others: importance
-sampled scores, which compare with ours of that kind.
+This table has exact scores, the tightest bounds (importance sampled or by particle filters, as stated in the
+tables below), and values of the published objective. In square brackets are the numbers of the paper, and of
+others: their importance sampled scores, to be compared with importance sampled scores here.
 """
 
 LEAKAGE = """## What the test sets share with their training sets
 
-By `python -m experiments.leakage`. Copies are pieces that are pieces of the training set, too, note for note.
+Made by `python -m experiments.leakage`. Copies are pieces that are also in the training set, note for note.
 Known frames, and known windows of 32 steps, are those of the test set that occur in the training set. Notes
-of new keys are on in the test set where the training set never has a note; a model can only learn that they
-are improbable.
+of new keys are notes of the test set on keys that are never on in the training set; a model can only learn
+that they are improbable.
 """
 
 
@@ -95,9 +95,9 @@ def section(dataset, models, lines):
         said = [data_and_time(rows, runs), *about_scores(rows)]
         parts += [markdown_table(rows) + "\n", "\n\n".join(said) + "\n"]
         parts.append(f"![Validation scores over updates, {dataset}]({picture_name(dataset)})\n")
-        parts += ["### How the numbers were made\n", "".join(made(*item) for item in models.items())]
+        parts += ["### How the numbers were obtained\n", "".join(made(*item) for item in models.items())]
     else:
-        parts.append("No model of this data set has been published here yet.\n")
+        parts.append("No model for this data set has been published here yet.\n")
     if lines:
         parts += ["### What was tried\n", trials_table(lines)]
     return "\n".join(parts)
@@ -171,8 +171,8 @@ def cost(lines, n_cores):
     ]
     rows.append(["all", str(len(lines)), duration(lines)])
     said = (
-        f"Times are by the clock, of one training at a time on {n_cores} cores, in which other work had a "
-        f"part: at most {n_cores * hours(lines):.1f} core-hours.\n"
+        f"Times are wall-clock times of one training at a time on {n_cores} cores, which also did other "
+        f"work: at most {n_cores * hours(lines):.1f} core-hours.\n"
     )
     return "\n".join(["## What it cost\n", text_table(["data set", "trials", "training"], rows), said])
 

@@ -1,4 +1,4 @@
-"""What is kept of a score, and how it is written: both averages, and how far they may be off."""
+"""What is kept of a score, and how it is written: both averages, and their standard errors."""
 
 import math
 
@@ -62,4 +62,4 @@ def effective_text(kept):
     if sizes is None:
         return []
     least, median = (f"{sizes[name]:.1f}" for name in ("min", "median"))
-    return [f"effective draws of a sequence, of {kept['n_draws']}: median {median}, least {least}"]
+    return [f"effective draws per sequence, out of {kept['n_draws']}: median {median}, least {least}"]

@@ -1,4 +1,4 @@
-"""Telling that a model does not use its latents: its approximate posterior has become the prior."""
+"""Detecting that a model does not use its latents: its approximate posterior has become the prior."""
 
 import numpy as np
 
@@ -37,12 +37,12 @@ def describe(scores, config, dataset, split="valid"):
     )
     if objective - reconstruction < SMALL:
         found = (
-            "the latents have collapsed to the prior, their divergence is "
+            "the latents have collapsed to the prior, the divergence is only "
             f"{objective - reconstruction:.3f} nats per time step"
         )
     elif objective > lowest - SMALL:
-        found = f"the model is no better than independent notes, {objective:.2f} and {lowest:.2f}"
+        found = f"the model ({objective:.2f}) is no better than independent notes ({lowest:.2f})"
     else:
         return None
     n_updates = config["training"]["annealing_updates"]
-    return f"{found}: try more --annealing-updates than {n_updates}, with more --n-epochs, or --free-bits"
+    return f"{found}: try --annealing-updates above {n_updates}, with more --n-epochs, or --free-bits"

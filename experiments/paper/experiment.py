@@ -138,7 +138,7 @@ def _check_emission(emission, dataset):
             check_sequences(getattr(dataset, split), name=f"{dataset.name} {split}", missing=True)
     except ValueError as error:
         kind = type(emission).__name__
-        raise ValueError(f"emission must be one of real values, got {kind}: {error}") from error
+        raise ValueError(f"emission must be one for real values, got {kind}: {error}") from error
 
 
 def _begin(config, model, dataset, folder, resume):
@@ -182,7 +182,7 @@ def _open(folder, config):
         names = names[:1] if names[0] == "model" else names
         what = "; ".join(_difference(run.config, config, name) for name in names)
         raise ValueError(
-            f"{folder} must be a run of the same {', '.join(names)}: {what}; choose another folder"
+            f"{folder} must be a run with the same {', '.join(names)}: {what}; choose another folder"
         )
     return run
 
@@ -203,7 +203,7 @@ def _goes_on(run, training):
 def _difference(one, other, name):
     """In words, what two configurations say of something, of a dict only where they differ."""
     if name == "data":
-        return "{} of other digests, got {} of other digests".format(*(c[name]["name"] for c in (one, other)))
+        return "{}, got {} with other digests".format(*(c[name]["name"] for c in (one, other)))
     first, second = _comparable(one, other).get(name), _comparable(other, one).get(name)
     if not (isinstance(first, dict) and isinstance(second, dict)):
         return f"{name} {quote(first)}, got {quote(second)}"

@@ -1,4 +1,4 @@
-"""Rows of a table that is there already: a new one of other systems keeps them."""
+"""Rows of an existing table, which a new table of other systems keeps."""
 
 import json
 
@@ -45,8 +45,8 @@ def _read(path, dataset):
         rows = [Row(**entry) for entry in entries]
     except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(
-            f"{place} must be a table that this script made, to keep its rows: choose another folder, or "
-            f"replace it by --force ({quote(str(error))})"
+            f"{place} must be a table that this script made, so that its rows can be kept: choose another "
+            f"folder, or replace it with --force ({quote(str(error))})"
         ) from None
     for entry in entries:
         check(entry, RULES, place)
@@ -54,8 +54,8 @@ def _read(path, dataset):
         digests = ((row.config or {}).get("data") or {}).get("digests", dataset.digests)
         if digests != dataset.digests:
             raise ValueError(
-                f"{place} must be a table of the data set {dataset.name}, its rows are of other data: choose "
-                "another folder, or replace it by --force"
+                f"{place} must be a table for the data set {dataset.name}, its rows are for other data: "
+                "choose another folder, or replace it with --force"
             )
     return rows
 

@@ -1,7 +1,7 @@
-"""What scores.json has of a split: the latest scores, and beside them those of other numbers of draws.
+"""What scores.json has for a split: the latest scores, and those from other numbers of draws.
 
-These stand in a list, as ``"other_draws"``. All of them are of the same parameters: a run that is trained
-further loses them as soon as it is scored again.
+The latter are a list, ``"other_draws"``. All scores are of the same parameters: a run that is trained further
+loses them as soon as it is scored again.
 """
 
 from breze_like.records import AVERAGES, OBJECT, SCORING, check

@@ -1,12 +1,12 @@
 """How each system is trained on each data set: what differs from `SYSTEMS`, which was chosen on the chorales.
 
-`PRESETS` has what did best on the validation set of one of the paper's sets, of all that was tried there: the
-trained models that come with the project are of these configurations, `experiments/results/trials.csv` has
-the trials. Small sets want more dropout than large ones, Nottingham wants rectifiers. Where nothing was
-tried, and on data sets of one's own, a system is as on the chorales, but for the number of updates: that
-follows the square root of the set's size, as what did best on the four sets does, roughly.
+`PRESETS` has what did best on the validation set of each of the paper's sets, out of all that was tried: the
+trained models that come with the project have these configurations, and `experiments/results/trials.csv` has
+the trials. Small sets need more dropout than large ones, Nottingham needs rectifiers. Where nothing was
+tried, and on users' own data sets, a system is as on the chorales, except for the number of updates: it is
+proportional to the square root of the set's size, as is roughly the case for what did best on the four sets.
 
-`experiments.table1`, `experiments.random_search` and the defaults of `experiments.train` are made of these.
+`experiments.table1`, `experiments.random_search` and the defaults of `experiments.train` use these.
 """
 
 import math
@@ -221,7 +221,7 @@ def check_rolls(dataset, argument, what_to_do):
     """Raise a ValueError unless all that is there is 0 or 1; something may be missing."""
     if not dataset.is_of_zeros_and_ones:
         raise ValueError(
-            f"{argument} must be binary, as piano rolls are, {dataset.name} is real-valued: {what_to_do}"
+            f"{argument} must be binary, like piano rolls, {dataset.name} is real-valued: {what_to_do}"
         )
 
 

@@ -1,8 +1,7 @@
-"""What others have published of the paper's data sets, in nats per time step of the test sets: data.
+"""What others have published for the paper's data sets, in nats per time step of the test sets: data.
 
-Numbers are kept as they are printed. Those that were read in another paper than the one that they are from
-are marked as quoted. Scores per sequence, and those on other versions of the data, are not here: they don't
-compare.
+Numbers are kept as printed. Those that were taken from another paper than their own are marked as quoted.
+Scores per sequence, and scores on other versions of the data, are left out, since they can't be compared.
 """
 
 from dataclasses import dataclass
@@ -69,7 +68,7 @@ PAPER = (
         EXACT,
         on("8.01", "3.09", "7.39"),
         ("fdrnn",),
-        remark="its authors did not score the first frame, which makes 0.035 on JSB Chorales",
+        remark="its authors did not score the first frame, which makes a difference of 0.035 on JSB Chorales",
     ),
     Published("plain RNN", "the paper", EXACT, on("8.58", "3.43", "7.58"), ("rnn",)),
     Published("RNN-NADE", "the paper", EXACT, on("5.19", "2.31", "7.05", "5.60"), RNN_NADES),
@@ -116,7 +115,7 @@ OTHERS = (
     ),
     Published(
         "VRNN, trained with FIVO",
-        "the paper on FIVO, 8 particles, which trained it anew",
+        "the paper on FIVO, 8 particles, which retrained it",
         "particle filter, upper bound",
         on("7.40", "2.99", "7.80", "6.67"),
     ),
@@ -127,7 +126,7 @@ OTHERS = (
         "particle filter",
         on("3.99", "2.72", "7.61", "6.89"),
         quoted=True,
-        remark="nobody has explained the number on JSB Chorales",
+        remark="the number on JSB Chorales has never been explained",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Scores of the trained models that come with the project, computed anew on the user's copy of the data."""
+"""Scores of the trained models that come with the project, computed again on the user's copy of the data."""
 
 import math
 import time
@@ -45,7 +45,7 @@ def _rescore(name, dataset, n_draws, backend):
     run, model = load_model(name, backend)
     if run.config["data"]["digests"] != dataset.digests:
         raise ValueError(
-            f"{name} was trained on another version of the data set {dataset.name}: restore that one"
+            f"{name} was trained on another version of the data set {dataset.name}: restore that version"
         )
     kept = describe_run(run, "test")
     n_draws, started = n_draws or kept["n_samples"], time.monotonic()
@@ -60,7 +60,7 @@ def comparison(before, now):
     """A line for each score that was known before: whether it is the same."""
     for name, kept in before.items():
         number, difference = now[name]["per_step"], abs(now[name]["per_step"] - kept["per_step"])
-        verdict = "as it was published" if difference <= allowed(kept, now[name]) else "DIFFERS"
+        verdict = "as published" if difference <= allowed(kept, now[name]) else "DIFFERS"
         yield f"{name}: {number:.4f}, {verdict} ({kept['per_step']:.4f})"
 
 

@@ -1,4 +1,4 @@
-"""The result of a run, one dict: its scores and how they came about. And how it is said to a person."""
+"""The result of a run, one dict: its scores and how they were obtained; and how it is printed."""
 
 import time
 from datetime import UTC, datetime
@@ -26,7 +26,9 @@ def evaluate(run, model, dataset, split, n_samples, progress=True):
     """
     started, log = time.monotonic(), run.read_log()
     if not log:
-        raise ValueError(f"{run.folder} has no entry in its log.jsonl, which says how far it is: restore it")
+        raise ValueError(
+            f"{run.folder} has no entry in its log.jsonl, which says how far it was trained: restore it"
+        )
     run.read_scores()  # what is wrong is said before work begins
     scores = score(model, getattr(dataset, split), n_samples, progress=progress)
     # The update says whether the run has been trained further since.

@@ -1,4 +1,4 @@
-"""What is said below a table of rows: what its signs mean, what made it, and who published other numbers."""
+"""Notes below a table of rows: what its signs mean, what made it, and who published other numbers."""
 
 from experiments.command_line.tables import inline
 from experiments.paper.published import of_others
@@ -24,7 +24,7 @@ def notes(rows):
 
 
 def data_and_time(rows, runs):
-    verified = {True: "verified by digest", False: "not the published ones", None: "not verified"}
+    verified = {True: "verified by digest", False: "not the published version", None: "not verified"}
     said = f"Data: {inline(rows[0].dataset)}, {verified[rows[0].verified]}."
     if runs:
         minutes = sum((run.seconds or 0) + (run.scoring_seconds or 0) for run in runs) / 60
@@ -43,9 +43,9 @@ def about_scores(rows):
     """A list of sentences: on errors, on ranges, on few draws, on others' scores; as far as there are any."""
     said = []
     if any(row.per_step_standard_error is not None for row in rows):
-        said.append('"±" is the standard error that the draws of the latents make.')
+        said.append('"±" precedes the standard error due to the draws of the latents.')
     if any(row.per_step_range for row in rows):
-        said.append("Scores of several seeds are their means; the range of the seeds is in brackets.")
+        said.append("Scores from several seeds are means over the seeds, with their range in brackets.")
     return said + few_draws(rows) + sources(rows)
 
 
@@ -56,8 +56,9 @@ def few_draws(rows):
     if not few:
         return []
     return [
-        "A few draws have nearly all of the weight in these importance sampled scores, which are too high by "
-        f"more than their standard errors say (in brackets a sequence's effective draws, the median): {few}."
+        "In these importance sampled scores, a few draws carry nearly all of the weight, so the scores "
+        "are too high by more than their standard errors suggest (in brackets, the median number of "
+        f"effective draws per sequence): {few}."
     ]
 
 

@@ -1,4 +1,4 @@
-"""All scores of a model, with the draws that every run has."""
+"""All scores of a model, from the same draws for every run."""
 
 import math
 

@@ -1,6 +1,6 @@
-"""Several runs of one system that differ in their seed: where they lie, and what they say together.
+"""Several runs of one system with different seeds: where they are kept, and how they are combined.
 
-The run of the first seed lies in DATASET/SYSTEM, the others in DATASET/SYSTEM_seed2 and so on.
+The run of the first seed is in DATASET/SYSTEM, the others in DATASET/SYSTEM_seed2 and so on.
 """
 
 import math

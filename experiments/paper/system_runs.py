@@ -1,4 +1,4 @@
-"""The runs of a system: how a new one is configured, and which there are already."""
+"""The runs of a system: how a new one is configured, and which ones exist already."""
 
 import math
 from dataclasses import asdict
@@ -73,7 +73,8 @@ def existing_run(folder, system, dataset):
             )
     if run.config.get("data", {}).get("digests") != dataset.digests:
         raise ValueError(
-            f"{folder} must hold a run on the data set {dataset.name}, its data differ: choose another --out"
+            f"{folder} must hold a run on the data set {dataset.name}, but its data differ: choose "
+            "another --out"
         )
     return run
 
@@ -93,7 +94,7 @@ def other_budget(run, system, dataset, budget):
     n_chunks = len(chunk(dataset.train, length)) if length else 1
     of_epoch = math.ceil(n_chunks / asked.get("batch_size", 1))
     has, wanted = (some["n_epochs"] * of_epoch for some in (training, asked))
-    return None if has == wanted else f"{run.folder} has {has} updates, {wanted} asked for: kept"
+    return None if has == wanted else f"{run.folder} has {has} updates, not {wanted}, and is kept"
 
 
 def trainable_together(configs):

@@ -1,4 +1,4 @@
-"""The systems of Table 1, how each of them is trained, and the scores that are published of them: data."""
+"""The systems of Table 1, how each of them is trained, and their published scores: data."""
 
 from dataclasses import dataclass, field
 

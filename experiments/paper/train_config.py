@@ -1,4 +1,4 @@
-"""From the flags of `experiments.train` to the configuration of a run; what nothing reads is refused."""
+"""From the flags of `experiments.train` to the configuration of a run; flags without effect are refused."""
 
 import sys
 from dataclasses import asdict, fields
@@ -86,10 +86,10 @@ def check_given(options):
     for name in sorted(options.given & everywhere - names[options.model]):
         others = ", ".join(sorted(model for model in MODELS if name in names[model]))
         if name in SIZES:
-            print(f"{flag(name)} is left out: {options.model} reads nothing of it", file=sys.stderr)
+            print(f"{flag(name)} is ignored: {options.model} does not use it", file=sys.stderr)
             continue
         raise ValueError(
-            f"{flag(name)} must not be given for {options.model}, which reads nothing of it: leave it out; "
+            f"{flag(name)} must not be given for {options.model}, which does not use it: leave it out; "
             f"it is for {others}"
         )
     if {"free_bits", "objective"} <= options.given and options.objective != "free_bits":
@@ -120,7 +120,7 @@ def check_effects(options, config):
     for name in sorted(options.given & (own | set(INPUTS)) - read):
         others = ", ".join([options.model, *map(str, _choices(options, config))])
         raise ValueError(
-            f"{flag(name)} must not be given here, nothing of this model reads it ({others}): leave it out"
+            f"{flag(name)} must not be given here, no part of this model uses it ({others}): leave it out"
         )
 
 
@@ -177,8 +177,8 @@ def _arguments(options, dataset):
     missing = options.missing or ("zero" if dataset.has_missing else None)
     if missing not in (None, "refuse") and not argument("missing", options.model):
         raise ValueError(
-            "--model must not be nade where data are missing, since each of its keys depends on those "
-            "before it: take another one"
+            "--model must not be nade if values are missing, since each of its keys depends on those "
+            "before it: choose another one"
         )
     if options.standardize and dataset.binary:
         raise ValueError("--standardize must not be given for binary data: leave it out")

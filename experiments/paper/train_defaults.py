@@ -1,8 +1,8 @@
-"""What `experiments.train` takes for flags that are not given.
+"""The values of flags of `experiments.train` that are not given.
 
-Of a run that is resumed, that is what the run has. On the paper's data sets, and on the chorales, it is how
-`experiments.table1` trains the system that is of the same model, emission and divergence. Elsewhere it is
-what the flags have by default.
+In a resumed run, they are the run's own. On the paper's data sets, and on the chorales, they are those with
+which `experiments.table1` trains the system with the same model, emission and divergence. Elsewhere they are
+the defaults of the flags.
 """
 
 import math

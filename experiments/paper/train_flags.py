@@ -29,7 +29,7 @@ def make_parser(about):
     add("--dataset", default="chorales", help="name of a data set, or a file or folder")
     add_data_dir(parser)
     add("--out", required=True, help="folder of the run")
-    add("--resume", action="store_true", help="go on with the run in --out, if there is one")
+    add("--resume", action="store_true", help="continue the run in --out, if there is one")
     add_seed(parser)
     add("--backend", default="auto", help="auto, jax, cvm or numba")
     add("--quiet", action="store_true", help="no progress bar")
@@ -40,7 +40,8 @@ def make_parser(about):
     add(
         "--layer",
         choices=sorted(LAYERS),
-        help="kind of hidden layer, deterministic (rnn, vosp); else recurrent, of vosp with fast dropout",
+        help="kind of deterministic hidden layer (rnn, vosp); by default recurrent, for vosp with fast "
+        "dropout",
     )
     add(
         "--transfer",
@@ -51,13 +52,13 @@ def make_parser(about):
     add(
         "--emission",
         choices=sorted(EMISSIONS),
-        help="distribution of the observations; by default bernoulli or gaussian_shared, as the data are",
+        help="distribution of the observations; by default bernoulli for binary data, else gaussian_shared",
     )
     add(
         "--missing",
         choices=sorted(MISSING),
-        help="what networks read where data are NaN, which likelihoods leave out: 0, or also an indicator; "
-        "zero if there is any",
+        help="what networks read in place of missing values (NaN), which likelihoods leave out: zero, or "
+        "zero with an indicator; by default zero if values are missing",
     )
     add(
         "--generative-p-keep",
@@ -68,23 +69,38 @@ def make_parser(about):
     add(
         "--standardize",
         action="store_true",
-        help="networks see real values with the mean and variance of the training set taken out; scores and "
-        "results are in the units of the data",
+        help="standardise real values by the mean and variance of the training set; scores and results are "
+        "in the units of the data",
     )
-    add("--input-p-keep", type=p_keep, help="the same of the observations (fdrnn); as above if not given")
+    add(
+        "--input-p-keep",
+        type=p_keep,
+        help="probability to keep an observed feature (fdrnn); by default as --generative-p-keep",
+    )
     add(
         "--recurrent-p-keep",
         type=p_keep,
-        help="the same of the states (fdrnn; of vrae, vosp: the recognition network's)",
+        help="probability to keep a recurrent state (fdrnn; vrae and vosp: in the recognition network)",
     )
 
     group = parser.add_argument_group("variational models (vrae, vosp)")
     add = group.add_argument
     add("--n-latent", type=int, default=32, help="number of latents at each step")
-    add("--n-emission-hiddens", type=int, nargs="+", default=[200], help="sizes of the hidden layers (vosp)")
+    add(
+        "--n-emission-hiddens",
+        type=int,
+        nargs="+",
+        default=[200],
+        help="sizes of the emission's hidden layers (vosp)",
+    )
     add("--prior", default="wiener", choices=sorted(PRIORS), help="prior of the latents")
     add("--posterior", default="gauss_markov", choices=sorted(POSTERIORS), help="approximate posterior")
-    add("--variance", default="implicit", choices=sorted(VARIANCES), help="where its variance comes from")
+    add(
+        "--variance",
+        default="implicit",
+        choices=sorted(VARIANCES),
+        help="where the variance of the approximate posterior comes from",
+    )
     add(
         "--recognition-p-keep",
         type=p_keep,
@@ -92,25 +108,25 @@ def make_parser(about):
         help="probability to keep a unit in the recognition network, or 'learned'",
     )
     add("--kl", default="exact", choices=sorted(KLS), help="divergence in the training objective")
-    add("--objective", default="bound", choices=sorted(OBJECTIVES), help="what is minimised")
+    add("--objective", default="bound", choices=sorted(OBJECTIVES), help="training objective")
     add(
         "--free-bits",
         type=float,
         default=0.0,
-        help="nats of each latent that cost nothing, if not 0: the objective is free_bits then",
+        help="nats of each latent that cost nothing; if not 0, the objective is free_bits",
     )
 
     group = parser.add_argument_group(
-        "hidden Markov models (hmm), also --n-epochs and --patience, 3 by default"
+        "hidden Markov models (hmm); also --n-epochs, and --patience, here 3 by default"
     )
     group.add_argument("--n-states", type=int, default=512, help="number of states")
     add_settings(
         group,
         EMSettings(),
         {
-            "transition_count": "pseudo-counts of the transitions from a state, in all",
+            "transition_count": "total of the pseudo-counts of the transitions from a state",
             "emission_count": "pseudo-counts of each key in each state",
-            "sharing": "the share of these that follows similar states",
+            "sharing": "share of these pseudo-counts that follows similar states",
         },
     )
 
@@ -123,12 +139,12 @@ def make_parser(about):
         Initialization(),
         {
             "weight_scale": "standard deviation of a weight times the root of its number of inputs",
-            "weight_variance": "variance of a weight, however many inputs there are, in place of its scale",
+            "weight_variance": "variance of a weight, whatever its number of inputs; replaces --weight-scale",
             "recurrent_variance": "variance of a recurrent weight, before scaling to the spectral radius",
-            "n_incoming": "most recurrent connections into a unit",
+            "n_incoming": "largest number of recurrent connections into a unit",
             "spectral_radius": "largest modulus of an eigenvalue of the recurrent weights",
-            "learned_p_keep": "probabilities to keep a unit that are learned start from it",
-            "emission_bias": "biases of binary emissions start from it; the paper has -0.8",
+            "learned_p_keep": "initial value of learned probabilities to keep a unit",
+            "emission_bias": "initial bias of binary emissions; the paper has -0.8",
         },
     )
     group = parser.add_argument_group("training")
@@ -136,19 +152,19 @@ def make_parser(about):
         group,
         TrainingSettings(),
         {
-            "n_epochs": "most passes over the training set",
+            "n_epochs": "largest number of passes over the training set",
             "batch_size": "chunks in a minibatch",
-            "chunk_length": "steps of a chunk",
+            "chunk_length": "time steps in a chunk",
             "step_rate": "size of rmsprop's steps",
             "momentum": "Nesterov momentum of rmsprop",
-            "decay": "of rmsprop's moving average of squared gradients",
+            "decay": "decay of rmsprop's moving average of squared gradients",
             "step_rate_schedule": "constant, exponential (falls to a hundredth) or cosine (falls to 0)",
-            "max_gradient_norm": "longer gradients are scaled down to it",
+            "max_gradient_norm": "gradients with a larger norm are scaled down to it",
             "annealing_updates": "updates until the divergence has full weight; else a third, at most 5000",
-            "n_draws": "draws of the latents of each chunk",
+            "n_draws": "number of draws of the latents for each chunk",
             "validate_every": "epochs between validations",
             "patience": "validations without improvement after which training ends",
-            "max_skipped": "updates with numbers that are not finite, in a row, after which training fails",
+            "max_skipped": "number of successive updates with non-finite numbers after which training fails",
         },
     )
     return parser

@@ -1,4 +1,4 @@
-"""The list of all that was trained: how it is made, read and written."""
+"""The list of all runs that were trained: how it is made, read and written."""
 
 import csv
 from datetime import UTC, datetime
@@ -82,7 +82,7 @@ def read(path):
         reader = csv.DictReader(stream)
         if tuple(reader.fieldnames or ()) != COLUMNS:
             raise ValueError(
-                f"{path} is no list of trials, its columns are {reader.fieldnames}: choose another file"
+                f"{path} is not a list of trials, its columns are {reader.fieldnames}: choose another file"
             )
         return {key(line): line for line in reader}
 

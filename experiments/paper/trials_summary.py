@@ -1,4 +1,4 @@
-"""What a list of trials says: of which system each one is, which did best, and what all of them cost."""
+"""Summary of a list of trials: which system each trial is of, which did best, and what all of them cost."""
 
 import shlex
 from itertools import takewhile

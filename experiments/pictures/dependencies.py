@@ -1,8 +1,8 @@
-"""Which quantity of a model, at which step, depends on which: found from its graph, by trying.
+"""Which quantity of a model, at which step, depends on which: found from its graph, by changing each of them.
 
 The quantities are the named ones between the observations and the emission, and the states of the loops over
-time, named as their recurrent weights are. The graph is cut at all of them, so that what is found are direct
-dependencies.
+time, named after their recurrent weights. The graph is cut at all of them, so that only direct dependencies
+are found.
 """
 
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""The random search: its space, its study, who works on it, and what it found."""
+"""The random search: its space, its study, its workers, and what it found."""

@@ -1,4 +1,4 @@
-"""Plots of a search, mostly Optuna's: of outcomes, one for each configuration, however often it was begun."""
+"""Plots of a search, mostly Optuna's, of outcomes: one for each configuration, however often it was begun."""
 
 import numpy as np
 import optuna
@@ -179,7 +179,7 @@ def bars(found):
                 x=chances,
                 y=names,
                 mode="markers",
-                name="what chance stays below",
+                name="95 % of chance values are below",
                 marker={"symbol": "line-ns", "size": 16, "line": {"width": 2, "color": "#18181b"}},
             ),
         ]

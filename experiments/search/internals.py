@@ -1,6 +1,6 @@
-"""What a search takes of Optuna that Optuna does not promise to keep: all of its private names.
+"""The private names of Optuna that a search uses, which Optuna does not promise to keep.
 
-A test says which one is gone when a later version has other ones.
+If a later version has different ones, a test says which one is gone.
 """
 
 from optuna.storages._heartbeat import get_heartbeat_thread, is_heartbeat_enabled

@@ -32,7 +32,7 @@ def pictures(outcomes, distributions, attributes):
     n_higher = sum(score > highest for score in scores.values())
     drawn = {number: min(score, highest) for number, score in scores.items()}
     study = charts.as_study(outcomes, distributions, drawn)
-    note = f" Scores above {highest:.2f}, {n_higher} of {len(scores)}, are drawn there." if n_higher else ""
+    note = f" Scores above {highest:.2f} ({n_higher} of {len(scores)}) are drawn there." if n_higher else ""
 
     def shown(title, words, figure, alt):
         return section(title, f"{words}{note}", wide(plot(figure, alt), alt))
@@ -47,13 +47,13 @@ def pictures(outcomes, distributions, attributes):
         importance(outcomes, distributions, attributes["sampler"]),
         shown(
             "Each hyper-parameter",
-            f"Scores of {which}, a point for each.",
+            f"Scores of {which}, one point for each trial.",
             charts.slices(study, space),
             "Scores against each hyper-parameter",
         ),
         shown(
             "Parallel coordinates",
-            f"A line for each of {which}; the darker and lower, the better.",
+            f"One line for each of {which}; darker and lower lines are better.",
             charts.parallel(study, space),
             "A line for each trial through its hyper-parameters",
         ),
@@ -66,19 +66,21 @@ def importance(outcomes, distributions, sampler):
     found = importances(charts.as_study(outcomes, distributions, ranks), np.random.default_rng(0))
     if not found:
         words = (
-            f"It takes {LEAST_TRIALS} trials that ended, with different hyper-parameters; got {len(ranks)}."
+            f"This needs {LEAST_TRIALS} trials that ended, with different hyper-parameters; there are "
+            f"{len(ranks)}."
         )
         return section(title, words)
     words = (
-        f"How differently a hyper-parameter is distributed in the best {GOOD:.0%} of the {len(ranks)} trials "
-        "that ended, as a share of the sum: PED-ANOVA, in which pruned and failed trials are worse than all "
-        "others, and the worse the earlier. One that does not matter stays below its mark 19 times in 20."
+        f"How differently a hyper-parameter is distributed in the best {GOOD:.0%} of the {len(ranks)} "
+        "trials that ended, as a share of the sum over hyper-parameters (PED-ANOVA). Pruned and failed "
+        "trials rank below all others, the earlier they ended, the lower. A hyper-parameter that does not "
+        "matter stays below its mark 19 times in 20."
     )
     if len(ranks) < ENOUGH_TRIALS:
-        words += f" With less than {ENOUGH_TRIALS} trials, this is rough."
+        words += f" With fewer than {ENOUGH_TRIALS} trials, this is rough."
     if sampler != "random":
-        words += " The sampler prefers what was good before, so marks are too low."
+        words += " The sampler prefers choices that did well before, so the marks are too low."
     same = sorted(set(distributions) - set(found))
     if same:
-        words += f" It is not known of {', '.join(same)}, the same in all trials."
+        words += f" It is not known for {', '.join(same)}, which had the same value in all trials."
     return section(title, words, wide(plot(charts.bars(found), title), title))

@@ -135,7 +135,7 @@ def _watch(workers, plan, n_workers, n_threads, look, stop_if_told):
             killed = worker.status < 0 or worker.status == STOPPED
             if not killed or n_deaths == MOST_DEATHS:
                 raise OSError(worker.error)
-            news = f"a worker was killed, its status is {worker.status}; another one takes its place"
+            news = f"a worker was killed (status {worker.status}); another one takes its place"
             workers.append(SearchProcess(plan, n_threads))
         look(news)
         for _ in range(round(LOOK_SECONDS / PAUSE_SECONDS)):

@@ -1,15 +1,15 @@
-"""The queue of a random search: who works on which attempt, and how no configuration is lost, or ended twice.
+"""The queue of a random search: who works on which attempt, so that no configuration is lost or ended twice.
 
-What must hold, whatever is killed at what time:
+What must hold, whatever is killed at whatever time:
 
-- A configuration that goes to a rung, and whose attempts on the way are all void, failed without a reason,
-  gets another one (`replenish`).
-- Of several attempts on the way to a rung that are not void, the first one counts, and no other one is begun
-  (`claim`): so it does no harm if two processes enqueue the same. Attempts are numbered in the order in which
-  they became visible, and no void one comes to life again, so all processes agree on which is the first.
-- Who works on an attempt holds the lock of its run's folder, and gives signs of life if the storage knows
-  heartbeats. Without these, the attempt is failed, and so void (`fail_dead`); should its process be alive
-  after all, the storage refuses its result.
+- An attempt that failed without a reason is void. If all attempts of a configuration on the way to a rung are
+  void, it gets another one (`replenish`).
+- Of several attempts on the way to a rung that are not void, the first one counts, and no other one is
+  started (`claim`), so it does no harm if two processes enqueue the same. Attempts are numbered in the order
+  in which they became visible, and void ones stay void, so all processes agree on which one is the first.
+- The process that works on an attempt holds the lock of its run's folder, and gives signs of life if the
+  storage supports heartbeats. Without these, the attempt is marked as failed, and so void (`fail_dead`);
+  should its process be alive after all, the storage refuses its result.
 """
 
 import warnings

@@ -1,8 +1,9 @@
-"""A search as one small file, which outlives the machine, and from which the search goes on elsewhere.
+"""A search as one small file, which outlives the machine, and from which the search can continue elsewhere.
 
-It is JSON: what the study says of itself; and of each configuration that has come to a rung, or ended, its
-hyper-parameters, its score at each rung, the last one at its end, and how long that took. Runs are not in it.
-What it knows is not trained again, unless it goes on from a rung: then, without a checkpoint, from the start.
+The file is JSON. It has the attributes of the study and, for each configuration that has reached a rung or
+ended, its hyper-parameters, its score at each rung, the last one at its end, and how long that took. Runs are
+not in it. Known configurations are not trained again, except to continue from a rung: without a checkpoint,
+they then start over.
 """
 
 import json
@@ -72,7 +73,7 @@ class Record:
             entries = self._entries(json.loads(self.path.read_bytes()), study)
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
             raise ValueError(
-                f"--record must be the file of a search, {self.path} is none: {error}; choose another"
+                f"--record must be the file of a search, {self.path} is not one: {error}; choose another"
             ) from None
         with folder_lock(self._plan.folder), warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
@@ -95,7 +96,7 @@ class Record:
         known = {name: content["study"][name] for name in names}
         if name := differing(known, own, names):
             raise ValueError(
-                f"--record must be of this search, {self.path} is of another one: of {name} "
+                f"--record must be of this search, {self.path} is of another one: its {name} is "
                 f"{known[name]}, not {own[name]}; choose another"
             )
         found = {}
@@ -105,7 +106,7 @@ class Record:
             if drawn and drawn != params:
                 raise ValueError(
                     f"--record must have the hyper-parameters that follow from the seed, {self.path} has "
-                    f"others for configuration {number}: it is of another version"
+                    f"different ones for configuration {number}: it is from another version"
                 )
             found[number] = _attempts(entry, self._plan.space, len(shares_of(study)))
         return found

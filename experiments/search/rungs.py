@@ -1,12 +1,12 @@
-"""Successive halving: all configurations are trained for a while, and the best ones go on.
+"""Successive halving: all configurations are trained for a while, and the best ones continue.
 
-A rung is a point on the course of a full training, a share of its updates. Nothing in the course depends on
-rungs: step rate and weight of the divergence are those that a full training has there, and who goes on does
-so from its checkpoint, as if it had never stopped.
+A rung is a point in a full training, after some share of its updates. Training does not depend on rungs: step
+rate and weight of the divergence are those of a full training, and a configuration continues from its
+checkpoint as if it had never stopped.
 
-A rung is judged once everyone has come to it. So who goes on follows from the scores alone, however many
-processes there are, in whatever order they end, and whatever is killed; the price is that processes wait for
-the last ones of a rung.
+A rung is judged once all configurations have reached it. So which ones continue follows from the scores
+alone, however many processes there are, in whatever order they end, and whatever is killed; the price is that
+processes wait for the last ones of a rung.
 
 References
 ----------

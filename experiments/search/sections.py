@@ -48,11 +48,11 @@ def summary(outcomes, model, space):
     """The best score in a sentence."""
     shown = ranked(outcomes)
     if not shown:
-        return element("p", "No trial is complete yet.")
+        return element("p", "No trial has been completed yet.")
     best = shown[0]
     score = element("b", f"{best.value:.3f} nats per time step")
     kind = score_words(model, space)
-    return element("p", "Best: ", score, f" of the validation set, {kind}, by trial {best.number}.")
+    return element("p", "Best: ", score, f" on the validation set ({kind}), by trial {best.number}.")
 
 
 def searched(study, outcomes):
@@ -65,10 +65,10 @@ def searched(study, outcomes):
         ("data set", attributes["dataset"]),
         ("model", TITLES[attributes["model"]]),
         ("trials", f"{len(outcomes)}: {', '.join(states)}" if outcomes else "none yet"),
-        *([("begun again", f"{n_void} times, after the end of a process")] if n_void else []),
+        *([("restarted", f"{n_void} times, after a process had died")] if n_void else []),
         (
             "training",
-            duration(sum(outcome.seconds or 0 for outcome in outcomes)) + ", of all trials together",
+            duration(sum(outcome.seconds or 0 for outcome in outcomes)) + ", all trials together",
         ),
         *cost_so_far(outcomes, rungs_of(attributes)),
         *([("procedure", attributes["procedure"])] if "procedure" in attributes else []),
@@ -116,11 +116,11 @@ def rungs(outcomes, attributes):
         scores = complete_scores(outcomes) if share == 1 else scores_at(outcomes, rung)
         shown = [f"{pick(scores.values()):.3f}" if scores else "" for pick in (min, median)]
         lines.append([named(share), len(bound_there), n_failed, len(scores), *shown])
-    names = ("updates", "trials bound there", "failed on the way", "there", "best score", "median")
+    names = ("updates", "trials on the way", "failed on the way", "arrived", "best score", "median")
     return section(
         "Rungs",
-        "Once all trials have come to a rung, the best quarter goes on. Scores there are of the validation "
-        "set, with the weight that the divergence has at that time.",
+        "Once all trials have reached a rung, the best quarter continues. Scores at a rung are on the "
+        "validation set, with the weight that the divergence has at that point.",
         table([(name, name != "updates") for name in names], lines, "Rungs"),
     )
 
@@ -158,10 +158,10 @@ def best(outcomes, space, folder, beside):
     is_here = (folder / shown[0].run).is_dir()  # it may have been trained elsewhere
     return section(
         "Best trials",
-        "Scores of the validation set, and of the test set where a run was evaluated, in nats per time step; "
-        "lower is better. Numbers of trials lead to their runs.",
+        "Scores on the validation set, and on the test set if a run was evaluated, in nats per time step; "
+        "lower is better. Trial numbers are links to the runs.",
         table(head, lines, "Best trials"),
-        element("p", "Scores of the test set: ", command) if is_here else "",
+        element("p", "To score a run on the test set: ", command) if is_here else "",
     )
 
 

@@ -1,20 +1,20 @@
 """The spaces of the random search, as data: the choices of each hyper-parameter, all equally probable.
 
-There are two, each with a procedure, what it leaves fixed; see `configuration.follow`.
+There are two spaces, each with a procedure, which fixes what is not searched; see `configuration.follow`.
 
 ``paper``
-    Table 2, and what the paper says of training: a constant step rate; the weight of the divergence always 1;
-    the published objective, with its prior; dropout of 0.1, and rates of the recognition network that are
-    learned. What the table has one choice for is so in all models here: one hidden layer, tanh, biases of 0,
-    and of -0.8 for the notes. What the paper does not say is decided here. Weights to outputs, as all that
-    are not recurrent, have the variance of W_in. The hidden layer of a VOSP's emission has as many units as
-    the recognition network. Latents, minibatches and the number of updates are the system's. One-step models,
-    of which the paper quotes numbers of others, are searched in the same table.
+    Table 2, and what the paper says about training: a constant step rate; a weight of the divergence of
+    always 1; the published objective, with its prior; dropout of 0.1, and learned rates in the recognition
+    network. Where the table has a single choice, all models here have it: one hidden layer, tanh, biases of
+    0, and of -0.8 for the notes. What the paper does not say is decided here. Weights to outputs, like all
+    that are not recurrent, have the variance of W_in. The hidden layer of a VOSP's emission has as many units
+    as the recognition network. Latents, minibatches and the number of updates are the system's. One-step
+    models, for which the paper quotes numbers of others, are searched in the same table.
 
 ``ours``
     What did well here, or in later publications; see `OURS`.
 
-`ADDITIONS` are searched if they are asked for.
+`ADDITIONS` are searched only on request.
 
 References
 ----------
@@ -129,7 +129,7 @@ def make_space(system, base="ours", also=(), own=None):
     space |= {name: TABLE_2[name] for name in own if name in TABLE_2 and name not in space}
     for name, choices in own.items():
         if name not in space:
-            raise ValueError(f"--space must be about {', '.join(space)}, got {name}")
+            raise ValueError(f"--space may have choices for {', '.join(space)} only, got {name}")
         if not isinstance(choices, list) or not choices or not all(map(_is_plain, choices)):
             raise ValueError(f"--space must have a list of numbers or names for {name}, got {choices!r}")
     return {name: list(own.get(name, choices)) for name, choices in space.items()}
@@ -140,7 +140,7 @@ def _paper(system):
     if is_variational and not PUBLISHED.items() <= system.arguments.items():
         published = [name for name, s in SYSTEMS.items() if PUBLISHED.items() <= s.arguments.items()]
         raise ValueError(
-            f"--space paper must be of a model that is trained on the published objective, got {system.title}"
+            f"--space paper needs a model that is trained on the published objective, got {system.title}"
             f": choose --model {' or '.join(published)}"
         )
     return dict(TABLE_2)
@@ -175,7 +175,8 @@ def read_space(words):
     paths = [word for word in words if word not in SPACES]
     if len(names) > 1 or len(paths) > 1:
         raise ValueError(
-            f"--space must be one of {', '.join(SPACES)}, a file, or one and a file, got {' '.join(words)}"
+            f"--space must be one of {', '.join(SPACES)}, a file, or one of these and a file, got "
+            f"{' '.join(words)}"
         )
     return names[0] if names else SPACES[0], read_choices(paths[0]) if paths else None
 
@@ -191,7 +192,7 @@ def read_choices(path):
     try:
         own = json.loads(Path(path).read_bytes())
     except ValueError as error:
-        raise ValueError(f"--space must be a file of JSON, {path} is none: {error}") from None
+        raise ValueError(f"--space must be a JSON file, {path} is not one: {error}") from None
     if not isinstance(own, dict):
         raise ValueError(f"--space must be a JSON object, with a list for each name, got {own!r}")
     return own

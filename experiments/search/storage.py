@@ -7,7 +7,7 @@
 any other URL                of a database that SQLAlchemy has a driver for
 ===========================  =================================================================================
 
-What must not be done twice is safe with all of them: taking a trial from the queue, and ending it.
+With all of them, taking a trial from the queue and ending it are safe: neither can happen twice.
 """
 
 import random
@@ -89,7 +89,7 @@ def _storage(place):
 def _hidden(text, place):
     """A message of a driver, which may repeat what it was given, without secrets; nothing, if unsure."""
     if _storage(place).endswith(HIDDEN):
-        return "what its driver says may have a password in it, and is not shown"
+        return "its driver's message may contain a password, and is not shown"
     text = text.replace(place, shown(place))
     with suppress(sqlalchemy.exc.ArgumentError, ValueError):
         url = sqlalchemy.make_url(place)

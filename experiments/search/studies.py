@@ -1,11 +1,11 @@
 """The study of a random search: its configurations, their attempts, and what became of them.
 
-A configuration has a number, from 0 on, and comes from rung to rung, the last of which is the end of its
-training; see `rungs`. On its way to each of them, it is in the study as one of Optuna's trials, an
-attempt; when the attempt's process dies, another attempt takes its place. One that has come to a rung before
-the last is pruned, for Optuna, and has the configuration's score there.
+A configuration has a number, starting at 0, and goes from rung to rung, the last of which is the end of its
+training; see `rungs`. On its way to each rung, it is in the study as one of Optuna's trials, called an
+attempt; when the attempt's process dies, another attempt takes its place. For Optuna, an attempt that has
+reached a rung before the last one is pruned; it has the configuration's score at that rung.
 
-`queue` says who works on attempts, and what must hold whatever is killed.
+`queue` decides who works on attempts, and says what must hold whatever is killed.
 """
 
 import json
@@ -112,8 +112,8 @@ def open_study(folder, storage, name, about, heartbeat, sampler, pruner, patient
                 study.set_user_attr(key, value)
         if key := differing(attributes, about):
             raise ValueError(
-                f"study {name} in {shown(place)} must be of {key} {_brief(about[key])}, "
-                f"it was made for {_brief(attributes[key])}: choose another --out or --study"
+                f"study {name} in {shown(place)} must have {key} {_brief(about[key])}, "
+                f"it was made with {_brief(attributes[key])}: choose another --out or --study"
             )
     return study
 
@@ -152,7 +152,8 @@ def load_study(folder, storage=None, name=None):
     path = file_of(place)
     if path and not path.is_file():
         raise ValueError(
-            f"there is no search in {folder}, no {path}: give the folder of one, or its --storage"
+            f"there is no search in {folder}, since {path} is missing: give the folder of a search, or "
+            "its --storage"
         )
     with explained(place):
         opened = open_storage(place)

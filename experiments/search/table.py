@@ -1,4 +1,4 @@
-"""What a search says while it goes on: a live table in a terminal, or lines elsewhere."""
+"""What a search shows while it is running: a live table in a terminal, or lines elsewhere."""
 
 import time
 from contextlib import contextmanager
@@ -107,7 +107,7 @@ def trials_table(title, outcomes, progress, n_trials, shares=WHOLE):
     made = Table(title=f"{title}: {summary(outcomes, n_trials, shares)}", box=box.SIMPLE, expand=True)
     for name, justify in (("trial", "right"), ("state", "left"), ("score", "right"), ("time", "right")):
         made.add_column(name, justify=justify, no_wrap=True)
-    made.add_column("hyper-parameters, or reason", overflow="fold")
+    made.add_column("hyper-parameters, or reason of the failure", overflow="fold")
     for outcome in (o for o in outcomes if o.state == TrialState.RUNNING):
         scores = progress.get(outcome.number, {})
         latest = f"{scores[max(scores)]:.3f}" if scores else ""

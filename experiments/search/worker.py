@@ -1,4 +1,4 @@
-"""Working on a search: one configuration after the other, from rung to rung, to the end."""
+"""A worker of a search: it trains one configuration after the other, from rung to rung, to the end."""
 
 import math
 import time
@@ -93,7 +93,7 @@ def _run(plan, dataset, study, trial):
     number, rung = trial.user_attrs["configuration"], studies.rung_of(trial)
     tries = [attempt for attempt in studies.attempts(study)[number] if studies.rung_of(attempt) == rung]
     if len(tries) > MOST_ATTEMPTS:
-        raise TrainingDiverged(f"begun {MOST_ATTEMPTS} times, and never ended: its process dies")
+        raise TrainingDiverged(f"started {MOST_ATTEMPTS} times and never ended: its process dies each time")
     study.sampler = make_sampler(plan, number)
     params = {name: trial.suggest_categorical(name, choices) for name, choices in plan.space.items()}
     usual, share = plan.config(dataset), studies.shares_of(study)[rung]

@@ -117,7 +117,7 @@ class TestFlatFolder:
         folder.mkdir()
         save({f"{i}.npy": ramp(3) for i in range(n)})
         message = (
-            f"must have the subfolders train, valid, test, or 3 .npy, .csv or .mid files at least, "
+            f"must have the subfolders train, valid, test, or at least 3 .npy, .csv or .mid files, "
             f"got {n} files"
         )
         assert message_of(folder) == message
@@ -163,12 +163,12 @@ class TestMidi:
         header = b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\x00\xc0MTrk"
         for name in ("train/c.mid", "test/y.mid"):
             (folder / name).write_bytes(header + len(track).to_bytes(4) + track)
-        with pytest.warns(UserWarning, match="notes left out: 2 outside of the 88 keys$"):
+        with pytest.warns(UserWarning, match="notes left out: 2 outside the 88 keys$"):
             assert read(folder).test[1].tolist() == [[0] * 88]
 
     def test_damaged_files_are_named(self, save, save_midi, rolls, message_of):
         save_midi(rolls)
-        message = "valid/x.midi: no readable MIDI file: ValueError: it ends too early"
+        message = "valid/x.midi: not a readable MIDI file: ValueError: it ends too early"
         assert message_of(save({"valid/x.midi": b""})) == message
 
     def test_files_without_a_step(self, save_midi, rolls, message_of):
@@ -195,7 +195,7 @@ class TestRejects:
             (
                 "train/9.npy",
                 np.zeros((0, 3)),
-                "train/9.npy must have a step and a feature at least, got shape (0, 3)",
+                "train/9.npy must have at least one step and one feature, got shape (0, 3)",
             ),
             (
                 "test/x.npy",
@@ -230,16 +230,16 @@ class TestRejects:
 
         objects = np.empty((1, 1), dtype=object)
         objects[0, 0] = Malicious()
-        message = "no readable NumPy file test/x.npy: ValueError: Object arrays cannot be loaded when"
+        message = "not a readable NumPy file test/x.npy: ValueError: Object arrays cannot be loaded when"
         assert message_of(save({**reals, "test/x.npy": objects})).startswith(message)
-        message = "no readable NumPy file test/x.npy: ValueError: the magic string is not correct"
+        message = "not a readable NumPy file test/x.npy: ValueError: the magic string is not correct"
         assert message_of(save({"test/x.npy": pickle.dumps(Malicious())})).startswith(message)
         assert not (tmp_path / "ran").exists()
 
     @pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"PK\x03\x04", b"<html>404</html>"])
     def test_other_files(self, content, save, reals, message_of):
         message = message_of(save({**reals, "train/b.npy": content}))
-        assert message.startswith("no readable NumPy file train/b.npy: ")
+        assert message.startswith("not a readable NumPy file train/b.npy: ")
 
     def test_archives_and_several_arrays(self, save, reals, tmp_path, message_of):
         np.savez(tmp_path / "archive.npz", np.zeros((2, 3)))
@@ -247,14 +247,14 @@ class TestRejects:
         twice = 2 * (save(reals) / "train/a.npy").read_bytes()
         for content in (archive, twice):
             message = message_of(save({"train/a.npy": content}))
-            assert message.startswith("no readable NumPy file train/a.npy: ")
+            assert message.startswith("not a readable NumPy file train/a.npy: ")
 
     def test_truncated_files(self, save, reals, message_of):
         path = save(reals) / "valid/x.npy"
         content = path.read_bytes()
         for n_bytes in {*range(0, len(content), 7), len(content) - 1}:
             path.write_bytes(content[:n_bytes])
-            assert message_of(path.parents[1]).startswith("no readable NumPy file valid/x.npy: ")
+            assert message_of(path.parents[1]).startswith("not a readable NumPy file valid/x.npy: ")
 
     def test_damaged_files_raise_nothing_else(self, save, reals, rng):
         folder = save(reals)
@@ -285,14 +285,15 @@ class TestRejects:
     def test_missing_subfolder(self, save, reals, message_of):
         contents = {name: array for name, array in reals.items() if not name.startswith("valid")}
         assert message_of(save(contents)) == (
-            "must have the subfolders train, valid, test, got no valid: make it, or use one folder"
+            "must have the subfolders train, valid, test, got no valid: make it, or put all files into one "
+            "folder"
         )
 
     def test_empty_subfolder(self, save, reals, folder, message_of):
         save(reals)
         (folder / "test/x.npy").unlink()
         assert message_of(folder) == (
-            "test must have .npy, .csv or .mid files, got none: put some of the sequences there"
+            "test must have .npy, .csv or .mid files, got none: move some of the sequences there"
         )
 
 

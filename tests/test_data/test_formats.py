@@ -105,7 +105,7 @@ class TestReadRejects:
         content = bytearray(path.read_bytes())
         content[chunk.byte_offset + chunk.size // 2] ^= 1
         path.write_bytes(content)
-        assert "no readable HDF5 file" in message_of(path)
+        assert "not a readable HDF5 file" in message_of(path)
 
     def test_malicious_pickle(self, write, tmp_path, message_of):
         class Malicious:
@@ -113,7 +113,7 @@ class TestReadRejects:
                 return os.system, (f"touch {tmp_path}/ran",)
 
         message = message_of(write("mine.pickle", {"train": Malicious()}))
-        assert "no readable pickle file: UnpicklingError: it asks for" in message
+        assert "not a readable pickle file: UnpicklingError: it refers to" in message
         assert not (tmp_path / "ran").exists()
 
     @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ class TestReadRejects:
             ({"train": {"0": []}}, "train must be a list, got dict"),
             (
                 {"train": [[]]},
-                "train[0] must have a step and a feature at least, got shape (0, 88)",
+                "train[0] must have at least one step and one feature, got shape (0, 88)",
             ),
             ({"valid": []}, "valid must hold at least one sequence, got none"),
         ],
@@ -165,7 +165,7 @@ class TestReadRejects:
             (np.nan * np.ones((2, 88)), "valid[0] must be 0 or 1, got nan at step 0, feature 0"),
             (
                 np.zeros((0, 88)),
-                "valid[0] must have a step and a feature at least, got shape (0, 88)",
+                "valid[0] must have at least one step and one feature, got shape (0, 88)",
             ),
             (np.array("abc"), "valid[0] must be real numbers, got data type <U3"),
         ],
@@ -217,7 +217,7 @@ class TestReadRejects:
             ),
             (
                 {"notes": np.zeros((0, 88)), "lengths": np.zeros(0, int)},
-                "valid[0] must have a step and a feature at least, got shape (0, 88)",
+                "valid[0] must have at least one step and one feature, got shape (0, 88)",
             ),
         ],
     )
@@ -240,8 +240,8 @@ class TestReadRejects:
             for split in SPLITS:
                 file[f"{split}/lengths"] = [10**9]
                 file[split].create_dataset("notes", (10**9, 88), np.uint8, chunks=True, compression=9)
-        reason = "/train/notes must be in the file as a whole, got 0 of 88000000000 bytes"
-        message = f"no readable HDF5 file: ValueError: {reason}"
+        reason = "/train/notes must be completely in the file, got 0 of 88000000000 bytes"
+        message = f"not a readable HDF5 file: ValueError: {reason}"
         assert message_of(path) == message
 
     def test_arrays_that_the_file_does_not_hold_are_not_read(self, tmp_path, message_of):
@@ -266,7 +266,7 @@ class TestReadRejects:
         for make, message in (
             (external, elsewhere),
             (virtual, elsewhere),
-            (never_written, "/train/notes must be in the file as a whole, got 0 of 176000000 bytes"),
+            (never_written, "/train/notes must be completely in the file, got 0 of 176000000 bytes"),
             (null, "/train/notes must be an array"),
             (lambda group: group.create_group("notes"), "/train/notes must be an array"),
             (_without_a_group, "/train must be a group"),
@@ -274,7 +274,7 @@ class TestReadRejects:
             with h5py.File(path, "w") as file:
                 for split in SPLITS:
                     make(file.create_group(split))
-            assert message_of(path) == f"no readable HDF5 file: ValueError: {message}"
+            assert message_of(path) == f"not a readable HDF5 file: ValueError: {message}"
 
     def test_json_of_a_list(self, write, message_of):
         path = write("mine.json", {})

@@ -183,7 +183,7 @@ class TestLoad:
         advice = "to get it: python data/download.py --data-dir FOLDER musedata"
         with pytest.raises(ValueError, match=rf"--data-dir\) or \$BREZE_LIKE_DATA; {advice}"):
             load("musedata")
-        with pytest.raises(ValueError, match=rf"{tmp_path}/no, which is no folder; {advice}"):
+        with pytest.raises(ValueError, match=rf"{tmp_path}/no, which is not a folder; {advice}"):
             load("musedata", tmp_path / "no")
         (tmp_path / "Nottingham.mat").touch()
         (tmp_path / "MuseData.zip").touch()
@@ -193,7 +193,7 @@ class TestLoad:
 
     def test_damaged_file(self, tmp_path):
         (tmp_path / "MuseData.mat").write_bytes(b"MATLAB 5.0 MAT-file, or half of it")
-        with pytest.raises(ValueError, match="MuseData.mat: no readable MATLAB file"):
+        with pytest.raises(ValueError, match="MuseData.mat: not a readable MATLAB file"):
             load("musedata", tmp_path)
 
 

@@ -93,7 +93,7 @@ def test_the_standard_sets_are_nine_tenths_of_all_steps(name, standard_data):
 
 @pytest.mark.parametrize("lengths", [[], [3, 0]])
 def test_rejects_lengths(lengths):
-    with pytest.raises(ValueError, match="lengths must be of one sequence at least, and positive"):
+    with pytest.raises(ValueError, match="lengths must have at least one entry, and be positive"):
         pack(lengths)
 
 

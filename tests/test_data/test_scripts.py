@@ -133,7 +133,7 @@ class TestDownload:
         *lines, last = printed.err.splitlines()
         reasons = [line.removeprefix(f"{url}: ") for url, line in zip(urls, lines, strict=True)]
         assert reasons[0] == f"only {len(good) - 100} of {len(good)} bytes arrived"
-        assert reasons[1].startswith("no readable MATLAB file")
+        assert reasons[1].startswith("not a readable MATLAB file")
         assert reasons[2] == "the content is not the published data set"
         assert reasons[3].startswith("must be a MATLAB, HDF5, JSON, pickle, .npz or .csv file")
         assert "refused" in reasons[4]
@@ -183,7 +183,7 @@ class TestDownload:
         monkeypatch.setattr(download.module, "read", None)
         monkeypatch.setattr(download.module, "is_published", lambda *_: False)
         _, status, printed = download(url)
-        assert status == 2 and "the file is not the one that was published there" in printed.err
+        assert status == 2 and "the file differs from the one that was published there" in printed.err
 
     def test_digests_are_of_mirrors(self, standard_data):
         module = script("download")
@@ -257,7 +257,7 @@ class TestConvert:
     def test_own_set(self, write, notes, tmp_path, capsys):
         out = tmp_path / "out.h5"
         assert self.run(write("x.json", notes), out, "--name", "mine", "--origin", "me") == 0
-        assert "mine, nothing known to verify it with" in capsys.readouterr().out
+        assert "mine, no digest is known to verify it with" in capsys.readouterr().out
         assert (read(out).name, read(out).source) == ("mine", "me")
 
     @pytest.mark.parametrize("grid", [1, 2, 4])
@@ -267,7 +267,7 @@ class TestConvert:
             for index, roll in enumerate(rolls):
                 write_midi(tmp_path / "songs" / split / f"{index}.mid", roll, grid)
         assert self.run(tmp_path / "songs", tmp_path / "o.h5", "--steps-per-quarter", grid) == 0
-        assert "songs, nothing known to verify it with" in capsys.readouterr().out
+        assert "songs, no digest is known to verify it with" in capsys.readouterr().out
         assert read(tmp_path / "o.h5").digests == Dataset("songs", **splits).digests
 
     def test_other_content(self, write, notes, tmp_path, capsys):
@@ -280,10 +280,10 @@ class TestConvert:
         (tmp_path / "link.json").symlink_to(source)
         for path, options in ((source, ["--force"]), (tmp_path / "link.json", ["--force"]), (source, [])):
             assert self.run(source, path, *options) == 2
-            assert "is what is to be converted: choose another OUT" in capsys.readouterr().err
+            assert "is the source itself: choose another OUT" in capsys.readouterr().err
         out.write_text("mine")
         assert self.run(source, out) == 2
-        assert "out.h5 is there already: choose another OUT; --force replaces it" in capsys.readouterr().err
+        assert "out.h5 already exists: choose another OUT; --force replaces it" in capsys.readouterr().err
         assert (source.read_bytes(), out.read_text()) == (before, "mine")
         assert self.run(source, out, "--force") == 0
         assert read(out).digests == read(source).digests
@@ -296,7 +296,7 @@ class TestConvert:
             (tmp_path / "songs" / f"{name}.mid").write_bytes(b"no song")
         assert self.run(tmp_path / "songs", tmp_path / "o.h5") == 2
         (line,) = capsys.readouterr().err.splitlines()
-        reason = "no readable MIDI file: ValueError: it does not begin as one"
+        reason = "not a readable MIDI file: ValueError: it does not begin like one"
         assert line.endswith(f"songs: 2 of 8 files can't be read: a.mid: {reason}; b.mid: {reason}")
         with pytest.warns(UserWarning, match="songs: left out: 2 of 8 files can't be read: a.mid: "):
             assert self.run(tmp_path / "songs", tmp_path / "o.h5", "--leave-out") == 0
@@ -376,7 +376,7 @@ class TestBuildChorales:
 
     def test_leaves_out_what_does_not_fit(self, score):
         voice = "4/4 c1"
-        with pytest.raises(ValueError, match="not for four voices alone: Soprano, Alto, Tenor, Horn"):
+        with pytest.raises(ValueError, match="not for exactly four voices: Soprano, Alto, Tenor, Horn"):
             self.build.roll(score(*[voice] * 4, names=["Soprano", "Alto", "Tenor", "Horn"]))
         with pytest.raises(ValueError, match="bars don't begin on the grid"):
             self.build.roll(score(*["5/8 c8 c8 c8 c8 c8 c8"] * 4))
@@ -387,7 +387,7 @@ class TestBuildChorales:
     def test_builds_the_embedded_file(self, tmp_path, capsys):
         pytest.importorskip("music21")
         assert self.build.main(["--out", str(tmp_path / "chorales.h5")]) == 0
-        assert capsys.readouterr().out.endswith("as in the library\n")
+        assert capsys.readouterr().out.endswith("bytes, the published content\n")
         assert read(tmp_path / "chorales.h5").digests == DIGESTS["chorales"]
 
     def test_needs_music21(self, monkeypatch, capsys, tmp_path):

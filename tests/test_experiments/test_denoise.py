@@ -51,7 +51,7 @@ def test_without_the_data_of_the_run(run_of_rolls, song, tmp_path):
     (copy / "config.json").write_text(config.read_text().replace("small.h5", "gone.h5"))
     np.save(tmp_path / "song.npy", song)
     assert denoise.main([str(copy), str(tmp_path / "song.npy"), "--out", str(tmp_path / "out")]) == 0
-    with pytest.raises(ValueError, match=r"data set must be one of .*gone\.h5"):
+    with pytest.raises(ValueError, match=r"was trained on small in .*gone\.h5"):
         denoise.main([str(copy), "--out", str(tmp_path / "other")])
 
 
@@ -92,7 +92,7 @@ def test_nothing_is_overwritten(run_of_rolls, song, tmp_path, complaint):
     np.save(tmp_path / "song.npy", song)
     (tmp_path / "song_denoised.mid").write_bytes(b"before")
     words = [run_of_rolls, tmp_path / "song.npy", "--out", tmp_path]
-    message = f"{tmp_path / 'song_denoised.mid'} is there already: choose another --out; --force replaces it"
+    message = f"{tmp_path / 'song_denoised.mid'} already exists: choose another --out; --force replaces it"
     assert complaint(denoise, words) == message
     assert names_in(tmp_path) == ["song.npy", "song_denoised.mid"]
     assert (tmp_path / "song_denoised.mid").read_bytes() == b"before"
@@ -103,10 +103,10 @@ def test_nothing_is_overwritten(run_of_rolls, song, tmp_path, complaint):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.mid", b"", "a.mid: no readable MIDI file: ValueError: it ends too early"),
-        ("a.mid", b"\x89PNG", "a.mid: no readable MIDI file: ValueError: it does not begin as one"),
-        ("a.npy", b"<html>", "no readable NumPy file"),
-        ("a.h5", b"\x89HDF", "a.h5: no readable HDF5 file"),
+        ("a.mid", b"", "a.mid: not a readable MIDI file: ValueError: it ends too early"),
+        ("a.mid", b"\x89PNG", "a.mid: not a readable MIDI file: ValueError: it does not begin like one"),
+        ("a.npy", b"<html>", "not a readable NumPy file"),
+        ("a.h5", b"\x89HDF", "a.h5: not a readable HDF5 file"),
         ("a.txt", b"hello", "a.txt: must be a MATLAB, HDF5, JSON, pickle, .npz or .csv file or a folder of"),
     ],
 )
@@ -133,7 +133,7 @@ def test_huge_files(run_of_rolls, tmp_path, complaint):
         (["--noise", "nan"], "--noise must be a probability, got nan"),
         (["--first", "0"], "--first must be positive, got 0"),
         (["--seed", "-1"], "--seed must not be negative, got -1"),
-        (["--tempo", "0"], "tempo must be from 4 to 1000 quarter notes a minute, got 0.0"),
+        (["--tempo", "0"], "tempo must be from 4 to 1000 quarter notes per minute, got 0.0"),
         (["--instrument", "200"], "instrument must be an integer from 0 to 127, got 200"),
     ],
 )
@@ -147,6 +147,9 @@ def test_sequences_of_another_kind(run_of_rolls, run_of_reals, tmp_path, complai
     message = f"{tmp_path / 'a.npy'}: a must have 88 features, got 3"
     assert complaint(denoise, [run_of_rolls, tmp_path / "a.npy", "--out", tmp_path / "out"]) == message
     words = [run_of_reals, tmp_path / "a.npy", "--out", tmp_path / "out", "--wav"]
-    assert complaint(denoise, words) == "--wav needs piano rolls, binary data of 88 keys: leave it out"
+    assert (
+        complaint(denoise, words)
+        == "--wav needs piano rolls, which are binary data with 88 keys: leave it out"
+    )
     words = ["nowhere", tmp_path / "a.npy", "--out", tmp_path / "out"]
-    assert complaint(denoise, words).startswith("there is no run in nowhere: give the folder of one")
+    assert complaint(denoise, words).startswith("there is no run in nowhere: give the folder of a run")

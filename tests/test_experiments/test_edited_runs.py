@@ -188,5 +188,7 @@ def test_a_run_without_a_log_is_refused_before_it_is_scored(whole, songs, tmp_pa
     run = shutil.copytree(whole, tmp_path / "run")
     (run / "log.jsonl").unlink()
     monkeypatch.setattr("experiments.paper.results.score", None)
-    with pytest.raises(ValueError, match="run has no entry in its log.jsonl, which says how far it is"):
+    with pytest.raises(
+        ValueError, match="run has no entry in its log.jsonl, which says how far it was trained"
+    ):
         evaluate.main([str(run)])

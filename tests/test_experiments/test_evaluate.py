@@ -82,7 +82,7 @@ def test_estimates_have_their_errors(result):
         end = head.index(title) + len(title)
         assert bound[:end].endswith(written[0])
         assert weighted[end - 6 :].startswith(written[1])
-    assert "effective draws of a sequence, of 50: median 3.2, least 1.0" in lines
+    assert "effective draws per sequence, out of 50: median 3.2, least 1.0" in lines
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_ctrl_c_between_draws(scored_run):
         os.close(terminal)
     assert (process.returncode, out) == (130, "")
     assert err.splitlines()[-1] == (
-        "stopped; scores that were printed are saved, others are as they were; the same command begins anew"
+        "stopped; scores printed above are saved, others are unchanged; run the same command to start over"
     )
     assert "Traceback" not in err
     assert (folder / "scores.json").read_bytes() == before

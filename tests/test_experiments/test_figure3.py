@@ -74,10 +74,10 @@ def test_bad_input(run_of_rolls, real_data, few_songs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     bad = [
         (["--seed", "-1"], "--seed must not be negative, got -1"),
-        (["--run", str(run_of_rolls), "--dataset", "chorales"], "--dataset must be left out"),
+        (["--run", str(run_of_rolls), "--dataset", "chorales"], "--dataset must be the data of the run"),
         (["--run", "nowhere"], "there is no run in nowhere"),
-        (["--denoiser", str(run_of_rolls)], "must be given both"),
-        (["--denoiser", "x", "--imputer", "x", "--run", "x"], "no --run beside them"),
+        (["--denoiser", str(run_of_rolls)], "must be given together"),
+        (["--denoiser", "x", "--imputer", "x", "--run", "x"], "and without --run"),
         (["--dataset", str(real_data)], "must be binary, .*, real is real-valued"),
         (["--dataset", str(few_songs)], "at least 3 test sequences, few has 1"),
     ]
@@ -97,7 +97,7 @@ def test_a_run_is_trained_once(small_data, tmp_path, monkeypatch):
     checkpoint = tmp_path / "runs" / "figure3" / "small" / "checkpoint.h5"
     before = checkpoint.stat().st_mtime_ns
     (tmp_path / "runs" / "figures" / "figure3.png").unlink()
-    with pytest.raises(ValueError, match=r"figure3.pdf is there already: .* --force replaces it"):
+    with pytest.raises(ValueError, match=r"figure3.pdf already exists: .* --force replaces it"):
         figure3.main(["--dataset", str(small_data)])
     assert figure3.main(["--dataset", str(small_data), "--force"]) == 0
     check_pictures(tmp_path / "runs" / "figures")

@@ -62,7 +62,7 @@ def test_a_report_replaces_reports_only(songs, tmp_path, complaint, capsys):
     table = tmp_path / "table.md"
     words = ["--datasets", str(songs), "--report", str(table)]
     table.write_text("notes")
-    message = f"{table} is there already, and not of this script: choose another --report; "
+    message = f"{table} already exists, and was not made by this script: choose another --report; "
     assert complaint(leakage, words).startswith(message)
     assert table.read_text() == "notes"
     assert leakage.main([*words, "--force"]) == 0

@@ -78,7 +78,7 @@ def test_data_sets(folder):
     assert read(folder).name == r"\xe9t\xe9"
     (folder / os.fsdecode(b"\xe9\n.mid")).write_bytes(b"no song")
     with pytest.raises(
-        ValueError, match=r"^.*/\\xe9t\\xe9: \\xe9\\n\.mid: no readable MIDI file: "
+        ValueError, match=r"^.*/\\xe9t\\xe9: \\xe9\\n\.mid: not a readable MIDI file: "
     ) as caught:
         read(folder)
     assert str(caught.value).isprintable()

@@ -62,7 +62,7 @@ def test_real_values(run_of_reals, rng, tmp_path):
     [
         (["--draws", "0"], "--draws must be positive, got 0"),
         (["--show", "0"], "--show must be positive, got 0"),
-        (["no.npy"], "no readable NumPy file no.npy"),
+        (["no.npy"], "not a readable NumPy file no.npy"),
     ],
 )
 def test_bad_input(words, message, run_of_rolls, tmp_path, complaint):
@@ -73,6 +73,6 @@ def test_bad_input(words, message, run_of_rolls, tmp_path, complaint):
 @pytest.mark.parametrize("name", outliers.FILES)
 def test_nothing_is_overwritten(name, run_of_rolls, tmp_path, complaint):
     (tmp_path / name).write_bytes(b"before")
-    message = f"{tmp_path / name} is there already: choose another --out; --force replaces it"
+    message = f"{tmp_path / name} already exists: choose another --out; --force replaces it"
     assert complaint(outliers, [run_of_rolls, "--out", tmp_path]) == message
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"before"]

@@ -54,7 +54,7 @@ def test_paths_of_this_machine_are_left_out(run, models):
 
 def test_is_not_replaced_by_accident(run, models):
     publish.publish(run, "chorales/rnn")
-    with pytest.raises(ValueError, match="there is a model in .*rnn already: replace it with --force"):
+    with pytest.raises(ValueError, match="rnn already has a model: replace it with --force"):
         publish.publish(run, "chorales/rnn")
     publish.main([str(run), "--name", "chorales/rnn", "--force"])
     assert trained.model_names() == ["chorales/rnn"]
@@ -62,14 +62,14 @@ def test_is_not_replaced_by_accident(run, models):
 
 def test_must_be_scored(run, models):
     (run / "scores.json").unlink()
-    with pytest.raises(ValueError, match="has no scores yet: python -m experiments.evaluate"):
+    with pytest.raises(ValueError, match="has no scores yet: run python -m experiments.evaluate"):
         publish.publish(run)
     assert not models.exists()
 
 
 def test_must_be_finished(run, models):
     (run / "checkpoint.h5").unlink()
-    with pytest.raises(ValueError, match="is not finished: train it to its end"):
+    with pytest.raises(ValueError, match="is not finished: train it to the end"):
         publish.publish(run)
 
 
@@ -82,7 +82,7 @@ def test_names(run, models, name):
 def test_models_have_a_limit(run, models, monkeypatch):
     publish.publish(run, "chorales/first")
     monkeypatch.setattr(publish, "MAX_MODELS_BYTES", publish.size(models) * 3 // 2)
-    with pytest.raises(ValueError, match="would have .* MB, more than"):
+    with pytest.raises(ValueError, match="would grow to .* MB, more than"):
         publish.publish(run, "chorales/second")
     assert trained.model_names() == ["chorales/first"]
     assert [path.name for path in (models / "chorales").iterdir()] == ["first"]

@@ -60,12 +60,12 @@ def test_study_of_something_else(complaint, small_data, small_space, tmp_path):
     random_search.make_plan(options, dataset).open(dataset)
     before = (tmp_path / "study.db").read_bytes()
     assert "study one in sqlite:///" in complaint(random_search, [*words, "chorales"])
-    assert 'must be of dataset "chorales"' in complaint(random_search, [*words, "chorales"])
-    assert "must be of model" in complaint(random_search, [*words, small_data, "--model", "dots_rnn"])
-    assert "of seed 2, it was made for 1" in complaint(random_search, [*words, small_data, "--seed", 2])
+    assert 'must have dataset "chorales"' in complaint(random_search, [*words, "chorales"])
+    assert "must have model" in complaint(random_search, [*words, small_data, "--model", "dots_rnn"])
+    assert "seed 2, it was made with 1" in complaint(random_search, [*words, small_data, "--seed", 2])
     other = tmp_path / "other.json"
     other.write_text('{"n_hiddens": [5]}')
-    assert "must be of space" in complaint(random_search, [*words, small_data, "--space", other])
+    assert "must have space" in complaint(random_search, [*words, small_data, "--space", other])
     assert (tmp_path / "study.db").read_bytes() == before
 
 
@@ -199,7 +199,7 @@ def test_two_workers_and_ctrl_c_and_more_trials(small_space, undisturbed, tmp_pa
     assert len(workers) == 2
     searching.interrupt()
     status, _, err = searching.end()
-    assert (status, err) == (130, "stopped; all trials are saved, the same command goes on\n")
+    assert (status, err) == (130, "stopped; all trials are saved; run the same command to continue\n")
     assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
     assert 3 <= n_ended(tmp_path) < N_TRIALS
 

@@ -177,7 +177,7 @@ def test_rolls_of_other_instruments_have_no_sound(n_keys, n_players):
 def test_an_existing_page_is_replaced_if_asked(run_of_rolls, tmp_path, complaint, monkeypatch):
     page = tmp_path / "page.html"
     page.write_text("old")
-    assert "is there already: choose another --out; --force replaces it" in complaint(
+    assert "already exists: choose another --out; --force replaces it" in complaint(
         report, [run_of_rolls, "--out", page]
     )
     assert page.read_text() == "old"

@@ -150,7 +150,7 @@ def test_trials(folder):
     put_trials(folder, *found, {"dataset": "nottingham", "minutes": "12.0"})
     (folder / "leakage.md").write_text("| data set | copies |\n| --- | --: |\n| jsb_chorales | 0 |\n")
     text = make(folder)
-    assert "No model of this data set has been published here yet." in text
+    assert "No model for this data set has been published here yet." in text
     _, _, *rows = table_under(text, "### What was tried")
     assert [row[:3] for row in rows] == [
         ["plain RNN, 4 trials, 2.0 h", "8.2 *", "100 updates, 30.0 min"],

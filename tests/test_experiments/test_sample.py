@@ -68,7 +68,7 @@ def test_real_values(run_of_reals, tmp_path):
         (["--temperature", "0"], "--temperature must be positive, got 0.0"),
         (["--temperature", "nan"], "--temperature must be positive, got nan"),
         (["--n-steps", "200000"], "roll must have at most 100000 steps, got 200000"),
-        (["--prefix", "no.mid"], "no.mid: no readable MIDI file: FileNotFoundError"),
+        (["--prefix", "no.mid"], "no.mid: not a readable MIDI file: FileNotFoundError"),
     ],
 )
 def test_bad_input(words, message, run_of_rolls, tmp_path, complaint):
@@ -77,14 +77,14 @@ def test_bad_input(words, message, run_of_rolls, tmp_path, complaint):
 
 
 def test_several_sequences_are_no_prefix(run_of_rolls, small_data, tmp_path, complaint):
-    message = f"--prefix must be a file of one sequence, got 3 in {small_data}: choose another"
+    message = f"--prefix must be a file with one sequence, got 3 in {small_data}: choose another"
     assert complaint(sample, [run_of_rolls, "--prefix", small_data, "--out", tmp_path / "out"]) == message
 
 
 def test_nothing_is_overwritten(run_of_rolls, tmp_path, complaint):
     (tmp_path / "sample_1.wav").write_bytes(b"before")
     words = [run_of_rolls, "--out", tmp_path, "--wav"]
-    message = f"{tmp_path / 'sample_1.wav'} is there already: choose another --out; --force replaces it"
+    message = f"{tmp_path / 'sample_1.wav'} already exists: choose another --out; --force replaces it"
     assert complaint(sample, words) == message
     assert [path.name for path in tmp_path.iterdir()] == ["sample_1.wav"]
 

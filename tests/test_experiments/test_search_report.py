@@ -118,14 +118,14 @@ def test_it_is_small_and_needs_no_program(page):
 def test_what_was_searched(page):
     text = words(page)
     assert "|Search chorales/vrae|" in text
-    assert "Best: |8.250 nats per time step| of the validation set, upper bound, by trial 7." in text
+    assert "Best: |8.250 nats per time step| on the validation set (upper bound), by trial 7." in text
     assert "|trials|22: 18 complete, 1 pruned, 1 failed, 1 running, 1 waiting|" in text
-    assert "|begun again|1 times" in text
+    assert "|restarted|1 times" in text
     assert "|seed|17|" in text and "|pruner|median|" in text and "0.5 times the updates" in text
     assert "|step_rate|0.01, 0.005, 0.001, 0.0005, 0.0001, 1e-05|" in text
     assert "|n_incoming|15, 25, 35, 50, all|" in text
     assert "best 25% of the 20 trials that ended" in text
-    assert "1 of 18, are drawn there" in text
+    assert "(1 of 18) are drawn there" in text
 
 
 def test_best_and_failed_trials(page):
@@ -152,7 +152,7 @@ def test_without_a_complete_trial(tmp_path, browser):
     folder = make(tmp_path / "search", attempts)
     assert search_report.main([str(folder)]) == 0
     text = words(folder / "report.html")
-    assert "No trial is complete yet." in text and "|1|diverged|" in text
+    assert "No trial has been completed yet." in text and "|1|diverged|" in text
     seen = browser(folder / "report.html")
     assert seen["console"] == [] and seen["plots"] == []
 
@@ -173,9 +173,9 @@ def test_what_is_rough_and_what_is_not_known(tmp_path):
     )
     assert search_report.main([str(folder)]) == 0
     text = words(folder / "report.html")
-    assert "With less than 20 trials, this is rough." in text
-    assert "The sampler prefers what was good before, so marks are too low." in text
-    assert "It is not known of decay, the same in all trials." in text
+    assert "With fewer than 20 trials, this is rough." in text
+    assert "The sampler prefers choices that did well before, so the marks are too low." in text
+    assert "It is not known for decay, which had the same value in all trials." in text
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +213,7 @@ def test_rungs(halved):
     assert "|1/16|12|0|12|9.000|14.500|" in text
     assert "|1/4|3|1|2|8.250|8.375|" in text
     assert "|the end|1|0|1|7.750|7.750|" in text
-    assert "of all trials after 1/16 of the updates, a point for each." in text
+    assert "of all trials after 1/16 of the updates, one point for each trial." in text
     assert "best 25% of the 12 trials" in text
     assert "experiments.evaluate" not in text  # the best run is not here
 
@@ -248,7 +248,7 @@ def test_several_studies_in_a_storage(folder, tmp_path, complaint):
     search = make(tmp_path / "search", [complete(0, 9.0)])
     optuna.create_study(storage=place(search), study_name="other")
     assert "--study must be one of those" in complaint(search_report, [search])
-    assert "is none of experiments.random_search: name another one with --study" in complaint(
+    assert "was not made by experiments.random_search: name another one with --study" in complaint(
         search_report, [search, "--study", "other"]
     )
     words = [str(tmp_path / "elsewhere"), "--storage", place(search), "--study", "chorales/vrae"]
@@ -258,13 +258,14 @@ def test_several_studies_in_a_storage(folder, tmp_path, complaint):
 
 def test_a_page_is_replaced_and_nothing_else(folder, page, complaint):
     before = (folder / "study.db").read_bytes()
-    assert "is there already, and not of this script: choose another --out; --force replaces it" in complaint(
-        search_report, [folder, "--out", folder / "study.db"]
+    assert (
+        "already exists, and was not made by this script: choose another --out; --force replaces it"
+        in complaint(search_report, [folder, "--out", folder / "study.db"])
     )
     assert (folder / "study.db").read_bytes() == before
     assert "is a folder; choose a file for --out" in complaint(search_report, [folder, "--out", folder])
     page.write_text("<!doctype html>of somebody else")
-    assert "not of this script" in complaint(search_report, [folder])
+    assert "not made by this script" in complaint(search_report, [folder])
     assert search_report.main([str(folder), "--force"]) == 0
     page.write_text(page.read_text().replace("</h1>", "old</h1>"))
     assert search_report.main([str(folder)]) == 0

@@ -154,7 +154,7 @@ class TestFoundRuns:
         results = tmp_path / "results"
         make_table("fdrnn", "vosp_published", "floor", more=["--results", str(results)])
         make_table("rnn", more=["--results", str(results)])
-        assert "kept rows that were there: floor, fdrnn, vosp_published\n" in capsys.readouterr().out
+        assert "kept earlier rows: floor, fdrnn, vosp_published\n" in capsys.readouterr().out
         made = {}
         for folder in (tmp_path, results):
             rows = made[folder] = json.loads((folder / "table1_small.json").read_text())
@@ -199,7 +199,7 @@ class TestFoundRuns:
         put("rnn")
         place = tmp_path / "table1_small.json"
         place.write_text(content)
-        with pytest.raises(ValueError, match=r"table1_small\.json (is there already|must be a table that)"):
+        with pytest.raises(ValueError, match=r"table1_small\.json (already exists|must be a table that)"):
             make_table("rnn")
         assert place.read_text() == content
         make_table("rnn", more=["--force"])
@@ -212,7 +212,9 @@ class TestFoundRuns:
         rows = json.loads(place.read_text())
         rows[0]["config"]["data"]["digests"]["train"] = 64 * "0"
         place.write_text(json.dumps(rows))
-        with pytest.raises(ValueError, match="must be a table of the data set small, its rows are of other"):
+        with pytest.raises(
+            ValueError, match="must be a table for the data set small, its rows are for other"
+        ):
             make_table("floor")
         rows[0]["per_step"] = "low"
         place.write_text(json.dumps(rows))
@@ -237,7 +239,7 @@ class TestFoundRuns:
             ),
             ("vrae", {"arguments": {"kl": "independent_increments"}}, "with kl 'exact', got 'indep"),
             ("rnn", {"arguments": {"emission": "nade"}}, "with emission 'bernoulli', got 'nade'"),
-            ("rnn", {"data": {"name": "small", "digests": {}}}, "on the data set small, its data differ"),
+            ("rnn", {"data": {"name": "small", "digests": {}}}, "on the data set small, but its data differ"),
         ],
     )
     def test_of_another_system(self, put, make_table, name, changes, message):
@@ -249,7 +251,7 @@ class TestFoundRuns:
         run = put("rnn")
         n_updates = run.config["training"]["n_epochs"]  # each of one minibatch
         make_table("rnn", more=["--budget", "0.5"])
-        line = re.search(r"(\S+) has (\d+) updates, (\d+) asked for: kept", capsys.readouterr().out)
+        line = re.search(r"(\S+) has (\d+) updates, not (\d+), and is kept", capsys.readouterr().out)
         assert (line[1], line[2]) == (str(tmp_path / "small" / "rnn"), str(n_updates))
 
     def test_a_diverged_run_does_not_stop_the_table(self, put, make_table, tmp_path):
@@ -299,13 +301,13 @@ class TestMissing:
     @pytest.mark.parametrize("name", ["nade", "rnn_nade"])
     def test_nades_are_refused_by_name(self, gaps, name, complaint):
         said = complaint(table1, ["--datasets", str(gaps), "--models", "rnn", name])
-        assert "of NADEs where data are missing, as in gaps, since each key depends on" in said
+        assert "have a NADE if values are missing, as in gaps, since each key depends on" in said
 
     def test_a_search_has_them_too(self, gaps, tmp_path, complaint):
         words = ["--dataset", str(gaps), "--out", str(tmp_path / "search"), "--model"]
         plan = random_search.make_plan(random_search.parse([*words, "vosp"]), data.load(gaps))
         assert make_model(plan.config(data.load(gaps))).missing.allowed
-        assert "--model must not be of NADEs where data are missing" in complaint(
+        assert "--model must not have a NADE if values are missing" in complaint(
             random_search, [*words, "rnn_nade"]
         )
 

@@ -52,7 +52,7 @@ def test_finished_run_resumes_to_itself(run_folder, small_data):
 
 
 def test_existing_run_is_not_overwritten(run_folder, small_data):
-    with pytest.raises(ValueError, match="there is a run in .* already: resume it or choose another folder"):
+    with pytest.raises(ValueError, match="there is already a run in .*: resume it or choose another folder"):
         train.main(arguments(small_data, run_folder))
 
 
@@ -65,7 +65,7 @@ def test_only_what_differs_is_named(run_folder, small_data, complaint):
     words = arguments(small_data, run_folder, "--resume", "--step-rate", "0.5", "--input-p-keep", "0.7")
     words[words.index("--n-epochs") + 1] = "4"
     assert complaint(train, words).rpartition(" must be ")[2] == (
-        "a run of the same arguments, training: input_p_keep None, got 0.7; n_epochs 2, got 4; "
+        "a run with the same arguments, training: input_p_keep None, got 0.7; n_epochs 2, got 4; "
         "step_rate 0.003, got 0.5; choose another folder"
     )
 
@@ -92,7 +92,7 @@ def test_no_more_epochs_at_the_end_of_a_schedule(run_folder, small_data, tmp_pat
     run.write_checkpoint(load_model(copy)[1].parameters, arrays, attributes)
     run.reconfigure(training=run.config["training"] | {"step_rate_schedule": "cosine"})
     more = ["--resume", "--step-rate-schedule", "cosine", "--n-epochs", "4"]
-    assert "its step rate follows a schedule over all epochs, cosine; train anew in another folder" in (
+    assert "its step rate follows a schedule over all epochs, cosine; train again in another folder" in (
         complaint(train, arguments(small_data, copy, *more))
     )
     assert run.config == Run(copy).config

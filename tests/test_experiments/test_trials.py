@@ -81,6 +81,6 @@ def test_a_run_that_was_not_validated(tmp_path):
 def test_another_file_is_left_alone(tmp_path):
     path = tmp_path / "list.csv"
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match=r"is no list of trials, its columns are \['a', 'b'\]"):
+    with pytest.raises(ValueError, match=r"is not a list of trials, its columns are \['a', 'b'\]"):
         trials.main([str(FINISHED), "--list", str(path)])
     assert path.read_text() == "a,b\n1,2\n"

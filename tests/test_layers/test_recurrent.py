@@ -217,7 +217,7 @@ def test_the_first_layer_can_be_another_one():
 
 
 def test_stack_needs_a_layer():
-    with pytest.raises(ValueError, match=r"n_hiddens must name at least one layer, got \(\)"):
+    with pytest.raises(ValueError, match=r"n_hiddens must have at least one layer, got \(\)"):
         Stack(partial(Recurrent, ParameterSet()), "net", 2, ())
 
 

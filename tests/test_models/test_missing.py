@@ -144,9 +144,7 @@ def test_tasks_take_what_is_missing(rnn, vosp, rng):
     for model in (rnn, vosp):
         assert all(np.isfinite(mode).all() for mode in denoise(model, sequences))
         assert np.isfinite(outlier_scores(model, sequences, rng).sequences).all()
-    message = (
-        r"sequences\[0\] must be finite, got nan at step \d, feature \d: a model that takes what is missing"
-    )
+    message = r"sequences\[0\] must be finite, got nan at step \d, feature \d: if values are missing, make"
     for task in (lambda *a: denoise(*a[:2]), outlier_scores):
         with pytest.raises(ValueError, match=message):
             task(whole, sequences, rng)

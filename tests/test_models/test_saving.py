@@ -59,7 +59,7 @@ def test_units_are_written(rng, tmp_path):
 
 def test_nothing_is_replaced(tmp_path):
     (tmp_path / "kept").write_text("all my work")
-    with pytest.raises(ValueError, match="is there already"):
+    with pytest.raises(ValueError, match="already exists"):
         RNN(3, (2,)).save(tmp_path)
     assert (tmp_path / "kept").read_text() == "all my work"
 

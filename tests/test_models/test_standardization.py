@@ -61,7 +61,11 @@ def test_values_of_another_size_are_told_of(scale, size, rng):
     wave = scale * np.sin(np.arange(100))[:, None] * [0.01, 1.5]
     wave[3, 1] = np.nan
     advice = scale_advice([wave[:50], wave[50:]])
-    assert advice is None if size is None else f"{size} in the root mean square of the largest" in advice
+    assert (
+        advice is None
+        if size is None
+        else f"the root mean square of the largest feature is {size}: " in advice
+    )
 
 
 def test_fit_gives_the_advice(rng):
@@ -144,10 +148,10 @@ def test_single_precision_stays():
 @pytest.mark.parametrize(
     "choices, message",
     [
-        ({}, "standardization must be left out for binary observations, got it with BernoulliEmission"),
+        ({}, "standardization must be left out for binary observations, got BernoulliEmission"),
         (
             {"standardization": {"mean": [0.0], "variance": [1.0]}},
-            "standardization must be of 2 observed values",
+            "standardization must have 2 features",
         ),
         (
             {"standardization": {"mean": [0.0, 0.0], "variance": [1.0, 0.0]}},
@@ -155,7 +159,7 @@ def test_single_precision_stays():
         ),
         (
             {"standardization": {"mean": [0.0], "variance": [1.0, 2.0]}},
-            "must be of one number for each observed",
+            "must have one number for each feature",
         ),
         (
             {"standardization": True},

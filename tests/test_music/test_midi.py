@@ -43,7 +43,7 @@ def off(note, channel=0):
 
 
 END = b"\xff\x2f\x00"
-DAMAGED = "no readable MIDI file: ValueError: "
+DAMAGED = "not a readable MIDI file: ValueError: "
 EARLY = f"{DAMAGED}a track ends too early"
 NOTE = [(0, on(60)), (96, off(60)), (0, END)]
 
@@ -145,8 +145,8 @@ class TestWriteMidi:
             ({"roll": np.full((1, 88), 0.5)}, "roll must be 0 or 1, got 0.5"),
             ({"roll": np.zeros((100_001, 88))}, "roll must have at most 100000 steps, got 100001"),
             ({"steps_per_quarter": 3}, r"steps_per_quarter must be one of \(1, 2, 4\), got 3"),
-            ({"tempo": 3}, "tempo must be from 4 to 1000 quarter notes a minute, got 3"),
-            ({"tempo": np.nan}, "tempo must be from 4 to 1000 quarter notes a minute, got nan"),
+            ({"tempo": 3}, "tempo must be from 4 to 1000 quarter notes per minute, got 3"),
+            ({"tempo": np.nan}, "tempo must be from 4 to 1000 quarter notes per minute, got nan"),
             ({"instrument": 128}, "instrument must be an integer from 0 to 127, got 128"),
             ({"instrument": 0.5}, "instrument must be an integer from 0 to 127, got 0.5"),
         ],
@@ -242,13 +242,13 @@ class TestNotes:
         assert song.n_notes == 8
         assert song.left_out == {
             "of percussion": 2,
-            "outside of the 88 keys": 2,
+            "outside the 88 keys": 2,
             "between grid points": 1,
             "never released": 1,
         }
         assert report([read(midi_file(NOTE))]) == ""
         assert report([song, read(midi_file(NOTE)), song]) == (
-            "12 of 17 notes left out: 4 of percussion, 4 outside of the 88 keys, 2 between grid points, "
+            "12 of 17 notes left out: 4 of percussion, 4 outside the 88 keys, 2 between grid points, "
             "2 never released"
         )
 
@@ -299,7 +299,7 @@ class TestNotes:
     def test_velocities_and_notes_above_127(self, read):
         assert sounding(read(midi_file([(0, on(60, velocity=200)), *NOTE[1:]])).roll) == [[60]]
         song = read(midi_file([(0, on(200)), (96, off(200))]))
-        assert (sounding(song.roll), song.left_out) == ([[]], {"outside of the 88 keys": 1})
+        assert (sounding(song.roll), song.left_out) == ([[]], {"outside the 88 keys": 1})
 
     def test_chunks_of_other_programs(self, read):
         content, alien = midi_file(NOTE, NOTE), chunk(b"XFIH", b"MTrk")
@@ -339,16 +339,16 @@ class TestNotes:
 class TestRejects:
     @pytest.mark.parametrize("content", [b"", b"MThd", b"<html>404</html>", b"\0" * 100, b"RIFF" * 9])
     def test_other_files(self, content, message_of):
-        assert message_of(content).startswith("no readable MIDI file: ")
+        assert message_of(content).startswith("not a readable MIDI file: ")
 
     def test_no_file(self, tmp_path):
-        with pytest.raises(ValueError, match=r"no\.mid: no readable MIDI file: FileNotFoundError"):
+        with pytest.raises(ValueError, match=r"no\.mid: not a readable MIDI file: FileNotFoundError"):
             read_midi(tmp_path / "no.mid")
-        with pytest.raises(ValueError, match=r": no readable MIDI file: IsADirectoryError"):
+        with pytest.raises(ValueError, match=r": not a readable MIDI file: IsADirectoryError"):
             read_midi(tmp_path)
 
     def test_a_name_for_messages(self, tmp_path):
-        with pytest.raises(ValueError, match="^the first song: no readable MIDI file: "):
+        with pytest.raises(ValueError, match="^the first song: not a readable MIDI file: "):
             read_midi(tmp_path / "no.mid", name="the first song")
 
     @pytest.mark.parametrize(
@@ -410,7 +410,7 @@ class TestRejects:
     def test_without_mido(self, read, monkeypatch, tmp_path):
         monkeypatch.setitem(sys.modules, "mido", None)
         assert sounding(read(midi_file(NOTE)).roll) == [[60]]
-        with pytest.raises(ValueError, match="MIDI files need the package mido, get it by: pip install mido"):
+        with pytest.raises(ValueError, match="MIDI files need the package mido: pip install mido"):
             write_midi(tmp_path / "other.mid", np.eye(88))
         assert not (tmp_path / "other.mid").exists()
 
@@ -424,7 +424,7 @@ class TestDamage:
 
     def test_truncated_files(self, content, message_of):
         for n_bytes in range(len(content)):
-            assert message_of(content[:n_bytes]).startswith("no readable MIDI file: ")
+            assert message_of(content[:n_bytes]).startswith("not a readable MIDI file: ")
 
     def test_damaged_files_raise_nothing_else(self, content, read, rng, tmp_path):
         content = np.frombuffer(content, np.uint8)

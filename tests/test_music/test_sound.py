@@ -106,8 +106,8 @@ class TestFiles:
             ({"roll": np.zeros((3, 87))}, "roll must have 88 features, got 87"),
             ({"roll": np.zeros((5000, 88)), "tempo": 4}, "roll must last at most 3600 seconds, got 37500"),
             ({"steps_per_quarter": 3}, r"steps_per_quarter must be one of \(1, 2, 4\), got 3"),
-            ({"tempo": 0}, "tempo must be from 4 to 1000 quarter notes a minute, got 0"),
-            ({"rate": 0}, "rate must be from 4000 to 192000 samples a second, got 0"),
+            ({"tempo": 0}, "tempo must be from 4 to 1000 quarter notes per minute, got 0"),
+            ({"rate": 0}, "rate must be from 4000 to 192000 samples per second, got 0"),
         ],
     )
     def test_bad_arguments(self, arguments, message, tmp_path):

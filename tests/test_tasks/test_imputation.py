@@ -232,7 +232,7 @@ KNOWN = np.ones((2, 3), bool)
 @pytest.mark.parametrize(
     "observed, choices, message",
     [
-        ([], {}, "observed must be as many as the 1 sequences, got 0"),
+        ([], {}, "observed must have one mask for each of the 1 sequences, got 0"),
         (
             [KNOWN[:1]],
             {},

@@ -97,7 +97,7 @@ def test_latents_of_any_prior():
         (
             "rnn",
             dict(prefix=np.zeros((2, 4, 3))),
-            r"prefix must .* a list of such, got shape \(2, 4, 3\)",
+            r"prefix must .* a list of such arrays, got shape \(2, 4, 3\)",
         ),
         ("rnn", dict(prefix=np.zeros((2, 4))), r"prefix\[0\] must have 3 features, got 4"),
         ("rnn", dict(prefix=[]), "prefix must hold at least one sequence, got none"),

@@ -225,7 +225,7 @@ class TestLoop:
             ({"train": []}, "train must hold at least one sequence, got none"),
             (
                 {"valid": [np.zeros((0, 2))]},
-                r"valid\[0\] must have a step and a feature at least",
+                r"valid\[0\] must have at least one step and one feature",
             ),
         ],
     )
@@ -244,10 +244,13 @@ class TestLoop:
             ({"train": [np.zeros(4)]}, r"train\[0\] must be 2-D, \(n_steps, n_features\), got shape \(4,\)"),
             ({"train": [np.zeros((4, 3))]}, r"train\[0\] must have 2 features, got 3"),
             ({"valid": [np.full((4, 2), 0.5)]}, r"valid\[0\] must be 0 or 1, got 0.5 at step 0, feature 0"),
-            ({"valid": [[[0, 1], [1]]]}, r"valid\[0\] must be a rectangular array, got rows that differ"),
+            (
+                {"valid": [[[0, 1], [1]]]},
+                r"valid\[0\] must be a rectangular array, got rows of different lengths",
+            ),
             ({"settings": {"n_epochs": 3}}, r"settings must be TrainingSettings, got \{'n_epochs': 3\}"),
             ({"rng": 0}, "rng must be a generator, .*, got 0"),
-            ({}, r"model must have initial parameters, and all are 0: call its initialize\(rng\) first"),
+            ({}, r"model must have initial parameters, but all are 0: call its initialize\(rng\) first"),
         ],
     )
     def test_checks_everything_before_the_first_update(self, changed, message):
@@ -283,7 +286,8 @@ class TestSkipping:
         initial = model.parameters.data.copy()
         run = Run.create(tmp_path / "run", {})
         message = (
-            "not finite 3 times in a row, from update 0 on, in epoch 0: the loss is so from the start: look"
+            "not finite 3 times in a row, from update 0 on, in epoch 0: the loss was not finite from "
+            "the start: look"
         )
         for _ in range(2):  # and again when it is resumed
             with pytest.raises(TrainingDiverged, match=message):
@@ -295,7 +299,9 @@ class TestSkipping:
     def test_says_if_it_is_the_gradient_alone(self, monkeypatch):
         model = Noiseless()
         monkeypatch.setattr(model, "function", lambda *_: lambda *_: (1.0, np.full(2, np.nan)))
-        with pytest.raises(TrainingDiverged, match="the gradient alone is so from the start: look at"):
+        with pytest.raises(
+            TrainingDiverged, match="only the gradient was not finite from the start: look at"
+        ):
             train(model, self.settings, validate=len)
 
     def test_says_if_it_came_with_training(self, monkeypatch):
@@ -343,7 +349,7 @@ class TestResume:
         command = [sys.executable, "-c", holder, str(run.folder / ".writer")]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             process.stdout.readline()
-            with pytest.raises(ValueError, match="is in use by another process: wait for its end"):
+            with pytest.raises(ValueError, match="is in use by another process: wait until it ends"):
                 train(model, run=run)
             process.communicate()
         train(model, run=run)
@@ -388,7 +394,9 @@ class TestResume:
         initialize(model)
         train(model, run=run, until=0.5)
         monkeypatch.setattr(course, "n_cores", lambda: 1000)
-        with pytest.warns(UserWarning, match="was begun on .* cores, and here are 1000: .* last digits"):
+        with pytest.warns(
+            UserWarning, match="was started on .* cores, and there are 1000 here: .* last digits"
+        ):
             train(model, run=run)
 
     def test_goes_on_after_an_error_in_a_validation(self, model, run, uninterrupted):
@@ -448,14 +456,16 @@ class TestResume:
 
     def test_rejects_another_model(self, model, run):
         train(model, run=run)
-        with pytest.raises(ValueError, match=r"another model: 'weights' is \(2, 2\) there and \(3, 3\) here"):
+        with pytest.raises(
+            ValueError, match=r"another model: 'weights' is \(2, 2\) in the file and \(3, 3\) in the model"
+        ):
             train(Linear(3), run=run)
 
     def test_rejects_a_truncated_checkpoint(self, model, run):
         train(model, run=run)
         path = run.folder / "checkpoint.h5"
         path.write_bytes(path.read_bytes()[:-100])
-        with pytest.raises(ValueError, match=r"^.*checkpoint.h5 must be a checkpoint, but it is none: .*$"):
+        with pytest.raises(ValueError, match=r"^.*checkpoint.h5 must be a checkpoint, but it is not: .*$"):
             train(model, run=run)
 
 

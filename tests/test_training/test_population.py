@@ -187,11 +187,11 @@ class TestRejects:
 
     def test_shared_random_numbers(self, linear):
         members = make_members()
-        with pytest.raises(ValueError, match="rng must be one for each member"):
+        with pytest.raises(ValueError, match="rng must be a different one for each member"):
             train_together(linear(), [members[0], members[0]])
 
     def test_nobody(self, linear):
-        with pytest.raises(ValueError, match="members must hold one at least, got none"):
+        with pytest.raises(ValueError, match="members must hold at least one, got none"):
             train_together(linear(), [])
 
     def test_another_backend(self, linear):

@@ -67,13 +67,13 @@ def test_more_epochs_go_on_unless_training_ended_for_want_of_improvement(state, 
     with pytest.raises(ValueError, match=r"^n_epochs must be 2; patience must be 1 as it was .*got 3, None$"):
         State.read(run, parameters, {"n_epochs": 3, "patience": None})
     replace(state, finished=True, n_without_improvement=1).write(run, parameters, setup)
-    with pytest.raises(ValueError, match="ended after 1 validations without improvement: train anew"):
+    with pytest.raises(ValueError, match="ended after 1 validations without improvement: train again"):
         State.read(run, parameters, setup | {"n_epochs": 3})
 
 
 def test_rejects_a_checkpoint_of_something_else(parameters, run):
     run.write_checkpoint(parameters, {"parameters": np.ones(6)}, {"state": {}, "setup": {}})
-    with pytest.raises(ValueError, match="is of another kind of training: choose another folder"):
+    with pytest.raises(ValueError, match="is from another kind of training: choose another folder"):
         State.read(run, parameters, {})
 
 

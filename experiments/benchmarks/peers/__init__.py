@@ -1,8 +1,8 @@
 """The systems that the benchmark compares, each with the same models, parameters, data and loss.
 
-A VRAE or a VOSP with one hidden layer in each network, of Wang & Manning's tanh; a posterior that is
-independent over time, a Wiener process as the prior, the exact divergence, Bernoulli emissions; keep
-probabilities are learned in the recognition network and 0.9 in the generative network.
+The models are a VRAE or a VOSP with one hidden layer in each network and Wang & Manning's tanh, a posterior
+that is independent over time, a Wiener process as the prior, the exact divergence and Bernoulli emissions;
+keep probabilities are learned in the recognition network and 0.9 in the generative network.
 
 ============  ==============================================================================================
 `library`     breze_like itself, through its public interface

@@ -1,9 +1,9 @@
 """How much arithmetic the models take: that of their matrix products, counted from sizes.
 
-Counted are the multiplications and additions that weights take part in, as if no entry of what they are
-multiplied with were 0: of each moment that what follows needs; and for the gradient, those of the gradients
-of the weights, and of what they are multiplied with unless that is data. Not counted is what is done to
-single numbers: transfer functions, dropout, divergence.
+Multiplications and additions that involve weights are counted, as if no entry that weights are multiplied
+with were 0: for each moment that is needed later, and, in the gradient, for the gradients of the weights and
+of their factors, unless these are data. Elementwise operations are not counted: transfer functions, dropout,
+divergence.
 """
 
 from typing import NamedTuple

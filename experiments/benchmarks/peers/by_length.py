@@ -1,4 +1,4 @@
-"""Batches with a column for each sequence, as systems have them that cannot start anew within a column."""
+"""Batches with one column per sequence, for systems that cannot start a new sequence within a column."""
 
 import numpy as np
 

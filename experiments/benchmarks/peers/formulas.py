@@ -1,6 +1,6 @@
-"""The losses that both peers compute, by the functions of either's arrays.
+"""The losses that both peers compute, written in terms of either one's array functions.
 
-What a peer writes itself is the loop over time, and all that is about compiling, devices and gradients.
+Each peer adds only the loop over time, and what concerns compiling, devices and gradients.
 """
 
 from collections.abc import Callable

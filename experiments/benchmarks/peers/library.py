@@ -1,4 +1,4 @@
-"""breze_like itself, through its public interface; on a GPU, with parameters and data that stay there."""
+"""breze_like itself, through its public interface; on a GPU, parameters and data stay there."""
 
 from functools import partial
 

@@ -1,7 +1,7 @@
 """The limit: the arithmetic of the models at the best rate that all cores reach, whatever its shapes.
 
-Each core multiplies matrices of its own, in single precision, which stay in its cache; in all of these ways,
-of which the fastest one counts:
+Each core multiplies its own matrices, in single precision, which stay in its cache. All of these ways are
+tried, and the fastest one counts:
 
 =======  ===================================================================================================
 `tiles`  in tiles that stay in registers (`breze_like.native.products`), of weights copied into panels once

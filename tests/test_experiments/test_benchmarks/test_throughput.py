@@ -50,7 +50,7 @@ class TestStepTime:
         assert step_time(measured, sizes("vrae", 200, 512)).seconds == pytest.approx(628_000 / 194_000)
 
     def test_nothing_measured(self):
-        with pytest.raises(ValueError, match="--benchmarks have no times of training steps: measure some"):
+        with pytest.raises(ValueError, match="--benchmarks have no times of training steps: measure them"):
             step_time(results((sizes("vrae", 100), None)), sizes("vrae", 100))
 
 
@@ -61,7 +61,7 @@ def test_compile_time():
     )
     assert compile_time(measured, "vrae") == Estimate(10.0)
     assert compile_time(measured, "vosp") == Estimate(10.0, {"model": "vrae"})
-    with pytest.raises(ValueError, match="--benchmarks have no times of compilation: measure some"):
+    with pytest.raises(ValueError, match="--benchmarks have no times of compilation: measure them"):
         compile_time(results(), "vrae")
 
 

@@ -168,9 +168,12 @@ def test_at_many_random_moments(script, songs, scored, tmp_path):
 @pytest.mark.parametrize("script", ["graph", "convert"])
 def test_while_a_script_is_imported(script, number):
     status, said = interrupt(script, number, 0, ["--help"])
-    about = {"convert": "no file is written", "graph": "nothing is written, the same command begins anew"}
+    about = {
+        "convert": "no file was written",
+        "graph": "nothing was written; run the same command to start over",
+    }
     assert (status, said) in [
-        (128 + number, "stopped before anything was begun\n"),
+        (128 + number, "stopped before anything was started\n"),
         (128 + number, f"stopped; {about[script]}\n"),
     ]
 
@@ -187,7 +190,7 @@ def test_of_a_process_that_was_held_up(songs, tmp_path):
     _, said = process.communicate(timeout=PATIENCE)
     assert (process.returncode, said) == (
         130,
-        "stopped; what is done is saved, the same command with --resume goes on\n",
+        "stopped; progress is saved; run the same command with --resume to continue\n",
     )
 
 

@@ -108,30 +108,30 @@ class TestCheckPlace:
         path.write_bytes(b"\xff\n# Made by us")
         check_place(path, mark="# Made by")
         with pytest.raises(
-            ValueError, match="and not of this script: choose another --to; --force replaces it"
+            ValueError, match="and was not made by this script: choose another --to; --force replaces it"
         ):
             check_place(path, mark="# Made of", flag="--to")
-        with pytest.raises(ValueError, match="x is there already: choose another --out; --force replaces it"):
+        with pytest.raises(ValueError, match="x already exists: choose another --out; --force replaces it"):
             check_place(path)
         check_place(path, force=True)
         path.write_bytes(b" " * 10_000 + b"# Made by us")
-        with pytest.raises(ValueError, match="not of this script"):
+        with pytest.raises(ValueError, match="not made by this script"):
             check_place(path, mark="# Made by")
 
     @pytest.mark.parametrize("force", [False, True])
     def test_what_is_no_file(self, force, tmp_path):
         os.mkfifo(tmp_path / "pipe")
-        with pytest.raises(ValueError, match="pipe is no file: choose another --out"):
+        with pytest.raises(ValueError, match="pipe is not a regular file: choose another --out"):
             check_place(tmp_path / "pipe", force, "mark")
         with pytest.raises(ValueError, match="is a folder; choose a file for --out"):
             check_place(tmp_path, force, "mark")
-        with pytest.raises(ValueError, match="/dev/null is no file: choose another --out"):
+        with pytest.raises(ValueError, match="/dev/null is not a regular file: choose another --out"):
             check_place("/dev/null", force, "mark")
         with pytest.raises(ValueError, match="/dev/null is a file; choose a folder for --out"):
             check_place("/dev/null/x", force, "mark")
 
     def test_a_link_that_leads_nowhere_is_somebodys(self, tmp_path):
         (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-        with pytest.raises(ValueError, match="link is there already"):
+        with pytest.raises(ValueError, match="link already exists"):
             check_place(tmp_path / "link")
         check_place(tmp_path / "link", force=True)

@@ -23,8 +23,8 @@ def test_ctrl_c_ends_with_one_line(capsys):
     def main():
         raise KeyboardInterrupt
 
-    assert ending(main, "all is saved, the same command goes on") == 130
-    assert capsys.readouterr().err == "stopped; all is saved, the same command goes on\n"
+    assert ending(main, "all is saved; run the same command to continue") == 130
+    assert capsys.readouterr().err == "stopped; all is saved; run the same command to continue\n"
 
 
 STOPPED = """

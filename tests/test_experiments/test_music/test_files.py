@@ -74,14 +74,14 @@ class TestReadRejects:
     @pytest.mark.parametrize(
         ("name", "content", "message"),
         [
-            ("a.mid", b"", "PATH: no readable MIDI file: ValueError: it ends too early"),
+            ("a.mid", b"", "PATH: not a readable MIDI file: ValueError: it ends too early"),
             (
                 "a.mid",
                 b"<html>404</html>",
-                "PATH: no readable MIDI file: ValueError: it does not begin as one",
+                "PATH: not a readable MIDI file: ValueError: it does not begin like one",
             ),
-            ("a.npy", b"\x93NUMPY", "no readable NumPy file PATH: "),
-            ("a.h5", b"\x89HDF\r\n\x1a\n", "PATH: no readable HDF5 file: "),
+            ("a.npy", b"\x93NUMPY", "not a readable NumPy file PATH: "),
+            ("a.h5", b"\x89HDF\r\n\x1a\n", "PATH: not a readable HDF5 file: "),
             (
                 "a.wav",
                 b"RIFF",
@@ -115,7 +115,7 @@ class TestReadRejects:
         write_midi(tmp_path / "a.mid", np.zeros((0, 88)))
         assert self.message_of(tmp_path / "a.mid") == "PATH: has no notes: leave it out"
         np.save(tmp_path / "a.npy", np.zeros((0, 88)))
-        message = "PATH must have a step and a feature at least, got shape (0, 88)"
+        message = "PATH must have at least one step and one feature, got shape (0, 88)"
         assert self.message_of(tmp_path / "a.npy") == message
 
 
@@ -151,7 +151,7 @@ class TestResults:
     def test_nothing_is_overwritten(self, name, tmp_path, rolls):
         (tmp_path / name).write_bytes(b"before")
         with pytest.raises(
-            ValueError, match=rf"{name} is there already: choose another --out; --force replaces it"
+            ValueError, match=rf"{name} already exists: choose another --out; --force replaces it"
         ):
             Results(tmp_path, True, wav=True).reserve(["a"], 3, ["a.png"])
         results = Results(tmp_path, True, wav=True, force=True)
@@ -161,7 +161,7 @@ class TestResults:
 
     def test_a_folder_is_never_replaced(self, tmp_path):
         (tmp_path / "a.npy").mkdir()
-        with pytest.raises(ValueError, match="is there already"):
+        with pytest.raises(ValueError, match="already exists"):
             Results(tmp_path, False, force=True).reserve(["a"], 3)
 
     def test_the_folder_is_a_file(self, tmp_path):
@@ -182,7 +182,10 @@ class TestResults:
             ({"steps_per_quarter": 3}, "steps_per_quarter must be one of"),
             ({"tempo": 0.0}, "tempo must be from 4 to 1000"),
             ({"instrument": -1}, "instrument must be an integer from 0 to 127, got -1"),
-            ({"rolls": False, "wav": True}, "--wav needs piano rolls, binary data of 88 keys: leave it out"),
+            (
+                {"rolls": False, "wav": True},
+                "--wav needs piano rolls, which are binary data with 88 keys: leave it out",
+            ),
         ],
     )
     def test_settings(self, arguments, message, tmp_path):

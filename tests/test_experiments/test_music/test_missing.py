@@ -57,18 +57,18 @@ def test_other_words(text):
 
 @pytest.mark.parametrize("text", ["share:1.1", "share:nan", "share:x"])
 def test_shares_that_are_none(text):
-    with pytest.raises(ValueError, match=f"the share a probability, got '{text}'"):
+    with pytest.raises(ValueError, match=rf"with a share in \(0, 1\], got '{text}'"):
         missing(text)
 
 
 def test_keys_below_the_lowest():
-    with pytest.raises(ValueError, match="ranges not empty from 60, got 'keys:59:62'"):
+    with pytest.raises(ValueError, match="with no empty range from 60, got 'keys:59:62'"):
         missing("keys:59:62", lowest_key=60)
 
 
 @pytest.mark.parametrize("text", ["6:8", "keys:4:9"])
 def test_nothing_is_missing(text):
-    with pytest.raises(ValueError, match=rf"must take out something, got {text} of shape \(6, 4\)"):
+    with pytest.raises(ValueError, match=rf"must name at least one entry, got {text} of shape \(6, 4\)"):
         missing(text)
 
 
@@ -77,5 +77,5 @@ def test_masks_that_are_none(tmp_path):
     with pytest.raises(ValueError, match=r"must have the shape \(6, 4\) of the sequence, got \(5, 4\)"):
         missing(str(tmp_path / "mask.npy"))
     (tmp_path / "mask.npy").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"no readable NumPy file .*mask\.npy"):
+    with pytest.raises(ValueError, match=r"not a readable NumPy file .*mask\.npy"):
         missing(str(tmp_path / "mask.npy"))

@@ -45,7 +45,8 @@ def test_difference():
     assert difference(made, true, binary=True) == "33.33 % of the entries differ, F1 of the notes 0.667"
     silence = [t * 0 for t in true]
     assert difference(silence, silence, True) == "0.00 % of the entries differ, no notes"
-    assert difference(made, silence, True) == "50.00 % of the entries differ, 3 notes where there are none"
+    said = "50.00 % of the entries differ, 3 notes where there should be none"
+    assert difference(made, silence, True) == said
     assert changes(made, true, binary=True) == "1 of 3 notes removed, 1 added"
     assert changes([np.ones((2, 2))], [np.eye(2)], binary=False) == "mean squared difference 0.5"
     assert difference([np.ones((2, 2))], [np.eye(2)], binary=False) == "mean squared difference 0.5"

@@ -30,7 +30,7 @@ def test_an_importance_sampled_score_says_how_many_draws_count():
     kept = averages(score, 50)
     assert kept["effective_draws"] == {"min": 1.25, "median": 7.0}
     assert json.loads(json.dumps(kept)) == kept
-    assert effective_text(kept) == ["effective draws of a sequence, of 50: median 7.0, least 1.2"]
+    assert effective_text(kept) == ["effective draws per sequence, out of 50: median 7.0, least 1.2"]
     assert effective_text({"per_step": 1.0, "per_sequence": 1.0}) == []
 
 

@@ -93,7 +93,7 @@ def test_a_hidden_markov_model_from_the_command_line(folders, tmp_path, capsys):
     _, model, dataset = load_run(out)
     assert scoring.score(model, dataset.valid)["nll"]["per_step"] == pytest.approx(best)
     words[-2] = str(tmp_path / "other")
-    with pytest.raises(ValueError, match="emission must be one of real values, got StateEmission"):
+    with pytest.raises(ValueError, match="emission must be one for real values, got StateEmission"):
         train.main([*words, str(folders["real"])])
 
 
@@ -103,14 +103,14 @@ def test_a_nade_of_frames_from_the_command_line(folders, tmp_path, capsys):
     assert Run(tmp_path / "run").config["arguments"] == {"n_visible": 3, "n_hidden": 2}
     assert evaluate.main([str(tmp_path / "run"), "--json"]) == 0
     assert list(json.loads(capsys.readouterr().out.splitlines()[-1])["scores"]) == ["nll"]
-    with pytest.raises(ValueError, match="emission must be one of real values, got SharedNADE"):
+    with pytest.raises(ValueError, match="emission must be one for real values, got SharedNADE"):
         train.main(command("nade", folders["real"], tmp_path / "other"))
 
 
 @pytest.mark.parametrize("model", ["rnn", "vosp"])
 @pytest.mark.parametrize(("emission", "kind"), [("bernoulli", "BernoulliEmission"), ("nade", "NADEEmission")])
 def test_binary_emissions_refuse_real_values(model, emission, kind, folders, tmp_path):
-    message = rf"emission must be one of real values, got {kind}: real train\[0\] must be 0 or 1, got "
+    message = rf"emission must be one for real values, got {kind}: real train\[0\] must be 0 or 1, got "
     with pytest.raises(ValueError, match=message):
         train.main(command(model, folders["real"], tmp_path / "run", "--emission", emission))
     assert not (tmp_path / "run").exists()
@@ -140,7 +140,7 @@ def test_older_runs_that_say_less_of_their_initialization_go_on(folders, tmp_pat
         config["initialization"]["emission_bias"] = bias
         assert experiment._open(tmp_path / "run", config).folder == tmp_path / "run"
     other = {**config, "initialization": config["initialization"] | {"weight_variance": 0.1}}
-    with pytest.raises(ValueError, match="must be a run of the same initialization"):
+    with pytest.raises(ValueError, match="must be a run with the same initialization"):
         experiment._open(tmp_path / "run", other)
 
 
@@ -153,9 +153,7 @@ def test_data_that_moved_are_the_same(folders, tmp_path):
     moved = shutil.copytree(folders["binary"], tmp_path / "moved")
     assert experiment._open(tmp_path / "run", config(moved)).folder == tmp_path / "run"
     np.save(moved / "0.npy", ~np.load(moved / "0.npy"))
-    with pytest.raises(
-        ValueError, match="must be a run of the same data: binary of other digests, got moved of"
-    ):
+    with pytest.raises(ValueError, match="must be a run with the same data: binary, got moved with"):
         experiment._open(tmp_path / "run", config(moved))
 
 

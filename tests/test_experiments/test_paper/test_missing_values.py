@@ -63,7 +63,7 @@ def test_train_evaluate_impute(gaps, tmp_path, capsys):
 
 
 def test_what_can_not_be(gaps, real_data, run_of_reals, tmp_path, complaint):
-    assert "--model must not be nade where data are missing" in complaint(
+    assert "--model must not be nade if values are missing" in complaint(
         train, words("nade", gaps / "rolls.h5", tmp_path / "run")
     )
     for more, message in (
@@ -75,7 +75,7 @@ def test_what_can_not_be(gaps, real_data, run_of_reals, tmp_path, complaint):
     ):
         assert message in complaint(train, words("rnn", gaps / "reals.h5", tmp_path / "run", *more))
     assert not (tmp_path / "run").exists()
-    message = "--missing must say what is missing, as nothing is NaN in the sequences: frames as 8:16"
+    message = "--missing must say what is missing, since nothing in the sequences is NaN: frames as 8:16"
     assert message in complaint(impute, [str(run_of_reals), "--out", str(tmp_path / "out")])
 
 
@@ -114,6 +114,6 @@ def test_a_run_keeps_its_standardization(gaps, tmp_path, complaint, capsys):
     np.testing.assert_array_equal(model.standardization.variance, [3, 4])
     capsys.readouterr()
     other = words("hmm", gaps / "rolls.h5", tmp_path / "other", "--standardize")
-    assert "--standardize must not be given for hmm, which reads nothing of it" in complaint(train, other)
+    assert "--standardize must not be given for hmm, which does not use it" in complaint(train, other)
     other = words("rnn", "chorales", tmp_path / "other", "--standardize")
     assert "--standardize must not be given for binary data: leave it out" in complaint(train, other)

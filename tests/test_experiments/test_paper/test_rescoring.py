@@ -33,7 +33,7 @@ def test_the_table_of_trained_models(model, tmp_path, capsys):
         table1.main(["--trained", "--models", "floor", "rnn", "fdrnn", "--out", str(tmp_path / "out")]) == 0
     )
     said = capsys.readouterr().out
-    assert re.search(r"chorales/rnn, nll: 34\.8906, as it was published \(34\.8906\)", said)
+    assert re.search(r"chorales/rnn, nll: 34\.8906, as published \(34\.8906\)", said)
     assert "no trained model" in said
     rows = json.loads((tmp_path / "out" / "trained.json").read_text())
     assert [row["system"] for row in rows] == ["floor", "rnn"]
@@ -56,9 +56,7 @@ def test_other_scores_are_noticed():
     now = {"nll": {"per_step": 8.0002}, "bound": {"per_step": 7.14, "per_step_standard_error": 0.04}}
     exact, bound = rescoring.comparison(kept, now)
     assert exact == "nll: 8.0002, DIFFERS (8.0000)"
-    assert (
-        bound == "bound: 7.1400, as it was published (7.0000)"
-    )  # three times the root of .03^2 + .04^2: 0.15
+    assert bound == "bound: 7.1400, as published (7.0000)"  # three times the root of .03^2 + .04^2: 0.15
     now["bound"]["per_step"] = 7.16
     assert list(rescoring.comparison(kept, now))[1] == "bound: 7.1600, DIFFERS (7.0000)"
 

@@ -94,13 +94,13 @@ def test_estimates_have_draws_and_errors():
 
 
 def test_errors_are_explained_where_there_are_some(rows):
-    assert '"±" is the standard error' in as_markdown(estimates(2000, 50.0))
+    assert '"±" precedes the standard error' in as_markdown(estimates(2000, 50.0))
     assert "±" not in as_markdown(rows)
 
 
 def test_weights_of_few_draws_are_told():
     assert "(in brackets" not in as_markdown(estimates(2000, 50.0))
-    assert "the median): VRAE, published objective (1.5)." in as_markdown(estimates(2000, 1.5))
+    assert "draws per sequence): VRAE, published objective (1.5)." in as_markdown(estimates(2000, 1.5))
 
 
 def test_estimates_are_read_again():
@@ -157,7 +157,7 @@ def test_seeds_have_a_mean_and_a_range():
     assert (row.seeds, row.seconds, row.scoring_seconds) == ([1, 2, 3], 180.0, 90.0)
     text = as_markdown(rows)
     assert "took 4.5 minutes in all" in text
-    assert "Scores of several seeds are their means; the range of the seeds is in brackets." in text
+    assert "Scores from several seeds are means over the seeds, with their range in brackets." in text
     assert "`python -m experiments.table1 --seed 1`; seeds 1, 2, 3; numpy 2.0." in text
     read = [Row(**row) for row in json.loads(as_json(rows))]
     assert read == rows

@@ -87,7 +87,7 @@ def test_what_a_model_reads_nothing_of_is_refused(models, name, monkeypatch, cap
             assert "leave it out" in str(error)
             refused.add(flag)
         if said := capsys.readouterr().err:
-            assert said == f"--{flag.replace('_', '-')} is left out: {name} reads nothing of it\n"
+            assert said == f"--{flag.replace('_', '-')} is ignored: {name} does not use it\n"
             refused.add(flag)
     assert refused == flags() - TAKEN[name]
 
@@ -112,7 +112,7 @@ def test_what_is_read_is_what_initial_parameters_depend_on(models, name):
     [
         (
             ["--model", "rnn", "--prior", "white"],
-            "must not be given for rnn, which reads nothing of it: leave it out; it is for vosp, vrae",
+            "must not be given for rnn, which does not use it: leave it out; it is for vosp, vrae",
         ),
         (["--model", "hmm", "--transfer", "tanh"], "--transfer must not be given for hmm"),
         (["--model", "hmm", "--step-rate", "0.003"], "--step-rate must not be given for hmm"),  # the default
@@ -125,7 +125,7 @@ def test_what_is_read_is_what_initial_parameters_depend_on(models, name):
         ),
         (
             ["--model", "rnn", "--n-draws", "3"],
-            "--n-draws must not be given here, nothing of this model reads it (rnn, --emission bernoulli)",
+            "--n-draws must not be given here, no part of this model uses it (rnn, --emission bernoulli)",
         ),
         (
             ["--model", "fdrnn", "--n-hiddens", "3", "--learned-p-keep", "0.8"],
@@ -133,7 +133,7 @@ def test_what_is_read_is_what_initial_parameters_depend_on(models, name):
         ),
         (
             ["--model", "rnn", "--n-hiddens", "3", "--weight-scale", "0.8", "--weight-variance", "0.1"],
-            "--weight-scale must not be given here, nothing of this model reads it (rnn, --emission "
+            "--weight-scale must not be given here, no part of this model uses it (rnn, --emission "
             "bernoulli, --weight-variance 0.1)",
         ),
     ],

@@ -113,7 +113,7 @@ def test_a_run_that_goes_on_has_what_it_has(small_data, tmp_path, capsys, compla
     other = ["--resume", "--generative-p-keep", "0.9"]
     assert "p_keep 0.8, got 0.9; choose another folder" in complaint(train, [*words, *other])
     other = [*words[:1], "rnn", *words[2:], "--resume"]
-    assert "must be a run of the same model: model 'fdrnn', got 'rnn'" in complaint(train, other)
+    assert "must be a run with the same model: model 'fdrnn', got 'rnn'" in complaint(train, other)
     path = tmp_path / "run" / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"seed": "three"}))
     assert "seed must be an integer, not negative" in complaint(train, [*words, "--resume"])

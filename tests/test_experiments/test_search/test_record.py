@@ -178,11 +178,11 @@ class TestFile:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            (lambda text: text[:-9], "--record must be the file of a search, .* is none"),
+            (lambda text: text[:-9], "--record must be the file of a search, .* is not one"),
             (lambda text: "[]", "--record must be the file of a search"),
             (lambda text: text.replace("search 1", "search 9"), "its format is 'breze_like search 9'"),
-            (lambda text: text.replace('"seed": 1', '"seed": 2'), "of another one: of seed 2, not 1"),
-            (lambda text: text.replace('"halving"', '"none"'), "of pruner none, not halving"),
+            (lambda text: text.replace('"seed": 1', '"seed": 2'), "of another one: its seed is 2, not 1"),
+            (lambda text: text.replace('"halving"', '"none"'), "its pruner is none, not halving"),
             (
                 lambda text: text.replace('"params": {"n_hiddens": 4', '"params": {"n_hiddens": 5'),
                 "from the seed",
@@ -227,5 +227,5 @@ def test_the_command_goes_on_in_an_empty_folder(small_data, small_space, tmp_pat
     (folder,) = (tmp_path / "moved").glob("trial_*")
     assert is_finished(Run(folder))
     said = run("empty")
-    assert "4 of 4 done, 3 pruned" in said and "is not here: its score is from" in said
+    assert "4 of 4 done, 3 pruned" in said and "(not on this machine: its score is from" in said
     assert not list((tmp_path / "empty").glob("trial_*"))

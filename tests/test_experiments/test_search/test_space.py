@@ -74,7 +74,13 @@ class TestMakeSpace:
         [
             ("rnn", "ours", ["kl"], None, r"--also must be among \[\] for a rnn and --space ours, got kl"),
             ("vrae_published", "paper", ["annealing"], None, "for a vrae and --space paper, got ann"),
-            ("rnn", "ours", [], {"n_latent": [3]}, "--space must be about n_hiddens, .*, got n_latent"),
+            (
+                "rnn",
+                "ours",
+                [],
+                {"n_latent": [3]},
+                "--space may have choices for n_hiddens, .* only, got n_latent",
+            ),
             ("rnn", "paper", [], {"decay": []}, "list of numbers or names for decay, got \\[\\]"),
             ("rnn", "ours", [], {"decay": 0.9}, "list of numbers or names for decay, got 0.9"),
             ("rnn", "ours", [], {"decay": [[0.9]]}, "list of numbers or names for decay"),
@@ -99,7 +105,9 @@ class TestReadSpace:
 
     def test_more_than_that(self, path):
         for words in (["paper", "ours"], [path, path]):
-            with pytest.raises(ValueError, match="--space must be one of ours, paper, a file, or one and a"):
+            with pytest.raises(
+                ValueError, match="--space must be one of ours, paper, a file, or one of these and a file"
+            ):
                 read_space(words)
 
     @pytest.mark.parametrize("text", ["{", "[1]"])

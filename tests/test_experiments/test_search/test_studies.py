@@ -273,13 +273,13 @@ class TestOpenStudy:
         opened(tmp_path, storage, dataset="chorales", space={"decay": [0.8, 0.9]})
         opened(tmp_path, storage, dataset="chorales", space={"decay": [0.8, 0.9]})
         for about in ({"dataset": "jsb_chorales"}, {"space": {"decay": [0.9]}}):
-            with pytest.raises(ValueError, match=f"must be of {next(iter(about))} .*, it was made for"):
+            with pytest.raises(ValueError, match=f"must have {next(iter(about))} .*, it was made with"):
                 opened(tmp_path, storage, **about)
 
     def test_data_are_known_by_their_digests(self, tmp_path):
         opened(tmp_path, dataset="songs", digests={"train": "1"})
         opened(tmp_path, dataset="songs_of_old", digests={"train": "1"})
-        with pytest.raises(ValueError, match="must be of dataset .*others.*, it was made for .*songs"):
+        with pytest.raises(ValueError, match="must have dataset .*others.*, it was made with .*songs"):
             opened(tmp_path, dataset="others", digests={"train": "2"})
 
     @pytest.mark.parametrize("name", ["one?two", "50%", "%41", "{b}", "#1", "a b&c=d", "ü"])
@@ -299,7 +299,8 @@ class TestOpenStudy:
 
     def test_there_is_none(self, tmp_path):
         with pytest.raises(
-            ValueError, match="there is no search in .*study.db: give the folder of one, or its --storage"
+            ValueError,
+            match="there is no search in .*study.db is missing: give the folder of a search, or",
         ):
             studies.load_study(tmp_path)
         assert list(tmp_path.iterdir()) == []

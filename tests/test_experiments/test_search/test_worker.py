@@ -165,7 +165,7 @@ class TestWork:
                 worker.work(plan(trials=1))
         worker.work(plan(trials=1))
         (outcome,) = studies.outcomes(studies.load_study(tmp_path / "out"))
-        assert outcome.reason.startswith("begun 3 times, and never ended")
+        assert outcome.reason.startswith("started 3 times and never ended")
 
     def test_result_of_a_process_that_was_taken_for_dead_is_refused(self, plan, stub, tmp_path):
         calls = []
