@@ -94,7 +94,7 @@ def other_budget(run, system, dataset, budget):
     n_chunks = len(chunk(dataset.train, length)) if length else 1
     of_epoch = math.ceil(n_chunks / asked.get("batch_size", 1))
     has, wanted = (some["n_epochs"] * of_epoch for some in (training, asked))
-    return None if has == wanted else f"{run.folder} has {has} updates, not {wanted}, and is kept"
+    return None if has == wanted else f"{run.folder} has {has} updates, {wanted} asked for: kept"
 
 
 def trainable_together(configs):

@@ -251,7 +251,7 @@ class TestFoundRuns:
         run = put("rnn")
         n_updates = run.config["training"]["n_epochs"]  # each of one minibatch
         make_table("rnn", more=["--budget", "0.5"])
-        line = re.search(r"(\S+) has (\d+) updates, not (\d+), and is kept", capsys.readouterr().out)
+        line = re.search(r"(\S+) has (\d+) updates, (\d+) asked for: kept", capsys.readouterr().out)
         assert (line[1], line[2]) == (str(tmp_path / "small" / "rnn"), str(n_updates))
 
     def test_a_diverged_run_does_not_stop_the_table(self, put, make_table, tmp_path):
