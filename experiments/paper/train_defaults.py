@@ -55,7 +55,8 @@ def _stored(options):
 def system_of(options):
     """The system of Table 1 that is of the model, emission and divergence; None if there is none."""
     n_hiddens = options.n_hiddens if "n_hiddens" in options.given else ()
-    return find_system(options.model, options.kl, options.emission, options.layer, n_hiddens)
+    parts = options.kl, options.emission, options.layer, n_hiddens, options.objective
+    return find_system(options.model, *parts)
 
 
 def _fill_from(options, arguments, training, initialization):

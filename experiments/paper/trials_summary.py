@@ -20,7 +20,8 @@ def system(line):
         name = system_of(line["run"])
     else:
         emission, layer = option(words, "--emission"), option(words, "--layer")
-        name = find_system(line["model"], line["divergence"], emission, layer, options(words, "--n-hiddens"))
+        sizes, objective = options(words, "--n-hiddens"), option(words, "--objective")
+        name = find_system(line["model"], line["divergence"], emission, layer, sizes, objective)
     if name in SYSTEMS:
         return name
     parts = (line["model"], line["divergence"].replace("exact", ""), option(words, "--emission"))

@@ -31,9 +31,8 @@ def configured(*words, dataset=CHORALES):
 
 def words_of(system):
     """What a person gives, who means a system of the table."""
-    given = {
-        name: [system.arguments[name]] for name in ("emission", "kl", "layer") if name in system.arguments
-    }
+    parts = ("emission", "kl", "layer", "objective")
+    given = {name: [system.arguments[name]] for name in parts if name in system.arguments}
     n_hiddens = system.arguments.get("n_hiddens", ())
     if system.model == "fdrnn" and len(n_hiddens) > 1:
         given["n-hiddens"] = map(str, n_hiddens)
@@ -81,6 +80,12 @@ def test_a_layer_of_its_own_drops_nothing_of_its_state():
     assert name == "vosp"
     assert "recognition_recurrent_p_keep" not in config["arguments"]
     assert make_model(config)
+
+
+def test_an_objective_chooses_among_systems_that_are_alike():
+    config, name = configured("--model", "vosp", "--objective", "tensor_monte_carlo")
+    assert name == "vosp_tensor"
+    assert (config["arguments"]["posterior"], config["training"]["n_draws"]) == ("diagonal", 5)
 
 
 @pytest.mark.parametrize(

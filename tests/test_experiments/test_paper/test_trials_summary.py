@@ -33,6 +33,8 @@ def trial(words, model="rnn", divergence="", run="a", score="", minutes="1.0"):
         (trial("train --model rnn --layer deep_transition --seed 1", "rnn"), "rnn"),
         (trial("train --model vosp --emission nade", "vosp", "exact"), "vosp_nade"),
         (trial("train --model vosp", "vosp", "exact"), "vosp"),
+        (trial("train --model vosp --objective tensor_monte_carlo", "vosp", "exact"), "vosp_tensor"),
+        (trial("train --model vosp --objective importance_weighted", "vosp", "exact"), "vosp"),
         (trial("train --model vrae", "vrae", "independent_increments"), "vrae_published"),
         (trial("random_search --model vosp_nade --trials 9", "vosp", "exact", run="trial_0003"), "vosp_nade"),
         (trial("table1 --seeds 3", "vosp", "exact", run="vosp_nade_seed2"), "vosp_nade"),
