@@ -59,9 +59,14 @@ PRESETS = {
             "arguments": {**LATENT_64, **recognition(0.6, 0.3, 0.9)},
         },
         "vosp": {
-            "n_updates": 5120,
-            "annealing_updates": 3200,
-            "arguments": {**LATENT_64, **recognition(0.4, 0.2, 0.9)},
+            "n_updates": 3200,
+            "annealing_updates": 2000,
+            "arguments": {**LATENT_64, **recognition(0.4, 0.2, 0.9), "n_emission_hiddens": [200, 200]},
+        },
+        "vosp_tensor": {
+            "n_updates": 3200,
+            "annealing_updates": 2000,
+            "arguments": recognition(0.4, 0.2, 0.9),
         },
         "vosp_nade": {
             "n_updates": 3200,
@@ -104,7 +109,8 @@ PRESETS = {
         "vosp": {
             "n_updates": 6250,
             "annealing_updates": 2500,
-            "arguments": {"n_hiddens": [400], **LATENT_64, **recognition(0.7, 0.5, 0.9)},
+            "arguments": {"n_hiddens": [400], **LATENT_64, **TANH, **recognition(0.7, 0.5, 0.9)},
+            "training": SLOW,
         },
         "vosp_nade": {
             "n_updates": 3750,
@@ -144,7 +150,8 @@ PRESETS = {
         "vosp": {
             "n_updates": 4080,
             "annealing_updates": 1500,
-            "arguments": {**LATENT_64, **recognition(0.5, 0.3, 0.5)},
+            "arguments": {**LATENT_64, **TANH, **recognition(0.5, 0.3, 0.5)},
+            "training": SLOW,
         },
         "vosp_nade": {
             "n_updates": 4080,
@@ -179,7 +186,8 @@ PRESETS = {
         "vosp": {
             "n_updates": 6800,
             "annealing_updates": 2500,
-            "arguments": {"n_hiddens": [400], **LATENT_64, **recognition(0.7, 0.5, 0.9)},
+            "arguments": {"n_hiddens": [400], **LATENT_64, **TANH, **recognition(0.7, 0.5, 0.9)},
+            "training": SLOW,
         },
         "vosp_nade": {
             "n_updates": 5100,

@@ -103,14 +103,20 @@ SYSTEMS = {
         training=SLOW | COSINE,
     ),
     "hmm": System("hidden Markov model", "hmm", {"n_states": 512}, 30),
-    "vrae": System("VRAE", "vrae", {"n_hiddens": [200], "n_latent": 32}, 700, 400, COSINE),
+    "vrae": System("VRAE", "vrae", {"n_hiddens": [200], "n_latent": 32, **FORGETFUL}, 700, 400, COSINE),
     "vosp": System(
         "VOSP",
         "vosp",
-        {"n_hiddens": [200], "n_latent": 32, "generative_p_keep": 0.8, **FORGETFUL},
+        {
+            "n_hiddens": [200],
+            "n_latent": 32,
+            "transfer": "rectifier",
+            "generative_p_keep": 0.8,
+            **FORGETFUL,
+        },
         700,
         450,
-        SLOW | COSINE,
+        {"step_rate": 0.003} | COSINE,
     ),
     "vosp_tensor": System(
         "VOSP, tensor Monte Carlo",
