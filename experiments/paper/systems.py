@@ -110,6 +110,7 @@ SYSTEMS = {
         {
             "n_hiddens": [200],
             "n_latent": 32,
+            "n_emission_hiddens": [200, 200],
             "transfer": "rectifier",
             "generative_p_keep": 0.8,
             **FORGETFUL,
