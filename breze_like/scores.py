@@ -24,10 +24,11 @@ class Score:
         Summed over the steps of a sequence.
     n_steps : ndarray of int, shape (n_sequences,)
     standard_errors : ndarray, shape (n_sequences,), optional
-        Of the nats; None if they are exact, or if one draw says nothing of its error. The errors of different
-        sequences are independent.
+        Of the nats; None if they are exact, or if there is only one draw. The errors of different sequences
+        are independent.
     n_observed : ndarray of int, shape (n_sequences,), optional
-        Entries that are not missing; None if none is. The averages are over all steps in any case.
+        Number of entries that are not missing; None if nothing is missing. The averages are always over all
+        steps.
     """
 
     nats: np.ndarray
@@ -123,9 +124,9 @@ class ImportanceSampled(Score):
     Parameters
     ----------
     effective_sample_sizes : ndarray, shape (n_sequences,)
-        (sum_s w_s)^2 / sum_s w_s^2 of each sequence's weights, from 1 to the number of draws. Where it is a
-        few draws that have nearly all of the weight, the score is far above what more draws would give, and
-        its standard error is too small.
+        (sum_s w_s)^2 / sum_s w_s^2 of each sequence's weights, from 1 to the number of draws. If a few draws
+        have nearly all of the weight, the score is far above what more draws would give, and its standard
+        error is too small.
     """
 
     effective_sample_sizes: np.ndarray
