@@ -80,7 +80,7 @@ def make_parser():
     add("--member-batch-size", type=int, help="sequences in a minibatch of each")
     add("--rounds", type=int, help="in which all systems take turns")
     add("--seconds", type=float, default=120.0, help="of a comparison, after which no further round begins")
-    add_report(parser, "write tables to this Markdown file, a chart and JSON beside it")
+    add_report(parser, "write tables to this Markdown file, with a chart and JSON next to it")
     return parser
 
 

@@ -121,8 +121,8 @@ class WienerProcess(MarkovProcess):
 class OrnsteinUhlenbeck(MarkovProcess):
     """Stationary: z_t ~ N(0, 1), with covariance exp(-|t - r| / time_constant).
 
-    A very short time constant makes it white noise; a very long one, a Wiener process but for its scale.
-    As the prior of a model, it has a time constant for each latent, which is learned.
+    A very short time constant gives white noise; a very long one, a Wiener process except for its scale.
+    As the prior of a model, it has a learned time constant for each latent.
 
     Parameters
     ----------

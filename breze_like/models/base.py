@@ -169,7 +169,7 @@ class Model:
         save(self, folder)
 
     def __reduce__(self):
-        """Pickles hold what the model was made with and its parameters; functions are compiled anew."""
+        """Pickles hold the model's arguments and parameters; functions are compiled again."""
         return _made_again, (type(self), *self._made_with, self.parameters.data.copy())
 
     def __repr__(self):

@@ -84,7 +84,7 @@ class Task:
         if own:
             run, self.model, *dataset = load(options.run, **data_of_run(options))
         elif "input" in options and options.dataset:
-            raise ValueError(f"--dataset must be left out beside an INPUT, got {options.dataset}")
+            raise ValueError(f"--dataset must be left out if an INPUT is given, got {options.dataset}")
         else:
             run, self.model = load_model(options.run, options.backend)
         grid = options.steps_per_quarter or STEPS_PER_QUARTER.get(run.config.get("data", {}).get("name"), 2)

@@ -149,7 +149,7 @@ def plural(n, noun):
 
 
 def elsewhere():
-    """What is published of the paper's data sets."""
+    """What is published for the paper's data sets."""
     head = ["method", *DATASETS.values(), "estimator", "source"]
     rows = []
     for published in (*PAPER, *OTHERS):
