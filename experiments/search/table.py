@@ -49,7 +49,7 @@ def duration(seconds):
 
 
 def summary(outcomes, n_trials, shares=WHOLE):
-    """How far it is, in one line."""
+    """The state of the search, in one line."""
     counts = {
         "running": sum(outcome.state == TrialState.RUNNING for outcome in outcomes),
         "failed": sum(outcome.state == TrialState.FAIL for outcome in outcomes),
@@ -64,7 +64,7 @@ def summary(outcomes, n_trials, shares=WHOLE):
 
 
 def _how_many(outcomes, n_trials, shares):
-    """How many have ended; while there are rungs ahead, how many have come to the next one."""
+    """How many have ended; while there are rungs ahead, how many have reached the next one."""
     n_done = sum(outcome.state.is_finished() for outcome in outcomes)
     if n_done == n_trials or shares == WHOLE:
         return f"{n_done} of {n_trials} done"
@@ -75,7 +75,7 @@ def _how_many(outcomes, n_trials, shares):
 
 
 def news_of(outcome, shares=WHOLE):
-    """What is said of a configuration that has ended, or come to a rung."""
+    """A line about a configuration that has ended, or reached a rung."""
     if outcome.state == TrialState.FAIL:
         return f"trial {outcome.number} failed: {outcome.reason}"
     how = "pruned at " if outcome.state == TrialState.PRUNED and not outcome.is_at_rung else ""

@@ -86,9 +86,9 @@ def attempt(plan, dataset, study, trial):
 
 
 def _run(plan, dataset, study, trial):
-    """Train a configuration, or go on with it, to a rung or to its end; what becomes of the attempt.
+    """Train a configuration, or continue it, to a rung or to its end; returns the outcome of the attempt.
 
-    ``"score"``, the one at a rung, is not a value for Optuna: it does not compare with that of an end.
+    ``"score"``, the one at a rung, is not a value for Optuna: it can't be compared with one at the end.
     """
     number, rung = trial.user_attrs["configuration"], studies.rung_of(trial)
     tries = [attempt for attempt in studies.attempts(study)[number] if studies.rung_of(attempt) == rung]
