@@ -198,7 +198,7 @@ def _holder(path):
 
 
 def _sign(descriptor):
-    """Write into a lock's file who has it."""
+    """Write into a lock's file who holds it."""
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
 

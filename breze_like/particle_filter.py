@@ -158,7 +158,7 @@ def log_mean(log_weights):
 
 
 def resample(z, log_weights, rng):
-    """Draw particles anew where less than half of a filter's count; arrays are changed in place.
+    """Draw new particles for filters in which fewer than half of them count; arrays are changed in place.
 
     Parameters
     ----------

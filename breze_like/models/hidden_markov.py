@@ -28,7 +28,7 @@ class StateChain(Layer):
         self.declare("transition", (n_states, n_states))
 
     def initialize(self, rng, initialization):
-        """Uniform but for a tenth, at random."""
+        """Random, and uniform to within a tenth."""
         for probability in (self.view("initial"), self.view("transition")):
             drawn = 1 + 0.1 * rng.random(probability.shape)
             probability[...] = drawn / drawn.sum(axis=-1, keepdims=True)

@@ -84,7 +84,7 @@ def add_outer(x, y, n_rows, result):
 
 @njit(**CALLED)
 def _n_vectors(n_columns, n_lanes):
-    """How many vectors so many columns take, at least as many as the narrower tile has."""
+    """Number of vectors for a number of columns, at least as many as in the narrower tile."""
     return max(VECTORS - 1, -(-n_columns // n_lanes))
 
 

@@ -196,7 +196,7 @@ class _Inputs:
 
 
 def _summary(courses, running, diverged):
-    """The numbers beside the progress bar."""
+    """The numbers next to the progress bar."""
     scores = [c.state.best_score for c in courses if c.state.best_score is not None]
     best = [f"best {min(scores):.3f}"] if scores else []
     return ", ".join([f"{len(running)} of {len(courses)} running", *best, f"{len(diverged)} diverged"])

@@ -90,7 +90,7 @@ def train(config, dataset, folder, resume=False, progress=True, watch=None, unti
 
 
 def train_together(configs, dataset, folders):
-    """Train runs that differ in nothing but their seeds as one program, or go on training them.
+    """Train runs that differ only in their seeds as one program, or continue their training.
 
     Each run is, up to rounding, as `train` would have made it, which can also go on with it. One that
     diverges stops there, and the others go on.

@@ -29,7 +29,7 @@ def join(earlier, new):
 
 
 def choose(kept, n_draws, where, split):
-    """The scores of a split that are of so many draws.
+    """The scores of a split with this number of draws.
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ class Published:
 
 
 def on(jsb_chorales=None, nottingham=None, piano_midi=None, musedata=None):
-    """Numbers by data set, without those that there are not."""
+    """Numbers by data set, without missing ones."""
     numbers = zip(DATASETS, (jsb_chorales, nottingham, piano_midi, musedata), strict=True)
     return {name: number for name, number in numbers if number is not None}
 

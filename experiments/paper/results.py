@@ -40,7 +40,7 @@ def evaluate(run, model, dataset, split, n_samples, progress=True):
 
 
 def describe_run(run, split, n_draws=None):
-    """All that is known of a run, one dict: ``"scores"`` of a split, and how, when and with what.
+    """All that is known about a run, one dict: ``"scores"`` of a split, and how, when and with what made.
 
     Of several scores, they are those that `choose` chooses by the number of draws.
     """
@@ -63,7 +63,7 @@ def rows(result):
 
 
 def remarks(result):
-    """Lines below the table: the published objective, if it is that, how many draws count, what is there."""
+    """Lines below the table: the published objective, if any, draws that count, nats per observed entry."""
     said = effective_text(result["scores"].get("importance_sampled", {}))
     for name, kept in result["scores"].items():
         if name in COMPARED and "per_observed_entry" in kept:

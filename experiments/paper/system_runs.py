@@ -123,7 +123,7 @@ def trainable_together(configs):
 
 
 def best_run(folder, system):
-    """Of the runs of a search, the folder of the one with the best validation score; None if there is none.
+    """The folder of a search's run with the best validation score; None if there is none.
 
     It is one that has come to its end, and was trained on the system's divergence: others don't compare.
     """

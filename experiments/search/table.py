@@ -24,7 +24,7 @@ def best_of(outcomes):
 
 
 def seconds_left(outcomes, n_trials, shares=WHOLE):
-    """Time until all trials have ended, if updates take as long as they did; None if none has come anywhere.
+    """Time until all trials have ended, if updates take as long as before; None if there is no progress yet.
 
     Trials that are running are taken to be half-way to their rung. Those that ended on the way to one count
     as if they had come there, since those that follow may do the same.
@@ -40,7 +40,7 @@ def seconds_left(outcomes, n_trials, shares=WHOLE):
 
 
 def duration(seconds):
-    """A time as one says it."""
+    """A time in words."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:
@@ -134,7 +134,7 @@ def trials_table(title, outcomes, progress, n_trials, shares=WHOLE):
 
 @contextmanager
 def showing(study, n_trials, console=None):
-    """A function that shows how far a study is, and takes a line of news or None, while the context lasts.
+    """A context with a function that shows the state of a study, and takes a line of news or None.
 
     In a terminal, it keeps a table up to date; elsewhere it prints a line for each trial that ends, or comes
     to a rung.
