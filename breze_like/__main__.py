@@ -43,7 +43,7 @@ def usage():
 
 
 def folder():
-    """Where the scripts are: beside this module, or beside the package in a checkout."""
+    """The folder of the scripts: next to this module, or next to the package in a checkout."""
     package = Path(__file__).resolve().parent
     return next(path for path in (package / "experiments", package.parent / "experiments") if path.is_dir())
 

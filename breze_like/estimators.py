@@ -46,21 +46,21 @@ def negative_log_likelihood(model, sequences):
 
 
 def training_objective(model, sequences, rng, n_draws=1, kl_weight=1.0):
-    """What the training minimises: the loss of each sequence, with any weight of the divergence.
+    """What training minimises: the loss of each sequence, with any weight of the divergence.
 
         kl_weight KL(q || p) - E_q[log p(x | z)]
 
-    Or, of a model that is trained on importance weights, with so many draws as `n_draws` says,
+    or, if the model is trained on importance weights, with S = `n_draws`,
 
         -log 1/S sum_s p(x | z_s) (p(z_s) / q(z_s | x))^kl_weight
 
-    or, with S, that of its own: that of `TensorMonteCarlo`, whose `by_step` it is.
+    or, with that number S of draws, `TensorMonteCarlo.by_step` where that is what the model is trained on.
 
-    Is a bound only if the model's divergence is the exact one, and its weight is 1. Other parameters and the
-    returned value are those of `variational_bound`, the latter without its parts.
+    It is a bound only if the model's divergence is the exact one, and its weight is 1. Other parameters and
+    the returned value are those of `variational_bound`, the latter without its parts.
 
-    Of any objective that is neither of these, it is the first one. So `FreeBits` are left out here: they are
-    of a minibatch, not of a sequence, and a validation minimises the bound itself, without them.
+    For all other objectives, it is the first one. So `FreeBits` are left out here: they are defined for a
+    minibatch, not for a sequence, and validation minimises the bound itself, without them.
     """
     if "loss/by_step" in model.expressions:
         return score_of(sequences, _by_step(model, sequences, rng, n_draws, kl_weight))
@@ -79,15 +79,16 @@ def training_objective(model, sequences, rng, n_draws=1, kl_weight=1.0):
 def validation_score(model, sequences, n_draws=1, kl_weight=1.0):
     """The `training_objective` per step, from the same draws each time: what validation minimises.
 
-    This is the variational bound with the divergence that is trained on and, while that is annealed, with its
-    weight, for all objectives but those that weigh draws: of these, their own bounds. Free bits don't count.
+    This is the variational bound with the divergence used in training and, during annealing, with its current
+    weight. For an objective that weighs draws it is that objective's own bound, or the importance weighted
+    one. Free bits are ignored.
 
     Parameters
     ----------
     model : Model
     sequences : list of ndarray, shape (n_steps, n_visible)
     n_draws : int
-        Those of the training. They count where it weighs them against each other; else one is enough.
+        As in training. They are used if the objective weighs draws against each other; else one is enough.
     kl_weight : float
     """
     rng = np.random.default_rng(VALIDATION_SEED)
@@ -99,18 +100,18 @@ def validation_score(model, sequences, n_draws=1, kl_weight=1.0):
 def variational_bound(model, sequences, rng, n_draws=1):
     """Exact KL(q || p) plus a Monte Carlo estimate of E_q[-log p(x | z)].
 
-    The whole model runs once for each draw, by the function that a validation runs, too. So this is for a few
-    draws; `sampled_scores` is for many.
+    The whole model runs once for each draw, by the same function as in validation. Use this for a few draws,
+    and `sampled_scores` for many.
 
     Parameters
     ----------
     model : VariationalModel
-        Whatever objective it was trained on, the divergence here is the exact one.
+        The divergence here is the exact one, whatever objective it was trained on.
     sequences : list of ndarray, shape (n_steps, n_visible)
     rng : numpy.random.Generator
     n_draws : int
-        Draws of the latents of each sequence. Any number gives an unbiased estimate of the bound; from two
-        on, it has a standard error.
+        Draws of the latents for each sequence. Any number gives an unbiased estimate of the bound; with two
+        or more, it has a standard error.
 
     Returns
     -------
@@ -133,14 +134,14 @@ def variational_bound(model, sequences, rng, n_draws=1):
 def importance_sampled_nll(model, sequences, rng, n_draws=50, progress=False):
     """-log 1/S sum_s p(x, z_s) / q(z_s | x), for each sequence, with S draws z_s ~ q(z | x).
 
-    An upper bound of the negative log-likelihood in expectation, that falls towards it as S grows: the
-    importance weighted bound, which can also be trained on (see `models.objectives`). Published scores are
-    often of 2000 draws.
+    In expectation, this is an upper bound on the negative log-likelihood that falls towards it as S grows:
+    the importance weighted bound, which can also be used in training (see `models.objectives`). Published
+    scores often use 2000 draws.
 
-    The standard errors are those of the mean weight, relative to it (the delta method). They are right, and
-    the estimate is above the negative log-likelihood by half their square, where many draws have a part in
-    it. Where the effective sample size is small, a few draws with large weights are all that was seen of
-    weights that are larger still: then the estimate is too high by more than its standard error says.
+    The standard errors are those of the mean weight, relative to it (the delta method). If many draws
+    contribute, they are right, and the estimate exceeds the negative log-likelihood by half their square. If
+    the effective sample size is small, the largest weights have probably not been drawn: the estimate is then
+    too high by more than its standard error suggests.
 
     Parameters
     ----------
@@ -149,7 +150,7 @@ def importance_sampled_nll(model, sequences, rng, n_draws=50, progress=False):
     rng : numpy.random.Generator
         See `sampled_scores`.
     n_draws : int
-        S. Memory does not depend on it, and from two on there is a standard error.
+        S. Memory does not depend on it, and with two or more there is a standard error.
     progress : bool
         Whether to show a progress bar.
 
@@ -173,11 +174,11 @@ def importance_sampled_nll(model, sequences, rng, n_draws=50, progress=False):
 
 
 def sampled_scores(model, sequences, rng, n_draws=50, progress=False):
-    """All that the same draws of the latents say: both bounds above, and the training objective.
+    """All scores from the same draws of the latents: both bounds above, and the training objective.
 
-    The same generator, data and backend give the same numbers. The draws of a sequence depend on the
-    generator and on its place in the list, not on the other sequences, and what comes of them not on how many
-    there are in a block, but for rounding.
+    The same generator, data and backend give the same numbers. The draws for a sequence depend on the
+    generator and on its place in the list, but not on the other sequences; and, except for rounding, results
+    do not depend on the number of draws in a block.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP)
 
 
 def open_regular(path: PathLike) -> BinaryIO:
-    """Open a file for reading that is one: what has no end, or waits for somebody to write, is refused.
+    """Open a regular file for reading: pipes and devices, which may be endless or block, are refused.
 
     Raises
     ------
@@ -144,10 +144,10 @@ def check_place(path: PathLike, force: bool = False, mark: str | None = None, fl
 
 @contextmanager
 def alone(folder: PathLike, lock_name: str = ".writer", patience: float = 0.0) -> Iterator[None]:
-    """Be the only process that writes in a folder, of all machines that see it; contexts may be nested.
+    """Be the only process, on all machines that see a folder, that writes in it; contexts may be nested.
 
-    The lock is on a file there, which says who has it. A process that dies loses it. A file system that knows
-    no locks is a warning.
+    The lock is on a file in the folder, which says who holds it. A process that dies loses the lock. If the
+    file system has no locks, there is a warning.
 
     Parameters
     ----------
@@ -161,12 +161,12 @@ def alone(folder: PathLike, lock_name: str = ".writer", patience: float = 0.0) -
     Raises
     ------
     ValueError
-        If another process is there.
+        If another process holds the lock.
 
     Warns
     -----
     UserWarning
-        If nobody can tell.
+        If the file system has no locks.
     """
     path = Path(folder).resolve() / lock_name
     lock = FileLock(path, timeout=patience, is_singleton=True, fallback_to_soft=False, on_acquired=_sign)
@@ -198,13 +198,13 @@ def _holder(path):
 
 
 def _sign(descriptor):
-    """Write into a lock's file who has it."""
+    """Write into a lock's file who holds it."""
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
 
 
 def file_name(name: str) -> str:
-    """A name that something has in a file as a part of a path: letters, digits, ``_``, ``-`` and ``.``.
+    """A name from a file, made safe as a part of a path: letters, digits, ``_``, ``-`` and ``.``.
 
     Other characters become underscores, and dots in front are left out, so it never leads out of a folder.
     """

@@ -58,17 +58,17 @@ def check_gradient(
 ) -> dict[str, float]:
     """Compare the gradient of a model's loss with finite differences, in double precision.
 
-    For each parameter by itself, along a direction of random signs. Where all is right, errors are below
-    1e-5. It takes a compilation, and eight losses for each parameter: few short sequences and small layers
-    will do.
+    For each parameter separately, along a direction of random signs. If everything is right, errors are below
+    1e-5. This takes a compilation, and eight evaluations of the loss for each parameter: a few short
+    sequences and small layers are enough.
 
     Parameters
     ----------
     model : Model
-        It is made anew from its class and arguments, for its precision, with the parameters that it has.
+        A copy is made from its class and arguments, in double precision, with the same parameters.
     sequences : list of ndarray, shape (n_steps, n_visible)
     rng : numpy.random.Generator, optional
-        For the directions and, of a model with latents, for the noise.
+        For the directions and, if the model has latents, for the noise.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def check_gradient(
     Raises
     ------
     ValueError
-        If the sequences are none of the model's.
+        If the sequences are not of the kind that the model emits.
     """
     rng = np.random.default_rng(0) if rng is None else rng
     observations, mask = pad(check_observations(model, sequences))

@@ -48,19 +48,19 @@ class Initialization:
     ----------
     weight_scale : float
         Standard deviation of the weights that are not recurrent, times the square root of their number
-        of inputs: 1 keeps the scale of what passes through.
+        of inputs: 1 preserves the scale of what passes through.
     weight_variance : float, optional
-        Variance of these weights, however many inputs they have, in place of their scale. The paper gives it
-        for W_in, and nothing for the weights of outputs: they are taken to have it, too.
+        Variance of these weights, whatever their number of inputs, in place of their scale. The paper gives
+        it for W_in, and nothing for the weights of outputs, which are assumed to have the same.
     recurrent_variance : float
-        Of the recurrent weights as they are drawn; the paper has it, though it makes no difference, since
-        they are scaled to their spectral radius afterwards.
+        Of the recurrent weights as they are drawn. The paper gives it, though it makes no difference, since
+        they are then scaled to their spectral radius.
     n_incoming : int
-        Recurrent connections into each unit, at most (the paper's nu).
+        Largest number of recurrent connections into each unit (the paper's nu).
     spectral_radius : float
-        Of each recurrent weight matrix (the paper's rho). A small one starts close to a feed-forward
-        network: what a step says reaches its latents at once, before the divergence can drive them to the
-        prior.
+        Of each recurrent weight matrix (the paper's rho). With a small one, training starts close to a
+        feed-forward network: each step informs its own latents at once, before the divergence can drive them
+        to the prior.
     learned_p_keep : float
         Initial value of learned probabilities to keep a unit, strictly between 0.025 and 0.975.
     emission_bias : float

@@ -84,12 +84,12 @@ class _Deferral:
 
 @contextmanager
 def deferred() -> Iterator[Callable[[], None]]:
-    """A context in which signals wait until somebody looks.
+    """A context in which signals wait until the program looks for them.
 
-    It gives a function that raises KeyboardInterrupt, with the number of the signal, if there was one. Where
-    nobody has looked for `GRACE` seconds, as while something is compiled, it is raised where the program is.
-    A second signal is not deferred. At the end of the context, a signal that was not looked at does what it
-    would have done. In a thread other than the main one, nothing changes.
+    It gives a function that raises KeyboardInterrupt, with the number of the signal, if there was one. If the
+    function has not been called for `GRACE` seconds, for example during a compilation, it is raised wherever
+    the program is. A second signal is not deferred. At the end of the context, a pending signal has its usual
+    effect. In threads other than the main one, nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None

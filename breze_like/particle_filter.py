@@ -23,10 +23,11 @@ def particle_filter_nll(model, sequences, rng, n_particles=1000, n_filters=2, pr
 
         p(x) ~ prod_t 1/S sum_s w_t,s,    w_t = p(x_t | z_t) p(z_t | z_{t-1}) / q(z_t | z_{t-1}, x)
 
-    Before a step, particles are resampled (systematically) if, by the effective sample size, less than half
-    of them count; until then, the weights of the steps are multiplied, as in `importance_sampled_nll`. As
-    that, it is an upper bound of the negative log-likelihood in expectation. But its variance grows with the
-    number of steps, that of products of all weights exponentially: the same draws give a tighter bound.
+    Before a step, particles are resampled (systematically) if the effective sample size is less than half of
+    their number; until then, the weights of the steps are multiplied, as in `importance_sampled_nll`. Like
+    that score, this is an upper bound on the negative log-likelihood in expectation. But its variance grows
+    with the number of steps, while that of the product of all weights grows exponentially with it: the
+    same number of draws gives a tighter bound.
 
     Parameters
     ----------
@@ -38,8 +39,8 @@ def particle_filter_nll(model, sequences, rng, n_particles=1000, n_filters=2, pr
     n_particles : int
         S.
     n_filters : int
-        How many independent ones: the score is of the mean of their likelihoods. From two on, it has a
-        standard error (by the delta method: too small where filters differ by more than a nat).
+        Number of independent filters: the score is that of the mean of their likelihoods. With two or more,
+        it has a standard error (by the delta method: too small if filters differ by more than a nat).
     progress : bool
         Whether to show a progress bar.
 
@@ -81,7 +82,7 @@ def particle_filter_nll(model, sequences, rng, n_particles=1000, n_filters=2, pr
 
 
 def can_be_filtered(model):
-    """Whether z is a Markov process of which x_t sees z_t alone, beside what is known without z."""
+    """Whether z is a Markov process, and x_t depends on z_t alone, and on what is known without z."""
     return model.has_latents and model.emits_from_step and isinstance(model.prior, MarkovProcess)
 
 
@@ -157,7 +158,7 @@ def log_mean(log_weights):
 
 
 def resample(z, log_weights, rng):
-    """Draw particles anew where less than half of a filter's count; arrays are changed in place.
+    """Draw new particles for filters in which fewer than half of them count; arrays are changed in place.
 
     Parameters
     ----------

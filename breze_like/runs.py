@@ -86,7 +86,7 @@ class Run:
         Raises
         ------
         ValueError
-            If there is a run already, or a file of that name, or another process makes one.
+            If there already is a run, or a file with that name, or another process is making one.
         """
         folder = Path(folder)
         if folder.exists() and not folder.is_dir():
@@ -101,19 +101,19 @@ class Run:
         return cls(folder)
 
     def reconfigure(self, **changes: Any) -> None:
-        """Replace entries of the configuration; the file and `config` have them then."""
+        """Replace entries of the configuration, in the file and in `config`."""
         config = self.config | changes
         with self.writing():
             _write_json(self._path("config.json"), config)
         self.config = config
 
     def writing(self) -> AbstractContextManager[None]:
-        """A context in which no other process trains this run; one that is left by its process ends with it.
+        """A context in which no other process trains this run; it ends with its process.
 
         Raises
         ------
         ValueError
-            If another process is in it, by its number and machine.
+            If another process is in it; the message has its number and machine.
         """
         return alone(self.folder)
 
@@ -137,7 +137,7 @@ class Run:
         return entries
 
     def truncate_log(self, n_entries: int) -> None:
-        """Keep the first `n_entries` evaluations: later ones are repeated when training goes on.
+        """Keep the first `n_entries` evaluations: later ones are repeated when training is continued.
 
         Raises
         ------
@@ -219,9 +219,9 @@ class Run:
         _write_json(self._path("scores.json"), scores)
 
     def add_scores(self, split: str, scores: dict[str, Any], join: Callable | None = None) -> None:
-        """Add the results of a split, beside those that other processes may be adding.
+        """Add the results of a split, while other processes may be adding others.
 
-        What is kept is what `join` makes of the split's earlier results, if there are some, and the new ones.
+        If the split already has results, `join` combines them with the new ones.
         """
         with alone(self.folder, ".scorer", SCORER_PATIENCE):
             kept = self.read_scores()

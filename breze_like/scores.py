@@ -25,10 +25,11 @@ class Score:
         Summed over the steps of a sequence.
     n_steps : ndarray of int, shape (n_sequences,)
     standard_errors : ndarray, shape (n_sequences,), optional
-        Of the nats; None if they are exact, or if one draw says nothing of its error. The errors of different
-        sequences are independent.
+        Of the nats; None if they are exact, or if there is only one draw. The errors of different sequences
+        are independent.
     n_observed : ndarray of int, shape (n_sequences,), optional
-        Entries that are not missing; None if none is. The averages are over all steps in any case.
+        Number of entries that are not missing; None if nothing is missing. The averages are always over all
+        steps.
     """
 
     nats: np.ndarray
@@ -124,9 +125,9 @@ class ImportanceSampled(Score):
     Parameters
     ----------
     effective_sample_sizes : ndarray, shape (n_sequences,)
-        (sum_s w_s)^2 / sum_s w_s^2 of each sequence's weights, from 1 to the number of draws. Where it is a
-        few draws that have nearly all of the weight, the score is far above what more draws would give, and
-        its standard error is too small.
+        (sum_s w_s)^2 / sum_s w_s^2 of each sequence's weights, from 1 to the number of draws. If a few draws
+        have nearly all of the weight, the score is far above what more draws would give, and its standard
+        error is too small.
     """
 
     effective_sample_sizes: np.ndarray
@@ -136,15 +137,15 @@ class ImportanceSampled(Score):
 
 
 class Sampled(NamedTuple):
-    """What draws of the latents say of a model.
+    """All scores of a model that are estimated from draws of the latents.
 
     Attributes
     ----------
     bound : Bound
         As of `estimators.variational_bound`.
     objective : Score
-        As of `estimators.training_objective`: the bound with the divergence of training, a bound only if that
-        is the exact one; or the importance sampled score, of a model whose objective weighs draws.
+        As of `estimators.training_objective`: the bound with the divergence used in training, which is a true
+        bound only if that is the exact one; or the importance sampled score, if the objective weighs draws.
     importance_sampled : ImportanceSampled
         As of `estimators.importance_sampled_nll`.
     """

@@ -138,7 +138,7 @@ def load_model(folder: PathLike, backend: str = "auto") -> tuple[Run, Model]:
     folder : str or path-like
         See `find_run`.
     backend : str
-        Which one computes, see `breze_like.backends`; by default the first one that is installed, whichever
+        Which one to use, see `breze_like.backends`; by default the first one that is installed, whichever one
         the run was trained with.
 
     Raises
@@ -153,7 +153,7 @@ def load_model(folder: PathLike, backend: str = "auto") -> tuple[Run, Model]:
 
 
 def find_run(folder: PathLike) -> Run:
-    """The `Run` of that folder or, where there is no such folder, the trained model of that name.
+    """The `Run` in that folder or, if there is no such folder, that of the trained model with that name.
 
     Parameters
     ----------
@@ -231,11 +231,11 @@ def decoding_arguments(of):
 
 
 def describe(dataset: Dataset, given: PathLike) -> dict[str, Any]:
-    """What a run's configuration says of its data; `given` is the name or path that it was loaded by."""
+    """What a run's configuration says about its data; `given` is the name or path they were loaded by."""
     recorded = {"name": dataset.name, "digests": dataset.digests, "verified": dataset.verified}
     return recorded if given in data.DIGESTS else {**recorded, "file": str(Path(given).resolve())}
 
 
 def bounds_nothing(config: dict[str, Any]) -> bool:
-    """Whether the training objective of a run is the published one, which bounds nothing."""
+    """Whether the training objective of a run is the published one, which is not a bound."""
     return config["arguments"].get("kl") == "independent_increments"

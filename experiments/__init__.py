@@ -21,7 +21,7 @@ EXTRAS = {
 
 
 def say_what_to_install(kind, error, trace):
-    """One line in place of a traceback, if all that is wrong is that a package of an extra is missing."""
+    """One line instead of a traceback, if the only problem is that a package of an extra is missing."""
     extra = EXTRAS.get((getattr(error, "name", None) or "").partition(".")[0])
     if issubclass(kind, ModuleNotFoundError) and extra:
         checkout = (Path(__file__).resolve().parents[1] / "setup.cfg").exists()

@@ -80,7 +80,7 @@ def make_parser():
     add("--member-batch-size", type=int, help="sequences in a minibatch of each")
     add("--rounds", type=int, help="in which all systems take turns")
     add("--seconds", type=float, default=120.0, help="of a comparison, after which no further round begins")
-    add_report(parser, "write tables to this Markdown file, a chart and JSON beside it")
+    add_report(parser, "write tables to this Markdown file, with a chart and JSON next to it")
     return parser
 
 
@@ -114,7 +114,7 @@ def machine():
 
 
 def places(report):
-    """Where a report and what lies beside it are."""
+    """The places of a report and of the files next to it."""
     return {kind: report.with_suffix(f".{kind}") for kind in ("png", "json")} | {"md": report}
 
 
@@ -129,7 +129,7 @@ def check_report(report, force):
 
 
 def save(results, path):
-    """Write the report, with the chart and the JSON beside it; each file whole or not at all."""
+    """Write the report, and the chart and the JSON next to it; each file whole or not at all."""
     place = places(Path(path))
     place["md"].parent.mkdir(parents=True, exist_ok=True)
     figure, text = report.chart(results), report.as_markdown(results)

@@ -107,7 +107,7 @@ def rounded(values):
 
 
 def size(folder, besides=()):
-    """Bytes of all files in a folder, but for those in some folders."""
+    """Bytes of all files in a folder, except those in some subfolders."""
     files = (path for path in Path(folder).rglob("*") if path.is_file())
     return sum(path.stat().st_size for path in files if not any(b in path.parents for b in besides))
 

@@ -159,7 +159,7 @@ def check_tables(dataset, options):
 
 
 def tables_before(dataset, options):
-    """By folder, the rows of the table that is in it; it is to be written anew."""
+    """By folder, the rows of the table in it, which is to be rewritten."""
     folders, stem = places_of(dataset, options)
     paths = [folder / stem for folder in folders.values()]
     return {path: kept_rows.read(Path(f"{path}.json"), dataset, options.force) for path in paths}

@@ -41,12 +41,12 @@ def available():
 
 
 def resolve(backend="auto"):
-    """Name of the backend that `backend` stands for.
+    """The name of the backend to use for `backend`.
 
     Raises
     ------
     ValueError
-        If it is unknown or not at hand.
+        If it is unknown or not installed.
     """
     at_hand = available()
     if backend == "auto":
@@ -75,7 +75,7 @@ def compile_function(inputs, outputs, backend="auto"):
     Raises
     ------
     ValueError
-        If the backend is unknown or not at hand.
+        If the backend is unknown or not installed.
     """
     backend = resolve(backend)
     if backend == "jax":

@@ -35,7 +35,7 @@ TABLE_EXTENSIONS = (".csv", ".tsv")
 def read(
     path: PathLike, steps_per_quarter: int = 2, limits: bool | None = None, leave_out: bool = False
 ) -> Dataset:
-    """Read a data set from a file or folder, in a process of its own.
+    """Read a data set from a file or folder, in a separate process.
 
     Parameters
     ----------
@@ -58,8 +58,8 @@ def read(
     Raises
     ------
     ValueError
-        If there is no such file or folder, or it is damaged or none of these kinds, or holds anything but
-        what it should, or reading it takes more than it may. The message is one line and names the file.
+        If there is no such file or folder, or it is damaged, of another kind, or holds anything that it
+        should not, or reading it exceeds a limit. The message is one line and names the file.
 
     Warns
     -----
@@ -81,7 +81,7 @@ def read(
 
 
 def dataset_of(path: Path, found: Found) -> Dataset:
-    """The data set of a file that was read apart."""
+    """The data set of a file that was read in a separate process."""
     arrays = iter(found.arrays)
     splits = {split: [next(arrays) for _ in range(found.about["sizes"][split])] for split in SPLITS}
     return _dataset(path, Content(splits, *(found.about[key] for key in ("name", "source", "licence"))))

@@ -87,7 +87,7 @@ def load(
     Returns
     -------
     Dataset
-        `verified` says whether its content is the published one of its name, if that is known.
+        `verified` says whether its content is what was published under its name, if that is known.
 
     Raises
     ------

@@ -25,7 +25,7 @@ STRETCHES = np.linspace(1, 2, 9)
 
 
 class Packing:
-    """Where sequences lie in a batch.
+    """The positions of sequences in a batch.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Packing:
         self._rows = np.concatenate(steps)
 
     def own(self, items: Sequence) -> list:
-        """Those of its own sequences, of a list with an item for each of all sequences."""
+        """The items for its own sequences, from a list with an item for every sequence."""
         return [items[i] for i in self.indices]
 
     @property
@@ -57,13 +57,13 @@ class Packing:
         return mask
 
     def place(self, arrays: Sequence[NDArray]) -> NDArray:
-        """One array (length, ...) of each sequence, where it lies: (n_steps, n_columns, ...), floatX."""
+        """Put one array (length, ...) for each sequence in its place: (n_steps, n_columns, ...), floatX."""
         batch = np.zeros((*self.shape, *arrays[0].shape[1:]), config.floatX)
         batch.reshape(-1, *batch.shape[2:])[self._rows] = np.concatenate(arrays)
         return batch
 
     def take(self, batch: NDArray) -> list[NDArray]:
-        """What each sequence has of a batch (n_steps, n_columns, ...): a list of arrays (length, ...)."""
+        """The part of a batch (n_steps, n_columns, ...) for each sequence: a list of arrays (length, ...)."""
         return [batch[place] for place in self._places]
 
     def sums(self, terms: NDArray) -> NDArray[np.float64]:
@@ -74,12 +74,12 @@ class Packing:
 def packed(
     *arrays: Sequence[NDArray], max_steps: int = 32_000, min_columns: int = MIN_COLUMNS
 ) -> Iterator[tuple[Packing, list[NDArray]]]:
-    """All sequences, batch by batch: the loop of whatever computes something of whole sequences.
+    """All sequences, batch by batch: the loop for all computations with whole sequences.
 
     Parameters
     ----------
     *arrays : list of ndarray, each (length, ...)
-        One array of each sequence, and as many lists as there are kinds of them, of the same lengths.
+        One or more lists, each with one array for each sequence; their lengths must agree.
     max_steps, min_columns : int
         As for `pack`.
 

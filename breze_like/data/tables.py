@@ -47,7 +47,7 @@ def read_long_table(path: Path) -> Content:
     Raises
     ------
     ValueError
-        If it is none.
+        If it is not such a table.
     """
     header, rows = _read(path, path.name)
     rows = [row for row in rows if any(cell.strip() for cell in row)]

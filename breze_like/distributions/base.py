@@ -9,12 +9,12 @@ class Distribution(ABC):
     @property
     @abstractmethod
     def mean(self):
-        """The expectation, of the shape of x; a class says so if its own is an approximation."""
+        """The expectation, with the shape of x; a class says so if it is an approximation."""
 
     @property
     @abstractmethod
     def mode(self):
-        """The most probable x; a class says so if its own is an approximation."""
+        """The most probable x; a class says so if it is an approximation."""
 
     @abstractmethod
     def log_prob(self, x):
@@ -28,11 +28,11 @@ class Distribution(ABC):
     def tempered(self, temperature):
         """The distribution with density proportional to p(x)^(1 / temperature).
 
-        Below 1, it comes closer to the mode; above 1, it is wider. A class says so if its own is something
-        else.
+        Below 1, draws are closer to the mode; above 1, they are wider spread. A class says so if its method
+        does something else.
         """
 
     @staticmethod
     @abstractmethod
     def draw_noise(rng, shape):
-        """The noise of a draw of that shape: ndarray from a `numpy.random.Generator`."""
+        """The noise for a draw of that shape: ndarray from a `numpy.random.Generator`."""

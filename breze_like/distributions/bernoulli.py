@@ -7,7 +7,7 @@ from breze_like.distributions.observed import sum_of_observed
 
 
 class Bernoulli(Distribution):
-    """Independent binary variables, by their logits log(p / (1 - p)): these keep all digits near 0 and 1.
+    """Independent binary variables, given by their logits log(p / (1 - p)), which are precise near 0 and 1.
 
     Parameters
     ----------

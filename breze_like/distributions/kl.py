@@ -65,8 +65,8 @@ def kl_by_latent(q, p):
 def drawn_log_ratio(q, p, z, noise):
     """log p(z_t | ...) - log q(z_t | ...) for z = q.sample(noise), (n_steps, n_sequences), nats.
 
-    For Markov processes it is formed from the noise: where latents moved far, their differences have lost
-    the digits of small innovations. Classes that draw or score in a way of their own are asked for that.
+    For Markov processes it is computed from the noise: if latents have moved far, their differences have lost
+    the digits of small innovations. Classes with their own methods for drawing or scoring use these instead.
     """
     if not (_inherits(q, MarkovPosterior, "sample", "log_prob") and _inherits(p, MarkovProcess, "log_prob")):
         return p.log_prob(z, q.mask) - q.log_prob(z)
@@ -110,11 +110,11 @@ def _gaussian(second_moment, innovation_variance):
 
 
 def independent_increments_kl(q, p):
-    """What was published for the divergence from a diagonal q to the Wiener process; it bounds nothing.
+    """The published term for the divergence from a diagonal q to the Wiener process; it gives no bound.
 
         1/2 sum_t [v_t + v_{t-1} + (m_t - m_{t-1})^2 - 1 - log(v_t + v_{t-1})]
 
-    It takes the increments of q for independent. Neighbours share a z, so they are not, and the sum is
+    It treats the increments of q as independent. They are not, since neighbours share a z, and the sum is
     smaller than the divergence by 1/2 sum_t log(1 + v_{t-1} / v_t).
 
     Parameters

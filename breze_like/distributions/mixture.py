@@ -9,7 +9,7 @@ from breze_like.distributions.normal import DiagonalNormal
 
 
 class NormalMixture(Distribution):
-    """Vectors of which each comes from one of several diagonal normal distributions.
+    """Vectors, each of which comes from one of several diagonal normal distributions.
 
         p(x) = sum_k w_k N(x; mean_k, variance_k),  w = softmax(logits)
 

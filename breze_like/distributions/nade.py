@@ -17,8 +17,8 @@ class NADE(Distribution):
 
         p(x_i = 1 | x_1, ..., x_{i-1}) = sigmoid(b_i + V_i . sigmoid(c + sum_{j<i} x_j W_j))
 
-    Whatever is asked goes from key to key and holds the n_hidden units of one key at a time: all keys' at
-    once would be n_visible times as large, and slower. On a CPU, JAX has machine code for it, to which the
+    All computations go from key to key and hold the n_hidden units of one key at a time: those of all keys at
+    once would be n_visible times as large, and slower. On a CPU, JAX has machine code for it, for which the
     graphs here are the reference.
 
     Parameters
@@ -28,7 +28,7 @@ class NADE(Distribution):
     visible_bias : TensorVariable, shape (..., n_visible)
         b.
     hidden_bias : TensorVariable, shape (..., n_hidden)
-        c; the shape is that of b but for the last axis.
+        c; its shape is that of b except for the last axis.
 
     References
     ----------

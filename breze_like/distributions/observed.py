@@ -6,11 +6,11 @@ from breze_like.distributions.base import Distribution
 
 
 class Observed(Distribution):
-    """A distribution whose likelihoods are those of what is there: entries that are NaN are integrated over.
+    """A distribution whose likelihoods are those of the observed entries: NaN entries are integrated out.
 
         log p(x_observed) = log integral p(x_observed, x_missing) dx_missing
 
-    All else is as of the whole distribution.
+    Everything else is as for the whole distribution.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def without_missing(x):
 def sum_of_observed(log_probs, x):
     """sum_i log p(x_i) of the entries that are not NaN, by a function that gives log p(x_i), shape (..., n).
 
-    Numbers take the place of what is missing first, and what comes of them is left out then: NaN would come
-    back from everywhere that it got to, from gradients also where it has been left out.
+    Missing entries are first replaced by numbers, and the results for these are then left out: NaN would
+    spread to everything computed from it, and to gradients even if it had been left out.
     """
     return pt.switch(pt.isnan(x), 0, log_probs(without_missing(x))).sum(axis=-1)

@@ -52,7 +52,7 @@ class MarkovPosterior(ABC):
     @classmethod
     @abstractmethod
     def from_recognition(cls, outputs, mask):
-        """The posterior that a recognition network's outputs stand for.
+        """The posterior given by a recognition network's outputs.
 
         Parameters
         ----------
@@ -171,7 +171,7 @@ class GaussMarkov(MarkovPosterior):
 
     @classmethod
     def from_recognition(cls, outputs, mask):
-        """One half of the units gives m and v by its moments, the other one a by the sigmoid of its mean."""
+        """The moments of one half of the units are m and v; the sigmoid of the other half's mean is a."""
         n = outputs.mean.shape[-1] // 2
         return cls(pt.sigmoid(outputs.mean[:, :, n:]), *outputs.map(lambda u: u[:, :, :n]), mask)
 

@@ -27,7 +27,7 @@ class Process(ABC):
 
     @classmethod
     def make(cls, parameters, name, n_latent):
-        """The process as the prior of a model, called `name`, where it may declare parameters of its own.
+        """The process as the prior of a model, called `name`; here it may declare its own parameters.
 
         Parameters
         ----------
@@ -56,7 +56,7 @@ class Process(ABC):
         """Sequences without padding, from standard normal noise of their shape."""
 
     def check_steps(self, n_steps):
-        """Raise a ValueError if it is no distribution of so many steps."""
+        """Raise a ValueError if it is not a distribution for this number of steps."""
         return  # it always is, but for processes that say otherwise
 
 
@@ -139,8 +139,8 @@ class WienerProcess(MarkovProcess):
 class OrnsteinUhlenbeck(MarkovProcess):
     """Stationary: z_t ~ N(0, 1), with covariance exp(-|t - r| / time_constant).
 
-    A very short time constant makes it white noise; a very long one, a Wiener process but for its scale.
-    As the prior of a model, it has a time constant for each latent, which is learned.
+    A very short time constant gives white noise; a very long one, a Wiener process except for its scale.
+    As the prior of a model, it has a learned time constant for each latent.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ class GaussianProcess(Process):
         return pt.tensordot(cholesky, noise, axes=1)
 
     def whitening(self, mask):
-        """What turns z into independent standard normal variables, in order of time.
+        """The maps that turn z into independent standard normal variables, in the order of time.
 
         With K = L L', z_t given z_1, ..., z_{t-1} has standard deviation L[t, t], and (L^-1 z)_t is standard
         normal.

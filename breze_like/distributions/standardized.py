@@ -7,7 +7,7 @@ from breze_like.distributions.base import Distribution
 
 
 class Standardized(Distribution):
-    """Of x = mean + sqrt(variance) u, with a distribution of u: the Jacobian is counted.
+    """The distribution of x = mean + sqrt(variance) u, given that of u, including the Jacobian.
 
         log p(x) = log p(u) - 1/2 sum log variance
 

@@ -2,7 +2,7 @@
 
 
 class Layer:
-    """Something with parameters of its own, named ``name/...``, and with other layers inside."""
+    """Something with its own parameters, named ``name/...``, and possibly with other layers inside."""
 
     def __init__(self, parameters, name):
         self.parameters = parameters
@@ -19,4 +19,4 @@ class Layer:
         return self.parameters.view(f"{self.name}/{name}")
 
     def initialize(self, rng, initialization):
-        """Draw starting values with a `numpy.random.Generator`, by an `Initialization`; the rest stays 0."""
+        """Draw initial values with a `numpy.random.Generator`, by an `Initialization`; the rest stays 0."""

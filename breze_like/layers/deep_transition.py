@@ -33,8 +33,8 @@ class DeepTransition(RecurrentLayer):
 
         u_t = f(x_t W + h_{t-1} R + b),   h_t = f(u_t Q + h_{t-1} S + c)
 
-    The input reaches the new state through the intermediate layer only. Where the input is uncertain, its
-    mean is taken.
+    The input reaches the new state only through the intermediate layer. If the input is uncertain, its mean
+    is used.
 
     Parameters
     ----------

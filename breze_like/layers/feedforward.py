@@ -9,7 +9,7 @@ from breze_like.moments import Moments, affine, total
 
 
 class FixedKeep:
-    """A probability to keep a unit that is given. Called, it gives the probability, or None if all are kept.
+    """A fixed probability to keep a unit. Calling it returns the probability, or None if all units are kept.
 
     Raises
     ------
@@ -32,7 +32,7 @@ class FixedKeep:
 
 
 class LearnedKeep(Layer):
-    """A probability to keep a unit that is learned: 0.025 + 0.95 sigmoid(theta), so it stays off 0 and 1."""
+    """A learned probability to keep a unit: 0.025 + 0.95 sigmoid(theta), so it stays away from 0 and 1."""
 
     LOWEST, HIGHEST = 0.025, 0.975
 
@@ -64,7 +64,7 @@ class Affine(Layer):
     name : str
     n_in, n_out : int
     p_keep : float, "learned", or an object like `FixedKeep`
-        Probability to keep an input. With 1, what is certain stays so.
+        Probability to keep an input. With 1, certain inputs give certain outputs.
     """
 
     def __init__(self, parameters, name, n_in, n_out, p_keep=1.0):
@@ -86,8 +86,8 @@ class Affine(Layer):
 class Joint(Layer):
     """Moments of z V + (d h) U + b: of a signal z that is kept as it is, and of a state h with dropout d.
 
-    What comes of the state is computed on its own, by `from_state`: where many signals meet the same state,
-    that is done once.
+    The contribution of the state is computed separately, by `from_state`: if many signals are combined with
+    the same state, this is done only once.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ class GatedRecurrent(RecurrentLayer):
         c_t = f(x_t W + b + (r_t h_{t-1}) R),   h_t = z_t h_{t-1} + (1 - z_t) c_t
 
     with s the logistic function, and products with gates element by element: the reset gate is applied to the
-    state before the product. Where the input is uncertain, its mean is taken.
+    state before the product. If the input is uncertain, its mean is used.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ class Chain(Layer):
     reverse : bool
         Whether the chain runs from the last step to the first.
     initial_variance : float, optional
-        Variance of h_0. None says that it is certain.
+        Variance of h_0; None if h_0 is certain.
     """
 
     def __init__(self, parameters, name, n_hidden, reverse=False, initial_variance=None):
@@ -57,7 +57,7 @@ class RecurrentLayer(Layer, ABC):
     def __call__(self, x, mask, initial=None):
         """Moments of shape (n_steps, n_sequences, n_in) to moments of (n_steps, n_sequences, n_hidden).
 
-        A layer of one chain takes moments of the state that it starts from, if that is not the learned one.
+        A layer with one chain also takes moments of its initial state, if that is not the learned one.
         """
         starts = [initial or chain.initial(mask) for chain in self.chains]
         states = self.states(self.input(x), pt.gt(mask, 0)[:, :, None], starts)
@@ -85,11 +85,11 @@ class RecurrentLayer(Layer, ABC):
 class Recurrent(RecurrentLayer):
     """One chain: h_t = f((d x_t) W + b + (e h_{t-1}) R), with dropout d on the input and e on the state.
 
-    Where nothing is uncertain, the states are values; else their moments are propagated,
+    If nothing is uncertain, the states are plain values; else their moments are propagated, where
 
         E[a] = p_keep E[h] R,  V[a] = (p_keep (1 - p_keep) E[h]^2 + p_keep V[h]) R^2
 
-    being what the state adds to the moments of the preactivations.
+    is what the state adds to the moments of the preactivations.
 
     Parameters
     ----------
@@ -100,10 +100,10 @@ class Recurrent(RecurrentLayer):
         Probability to keep an input.
     transfer : object with `moments`, by default `Tanh()`
     initial_variance : float, optional
-        Variance of the initial state. With a number, 0 as well, the states are uncertain, whatever else is
-        certain.
+        Variance of the initial state. With a number, even 0, the states are uncertain, even if everything
+        else is certain.
     recurrent_p_keep : float or "learned", optional
-        Probability to keep a unit of the state; by default `p_keep`, though learned on its own. Directions
+        Probability to keep a unit of the state; by default `p_keep`, but learned separately. Both directions
         share it.
     """
 
@@ -167,7 +167,7 @@ class Stack:
     n_hiddens : sequence of int
         Sizes of the layers, at least one.
     make_first : callable, optional
-        Makes the first layer, if that is another one.
+        Makes the first layer, if that one is different.
 
     Raises
     ------
@@ -197,7 +197,7 @@ class Stack:
         x, mask
             As for a call.
         initial : list of Moments, shape (n_sequences, n_hidden)
-            For layers of one chain, the states that they start from, if these are not the learned ones.
+            For layers with one chain, their initial states, if these are not the learned ones.
         """
         states = []
         for layer, start in zip_longest(self.layers, initial):
@@ -206,7 +206,7 @@ class Stack:
         return states
 
     def initial(self, mask):
-        """The learned states that layers of one chain start from, as `states` takes them."""
+        """The learned initial states of layers with one chain, as `states` takes them."""
         return [chain.initial(mask) for layer in self.layers for chain in layer.chains]
 
     def initialize(self, rng, initialization):

@@ -19,7 +19,7 @@ class Model:
     """A graph with parameters.
 
     A subclass makes its layers, then fills `inputs` and `expressions`; both map names to symbolic variables,
-    so that everything that the mathematics names can be looked at, compiled and differentiated.
+    so that everything that has a name in the mathematics can be looked at, compiled and differentiated.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Model:
     Attributes
     ----------
     arguments : dict
-        What the model was made with, by name, defaults included.
+        The arguments that the model was made with, by name, including defaults.
     parameters : ParameterSet
     layers : list
         In the order of their initialisation.
@@ -43,7 +43,7 @@ class Model:
     has_latents : bool
         Whether there are latents to be drawn, from the input ``"noise"``.
     missing : object in `MISSING`
-        What it does about missing observations.
+        How it treats missing observations.
     standardization : Standardization or AsTheyAre
         In which units its networks see observations.
     """
@@ -109,8 +109,8 @@ class Model:
         inputs : list of str or TensorVariable
             What the function takes. Expressions inside the graph are allowed: the graph is cut there.
         outputs : str, TensorVariable, or list of these
-            What it returns: names of inputs or expressions, ``"gradient"`` of the loss with respect to the
-            flat vector of parameters, or variables made from them.
+            What it returns: names of inputs or expressions, ``"gradient"`` for the gradient of the loss with
+            respect to the flat vector of parameters, or variables made from these.
 
         Raises
         ------
@@ -135,11 +135,11 @@ class Model:
         return call
 
     def read(self, x):
-        """What networks read of observations: standardised, and something in the place of what is missing."""
+        """What networks read of observations: standardised values, with replacements for missing ones."""
         return self.missing.read(self.standardization.read(x))
 
     def in_units(self, emission):
-        """An emission of observations, of which some may be missing, from one of standardised values."""
+        """From an emission of standardised values to one of observations, some of which may be missing."""
         return self.missing.emission(self.standardization.emission(emission))
 
     @property
@@ -169,7 +169,7 @@ class Model:
         save(self, folder)
 
     def __reduce__(self):
-        """Pickles hold what the model was made with and its parameters; functions are compiled anew."""
+        """Pickles hold the model's arguments and parameters; functions are compiled again."""
         return _made_again, (type(self), *self._made_with, self.parameters.data.copy())
 
     def __repr__(self):

@@ -83,8 +83,8 @@ class BernoulliEmission(Emission):
 class NADEEmission(Emission):
     """x_t ~ NADE, with weights that all steps share, and both biases of a step from output units.
 
-    It takes the means of the biases: their variance, the features' and that of dropout, is left out. Over the
-    features of an `RNN` it makes an RNN-NADE.
+    It uses only the means of the biases, and ignores their variance, which is due to the features and to
+    dropout. With the features of an `RNN`, it makes an RNN-NADE.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class NADEEmission(Emission):
 
 
 class FixedVarianceEmission(Emission):
-    """x ~ N(E[a], variance), with a variance that is given.
+    """x ~ N(E[a], variance), with a given variance.
 
     Raises
     ------
@@ -174,8 +174,8 @@ class PerStepVarianceEmission(Emission):
 class StudentTEmission(Emission):
     """x = E[a] + s t, with a learned scale and learned degrees of freedom for each observed value.
 
-    Outliers move it less than they move a normal distribution. There are more than 2 degrees, so that there
-    is a variance; they start at 3, the scale at 1.
+    Outliers affect it less than a normal distribution. The degrees of freedom stay above 2, so that the
+    variance exists; they start at 3, the scale at 1.
     """
 
     draw_noise = staticmethod(StudentT.draw_noise)

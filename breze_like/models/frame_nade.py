@@ -43,8 +43,8 @@ class FrameNADE(Model):
 
         log p(x) = sum_t log NADE(x_t)
 
-    What an RNN-NADE is better by comes from the past. Nothing may be missing, since each key depends on those
-    before it.
+    If an RNN-NADE scores better, that is due to the past. Nothing may be missing, since each key depends on
+    those before it.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class FrameNADE(Model):
         self.expressions |= named_predictions(self.emission(self.inputs["observations"]), self.inputs)
 
     def sample(self, rng, n_steps, n_sequences, prefix=None, temperature=1.0):
-        """Draw sequences; see `OneStepPredictor.sample`. What comes before them changes nothing."""
+        """Draw sequences; see `OneStepPredictor.sample`. A prefix makes no difference."""
         check_prefix(n_steps, n_sequences, self.n_visible, prefix)
         check_temperature(temperature)
         noise = self.emission.draw_noise(rng, (n_steps, n_sequences, self.n_visible))

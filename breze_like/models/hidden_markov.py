@@ -28,7 +28,7 @@ class StateChain(Layer):
         self.declare("transition", (n_states, n_states))
 
     def initialize(self, rng, initialization):
-        """Uniform but for a tenth, at random."""
+        """Random, and uniform to within a tenth."""
         for probability in (self.view("initial"), self.view("transition")):
             drawn = 1 + 0.1 * rng.random(probability.shape)
             probability[...] = drawn / drawn.sum(axis=-1, keepdims=True)
@@ -51,7 +51,7 @@ class StateEmission(Layer):
 
 
 class Inferred(NamedTuple):
-    """What is known of the states; variables.
+    """What is known about the states; variables.
 
     Attributes
     ----------
@@ -72,20 +72,20 @@ class Inferred(NamedTuple):
 
 
 class HiddenMarkov(Model):
-    """A chain of discrete states, each of which has Bernoulli variables of its own.
+    """A chain of discrete states, each with its own Bernoulli variables.
 
         z_1 ~ initial,   z_t ~ transition[z_{t-1}],   x_t ~ Bernoulli(sigmoid(logits[z_t]))
 
     The likelihood is exact, by the forward algorithm. Its gradient is the backward algorithm: the expected
-    number of times that something happens, given x, is the derivative of log p(x) by the logarithm of the
-    probability that it has. `fit_em` trains it.
+    number of times that an event happens, given x, is the derivative of log p(x) with respect to the
+    logarithm of its probability. `fit_em` trains it.
 
     Parameters
     ----------
     n_visible, n_states : int
     missing : "refuse" or "zero"
-        With the second one, entries of the observations that are NaN are missing: they say nothing of the
-        states, and are integrated over, exactly.
+        With the second one, entries of the observations that are NaN are missing: they carry no information
+        about the states, and are integrated out, exactly.
     backend : str
         See `backends`.
 
@@ -150,7 +150,7 @@ class HiddenMarkov(Model):
         }
 
     def infer(self, on, off, mask):
-        """What observations say of the states.
+        """Infer the states from observations.
 
         Parameters
         ----------
@@ -177,7 +177,7 @@ class HiddenMarkov(Model):
         return Inferred(log_on, log_off, log_prob, forecast, joint / total[:, :, None], posterior)
 
     def sample(self, rng, n_steps, n_sequences, prefix=None, temperature=1.0):
-        """Draw sequences, or go on with given ones; see `OneStepPredictor.sample`.
+        """Draw sequences, or continue given ones; see `OneStepPredictor.sample`.
 
         The states follow their chain, whatever the temperature is.
         """

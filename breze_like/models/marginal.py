@@ -4,7 +4,7 @@ import numpy as np
 
 
 class IndependentBernoulli:
-    """Each key is on with a probability of its own, at all times.
+    """Each key is on with its own probability, which is the same at all times.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ class IndependentBernoulli:
         self.probability = (n_on + 1) / (n_known + 2)
 
     def log_prob(self, sequence):
-        """Log-probability of what is there of each frame, (n_steps, n_visible): shape (n_steps,), nats."""
+        """Log-probability of the observed entries of each frame (n_steps, n_visible): (n_steps,), nats."""
         on, off = np.log(self.probability), np.log1p(-self.probability)
         x = np.asarray(sequence, float)
         return np.nan_to_num(x) @ on + np.nan_to_num(1 - x) @ off

@@ -82,9 +82,9 @@ class OneStepPredictor(Model, ABC):
         Parameters
         ----------
         frames : TensorVariable, shape (n_steps, n_sequences, n_visible)
-            What came since the last prediction; before the first one, a frame that is read as zeros.
+            The frames since the last prediction; before the first one, a frame that is read as zeros.
         states : list of Moments, shape (n_sequences, n_hidden)
-            What the last prediction left; before the first one, `network.initial`.
+            From the last prediction; before the first one, `network.initial`.
 
         Returns
         -------
@@ -99,7 +99,7 @@ class OneStepPredictor(Model, ABC):
         return self.emission(features), [h.map(lambda u: u[-1]) for h in states]
 
     def sample(self, rng, n_steps, n_sequences, prefix=None, temperature=1.0):
-        """Draw sequences, or go on with given ones.
+        """Draw sequences, or continue given ones.
 
         Parameters
         ----------
@@ -161,8 +161,8 @@ class OneStepPredictor(Model, ABC):
 class RNN(OneStepPredictor):
     """The deterministic recurrent network, the paper's "plain".
 
-    With several layers, it is the stacked RNN of Pascanu et al. (2013): each layer sees the states of the one
-    below, and the emission those of the last one.
+    With several layers, it is the stacked RNN of Pascanu et al. (2013): each layer sees the states of the
+    layer below, and the emission sees those of the last layer.
 
     Parameters
     ----------
@@ -222,10 +222,10 @@ class FDRNN(OneStepPredictor):
     n_visible, n_hiddens, emission, transfer, missing, standardization, backend
         As for `OneStepPredictor`.
     p_keep : float or "learned"
-        Probability to keep a unit in what the emission and the upper layers see of it.
+        Probability to keep a unit in the input of the emission and of the upper layers.
     input_p_keep, recurrent_p_keep : float or "learned", optional
-        Probability to keep an observation, and to keep a unit of the state in what it sees of itself a step
-        later; by default `p_keep`.
+        Probability to keep an observed feature, and to keep a unit of the state from one step to the next;
+        by default `p_keep`.
 
     References
     ----------

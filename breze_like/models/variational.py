@@ -20,14 +20,14 @@ from breze_like.moments import TRANSFERS, Moments
 
 
 class Recognised(NamedTuple):
-    """All that a model takes from the observations: variables of shape (n_steps, n_sequences, n).
+    """Everything that a model extracts from the observations: variables of shape (n_steps, n_sequences, n).
 
     Attributes
     ----------
     outputs : Moments
         Of the recognition network's output units, which determine the approximate posterior.
     context : tuple of TensorVariable
-        What the generative network sees beside the latents.
+        What the generative network sees in addition to the latents.
     """
 
     outputs: Moments
@@ -50,12 +50,12 @@ class VariationalModel(Model, ABC):
     n_hiddens : tuple of int
         Sizes of the hidden layers of the recognition network.
     prior : a name in `PRIORS`, a Process, or a class of them
-        "wiener", "white", or "ornstein_uhlenbeck", which learns time constants of its own.
+        "wiener", "white", or "ornstein_uhlenbeck", which learns its time constants.
     posterior : a name in `POSTERIORS`, or a class derived from MarkovPosterior
         "gauss_markov", "diagonal", or "increments".
     kl : "exact", "independent_increments" or callable of (q, p)
-        The divergence of the loss. The second one is the published objective: it bounds nothing (see
-        `independent_increments_kl`). The exact divergence is always at hand as ``"kl"``.
+        The divergence in the loss. The second one gives the published objective, which is not a bound (see
+        `independent_increments_kl`). The exact divergence is always available as ``"kl"``.
     objective : "bound", "free_bits", "importance_weighted", "tensor_monte_carlo" or callable of the model
         The loss; see `objectives`.
     emission : a name in `EMISSIONS` or a factory
@@ -65,20 +65,20 @@ class VariationalModel(Model, ABC):
         Of the hidden units.
     variance : "implicit", "explicit" or a layer class
         Where the variance of q comes from: from the moments of the recognition network's output units, or
-        from output units of its own; see `recognition`.
+        from separate output units; see `recognition`.
     recognition_p_keep, generative_p_keep : float or "learned"
         Probability to keep a unit, of the inputs and hidden units of each network.
     recognition_recurrent_p_keep : float or "learned", optional
-        Probability to keep a unit of the recognition network's state in what it sees of itself a step later
-        (earlier, of a backward chain); by default `recognition_p_keep`. The best models of small data
-        sets drop most of it.
+        Probability to keep a unit of the recognition network's state from one step to the next (in a backward
+        chain, to the step before); by default `recognition_p_keep`. The best models of small data sets drop
+        most of the state.
     missing : "refuse", "zero", "indicator" or an object like those in `MISSING`
-        What NaN in the observations is: an error, or an entry that is missing. Then likelihoods leave it out,
-        and networks read 0 in its place; with "indicator", they have another input for each entry, which
-        says that it is missing. See `models.missing`.
+        How NaN in the observations is treated: as an error, or as a missing entry. Likelihoods then leave it
+        out, and networks read 0 in its place; with "indicator", they have another input for each entry, which
+        says whether it is missing. See `models.missing`.
     standardization : Standardization, or its arguments as a dict; optional
-        Of real-valued observations, which networks then see and emit in these units. All that the model takes
-        and gives, and its scores, are in the units of the observations.
+        Of real-valued observations, which networks then see and emit in these units. Everything that the
+        model takes and returns, and its scores, are in the units of the observations.
     backend : str
         See `backends`.
 
@@ -109,7 +109,7 @@ class VariationalModel(Model, ABC):
     posterior, drawn_posterior : MarkovPosterior
         q; and the same with a column for each draw.
     emits_from_step : bool
-        Whether x_t sees z_t and the context of its step alone: then, particles can be filtered.
+        Whether x_t depends only on z_t and the context of its step: then particle filters can be used.
 
     Raises
     ------
@@ -164,7 +164,7 @@ class VariationalModel(Model, ABC):
 
     @abstractmethod
     def recognise(self, observations, mask):
-        """What the model takes from the observations.
+        """What the model extracts from the observations.
 
         Parameters
         ----------

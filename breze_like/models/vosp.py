@@ -15,7 +15,7 @@ from breze_like.moments import Moments, flatten
 
 
 class Step(NamedTuple):
-    """What `VOSP.step` makes of a frame; arrays of shape (n_sequences, n).
+    """The results of `VOSP.step` for a frame; arrays of shape (n_sequences, n).
 
     Attributes
     ----------
@@ -45,17 +45,16 @@ class VOSP(VariationalModel):
         x_1, ..., x_t -> h_t -> q(z_t | z_{t-1}, x_1, ..., x_t),   z ~ q
         (z_t, h_{t-1}) -> p(x_t | z_t, h_{t-1})
 
-    with zeros in place of h_0. What comes in with x_t reaches the emissions behind it only. Parameters and
-    attributes are those of `VariationalModel`, and what follows; p(x | z) there is the product of
-    p(x_t | z_t, h_{t-1}).
+    with zeros in place of h_0. Through h, x_t influences only later emissions. Parameters and attributes are
+    those of `VariationalModel`, and the following; p(x | z) there is the product of p(x_t | z_t, h_{t-1}).
 
     Parameters
     ----------
     n_emission_hiddens : tuple of int
         Sizes of the hidden layers between (z_t, h_{t-1}) and the emission.
     layer : a name in `LAYERS`, or an object that is called in the same way; optional
-        Of the recognition network's hidden units, as "gru". They are deterministic then, and the dropout of
-        `recognition_p_keep` is that of the map from h_t to q alone. By default, they have fast dropout.
+        Of the recognition network's hidden units, such as "gru". They are then deterministic, and
+        `recognition_p_keep` applies only to the map from h_t to q. By default, they have fast dropout.
     generative_p_keep : float or "learned"
         Probability to keep a unit of h_{t-1}, and of the hidden layers behind it; all latents are kept. With
         1, these layers are deterministic, and h_{t-1} is its mean.
@@ -102,18 +101,18 @@ class VOSP(VariationalModel):
         return self._emit(Moments(latents), *past)
 
     def step(self, frames, state=None):
-        """Take the next frame of running sequences.
+        """Process the next frame of running sequences.
 
         Parameters
         ----------
         frames : ndarray, shape (n_sequences, n_visible)
         state : list of ndarray, optional
-            Of the step before; None at the start.
+            From the previous step; None at the start.
 
         Returns
         -------
         Step
-            What a batch of the whole sequences gives for their last step.
+            The same as a batch of the whole sequences so far gives for their last step.
 
         Raises
         ------
@@ -129,9 +128,9 @@ class VOSP(VariationalModel):
         return Step(prediction[0], reconstruction[0], denoised[0], state[0][0], state[1][0], state)
 
     def sample(self, rng, n_steps, n_sequences, prefix=None, temperature=1.0):
-        """Draw sequences, or go on with given ones; see `OneStepPredictor.sample`.
+        """Draw sequences, or continue given ones; see `OneStepPredictor.sample`.
 
-        The latents follow the prior, whatever the temperature is; after a prefix, they go on from its
+        The latents follow the prior, whatever the temperature is; after a prefix, they continue from its
         approximate posterior, for which the prior must be a Markov process.
         """
         prefix = check_prefix(n_steps, n_sequences, self.n_visible, prefix)

@@ -45,8 +45,8 @@ class VRAE(VariationalModel):
         rng : numpy.random.Generator
         n_steps, n_sequences : int
         temperature : float
-            Observations are drawn from p(x | z) as `Distribution.tempered` makes it; latents from the prior
-            as it is.
+            Observations are drawn from p(x | z) as changed by `Distribution.tempered`; latents from the
+            unchanged prior.
 
         Returns
         -------

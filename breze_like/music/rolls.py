@@ -22,7 +22,7 @@ def check_roll(roll: ArrayLike) -> NDArray[np.uint8]:
     Raises
     ------
     ValueError
-        If it is none, or has too many steps.
+        If it is not a roll, or has too many steps.
     """
     if np.shape(roll) == (0, N_KEYS):
         return np.zeros((0, N_KEYS), np.uint8)

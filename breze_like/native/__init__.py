@@ -12,8 +12,8 @@
     NAME_tasks.py                           which part of which array is whose, read by call_frame.py
     NAME.py ···· arithmetic                 of a part, with functions.py and products.py
 
-A new kernel is the last two of these files, and a line in `xla.KERNELS`. Kernels that are not in the cache
-are compiled by processes of their own (ahead.py), which begin as soon as a graph with them is to be compiled.
+A new kernel needs the last two of these files, and a line in `xla.KERNELS`. Kernels that are not in the cache
+are compiled by separate processes (ahead.py), which start as soon as a graph with them is to be compiled.
 """
 
 

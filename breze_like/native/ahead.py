@@ -1,8 +1,8 @@
-"""Kernels that are not in Numba's cache are compiled by processes of their own, while this one goes on.
+"""Kernels that are not in Numba's cache are compiled by separate processes, while this one continues.
 
 Numba compiles in Python, one function at a time in a process. So each kernel has a process, as many at a time
-as there are cores; they leave what they compiled in the cache. Where that fails, as without a cache that can
-be written, the process that needs a kernel compiles it itself.
+as there are cores; they leave the compiled code in the cache. If that fails, for example without a writable
+cache, the process that needs a kernel compiles it itself.
 """
 
 import importlib

@@ -3,10 +3,10 @@
 The structs of that interface consist of 64-bit words; they are described in ``xla/ffi/api/c_api.h``, which
 comes with JAX. Addresses are integers.
 
-The first argument of a call are numbers that `xla.custom_call` writes: where the kernel's tasks are in the
-table of addresses, how much scratch they need, how many tasks each stage has, then the kernel's own settings.
-Its other arguments are the arrays. `jax.vmap` adds an axis in front to all of them, for its *members*; so the
-numbers tell how many members there are, and each has tasks of its own.
+The first argument of a call consists of numbers written by `xla.custom_call`: where the kernel's tasks are in
+the table of addresses, how much scratch memory they need, how many tasks each stage has, then the kernel's
+settings. The other arguments are the arrays. `jax.vmap` adds a leading axis to all of them, for its
+*members*; so the numbers also say how many members there are, and each has its own tasks.
 """
 
 import numpy as np

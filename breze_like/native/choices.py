@@ -1,3 +1,3 @@
-"""What kernels are told by number."""
+"""Choices that are passed to kernels as numbers."""
 
 SAMPLE, MODE, MEAN = range(3)  # how NADE chooses a key's value

@@ -1,7 +1,7 @@
-"""Numba's files of compiled code, with a digest in each: what was damaged is compiled anew.
+"""Numba's files of compiled code, with a digest in each: damaged code is compiled again.
 
-Numba reads a file that was cut or changed as it is: unpickling fails, or the process ends in what is no
-longer its code. It also ends where a file can't be written, as on a full disk.
+Numba reads truncated or changed files without checks: unpickling fails, or the process crashes in what is no
+longer its code. It also fails if a file can't be written, for example on a full disk.
 """
 
 import hashlib

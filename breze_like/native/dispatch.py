@@ -1,7 +1,7 @@
 """The work of a call of XLA's, divided into tasks that run on all cores.
 
-The handler and the tasks are compiled apart, since otherwise Numba would optimise all of it anew at each
-level of calls; they meet in a table of addresses.
+The handler and the tasks are compiled separately, since otherwise Numba would optimise everything again at
+each level of calls; they are connected by a table of addresses.
 """
 
 import hashlib

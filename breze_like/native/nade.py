@@ -1,8 +1,8 @@
 """The arithmetic of NADE's log-probability and of its gradient, for a range of frames.
 
-The hidden units of a frame change after a key whose value is not 0, and few are: so they are computed once
-for each *segment* of keys, which ends with such a key; for as many segments at a time as stay in the cache,
-those of a *block* of frames.
+The hidden units of a frame change only after a key whose value is not 0, and there are few of these. So they
+are computed once for each *segment* of keys, which ends with such a key, and for as many segments at a time
+as fit into the cache, those of a *block* of frames.
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The tasks of NADE: a range of frames each, and totals of the gradients of a few keys' weights.
+"""The tasks of NADE: each handles a range of frames, or adds up the gradients of a few keys' weights.
 
 The arguments are the weights into and out of the hidden units, the visible and the hidden bias; then the
 values and the cotangent of the log-probabilities, or the noise.

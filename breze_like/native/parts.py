@@ -1,8 +1,8 @@
 """Numba's compiler for functions that are only parts of what XLA calls: see `functions.CALLED`.
 
-Numba optimises each function that it compiles and makes machine code of it, besides what becomes of it in
-those that call it. Here nothing is made of a part but its code before all optimisation; all of what is
-called by XLA is optimised at once.
+Numba optimises each function that it compiles and turns it into machine code, in addition to its copies in
+the functions that call it. Here, only unoptimised code is made of a part; a function that XLA calls is
+optimised as a whole, with all its parts.
 """
 
 # Numba does not promise to keep these; tests/test_native.py tells when one has gone.

@@ -1,10 +1,10 @@
 """Matrix products for the kernels, in tiles of the result that stay in the CPU's registers.
 
-For each product, a BLAS copies the right factor, which takes as long as the product itself if the left one
-has a few rows only. Here the weights of a recurrence are copied once, for all steps, into panels.
+For each product, a BLAS copies the right factor, which takes as long as the product itself if the left factor
+has only a few rows. Here the weights of a recurrence are copied once, for all steps, into panels.
 
-Tiles are always whole ones: results are as large as `padded` makes them, and rows and columns of factors
-beyond those of the problem are read, too, though nothing comes of them that is looked at.
+Tiles are always complete: results are as large as `padded` makes them, and rows and columns of factors beyond
+those of the problem are read, too, but the results for these are ignored.
 """
 
 from copy import copy
@@ -84,7 +84,7 @@ def add_outer(x, y, n_rows, result):
 
 @njit(**CALLED)
 def _n_vectors(n_columns, n_lanes):
-    """How many vectors so many columns take, at least as many as the narrower tile has."""
+    """Number of vectors for a number of columns, at least as many as in the narrower tile."""
     return max(VECTORS - 1, -(-n_columns // n_lanes))
 
 

@@ -1,9 +1,9 @@
 """The arithmetic of the fast-dropout recurrence and of its gradient, for a block of sequences.
 
-Of transfer functions there is Wang & Manning's sigmoid f, as `scale` f(`scale` x) - (`scale` - 1): the
-sigmoid itself with 1, tanh with 2.
+The only transfer function is Wang & Manning's sigmoid f, as `scale` f(`scale` x) - (`scale` - 1): the
+sigmoid itself with scale 1, tanh with scale 2.
 
-What is done to a step is in few loops over long rows, each of which reads what it needs once.
+Each step consists of a few loops over long rows, which read everything only once.
 """
 
 import math

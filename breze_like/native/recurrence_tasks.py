@@ -1,6 +1,6 @@
 """The tasks of the fast-dropout recurrence: a chain of a block of sequences, and the totals of a chain.
 
-The settings say which transfer function it is (the scale, see `recurrence`), and of each chain whether it is
+The settings say which transfer function is used (the scale, see `recurrence`), and whether each chain is
 reversed. The first argument is `real`; those of all chains follow.
 """
 

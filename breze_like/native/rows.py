@@ -1,10 +1,10 @@
 """Products of a few keys' weights with the hidden units of two segments, and their gradients.
 
-Weights are used twice when they are read; more sums would not stay in the registers. All rows are as long as
-`padded_rows` makes them; what is beyond the problem's numbers is 0 in the weights.
+Weights are used twice each time they are read; more sums would not fit into the registers. All rows are as
+long as `padded_rows` makes them; weights beyond the problem's numbers are 0.
 
-A row of `places` says of a segment in which row of the logits its keys are, which one is the first, and which
-one is behind the last.
+A row of `places` says, for a segment, in which row of the logits its keys are, which key is the first, and
+which one follows the last.
 """
 
 import numpy as np

@@ -87,12 +87,12 @@ def show(
         The latter is what a model's `sample` returns. Zeros and ones are shown as rolls, other values as
         lines; NaN is left out.
     truths : list of ndarray of the same shapes, optional
-        What they are compared with: notes are red where they are wrong, blue where they are missing; real
-        values are drawn over the true ones, in grey.
+        Sequences to compare with: wrong notes are red, missing ones blue; real values are drawn over the true
+        ones, in grey.
     observed : list of ndarray of bool, of the same shapes, optional
         Steps with something False, which was missing, are shaded.
     first : int
-        So many of them are shown.
+        Number of sequences to show.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def show(
     Raises
     ------
     ValueError
-        If there is none, or one of them is no array (n_steps, n_features) of numbers, or the lists don't
+        If there is none, or one of them is not an array (n_steps, n_features) of numbers, or the lists don't
         match.
     """
     if isinstance(sequences, np.ndarray) and sequences.ndim == 3:

@@ -18,12 +18,12 @@ def over_batches(function, sequences, n_draws=1):
         n_columns, ...).
     sequences : list of ndarray, shape (n_steps, n_visible)
     n_draws : int
-        How many columns the function makes of each one; batches are as much smaller.
+        Number of columns that the function makes of each one; batches are smaller by this factor.
 
     Returns
     -------
     list of list of ndarray
-        For each output of the function, what it is of each sequence: an array (n_steps, ...).
+        For each output of the function, its values for each sequence: an array (n_steps, ...).
     """
     made = [None] * len(sequences)
     for batch, (observations,) in packed(

@@ -15,20 +15,20 @@ def denoise(model, sequences: Sequence[NDArray], p_on: float | None = None) -> l
 
         z~ = mode of q(z | x),   x~ = mode of p(x | z~)
 
-    A VRAE reads all of a sequence for each of its frames. A VOSP reads the frames up to the one that it
-    cleans, so what it gives for the beginning of a sequence is the beginning of what it gives for all of it,
-    and `VOSP.step` gives the same frame by frame. A one-step model reads the frames before only: the mode of
-    its prediction stands for the frame, which it has not seen. A hidden Markov model reads all of a sequence:
-    the mode is that of the most probable state of each frame and, with `p_on`, m is averaged over the states.
+    A VRAE reads the whole sequence for each of its frames. A VOSP reads the frames up to the one that it
+    cleans, so its result for the beginning of a sequence does not depend on the rest, and `VOSP.step` gives
+    the same frame by frame. A one-step model reads only earlier frames: the mode of its prediction replaces
+    the frame, which it has not seen. A hidden Markov model reads the whole sequence: the mode is that of the
+    most probable state of each frame and, with `p_on`, m is averaged over the states.
 
     Parameters
     ----------
     model : Model
     sequences : list of ndarray, shape (n_steps, n_visible)
     p_on : float, optional
-        What is known of the noise on binary observations, if it is this: each entry has been switched on with
-        this probability, and none was switched off. Then x~ is the most probable value given the noisy one,
-        too, with m the mean of p(x | z~):
+        A model of the noise on binary observations: each entry has been switched on with this probability,
+        and none was switched off. Then x~ is the most probable value given z~ and the noisy value, with m the
+        mean of p(x | z~):
 
             p(x = 1 | z~, noisy x = 1) = m / (m + p_on (1 - m)),   p(x = 1 | z~, noisy x = 0) = 0
 
@@ -37,7 +37,7 @@ def denoise(model, sequences: Sequence[NDArray], p_on: float | None = None) -> l
     Returns
     -------
     list of ndarray, shape (n_steps, n_visible)
-        uint8 of binary observations, else floatX. The mode of a NADE or of a mixture is approximate.
+        uint8 for binary observations, else floatX. The mode of a NADE or of a mixture is approximate.
 
     Raises
     ------

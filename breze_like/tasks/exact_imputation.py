@@ -13,7 +13,7 @@ def complete(model, sequences, observed, rngs, n_draws):
     ----------
     model : HiddenMarkov
     sequences : list of ndarray, shape (n_steps, n_visible)
-        Whatever stands in missing entries.
+        Missing entries may have any values.
     observed : list of ndarray of bool, of these shapes
     rngs : list of numpy.random.Generator
         Of the sequences.
@@ -23,7 +23,7 @@ def complete(model, sequences, observed, rngs, n_draws):
     Returns
     -------
     modes, means : list of ndarray, shape (n_steps, n_visible)
-        The mode at the most probable state of each step, and the probability to be 1.
+        The mode at the most probable state of each step, and the probability of being 1.
     draws : list of ndarray, shape (n_steps, n_draws, n_visible)
         Independent draws of all missing entries together.
     """

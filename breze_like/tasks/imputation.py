@@ -26,9 +26,9 @@ class Draws:
     draws : list of ndarray, shape (n_draws, n_steps, n_visible)
         One sequence from each chain.
     expectation : list of ndarray, shape (n_steps, n_visible)
-        The emission's mean in the missing entries, averaged over the chains and, of a model with latents,
-        over the second half of their rounds: for binary entries, their probability to be 1, with less noise
-        than `mean` has. Observed entries are themselves.
+        The emission's mean in the missing entries, averaged over the chains and, for a model with latents,
+        over the second half of their rounds: for binary entries, their probability of being 1, with less
+        noise than `mean` has. Observed entries are unchanged.
     observed : list of ndarray of bool, shape (n_steps, n_visible)
         False where an entry is missing.
     binary : bool
@@ -42,9 +42,9 @@ class Draws:
 
     @property
     def completed(self) -> list[NDArray]:
-        """One answer for each sequence, of its type: a list of ndarray, shape (n_steps, n_visible).
+        """One answer for each sequence, in its data type: a list of ndarray, shape (n_steps, n_visible).
 
-        Missing entries are their expectations or, where they are binary, `likely_ones` of these.
+        Missing entries are their expectations or, if they are binary, `likely_ones` of these.
         """
         made = []
         for draws, expectation, observed in zip(self.draws, self.expectation, self.observed, strict=True):
@@ -56,12 +56,12 @@ class Draws:
 
     @property
     def mean(self) -> list[NDArray]:
-        """Over the draws: a list of ndarray, shape (n_steps, n_visible)."""
+        """Mean over the draws: a list of ndarray, shape (n_steps, n_visible)."""
         return [d.mean(axis=0) for d in self.draws]
 
     @property
     def variance(self) -> list[NDArray]:
-        """Over the draws: how far they spread; 0 in observed entries."""
+        """Variance over the draws, which shows how far they differ; 0 in observed entries."""
         return [d.var(axis=0) for d in self.draws]
 
     def _repr_html_(self):
@@ -77,21 +77,23 @@ def impute(
 ) -> list[NDArray]:
     """Complete sequences by rounds of modes.
 
-    Of what is rare, as notes are, modes have little: `Draws.completed` of `impute_draws` is a better answer.
+    Modes contain few of the rare events, such as notes: `Draws.completed` of `impute_draws` is a better
+    answer.
 
-    Missing entries start uniform in [0, 1], in standardised units if the model has such; of a model that is
-    made for missing observations, they start as missing ones. In each round, they become those of `denoise`:
+    Missing entries start uniform in [0, 1], in standardised units if the model uses these; if the model is
+    made for missing observations, they start as missing. In each round, they are replaced by those of
+    `denoise`:
 
         z^ = mode of q(z | x),   x^ = mode of p(x | z^),   missing entries of x <- those of x^
 
     Parameters
     ----------
     model : Model
-        A one-step model takes modes of predictions: its missing entries follow from what comes before them
-        only, after as many rounds as there are steps with such entries. A hidden Markov model needs no
-        rounds: it takes the modes at the states that are most probable given the observed entries.
+        A one-step model uses modes of predictions: its missing entries follow only from what comes before
+        them, after as many rounds as there are steps with such entries. A hidden Markov model needs no
+        rounds: it uses the modes at the states that are most probable given the observed entries.
     sequences : list of ndarray, shape (n_steps, n_visible)
-        What stands in missing entries does not matter; what is NaN is missing in any case. The model need
+        The values of missing entries do not matter; entries that are NaN are always missing. The model need
         not be made for missing observations.
     observed : list of ndarray of bool, shape (n_steps, n_visible), or None
         False where an entry is missing. None: where it is NaN.
@@ -142,16 +144,16 @@ def impute_draws(
 ) -> Draws:
     """Complete sequences by rounds of draws, several times.
 
-    As `impute`, but for
+    As `impute`, except for
 
         z^ ~ q(z | x),   x^ ~ p(x | z^)
 
-    in chains that are independent of one another. With the exact posterior of a VRAE for q, their limit is
-    the distribution of the missing entries given the observed ones. For a VOSP, it is an approximation of
-    that in any case, since p(x_t | z_t, h_{t-1}) is given the past as the round before left it.
+    in chains that are independent of each other. If q were the exact posterior of a VRAE, they would converge
+    to the distribution of the missing entries given the observed ones. For a VOSP, this limit is always an
+    approximation, since p(x_t | z_t, h_{t-1}) is given the past as left by the previous round.
 
     A one-step model uses the same random numbers in all rounds. After as many rounds as there are steps with
-    missing entries, a chain is a draw of each of these steps given all before it, and stays so.
+    missing entries, a chain is a draw of each of these steps given all before it, and no longer changes.
 
     A hidden Markov model needs no rounds: its draws are exact, of all missing entries given the observed
     ones.
@@ -161,7 +163,7 @@ def impute_draws(
     model, sequences, observed, rng, n_rounds
         As for `impute`.
     n_draws : int
-        Chains of each sequence.
+        Number of chains for each sequence.
 
     Returns
     -------

@@ -18,7 +18,7 @@ N_SHOWN = 10
 
 @dataclass(frozen=True)
 class OutlierScores:
-    """How improbable sequences are, in nats; higher is more so.
+    """How improbable sequences are, in nats; higher is less probable.
 
     Parameters
     ----------
@@ -53,8 +53,8 @@ def outlier_scores(
     A model without latents has exact scores, -log p(x_t | x_1, ..., x_{t-1}). One with latents has
 
     "bound" : KL_t(q || p) + E_q[-log p(x_t | z)], whose first term is that of z_t given the latents before.
-        What is odd in a step shows in both: latents far from those before, or observations that no latents
-        explain.
+        Both terms can show that a step is unusual: by latents far from those before, or by observations that
+        no latents explain.
     "importance_sampled" : the growth of -log 1/S sum_s w_s,t by the step t, with w_s,t the product over the
         steps up to t of p(x_t, z_t | ...) / q(z_t | ...), at the draws z_s ~ q. Of a VOSP, it estimates
         -log p(x_t | x_1, ..., x_{t-1}). The q of a VRAE has seen the future, so that only the sum over the

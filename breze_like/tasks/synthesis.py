@@ -19,12 +19,12 @@ def sample(
     prefix: NDArray | Sequence[NDArray] | None = None,
     temperature: float = 1.0,
 ) -> list[NDArray]:
-    """Draw sequences, or go on with given ones.
+    """Draw sequences, or continue given ones.
 
     Latents are drawn from the prior, frames from the emission given these, or from the prediction of a
-    one-step model. The temperature scales what a frame's distribution leaves open: the logits of binary
+    one-step model. The temperature scales the randomness of a frame's distribution: the logits of binary
     entries are divided by it, the variance of real-valued ones is multiplied by it. Towards 0, frames become
-    the modes of the emission. The latents keep the prior that the emission was trained under.
+    the modes of the emission. The temperature does not change the prior of the latents.
 
     Parameters
     ----------
@@ -32,16 +32,16 @@ def sample(
     rng : numpy.random.Generator
     n_steps, n_sequences : int
     prefix : ndarray, shape (n_prefix, n_visible), or list of them, of any lengths, optional
-        Frames that the sequences go on with, `n_sequences` with each prefix; for models that run forward: a
-        `VOSP` whose prior is a `MarkovProcess`, or a one-step model. To let a VRAE go on with something, mark
-        the end of a longer sequence as missing in `impute_draws`.
+        Frames that the sequences continue, `n_sequences` for each prefix; for models that run forward: a
+        `VOSP` whose prior is a `MarkovProcess`, or a one-step model. To let a VRAE continue a sequence, mark
+        the end of a longer one as missing in `impute_draws`.
     temperature : float
         Positive.
 
     Returns
     -------
     list of ndarray, shape (n_steps, n_visible)
-        What is new, without the prefix; those that go on with the same one are neighbours.
+        The new frames, without the prefix; sequences that continue the same prefix are next to each other.
 
     Raises
     ------

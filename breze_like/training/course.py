@@ -205,7 +205,7 @@ class Course:
             self.state.write(self._run, self._model.parameters, self._setup)
 
     def summary(self):
-        """The numbers beside a progress bar."""
+        """The numbers next to a progress bar."""
         latest = self.entries[-1] if self.entries else {}
         train = self.state.mean(self.state.loss_sum)
         numbers = {

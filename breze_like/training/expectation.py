@@ -37,17 +37,18 @@ class EMSettings:
     Parameters
     ----------
     n_epochs : int
-        Most passes over the training set.
+        Largest number of passes over the training set.
     patience : int or None
-        Training ends after so many epochs without improvement of the validation score; None: never.
+        Training ends after this number of epochs without improvement of the validation score; None: never.
     transition_count : float
-        Pseudo-counts of the initial state, and of the transitions from each state, in all.
+        Total of the pseudo-counts of the initial state, and of the transitions from each state.
     emission_count : float
-        Pseudo-counts of each key in each state: frames that it was on in as often as in the training set.
+        Pseudo-counts of each key in each state: as if it had been seen in so many more frames, on as often as
+        in the training set.
     sharing : float
-        The share, in [0, 1), of a state's pseudo-counts that is not spread in these ways but as the counts of
-        similar states: those under which what it emits is probable. With 0, each epoch improves the posterior
-        density of the parameters.
+        The share, in [0, 1), of a state's pseudo-counts that is not spread in this way but in proportion to
+        the counts of similar states, under which its emissions are probable. With 0, each epoch improves the
+        posterior density of the parameters.
 
     Raises
     ------
@@ -102,19 +103,19 @@ def fit_em(model, train, valid, settings, rng, validate, run=None, progress=True
     Parameters
     ----------
     model : HiddenMarkov
-        Its parameters make no difference.
+        Its initial parameters are not used.
     train, valid : list of ndarray, each (n_steps, n_visible)
         Whole sequences.
     settings : EMSettings
     rng : numpy.random.Generator
-        For what tells states apart that start as the same frame.
+        To distinguish states that start as the same frame.
     validate, run, progress
         As for `fit`; `validate` takes `valid`.
 
     Returns
     -------
     History
-        With an entry for each epoch. Its ``train_loss`` is of the parameters before that.
+        With an entry for each epoch, whose ``train_loss`` belongs to the parameters before that epoch.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What training did, and how it looks."""
+"""The history of a training, and how it is displayed."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from breze_like.pictures.shown import can_draw
 
 @dataclass(frozen=True)
 class History:
-    """What training did.
+    """The history of a training.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class History:
         axes : matplotlib Axes, optional
             Where to draw; by default, in a new figure.
         floor : float, optional
-            A score that every model has to beat, which is a line then.
+            A score that every model has to beat, drawn as a line.
 
         Returns
         -------

@@ -25,7 +25,7 @@ from breze_like.training.settings import TrainingSettings
 
 
 class Progress(NamedTuple):
-    """How far a run has come: the updates that are done, of how many, and the seconds that it took."""
+    """How far a run has come: the updates that are done, their total, and the seconds that they took."""
 
     update: int
     n_updates: int
@@ -54,19 +54,19 @@ def fit(
     rng : numpy.random.Generator
         For the order of the chunks and the noise.
     validate : callable, by default `validation_score` of the model
-        Takes the chunks of `valid`, a list like it, and returns the score of the model's current parameters;
-        lower is better. It must be deterministic.
+        Takes the chunks of `valid`, a list of the same kind, and returns the score of the model's current
+        parameters; lower is better. It must be deterministic.
     run : Run, optional
-        Where to log and to save. If it has a checkpoint, training goes on from there, with the random numbers
-        of then; if it is finished, nothing is left to do, unless there are more `n_epochs` now, and the step
-        rate is constant.
+        Where to log and to save. If it has a checkpoint, training continues from there, with the random
+        numbers stored in it; if it is finished, nothing is left to do, unless there are now more `n_epochs`,
+        and the step rate is constant.
     progress : bool
-        Whether to show a progress bar or, where there is no terminal, a line for each validation.
+        Whether to show a progress bar or, without a terminal, a line for each validation.
     until : float
-        The share of all updates, in (0, 1], after which to stop. With a run, the same call with a larger one
-        goes on from there as if nothing had happened: step rate and weight of the divergence are always those
-        of the whole course. Where it stops before the end, the model's parameters are those of the last
-        update.
+        The share of all updates, in (0, 1], after which to stop. With a run, the same call with a larger
+        value continues from there as if training had never stopped: step rate and weight of the divergence
+        are always those of the whole training. If it stops before the end, the model's parameters are those
+        of the last update.
 
     Returns
     -------
@@ -75,12 +75,12 @@ def fit(
     Raises
     ------
     ValueError
-        If there is no sequence, or one that the model can't emit, the model has no initial parameters, the
-        settings are for latents that it does not have, `until` is out of its range, or the run's checkpoint
-        is damaged or was written with another model, precision, settings or data, or another process trains
-        the run.
+        If there is no sequence, or one that the model can't emit; if the model has no initial parameters, or
+        the settings are for latents that it does not have; if `until` is out of its range; if the run's
+        checkpoint is damaged or was written with another model, precision, settings or data, or another
+        process trains the run.
     TrainingDiverged
-        If too many updates in a row meet numbers that are not finite. As after any other error, the
+        If too many successive updates meet numbers that are not finite. As after any other error, the
         parameters are those after the last good update, and the run can be resumed from them.
     """
     if not 0 < until <= 1:
@@ -148,7 +148,7 @@ def make_optimizer(model, settings):
 
 
 def is_finished(run: Run) -> bool:
-    """Whether the training of a run has come to its end; no model is needed to tell.
+    """Whether the training of a run is finished; this needs no model.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def is_finished(run: Run) -> bool:
 
 
 def progress_of(run: Run) -> Progress:
-    """The `Progress` of a run; no model is needed to tell.
+    """The `Progress` of a run; this needs no model.
 
     Raises
     ------
@@ -187,7 +187,7 @@ def load_parameters(run: Run, model: Model) -> None:
     ----------
     run : Run
     model : Model
-        Of the same shapes; it may compute in another precision.
+        With the same shapes; it may compute in another precision.
 
     Raises
     ------

@@ -31,15 +31,15 @@ SHARED = ("batch_size", "chunk_length", "n_draws")
 
 @dataclass(frozen=True)
 class Member:
-    """One of a population: what `fit` takes for a single model.
+    """One member of a population: the arguments that `fit` takes for a single model.
 
     Parameters
     ----------
     settings : TrainingSettings
     rng : numpy.random.Generator
-        No other member's.
+        Not shared with any other member.
     parameters : ndarray, shape (n_parameters,)
-        The initial ones.
+        Initial values.
     run : Run, optional
     """
 
@@ -59,7 +59,7 @@ class TrainedMember:
     parameters : ndarray, shape (n_parameters,)
         Those with the best validation score; without any, the last ones.
     diverged : str or None
-        Why it stopped early, if too many updates in a row met numbers that are not finite.
+        Why it stopped early, if too many successive updates met numbers that are not finite.
     """
 
     history: History
@@ -70,8 +70,8 @@ class TrainedMember:
 def fit_population(model, members, train, valid, validate, progress=True):
     """Train many models at once, each as `fit` would train it alone.
 
-    A member that diverges stops there, as does one that is finished; the others go on. Afterwards, the model
-    has the parameters with the best validation score of all members.
+    A member that diverges or is finished stops; the others continue. Afterwards, the model has the parameters
+    with the best validation score of all members.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ class _Inputs:
 
 
 def _summary(courses, running, diverged):
-    """The numbers beside the progress bar."""
+    """The numbers next to the progress bar."""
     scores = [c.state.best_score for c in courses if c.state.best_score is not None]
     best = [f"best {min(scores):.3f}"] if scores else []
     return ", ".join([f"{len(running)} of {len(courses)} running", *best, f"{len(diverged)} diverged"])

@@ -38,30 +38,31 @@ class TrainingSettings:
     Parameters
     ----------
     n_epochs : int
-        Upper bound of passes over the training set.
+        Largest number of passes over the training set.
     batch_size : int
         Sequences, or chunks of them, in a minibatch.
     chunk_length : int
-        Steps; longer sequences are cut.
+        In time steps; longer sequences are cut into chunks.
     step_rate, momentum, decay : float
         Of climin's RmsProp.
     step_rate_schedule : "constant", "exponential" or "cosine"
-        The second one lets the step rate fall to a hundredth over `n_epochs`, the third one to 0.
+        With the second one, the step rate falls to a hundredth over `n_epochs`, with the third one to 0.
     max_gradient_norm : float
-        Longer gradients are scaled down to it.
+        Gradients with a larger norm are scaled down to it.
     annealing_updates : int or None
-        The weight of the KL divergence rises from 0 to 1 over so many updates. Without that the approximate
-        posterior may collapse to the prior. None: over a third of all updates, at most 5000, of a model that
-        has such a weight; see `settled`.
+        The weight of the KL divergence rises from 0 to 1 over this number of updates. Without annealing, the
+        approximate posterior may collapse to the prior. None: over a third of all updates, at most 5000, if
+        the model has such a weight; see `settled`.
     n_draws : int
-        Draws of the latents of each chunk.
+        Number of draws of the latents for each chunk.
     validate_every : int
-        Epochs between validations; there is one after the last epoch in any case.
+        Epochs between validations; there is always one after the last epoch.
     patience : int or None
-        Training ends after so many validations without improvement; None: never. They are counted once the
-        weight of the KL divergence is 1: until then another objective than the validated one is pursued.
+        Training ends after this number of validations without improvement; None: never. They are counted only
+        once the weight of the KL divergence is 1: until then, the training objective is a different one.
     max_skipped : int
-        Training ends with an error if more updates in a row than these meet numbers that are not finite.
+        Training ends with an error if more than this number of successive updates meet numbers that are not
+        finite.
 
     Raises
     ------

@@ -42,7 +42,7 @@ def as_markdown(results):
 
 
 def as_line(part, row):
-    """A row of a part's table on one line, for who waits."""
+    """A row of a part's table on one line, to show progress."""
     _, columns = TABLES[part]
     said = [f"{title} {cell(row)}" for title, cell in columns([row])]
     return f"{part}: {', '.join([*said, *failures([row])])}"

@@ -27,7 +27,7 @@ _installed = False
 
 
 def install():
-    """Handle signals from now on, but for those that are ignored, as a shell's background jobs do."""
+    """Handle signals from now on, except ignored ones, as in a shell's background jobs."""
     global _installed
     handled = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
     if not handled:

@@ -119,7 +119,7 @@ class Results:
             )
 
     def reserve(self, names, n_steps, others=()):
-        """Make the folder, before anything else is done, if all can be written.
+        """Make the folder, before anything else is done, if all files can be written.
 
         Parameters
         ----------

@@ -84,7 +84,7 @@ class Task:
         if own:
             run, self.model, *dataset = load(options.run, **data_of_run(options))
         elif "input" in options and options.dataset:
-            raise ValueError(f"--dataset must be left out beside an INPUT, got {options.dataset}")
+            raise ValueError(f"--dataset must be left out if an INPUT is given, got {options.dataset}")
         else:
             run, self.model = load_model(options.run, options.backend)
         grid = options.steps_per_quarter or STEPS_PER_QUARTER.get(run.config.get("data", {}).get("name"), 2)
@@ -123,7 +123,7 @@ class Task:
 
 
 def difference(sequences, truths, binary):
-    """How much lists of sequences, or of parts of them, differ from what is true where that is known."""
+    """How much lists of sequences, or of parts of them, differ from the true values, where known."""
     made, true = (np.concatenate([np.ravel(part) for part in parts]) for parts in (sequences, truths))
     known = ~np.isnan(true) & ~np.isnan(made)
     made, true = made[known], true[known]
@@ -140,7 +140,7 @@ def difference(sequences, truths, binary):
 
 
 def changes(sequences, given, binary):
-    """In words, what was made of lists of sequences of which nobody knows the truth."""
+    """In words, how lists of sequences were changed, if their true values are unknown."""
     if not binary:
         return difference(sequences, given, binary)
     made, before = (np.concatenate([np.ravel(part) for part in parts]) for parts in (sequences, given))

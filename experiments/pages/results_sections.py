@@ -64,7 +64,7 @@ def models_by_dataset():
 
 
 def overview(models):
-    """The best score of each system on each of the paper's data sets, beside what is published."""
+    """The best score of each system on each of the paper's data sets, next to published ones."""
     names = [name for name in DATASETS if name in models]
     rows = []
     for system in SYSTEMS:
@@ -149,7 +149,7 @@ def plural(n, noun):
 
 
 def elsewhere():
-    """What is published of the paper's data sets."""
+    """What is published for the paper's data sets."""
     head = ["method", *DATASETS.values(), "estimator", "source"]
     rows = []
     for published in (*PAPER, *OTHERS):

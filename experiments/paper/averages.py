@@ -57,7 +57,7 @@ def average_text(kept, name, n_decimals, sign=""):
 
 
 def effective_text(kept):
-    """How many draws have a part in an importance sampled score: a list of a line, or of none."""
+    """How many draws contribute to an importance sampled score: a list with one line, or an empty list."""
     sizes = kept.get("effective_draws")
     if sizes is None:
         return []

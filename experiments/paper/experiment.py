@@ -39,7 +39,7 @@ IDENTITY = ("model", "arguments", "initialization", "training", "backend", "data
 
 
 def train(config, dataset, folder, resume=False, progress=True, watch=None, until=1.0):
-    """Train a model, or go on training it.
+    """Train a model, or continue its training.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def train(config, dataset, folder, resume=False, progress=True, watch=None, unti
     folder : str or path-like
         Of the run.
     resume : bool
-        Whether to go on with a run of the same configuration, if there is one.
+        Whether to continue a run with the same configuration, if there is one.
     progress : bool
         Whether to show a progress bar.
     watch : callable, optional
@@ -90,7 +90,7 @@ def train(config, dataset, folder, resume=False, progress=True, watch=None, unti
 
 
 def train_together(configs, dataset, folders):
-    """Train runs that differ in nothing but their seeds as one program, or go on training them.
+    """Train runs that differ only in their seeds as one program, or continue their training.
 
     Each run is, up to rounding, as `train` would have made it, which can also go on with it. One that
     diverges stops there, and the others go on.
@@ -188,7 +188,7 @@ def _open(folder, config):
 
 
 def _goes_on(run, training):
-    """Whether nothing but more epochs is asked of a run, that can go on with them."""
+    """Whether only more epochs are asked for, and the run can be continued with them."""
     before = json.loads(json.dumps(run.config["training"]))
     n_before, n_epochs = before.get("n_epochs"), training["n_epochs"]
     if before | {"n_epochs": n_epochs} != training or not isinstance(n_before, int) or n_epochs < n_before:
@@ -201,7 +201,7 @@ def _goes_on(run, training):
 
 
 def _difference(one, other, name):
-    """In words, what two configurations say of something, of a dict only where they differ."""
+    """In words, what two configurations say about something; for a dict, only where they differ."""
     if name == "data":
         return "{}, got {} with other digests".format(*(c[name]["name"] for c in (one, other)))
     first, second = _comparable(one, other).get(name), _comparable(other, one).get(name)

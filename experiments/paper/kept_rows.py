@@ -70,5 +70,5 @@ def together(new, before, dataset):
 
 
 def draws_of(rows, system):
-    """How many draws the scores of a system's row are of; None if there is no such row, or it has none."""
+    """The number of draws of a system's row; None if there is no such row, or it has none."""
     return max((row.n_draws for row in rows if row.system == system and row.n_draws), default=None)

@@ -22,14 +22,14 @@ OBJECTS = ("a list of objects", lambda v: isinstance(v, list) and all(isinstance
 
 
 def join(earlier, new):
-    """New scores of a split, beside the earlier ones that they don't replace; as of `Run.add_scores`."""
+    """New scores of a split, with the earlier ones that they don't replace; for `Run.add_scores`."""
     before = [*earlier.get(OTHERS, ()), {name: value for name, value in earlier.items() if name != OTHERS}]
     others = [scores for scores in before if _has_draws(scores) and _is_beside(scores, new)]
     return {**new, OTHERS: others} if others else new
 
 
 def choose(kept, n_draws, where, split):
-    """The scores of a split that are of so many draws.
+    """The scores of a split with this number of draws.
 
     Parameters
     ----------

@@ -236,7 +236,7 @@ def check_rolls(dataset, argument, what_to_do):
 
 
 def refuses(name, dataset):
-    """Whether a system, or row, can't be of a data set, since something is missing there."""
+    """Whether a system, or row, is impossible for a data set, since values are missing there."""
     system = SYSTEMS.get(name)
     has_nade = system and (system.model == "nade" or system.arguments.get("emission") == "nade")
     return bool(has_nade and dataset.has_missing)
@@ -252,7 +252,7 @@ def scaled(system, dataset):
 
 
 def size_factor(n_batches):
-    """By how much more updates there are than on the chorales, where an epoch has so many minibatches."""
+    """Number of updates relative to the chorales, if an epoch has this number of minibatches."""
     return math.sqrt(n_batches / N_BATCHES)
 
 

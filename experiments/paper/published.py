@@ -51,7 +51,7 @@ class Published:
 
 
 def on(jsb_chorales=None, nottingham=None, piano_midi=None, musedata=None):
-    """Numbers by data set, without those that there are not."""
+    """Numbers by data set, without missing ones."""
     numbers = zip(DATASETS, (jsb_chorales, nottingham, piano_midi, musedata), strict=True)
     return {name: number for name, number in numbers if number is not None}
 
@@ -132,12 +132,12 @@ OTHERS = (
 
 
 def of_paper(system, dataset, estimator):
-    """What the paper says of a system on a data set, exact or its objective: a number, str or None."""
+    """What the paper reports for a system on a data set, exact or its objective: a number, str or None."""
     said = [p.numbers.get(dataset) for p in PAPER if system in p.beside and p.estimator == estimator]
     number = said[0] if said else None
     return number if number in (None, NOT_FINISHED) else float(number)
 
 
 def of_others(system, dataset):
-    """What others have published that compares with a system on a data set: a list of `Published`."""
+    """What others have published that can be compared with a system on a data set: a list of `Published`."""
     return [p for p in OTHERS if system in p.beside and dataset in p.numbers]

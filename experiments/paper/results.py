@@ -22,7 +22,7 @@ COMPARED = {
 def evaluate(run, model, dataset, split, n_samples, progress=True):
     """Score a trained model on a split, save that in its run's scores.json, and return `describe_run`.
 
-    Scores of other numbers of draws stay there, beside them.
+    Scores from other numbers of draws are kept there, too.
     """
     started, log = time.monotonic(), run.read_log()
     if not log:
@@ -40,7 +40,7 @@ def evaluate(run, model, dataset, split, n_samples, progress=True):
 
 
 def describe_run(run, split, n_draws=None):
-    """All that is known of a run, one dict: ``"scores"`` of a split, and how, when and with what.
+    """All that is known about a run, one dict: ``"scores"`` of a split, and how, when and with what made.
 
     Of several scores, they are those that `choose` chooses by the number of draws.
     """
@@ -51,7 +51,7 @@ def describe_run(run, split, n_draws=None):
 
 
 def rows(result):
-    """Name and both averages of each score of a result; the published objective is none."""
+    """Name and both averages of each score of a result; the published objective is not a score."""
     meanings = MEANINGS | {"importance_sampled": f"importance sampled, {result['n_samples']} draws"}
     if "particle_filter" in result["scores"]:
         meanings["particle_filter"] += f", {result['scores']['particle_filter']['n_draws']} particles"
@@ -63,7 +63,7 @@ def rows(result):
 
 
 def remarks(result):
-    """Lines below the table: the published objective, if it is that, how many draws count, what is there."""
+    """Lines below the table: the published objective, if any, draws that count, nats per observed entry."""
     said = effective_text(result["scores"].get("importance_sampled", {}))
     for name, kept in result["scores"].items():
         if name in COMPARED and "per_observed_entry" in kept:

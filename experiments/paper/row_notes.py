@@ -50,7 +50,7 @@ def about_scores(rows):
 
 
 def few_draws(rows):
-    """A list of a sentence about scores that depend on few draws; of none if there are none."""
+    """A list with a sentence about scores that depend on few draws; empty if there are none."""
     sizes = {row.title: row.effective_draws["median"] for row in rows if row.effective_draws}
     few = ", ".join(f"{title} ({size:.1f})" for title, size in sizes.items() if size < FEW_DRAWS)
     if not few:
@@ -63,7 +63,7 @@ def few_draws(rows):
 
 
 def sources(rows):
-    """A list of a sentence about who published the scores of others; of none if there are none."""
+    """A list with a sentence about who published the scores of others; empty if there are none."""
     shown = [p for row in rows if row.others for p in of_others(row.system, row.dataset)]
     if not shown:
         return []

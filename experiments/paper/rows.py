@@ -164,7 +164,7 @@ def system_rows(dataset, name, result):
 
 
 def estimator(score, result):
-    """What a score is, and of how many draws, as far as the result says so: older ones don't of bounds."""
+    """The kind of a score, and its number of draws, if the result has it: for bounds, older ones don't."""
     n_draws = result["scores"][score].get("n_draws")
     if score == "importance_sampled":
         n_draws = n_draws or result["n_samples"]
@@ -174,7 +174,7 @@ def estimator(score, result):
 
 
 def paper(dataset, name):
-    """What is published of a system on a data set, if it is the published one, by the name of the field."""
+    """Published numbers for a system on a data set, if it is the published one, by the name of the field."""
     if not dataset.verified:
         return {}
     others = [f"{p.numbers[dataset.name]} {p.method}" for p in of_others(name, dataset.name)]
@@ -194,7 +194,7 @@ def columns(rows):
 
 
 def cell(row, column):
-    """What stands in a row's cell; a bound has a "<", an estimate its error, several seeds a range."""
+    """The text of a row's cell; a bound has a "<", an estimate its error, several seeds a range."""
     value = getattr(row, column)
     if value is None or isinstance(value, str):
         return value or ""

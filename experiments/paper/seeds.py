@@ -15,12 +15,12 @@ def place(system, seed, first):
 
 
 def system_of(name):
-    """The system that a run is of, by the name that `place` gave it."""
+    """The system of a run, by the name that `place` gave it."""
     return re.sub(r"_seed\d+$", "", name)
 
 
 def combine(results):
-    """One result of those of all seeds: means of their scores, and the ranges that these are in.
+    """One result from those of all seeds: means of their scores, and their ranges.
 
     Parameters
     ----------

@@ -50,12 +50,12 @@ def make_settings(system, dataset, budget):
 
 
 def existing_run(folder, system, dataset):
-    """The run in a system's place, None if there is none yet.
+    """The existing run of a system, or None.
 
     Raises
     ------
     ValueError
-        If it is of another system or of other data. Its hyper-parameters are its own business.
+        If it is of another system or of other data. Its hyper-parameters may be any.
     """
     if not (folder / "config.json").exists():
         return None
@@ -80,13 +80,13 @@ def existing_run(folder, system, dataset):
 
 
 def find_config(folder, system, dataset, given, options):
-    """The configuration of the run in a system's place, that of a new one if there is none yet."""
+    """The configuration of the existing run of a system, or that of a new one."""
     run = existing_run(folder, system, dataset)
     return run.config if run else make_config(system, dataset, given, options)
 
 
 def other_budget(run, system, dataset, budget):
-    """A line if a run was begun for another number of updates than is asked for; else None."""
+    """A line if a run has another number of updates than the one asked for; else None."""
     training, asked = run.config["training"], make_settings(system, dataset, budget)
     if any(training.get(name) != asked.get(name) for name in ("batch_size", "chunk_length")):
         return None  # it is of a search, and has settings of its own
@@ -123,7 +123,7 @@ def trainable_together(configs):
 
 
 def best_run(folder, system):
-    """Of the runs of a search, the folder of the one with the best validation score; None if there is none.
+    """The folder of a search's run with the best validation score; None if there is none.
 
     It is one that has come to its end, and was trained on the system's divergence: others don't compare.
     """

@@ -19,7 +19,7 @@ from experiments.paper.train_config import ARGUMENTS, argument, settings_class
 
 
 def fill(options, dataset):
-    """Set the options that are not given; the name of the system that they are of, if they are.
+    """Set the options that are not given; returns the name of the system whose values they get, if any.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def fill(options, dataset):
 
 
 def _stored(options):
-    """The configuration of the run that is to go on, if there is one, of the model."""
+    """The configuration of the run that is to be continued, if there is one, and of the same model."""
     if not options.resume or not (Path(options.out) / "config.json").is_file():
         return None
     config = Run(options.out).config
@@ -53,7 +53,7 @@ def _stored(options):
 
 
 def system_of(options):
-    """The system of Table 1 that is of the model, emission and divergence; None if there is none."""
+    """The system of Table 1 with this model, emission and divergence; None if there is none."""
     n_hiddens = options.n_hiddens if "n_hiddens" in options.given else ()
     parts = options.kl, options.emission, options.layer, n_hiddens, options.objective
     return find_system(options.model, *parts)

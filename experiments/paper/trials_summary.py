@@ -29,12 +29,12 @@ def system(line):
 
 
 def option(words, flag):
-    """What stands behind a flag in a command; None if it is not there."""
+    """The value after a flag in a command; None if it is not there."""
     return words[words.index(flag) + 1] if flag in words[:-1] else None
 
 
 def options(words, flag):
-    """All that stands behind a flag in a command, up to the next flag."""
+    """All values after a flag in a command, up to the next flag."""
     behind = words[words.index(flag) + 1 :] if flag in words else []
     return list(takewhile(lambda word: not word.startswith("--"), behind))
 

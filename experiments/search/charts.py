@@ -88,7 +88,7 @@ def ranked_scores(outcomes):
 
 
 def highest_drawn(scores):
-    """The score above which all are drawn as if they were it."""
+    """The score at which all higher ones are drawn."""
     best, middle = min(scores.values()), np.median(list(scores.values()))
     return best + FURTHEST * (middle - best)
 

@@ -62,7 +62,7 @@ def follow(base, config):
 
 
 def configure(config, params, seed, number):
-    """A system's configuration with these hyper-parameters, and with a seed of its own.
+    """A system's configuration with these hyper-parameters, and its own seed.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def configure(config, params, seed, number):
 
 
 def _converted(name, value, n_hidden, usual):
-    """A hyper-parameter as it stands in a configuration, in whose place there was the `usual` one."""
+    """A hyper-parameter in the form of a configuration, where it replaces the `usual` one."""
     if name == "n_hiddens":
         return [value]
     if name.startswith("p_drop"):

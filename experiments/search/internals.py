@@ -28,16 +28,16 @@ def set_state(study, trial, state):
 
 
 def begun(study, trial):
-    """A trial that was taken from the queue, as who works on it has it."""
+    """A trial that was taken from the queue, as its worker has it."""
     return Trial(study, trial._trial_id)
 
 
 def give_sign_of_life(study, trial):
-    """Give one sign of life of who works on a trial, if the storage knows them."""
+    """Give one sign of life for the worker of a trial, if the storage supports this."""
     if is_heartbeat_enabled(study._storage):
         study._storage.record_heartbeat(trial._trial_id)
 
 
 def signs_of_life(study, trial):
-    """A context in which signs of life are given of who works on a trial, if the storage knows them."""
+    """A context in which signs of life are given for the worker of a trial, if the storage supports this."""
     return get_heartbeat_thread(trial._trial_id, study._storage)

@@ -29,7 +29,7 @@ WARM_UP = 1 / 3
 
 @dataclass(frozen=True)
 class Plan:
-    """What is searched, and where; the same for all who work on it.
+    """What is searched, and where; the same for all workers.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class Plan:
         return studies.outcomes(study, self.n_trials)
 
     def replenish(self, study):
-        """Enqueue what is not in the study yet, what was left unfinished, and what goes on from a rung."""
+        """Enqueue what is not in the study yet, what was left unfinished, and what continues from a rung."""
         queue.fail_dead(study, self.folder, self.place)
         queue.replenish(study, self.folder, self.n_trials, self.params)
 
@@ -144,7 +144,7 @@ def make_sampler(plan, number):
 
 
 def make_pruner(name, config):
-    """The pruner of a name in `PRUNERS`; its steps are validations, of which each run has as many."""
+    """The pruner with a name in `PRUNERS`; its steps are validations, equally many in each run."""
     settings = TrainingSettings(**config["training"])
     n_validations = settings.n_validations(settings.n_epochs)
     if name == "median":

@@ -68,18 +68,18 @@ class SearchProcess:
 
     @property
     def status(self):
-        """Of the process that has ended, negative if it was killed by that signal; else None."""
+        """The exit status of the process, negative if a signal killed it; None if it is running."""
         return self._process.exitcode
 
     @property
     def error(self):
-        """What it said was wrong; to be asked once."""
+        """The error that it reported; can be read once."""
         with contextlib.suppress(EOFError):
             return self._line.recv()
         return f"a worker ended with status {self.status}"
 
     def stop(self):
-        """Have it save what it has, and stop."""
+        """Make it save its state, and stop."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGINT)
 
@@ -170,7 +170,7 @@ def _environment(variables):
 
 @contextlib.contextmanager
 def _without_signals():
-    """Let Ctrl-C wait; a process that is started here goes on waiting until it can stop properly."""
+    """Defer Ctrl-C; a process that is started here defers it until it can stop properly."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -41,7 +41,7 @@ def run_name(number):
 
 
 def replenish(study, folder, n_trials, params_of):
-    """Have an attempt in the queue, or further on, for each configuration from 0 to `n_trials` - 1.
+    """Make sure that each configuration from 0 to `n_trials` - 1 has an attempt, in the queue or beyond.
 
     Those that go on from a rung get another one, on the way to the next.
 
@@ -78,7 +78,7 @@ def replenish(study, folder, n_trials, params_of):
 
 
 def _promote(study, there, n_trials):
-    """Enqueue those that go on from a rung."""
+    """Enqueue those that continue from a rung."""
     found = outcomes(study, n_trials)
     for rung, numbers in enumerate(bound_for(found, n_trials, len(shares_of(study)))):
         for number in sorted(numbers & set(there)):
@@ -98,7 +98,7 @@ def _promote(study, there, n_trials):
 
 
 def claim(study, folder, n_trials):
-    """Take an attempt from the queue: it and the lock of its run's folder, or None if there is none to take.
+    """Take an attempt from the queue: it and the lock of its run's folder, or None if the queue is empty.
 
     It is one at a configuration below `n_trials`. Attempts that don't count are closed instead.
     """
@@ -136,14 +136,14 @@ def _take(study, waiting):
 
 
 def run_lock(folder, trial):
-    """The lock that who works on an attempt holds."""
+    """The lock that the worker of an attempt holds."""
     run = Path(folder) / trial.user_attrs["run"]
     run.mkdir(parents=True, exist_ok=True)
     return lock_at(run / ".lock")
 
 
 def fail_dead(study, folder, place):
-    """Fail the attempts whose processes are dead: those that give no signs of life, by Optuna's own means.
+    """Fail the attempts whose processes are dead: those without signs of life, by Optuna's own means.
 
     Where the storage is a file in the study's folder, all processes see the locks of the runs' folders, and a
     lock that is free says the same, at once.

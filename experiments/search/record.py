@@ -49,7 +49,7 @@ class Record:
         self._written = None
 
     def write(self, study):
-        """Write what the study knows, whole or not at all, if that is something new."""
+        """Write the content of the study, whole or not at all, if there is anything new."""
         content = text_of(study)
         if content != self._written:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ class Record:
             self._written = content
 
     def read_into(self, study):
-        """Have the study know what the file does, if there is one.
+        """Add the content of the file to the study, if there is a file.
 
         Where both know something, what the study knows holds.
 
@@ -145,7 +145,7 @@ def _entry(outcome):
 
 
 def _attempts(entry, space, n_rungs):
-    """Of an entry, an attempt for each rung that it is done with."""
+    """From an entry, an attempt for each rung that it has passed."""
     distributions = {name: CategoricalDistribution(space[name]) for name in entry["params"]}
     validations = {int(number): score for number, score in entry.get("validations", {}).items()}
 
@@ -172,7 +172,7 @@ def _attempts(entry, space, n_rungs):
 
 
 def _give_up(study, tries):
-    """Fail what waits or runs: what it leads to is known already."""
+    """Fail what waits or runs: its result is already known."""
     for attempt in tries:
         if not attempt.state.is_finished():
             with suppress(UpdateFinishedTrialError):

@@ -34,7 +34,7 @@ def stages(shares):
 
 
 def cost(n_trials, shares):
-    """What a search costs, in full trainings, if none of them fails."""
+    """The cost of a search, in full trainings, if no trial fails."""
     return sum(quota(n_trials, rung) * stage for rung, stage in enumerate(stages(shares)))
 
 

@@ -56,7 +56,7 @@ def summary(outcomes, model, space):
 
 
 def searched(study, outcomes):
-    """What was searched, and how far it is."""
+    """What was searched, and the state of the search."""
     attributes = study.user_attrs
     counts = Counter(outcome.state.name for outcome in outcomes)
     states = [f"{counts[name]} {title}" for name, title in STATES.items() if counts[name]]

@@ -182,12 +182,12 @@ def read_space(words):
 
 
 def read_choices(path):
-    """A file with choices of one's own: a JSON object, with a list for each hyper-parameter it is about.
+    """A file with a user's choices: a JSON object, with a list for each of its hyper-parameters.
 
     Raises
     ------
     ValueError
-        If it is no such file.
+        If it is not such a file.
     """
     try:
         own = json.loads(Path(path).read_bytes())

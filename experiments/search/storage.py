@@ -50,13 +50,13 @@ MOST_TABLES = 20
 
 
 def default_place(folder):
-    """Where the study of a folder is kept, if nobody says otherwise: a URL, whatever the folder is called."""
+    """The default place of the study of a folder: a URL, whatever the name of the folder."""
     path = str(Path(folder) / "study.db")
     return sqlalchemy.URL.create("sqlite", database=path).render_as_string()
 
 
 def shown(place):
-    """A place to be printed or saved: of a URL the kind, user, host and name.
+    """A place in a form to be printed or saved: of a URL, only kind, user, host and name.
 
     A password is ``***``, and there may be others in the rest, which is left out. Other words, those of a
     command line for instance, are as they are; of a URL that can't be read, only the kind is left.
@@ -87,7 +87,7 @@ def _storage(place):
 
 
 def _hidden(text, place):
-    """A message of a driver, which may repeat what it was given, without secrets; nothing, if unsure."""
+    """A driver's message, which may repeat its arguments, without secrets; nothing of it, if unsure."""
     if _storage(place).endswith(HIDDEN):
         return "its driver's message may contain a password, and is not shown"
     text = text.replace(place, shown(place))
@@ -205,14 +205,14 @@ def lock_at(path):
 
 
 def take(lock):
-    """Take a lock without waiting for it; whether it was to be had."""
+    """Try to take a lock without waiting; returns whether it was free."""
     with suppress(Timeout):
         lock.acquire(blocking=False)
     return lock.is_locked
 
 
 class JournalLock:
-    """The lock of a journal. It drops what a full disk left of a line: the next one would go on there."""
+    """The lock of a journal. It removes what a full disk left of a line, before the next one is added."""
 
     def __init__(self, journal):
         self._lock = lock_at(f"{journal}.lock")
@@ -233,7 +233,7 @@ class JournalLock:
 
 
 class PatientStorage(RDBStorage):
-    """A server whose restart is waited for.
+    """A server; if it restarts, the storage waits for it.
 
     Each operation is a transaction, so it is tried again as a whole. If it happened after all, and only the
     answer was lost, then nothing is wrong either: see `search` for trials that are in the queue twice, or

@@ -63,12 +63,12 @@ class Outcome(NamedTuple):
 
     @property
     def n_ended(self):
-        """How many rungs it is done with, be it that it came to them, or failed on the way."""
+        """The number of rungs that it has reached, or failed to reach."""
         return max(len(self.scores), self.rung + self.state.is_finished())
 
     @property
     def is_at_rung(self):
-        """Whether it has come to a rung before the last, and not gone on, or not yet."""
+        """Whether it has reached a rung before the last, and has not continued (yet)."""
         return len(self.scores) > self.rung
 
 
@@ -119,7 +119,7 @@ def open_study(folder, storage, name, about, heartbeat, sampler, pruner, patient
 
 
 def differing(attributes, about, names=FIXED):
-    """The first of some attributes in which a study differs from what it is to be, or None.
+    """The first attribute in which a study differs from what it should be, or None.
 
     Data are known by their digests: the name of their file may have changed.
     """
@@ -166,7 +166,7 @@ def load_study(folder, storage=None, name=None):
 
 
 def folder_lock(folder):
-    """The lock that those who add to a study of this folder hold."""
+    """The lock that processes hold while they add to a study of this folder."""
     return lock_at(Path(folder) / ".lock")
 
 
@@ -243,7 +243,7 @@ def _outcome(number, tries):
 
 
 def _scores(tries):
-    """Scores at the rungs that were come to, but for the last one."""
+    """Scores at the rungs that were reached, except the last one."""
     found = {}
     for attempt in tries:
         if attempt.state == TrialState.PRUNED and "score" in attempt.user_attrs:

@@ -24,7 +24,7 @@ def best_of(outcomes):
 
 
 def seconds_left(outcomes, n_trials, shares=WHOLE):
-    """Time until all trials have ended, if updates take as long as they did; None if none has come anywhere.
+    """Time until all trials have ended, if updates take as long as before; None if there is no progress yet.
 
     Trials that are running are taken to be half-way to their rung. Those that ended on the way to one count
     as if they had come there, since those that follow may do the same.
@@ -40,7 +40,7 @@ def seconds_left(outcomes, n_trials, shares=WHOLE):
 
 
 def duration(seconds):
-    """A time as one says it."""
+    """A time in words."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:
@@ -49,7 +49,7 @@ def duration(seconds):
 
 
 def summary(outcomes, n_trials, shares=WHOLE):
-    """How far it is, in one line."""
+    """The state of the search, in one line."""
     counts = {
         "running": sum(outcome.state == TrialState.RUNNING for outcome in outcomes),
         "failed": sum(outcome.state == TrialState.FAIL for outcome in outcomes),
@@ -64,7 +64,7 @@ def summary(outcomes, n_trials, shares=WHOLE):
 
 
 def _how_many(outcomes, n_trials, shares):
-    """How many have ended; while there are rungs ahead, how many have come to the next one."""
+    """How many have ended; while there are rungs ahead, how many have reached the next one."""
     n_done = sum(outcome.state.is_finished() for outcome in outcomes)
     if n_done == n_trials or shares == WHOLE:
         return f"{n_done} of {n_trials} done"
@@ -75,7 +75,7 @@ def _how_many(outcomes, n_trials, shares):
 
 
 def news_of(outcome, shares=WHOLE):
-    """What is said of a configuration that has ended, or come to a rung."""
+    """A line about a configuration that has ended, or reached a rung."""
     if outcome.state == TrialState.FAIL:
         return f"trial {outcome.number} failed: {outcome.reason}"
     how = "pruned at " if outcome.state == TrialState.PRUNED and not outcome.is_at_rung else ""
@@ -134,7 +134,7 @@ def trials_table(title, outcomes, progress, n_trials, shares=WHOLE):
 
 @contextmanager
 def showing(study, n_trials, console=None):
-    """A function that shows how far a study is, and takes a line of news or None, while the context lasts.
+    """A context with a function that shows the state of a study, and takes a line of news or None.
 
     In a terminal, it keeps a table up to date; elsewhere it prints a line for each trial that ends, or comes
     to a rung.

@@ -27,7 +27,7 @@ MOST_ATTEMPTS = 100
 
 
 def work(plan):
-    """Take configurations of a plan until all of them have ended, whoever ended them."""
+    """Work on configurations of a plan until all of them have ended, including those of other workers."""
     dataset = plan.load_data()
     with explained(plan.place):
         # Who started this process has found the storage.
@@ -86,9 +86,9 @@ def attempt(plan, dataset, study, trial):
 
 
 def _run(plan, dataset, study, trial):
-    """Train a configuration, or go on with it, to a rung or to its end; what becomes of the attempt.
+    """Train a configuration, or continue it, to a rung or to its end; returns the outcome of the attempt.
 
-    ``"score"``, the one at a rung, is not a value for Optuna: it does not compare with that of an end.
+    ``"score"``, the one at a rung, is not a value for Optuna: it can't be compared with one at the end.
     """
     number, rung = trial.user_attrs["configuration"], studies.rung_of(trial)
     tries = [attempt for attempt in studies.attempts(study)[number] if studies.rung_of(attempt) == rung]
@@ -123,7 +123,7 @@ def _run(plan, dataset, study, trial):
 
 
 def rung_score(model, chunks, usual, progress):
-    """What configurations are compared by at a rung: the training objective, nats per time step.
+    """The score by which configurations are compared at a rung: the training objective, nats per time step.
 
     The weight of its divergence is the one that the system has there, the same for all configurations. With
     1, which is what validations have, a model that has given up its latents would look better than one that
@@ -166,6 +166,6 @@ def _progress(plan, trial):
 
 
 def _run_of(plan, trial):
-    """The run of a trial, None if it has not been begun."""
+    """The run of a trial, None if it has not been started."""
     folder = plan.folder / trial.user_attrs["run"]
     return Run(folder) if (folder / "config.json").is_file() else None

@@ -161,7 +161,7 @@ class TestResults:
 
     def test_a_folder_is_never_replaced(self, tmp_path):
         (tmp_path / "a.npy").mkdir()
-        with pytest.raises(ValueError, match="already exists"):
+        with pytest.raises(ValueError, match="is a folder; choose a file"):
             Results(tmp_path, False, force=True).reserve(["a"], 3)
 
     def test_the_folder_is_a_file(self, tmp_path):
