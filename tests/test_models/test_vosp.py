@@ -264,7 +264,7 @@ def test_layers_are_named_or_called_in_the_same_way():
 
 def test_steps_need_a_prior_that_is_a_markov_process():
     prior = GaussianProcess(lambda t, r: pt.exp(-((t - r) ** 2)))
-    with pytest.raises(ValueError, match="prior must be a MarkovProcess .*, got GaussianProcess"):
+    with pytest.raises(ValueError, match="prior must be a MarkovProcess, .*, got GaussianProcess"):
         VOSP(3, 2, (2,), (2,), prior=prior).step(np.zeros((1, 3)))
 
 

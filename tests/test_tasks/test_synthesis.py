@@ -86,7 +86,7 @@ def test_prefixes_have_any_lengths(name, make):
 def test_latents_of_any_prior():
     for model in (smooth(VRAE, (2,)), smooth(VOSP, (2,), (2,))):
         assert np.shape(sample(model, np.random.default_rng(1), 5, 4)) == (4, 5, 2)
-    with pytest.raises(ValueError, match="prior must be a MarkovProcess .*, got GaussianProcess"):
+    with pytest.raises(ValueError, match="prior must be a MarkovProcess, .*, got GaussianProcess"):
         sample(model, np.random.default_rng(1), 5, 4, np.zeros((2, 2)))
 
 
