@@ -419,8 +419,8 @@ def tiny_systems(monkeypatch):
     for name, system in SYSTEMS.items():
         sizes = {"hmm": {"n_states": 3}, "nade": {"n_hidden": 4}}
         arguments = system.arguments | sizes.get(name, {"n_hiddens": [4]})
-        if "n_latent" in arguments:
-            arguments["n_latent"] = 2
+        arguments |= {"n_latent": 2} if "n_latent" in arguments else {}
+        arguments |= {"n_emission_hiddens": [4]} if system.model == "vosp" else {}
         # On one minibatch an epoch, 2 and 1, or 0: see `presets.scaled`.
         annealing, n_updates = 4 * (system.annealing_updates // 400), 2 if name == "hmm" else 7
         numbers = {"n_updates": n_updates, "annealing_updates": annealing}

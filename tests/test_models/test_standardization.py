@@ -111,8 +111,8 @@ def test_results_are_in_the_units_of_the_data(rnns, vosps, sequences):
             lambda m, x: denoise(m, x),
             lambda m, x: impute(m, x, None, np.random.default_rng(0), 2),
             lambda m, x: impute_draws(m, x, None, np.random.default_rng(0), 2, 2).expectation,
-            lambda m, x: [sample(m, np.random.default_rng(0), 4)[:, 0]],
-            lambda m, x: [sample(m, np.random.default_rng(0), 4, 1, x[0][:1, None], 0.5)[:, 0]],
+            lambda m, x: sample(m, np.random.default_rng(0), 4),
+            lambda m, x: sample(m, np.random.default_rng(0), 4, 1, x[0][:1], 0.5),
         ):
             for one, other in zip(task(ours, sequences), task(theirs, inner), strict=True):
                 np.testing.assert_allclose(standardized(one), other, rtol=1e-7, atol=1e-9)
