@@ -21,6 +21,7 @@ ROWS = (
         "climin_import",
         "data",
         "initialize",
+        "log_space",
         "moments",
         "scores",
     ),

@@ -10,7 +10,7 @@ from breze_like.distributions.kl import (
     kl_divergence,
     register,
 )
-from breze_like.distributions.mixture import NormalMixture, log_sum_exp
+from breze_like.distributions.mixture import NormalMixture
 from breze_like.distributions.nade import NADE
 from breze_like.distributions.normal import DiagonalNormal
 from breze_like.distributions.observed import Observed, without_missing
@@ -32,6 +32,7 @@ from breze_like.distributions.processes import (
 )
 from breze_like.distributions.standardized import Standardized
 from breze_like.distributions.student_t import StudentT
+from breze_like.log_space import log_sum_exp
 
 __all__ = [
     "KLS",

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytensor.tensor as pt
-from pytensor.gradient import disconnected_grad
 
 from breze_like.distributions.base import Distribution
 from breze_like.distributions.normal import DiagonalNormal
+from breze_like.log_space import log_sum_exp
 
 
 class NormalMixture(Distribution):
@@ -83,12 +83,3 @@ class NormalMixture(Distribution):
         chosen = pt.eq(counted, index[..., None])[..., None]
         means, variances = self.components.mean, self.components.variance
         return DiagonalNormal(*(pt.switch(chosen, m, 0.0).sum(axis=-2) for m in (means, variances)))
-
-
-def log_sum_exp(x, axis):
-    """log sum exp(x) along an axis, without overflow or underflow.
-
-    PyTensor's own has gradients 0 / 0 where it does not recognise what x is made of.
-    """
-    largest = disconnected_grad(pt.max(x, axis=axis, keepdims=True))
-    return pt.log(pt.exp(x - largest).sum(axis=axis)) + largest.squeeze(axis)

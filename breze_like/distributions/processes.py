@@ -110,10 +110,8 @@ class MarkovProcess(Process):
         -------
         TensorVariable, shape (n_steps, n_sequences, n_draws of z_t, n_draws of z_{t-1}), nats
         """
-        kept = z * mask[:, :, None, None]
-        before = pt.set_subtensor(pt.zeros_like(kept)[1:], kept[:-1])
         variance = pt.zeros_like(z[:, :, 0]) + self.given_past(first_steps(mask))
-        difference = z[:, :, :, None] - (self.coefficient * before)[:, :, None]
+        difference = z[:, :, :, None] - (self.coefficient * previous(z, mask))[:, :, None]
         return normal_log_density(difference, 0.0, variance[:, :, None, None]).sum(axis=-1)
 
     def sample(self, noise):
@@ -264,10 +262,10 @@ def previous(u, mask):
 
     Parameters
     ----------
-    u : TensorVariable, shape (n_steps, n_sequences, n)
+    u : TensorVariable, shape (n_steps, n_sequences, ..., n)
     mask : TensorVariable, shape (n_steps, n_sequences)
     """
-    kept = u * mask[:, :, None]
+    kept = u * pt.shape_padright(mask, u.ndim - 2)
     return pt.set_subtensor(pt.zeros_like(kept)[1:], kept[:-1])
 
 

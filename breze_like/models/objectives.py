@@ -11,8 +11,9 @@ these; the model has them as ``"loss/by_step"``.
 
 import pytensor.tensor as pt
 
-from breze_like.distributions import MarkovProcess, kl_by_latent, kl_divergence, log_sum_exp
+from breze_like.distributions import MarkovProcess, kl_by_latent, kl_divergence
 from breze_like.distributions.posteriors import Diagonal
+from breze_like.log_space import log_mean_exp
 from breze_like.models.base import per_step
 from breze_like.recurrence import path_weights
 
@@ -164,11 +165,6 @@ def check_divergence(model, objective):
     if model.objective_kl is not kl_divergence:
         got = getattr(model.objective_kl, "__name__", model.objective_kl)
         raise ValueError(f"kl must be 'exact' if objective={objective!r}, got {got}")
-
-
-def log_mean_exp(x, axis):
-    """log of the mean of exp(x), without overflow."""
-    return log_sum_exp(x, axis) - pt.log(pt.cast(x.shape[axis], x.dtype))
 
 
 OBJECTIVES = {

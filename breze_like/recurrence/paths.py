@@ -2,6 +2,7 @@
 
 import pytensor.tensor as pt
 
+from breze_like.log_space import log_mean_exp
 from breze_like.recurrence.loop import before, chain_states, scan
 
 
@@ -31,8 +32,8 @@ def path_weights(own, pair, real):
 
 def _forward(real, own, pair):
     def step(real, own, pair, u):
-        weights = u - _log_mean_exp(u)[:, None]
-        return pt.switch(real, own + _log_mean_exp(pair + weights[:, None, :]), u)
+        weights = u - log_mean_exp(u, axis=-1)[:, None]
+        return pt.switch(real, own + log_mean_exp(pair + weights[:, None, :], axis=-1), u)
 
     return [scan(step, [real, own, pair], [pt.zeros_like(own[0])], [], False)]
 
@@ -53,9 +54,3 @@ def _gradient(inputs, outputs, cotangents):
     _, by_u = scan(step, [real, g, shares, overall], start, [], True)
     by_own = pt.switch(real, by_u, 0.0)
     return [by_own, by_own[:, :, :, None] * shares]
-
-
-def _log_mean_exp(x):
-    """log of the mean of exp(x) over the last axis, without overflow."""
-    highest = x.max(axis=-1, keepdims=True)
-    return pt.log(pt.exp(x - highest).mean(axis=-1)) + highest[..., 0]

@@ -37,9 +37,11 @@ def run(main, when_stopped):
         print(f"error: training diverged: {' '.join(str(error).split())}", file=sys.stderr)
         status = 1
     except KeyboardInterrupt as error:
+        number = (error.args or (signal.SIGINT,))[0]
+        if interrupts.installed:  # the interpreter's shutdown would fail beside what XLA's threads still do
+            interrupts.end(number)
         print(interrupts.text, file=sys.stderr)
-        status = 128 + (error.args or (signal.SIGINT,))[0]
-        interrupts.leave(status)
+        status = 128 + number
     interrupts.finish()
     sys.exit(status)
 

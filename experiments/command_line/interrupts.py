@@ -23,12 +23,13 @@ SAME_SECONDS = 0.5
 # What is said; `command_line.run` says what is true of a script.
 text = "stopped before anything was started"
 
-_installed = False
+# Whether this is the process of a script.
+installed = False
 
 
 def install():
     """Handle signals from now on, except ignored ones, as in a shell's background jobs."""
-    global _installed
+    global installed
     handled = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
     if not handled:
         return
@@ -38,7 +39,7 @@ def install():
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reading, handled), daemon=True).start()
-    _installed = True
+    installed = True
 
 
 def install_for(name, said):
@@ -51,18 +52,9 @@ def install_for(name, said):
 
 def finish():
     """Let signals be: what they would stop is done."""
-    if _installed:
+    if installed:
         for number in STOPPING:
             signal.signal(number, signal.SIG_IGN)
-
-
-def leave(status):
-    """End a script at once: the shutdown of the interpreter fails beside computations that go on."""
-    if _installed:
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(Exception):
-                stream.flush()
-        os._exit(status)
 
 
 def end(number, _=None):

@@ -117,7 +117,7 @@ SYSTEMS = {
         },
         700,
         450,
-        {"step_rate": 0.003} | COSINE,
+        COSINE,
     ),
     "vosp_tensor": System(
         "VOSP, tensor Monte Carlo",
@@ -134,7 +134,7 @@ SYSTEMS = {
         },
         700,
         450,
-        {"step_rate": 0.003, "n_draws": 5} | COSINE,
+        {"n_draws": 5} | COSINE,
     ),
     "vrae_nade": System(
         "VRAE, NADE emission",

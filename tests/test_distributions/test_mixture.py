@@ -6,7 +6,7 @@ from scipy.special import log_softmax, logsumexp, softmax
 from scipy.stats import kstest, multivariate_normal, norm
 
 from breze_like.backends import compile_function
-from breze_like.distributions import NormalMixture, log_sum_exp
+from breze_like.distributions import NormalMixture
 
 N_COMPONENTS, N = 4, 3
 
@@ -140,17 +140,6 @@ def test_far_from_all_components(precision):
     expected = logsumexp(log_softmax(logits) + norm.logpdf(0, means[..., 0]))
     np.testing.assert_allclose(results[0], [[expected]], rtol=1e-6)
     np.testing.assert_allclose(results[1], [[[200.0]]], rtol=1e-6)
-
-
-def test_log_sum_exp(rng):
-    m, w = pt.matrix(), pt.vector()
-    x = pt.dot(m, pt.diag(w))  # not an input as it is
-    y = log_sum_exp(x, axis=0)
-    f = compile_function([m, w], [y, pt.grad(y.sum(), m)], "jax")
-    values, weights = 1e3 * rng.normal(size=(4, 3)), np.array([1.0, -1.0, 1e3])
-    result, gradient = f(values, weights)
-    np.testing.assert_allclose(result, logsumexp(values * weights, axis=0), rtol=1e-12)
-    np.testing.assert_allclose(gradient, softmax(values * weights, axis=0) * weights, rtol=1e-9, atol=1e-300)
 
 
 def test_tempered(values):
