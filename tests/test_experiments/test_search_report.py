@@ -161,7 +161,7 @@ def test_of_few_trials(tmp_path, browser):
     folder = make(tmp_path / "search", [complete(0, 9.0)])
     assert search_report.main([str(folder)]) == 0
     text = words(folder / "report.html")
-    assert f"It takes {LEAST_TRIALS} trials that ended" in text and "got 1." in text
+    assert f"needs {LEAST_TRIALS} trials that ended" in text and "there are 1" in text
     seen = browser(folder / "report.html")
     assert seen["console"] == [] and len(seen["plots"]) == 3
 
