@@ -25,7 +25,7 @@ def negative_log_likelihood(model, sequences):
 
     Parameters
     ----------
-    model : OneStepPredictor
+    model : OneStepPredictor, FrameNADE or HiddenMarkov
     sequences : list of ndarray, shape (n_steps, n_visible)
 
     Returns
@@ -35,7 +35,7 @@ def negative_log_likelihood(model, sequences):
     Raises
     ------
     ValueError
-        If the model has latents.
+        If the model has latents that have to be drawn.
     """
     if model.has_latents:
         raise ValueError(

@@ -30,7 +30,7 @@ def relative_errors(
 ) -> NDArray:
     """How far derivatives along directions are from finite differences, relative to these.
 
-    What is smaller than a thousandth of the largest one counts as that.
+    A finite difference below a thousandth of the largest one is replaced by that in the denominator.
 
     Parameters
     ----------

@@ -71,7 +71,7 @@ class Initialization:
     Raises
     ------
     ValueError
-        If one of them but the bias is not positive, or a probability out of its range.
+        If a value other than the bias is not positive, or a probability is out of its range.
 
     References
     ----------

@@ -9,6 +9,7 @@ neither on other sequences nor, except for rounding, on how many draws there are
 import numpy as np
 from tqdm import tqdm
 
+from breze_like.checks import check_rng
 from breze_like.data import packed
 
 # Steps of all columns of a block together: bounds the memory, whatever the number of draws.
@@ -17,6 +18,7 @@ MAX_STEPS = 32_000
 
 def streams(rng, n):
     """Generators of n sequences' own random numbers: what one draws does not change the others."""
+    check_rng(rng)
     return [np.random.default_rng(seed) for seed in rng.integers(2**63, size=n)]
 
 

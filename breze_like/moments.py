@@ -88,7 +88,7 @@ def dropout(x, p_keep=None):
     ----------
     x : Moments
     p_keep : TensorVariable or float, optional
-        Probability to keep a unit; broadcasts against the mean. None says that all are kept.
+        Probability of keeping a unit; broadcasts against the mean. None says that all are kept.
     """
     if p_keep is None:
         return x
@@ -197,7 +197,7 @@ class Sigmoid:
         return Moments(self._mean(inner), sum(terms))
 
     def logit_mean(self, x):
-        """log E / (1 - E) for E = E[f(x)], and log E within 0.1 %, for variances from 20 on within 2 %.
+        """log(E / (1 - E)) for E = E[f(x)]; the error of E is at most 0.1 % of it, from variance 20 on 2 %.
 
         The tails of f are exponential, those of the mixture are not. So it is only taken above -variance / 2,
         where it is exact to that; below, f(x) = exp(x) f(-x) takes the other side of that point for it:
@@ -255,7 +255,7 @@ class WangManningSigmoid:
         return Moments(expectation, pt.maximum(second - expectation**2, 0))
 
     def logit_mean(self, x):
-        """log E / (1 - E) for E = E[f(x)]."""
+        """log(E / (1 - E)) for E = E[f(x)]."""
         return x.mean / pt.sqrt(1 + np.pi / 8 * x.variance)
 
 
@@ -285,7 +285,7 @@ def ndtr(x):
 
 
 def log_ndtr(x):
-    """Its logarithm, within 2e-4 of it where it is below 1e-23."""
+    """Its logarithm; below x = -10, its relative error is at most 2e-4."""
     tail = pt.minimum(x, -10)  # there, -x^2 / 2 - log(-x) and a constant
     return pt.log(ndtr(pt.maximum(x, -10))) - (tail**2 - 100) / 2 - pt.log(-tail / 10)
 

@@ -9,7 +9,7 @@ scores.json      results of the evaluation
 ===============  =========================================================================================
 
 A file is replaced completely or not at all, even if the process is killed, so readers always find a whole
-file. A process that trains holds a lock, `Run.writing`, and a second one is refused.
+file. A process that trains holds a lock, `Run.locked`, and a second one is refused.
 """
 
 import json
@@ -103,11 +103,11 @@ class Run:
     def reconfigure(self, **changes: Any) -> None:
         """Replace entries of the configuration, in the file and in `config`."""
         config = self.config | changes
-        with self.writing():
+        with self.locked():
             _write_json(self._path("config.json"), config)
         self.config = config
 
-    def writing(self) -> AbstractContextManager[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """A context in which no other process trains this run; it ends with its process.
 
         Raises

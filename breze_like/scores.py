@@ -49,7 +49,7 @@ class Score:
 
     @property
     def per_observed_entry(self) -> float | None:
-        """Nats per entry that is not missing, over all of them; None without missing ones, or others."""
+        """Nats per entry that is not missing, over all of them; None if no entry is missing, or all are."""
         if self.n_observed is None or not self.n_observed.any():
             return None
         return float(self.nats.sum() / self.n_observed.sum())

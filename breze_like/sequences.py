@@ -65,7 +65,6 @@ def check_sequence(
         if values.dtype.kind in "bu" and values.max() <= 1:  # the same, without arrays as large as this one
             return values.astype(np.uint8)
         absent = missing & np.isnan(values)
-        absent = missing & np.isnan(values)
         _allowed(values, (values == 0) | (values == 1) | absent, "0 or 1", name)
         return _floating(values) if absent.any() else values.astype(np.uint8)
     values = _floating(values)

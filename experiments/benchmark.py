@@ -68,7 +68,7 @@ def make_parser():
     add("--json", action="store_true", help="print JSON instead of tables")
     add("--quick", action="store_true", help="small sizes, few rounds")
     add("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), help="what to measure")
-    add("--systems", nargs="+", choices=PEERS, help="what to compare, with the first; all if not given")
+    add("--systems", nargs="+", choices=PEERS, help="systems to measure; ratios are to the first (all)")
     add("--models", nargs="+", choices=MODELS, default=list(MODELS), help="which models")
     add("--n-hiddens", nargs="+", type=int, help="numbers of hidden units")
     add("--batch-sizes", nargs="+", type=int, help="sequences in a minibatch")
@@ -78,8 +78,8 @@ def make_parser():
     add("--n-members", type=int, help="models of a population")
     add("--member-n-hidden", type=int, help="number of hidden units of each")
     add("--member-batch-size", type=int, help="sequences in a minibatch of each")
-    add("--rounds", type=int, help="in which all systems take turns")
-    add("--seconds", type=float, default=120.0, help="of a comparison, after which no further round begins")
+    add("--rounds", type=int, help="rounds, in each of which every system runs once")
+    add("--seconds", type=float, default=120.0, help="no new round of a comparison starts after so many")
     add_report(parser, "write tables to this Markdown file, with a chart and JSON next to it")
     return parser
 

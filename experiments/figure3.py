@@ -30,7 +30,7 @@ from experiments.command_line.arguments import add_data_of_run, add_seed, data_o
 from experiments.command_line.reports import add_force, check_files
 from experiments.music.corruption import P_ON, add_usual_noise, remove_frames
 from experiments.paper.experiment import train
-from experiments.paper.presets import system_for
+from experiments.paper.presets import check_rolls, system_for
 from experiments.paper.system_runs import existing_run, make_config
 
 FILES = ("figure3.png", "figure3.pdf")
@@ -67,7 +67,7 @@ def load_two(options):
 def find_or_train(dataset_name, data_dir, seed, backend):
     """A trained VRAE of the usual settings, and its data set."""
     dataset = data.load(dataset_name, data_dir)
-    check_rolls(dataset)
+    check_songs(dataset)
     folder = Path("runs") / "figure3" / file_name(dataset.name)
     system = system_for("vrae", dataset)
     run = existing_run(folder, system, dataset)
@@ -79,12 +79,9 @@ def find_or_train(dataset_name, data_dir, seed, backend):
     return model, dataset
 
 
-def check_rolls(dataset):
+def check_songs(dataset):
     """Raise a ValueError if a data set can't be drawn: it is no piano rolls, or too few songs."""
-    if not dataset.binary:
-        raise ValueError(
-            f"data set must be binary, as piano rolls are, {dataset.name} is real-valued: choose another"
-        )
+    check_rolls(dataset, "data set", "choose another", missing=False)
     if len(dataset.test) < N_SONGS:
         raise ValueError(
             f"data set must have at least {N_SONGS} test sequences, {dataset.name} has {len(dataset.test)}: "
@@ -186,10 +183,10 @@ def main(arguments=None):
     check_files(options.out, dict.fromkeys(FILES), options.force)
     if options.denoiser or options.imputer:
         denoiser, imputer, dataset = load_two(options)
-        check_rolls(dataset)
+        check_songs(dataset)
     elif options.run:
         _, denoiser, dataset = load_run(options.run, options)
-        check_rolls(dataset)
+        check_songs(dataset)
         imputer = denoiser
     else:
         name = options.dataset or "chorales"

@@ -4,10 +4,11 @@
     python -m experiments.impute runs/table1/chorales/vrae song.mid --missing keys:60:72 --draws 5 --out new
 
 The first command takes the frames 8 to 15 out of sequences of the run's own test set, draws them 20 times,
-and combines the draws: real values become their mean; of notes, the most probable ones are switched on, as
-many as make the expected F1 largest. The second command writes the draws: the more they agree, the more
-certain they are. --modes fills in the most probable frames, in rounds, as the paper does: these have hardly
-any notes. Entries that are NaN are always missing; if there are some, --missing can be left out.
+and combines the draws: real values become their mean; of notes, the most probable ones are switched on, so
+many that the expected F1, by an approximation, is largest. The second command writes the draws: the more
+they agree, the more certain they are. --modes fills in the most probable frames, in rounds, as the paper
+does: these have hardly any notes. Entries that are NaN are always missing; if there are some, --missing can
+be left out.
 """
 
 import numpy as np

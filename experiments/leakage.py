@@ -19,6 +19,7 @@ from experiments.command_line import tables
 from experiments.command_line.arguments import add_data_dir
 from experiments.command_line.reports import add_report, check_report, write_report
 from experiments.paper.collapse import floor
+from experiments.paper.presets import check_rolls
 from experiments.paper.published import DATASETS
 
 WINDOW = 32  # steps
@@ -83,10 +84,7 @@ def main(arguments=None):
     check_report(options, "| data set | copies in valid | copies in test |")
     datasets = [data.load(name, options.data_dir) for name in options.datasets]
     for dataset in datasets:
-        if not dataset.binary:
-            raise ValueError(
-                f"--datasets must be binary, as piano rolls are, {dataset.name} is real-valued: leave it out"
-            )
+        check_rolls(dataset, "--datasets", "leave it out", missing=False)
     table = as_markdown([facts(dataset) for dataset in datasets])
     print(table, end="")
     write_report(options, table)

@@ -34,6 +34,7 @@ from experiments.music.measures import (
     score_denoising,
     score_imputation,
 )
+from experiments.paper.presets import check_rolls
 
 # Rounds and chains of an imputation by draws, with and without latents: without, it takes as many rounds as
 # there are missing frames. Rounds of an imputation by modes.
@@ -195,10 +196,7 @@ def load_all(folders, **places):
     found = {}
     for folder in folders:
         run, model, dataset = load(folder, **places)
-        if not dataset.binary:
-            raise ValueError(
-                f"runs must be on binary data, such as piano rolls, {folder} is on real values: leave it out"
-            )
+        check_rolls(dataset, f"the data of {folder}", "leave it out", missing=False)
         of_dataset, name = found.setdefault(tuple(dataset.digests.items()), {}), run.folder.resolve().name
         if name in of_dataset:
             raise ValueError(f"runs must be in folders of different names, got {name} twice: rename one")

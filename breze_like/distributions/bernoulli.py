@@ -17,11 +17,6 @@ class Bernoulli(Distribution):
     def __init__(self, logits):
         self.logits = logits
 
-    @classmethod
-    def from_probability(cls, probability):
-        """The same from probabilities, strictly between 0 and 1."""
-        return cls(pt.log(probability) - pt.log1p(-probability))
-
     @property
     def mean(self):
         """The probabilities of a 1."""

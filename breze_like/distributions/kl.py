@@ -21,7 +21,11 @@ _REGISTRY = {}
 
 
 def register(posterior, prior):
-    """Decorator: the function computes the divergence for these two classes, for each latent, unmasked."""
+    """Decorator: the function computes the divergence for these two classes.
+
+    It takes (q, p), and returns nats for each latent, (n_steps, n_sequences, n_latent); those in the padding
+    are set to 0 afterwards.
+    """
 
     def decorate(function):
         _REGISTRY[posterior, prior] = function

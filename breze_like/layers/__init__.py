@@ -18,8 +18,8 @@ from breze_like.layers.feedforward import Affine, FixedKeep, Joint, LearnedKeep,
 from breze_like.layers.gated_recurrent import GatedRecurrent
 from breze_like.layers.recurrent import Bidirectional, Recurrent, Stack, fast_dropout
 
-# Of one chain, and deterministic if made without a p_keep: what an `RNN` can be made of, and of a `VOSP` the
-# recognition network.
+# Layers with one chain, deterministic if made without a p_keep: for an `RNN`, and for the recognition network
+# of a `VOSP`.
 LAYERS = {"recurrent": Recurrent, "deep_transition": DeepTransition, "gru": GatedRecurrent}
 
 __all__ = [

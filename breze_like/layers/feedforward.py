@@ -9,7 +9,7 @@ from breze_like.moments import Moments, affine, total
 
 
 class FixedKeep:
-    """A fixed probability to keep a unit. Calling it returns the probability, or None if all units are kept.
+    """A fixed probability of keeping a unit. Calling it returns that, or None if all units are kept.
 
     Raises
     ------
@@ -32,7 +32,7 @@ class FixedKeep:
 
 
 class LearnedKeep(Layer):
-    """A learned probability to keep a unit: 0.025 + 0.95 sigmoid(theta), so it stays away from 0 and 1."""
+    """A learned probability of keeping a unit: 0.025 + 0.95 sigmoid(theta), so it stays away from 0 and 1."""
 
     LOWEST, HIGHEST = 0.025, 0.975
 
@@ -64,7 +64,7 @@ class Affine(Layer):
     name : str
     n_in, n_out : int
     p_keep : float, "learned", or an object like `FixedKeep`
-        Probability to keep an input. With 1, certain inputs give certain outputs.
+        Probability of keeping an input. With 1, certain inputs give certain outputs.
     """
 
     def __init__(self, parameters, name, n_in, n_out, p_keep=1.0):
@@ -96,7 +96,7 @@ class Joint(Layer):
     n_signal, n_state, n_out : int
         The weights are one matrix (n_signal + n_state, n_out): V, and U below it.
     p_keep : float or "learned"
-        Probability to keep a unit of the state. With 1, the state is its mean.
+        Probability of keeping a unit of the state. With 1, the state is its mean.
     """
 
     def __init__(self, parameters, name, n_signal, n_state, n_out, p_keep):

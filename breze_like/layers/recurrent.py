@@ -97,14 +97,14 @@ class Recurrent(RecurrentLayer):
     name : str
     n_in, n_hidden : int
     p_keep : float or "learned"
-        Probability to keep an input.
+        Probability of keeping an input.
     transfer : object with `moments`, by default `Tanh()`
     initial_variance : float, optional
         Variance of the initial state. With a number, even 0, the states are uncertain, even if everything
         else is certain.
     recurrent_p_keep : float or "learned", optional
-        Probability to keep a unit of the state; by default `p_keep`, but learned separately. Both directions
-        share it.
+        Probability of keeping a unit of the state; by default `p_keep`, but learned separately. Both
+        directions share it.
     """
 
     def __init__(

@@ -44,12 +44,15 @@ class Model:
         Whether there are latents to be drawn, from the input ``"noise"``.
     missing : object in `MISSING`
         How it treats missing observations.
+    missing_choices : tuple of str
+        Names in `MISSING` with which such a model can be made, so that observations may be missing.
     standardization : Standardization or AsTheyAre
         In which units its networks see observations.
     """
 
     has_latents = False
     missing = MISSING["refuse"]
+    missing_choices = ("zero", "indicator")
     standardization = AsTheyAre()
 
     def __new__(cls, *arguments, **named):
@@ -77,7 +80,7 @@ class Model:
         Raises
         ------
         ValueError
-            If the first one is no generator.
+            If `rng` is not a generator.
         """
         check_rng(rng)
         self.parameters.data[...] = 0.0
@@ -210,9 +213,11 @@ def check_observations(model, sequences, name="sequences"):
     if place:
         index, step, feature = place
         rule = "0 or 1" if model.emission.binary else "finite"
+        choices = " or ".join(map(repr, model.missing_choices))
+        advice = f"make the model with missing={choices} (in experiments.train, --missing)"
         raise ValueError(
             f"{name}[{index}] must be {rule}, got nan at step {step}, feature {feature}: if values are "
-            "missing, make the model with missing='zero' or 'indicator' (in experiments.train, --missing)"
+            f"missing, {advice if choices else 'choose another model, this one needs all of them'}"
         )
     if model.has_latents:
         model.prior.check_steps(max(map(len, checked)))

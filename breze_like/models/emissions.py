@@ -14,7 +14,7 @@ from breze_like.layers import Affine, Layer
 from breze_like.models.base import constant
 from breze_like.moments import Sigmoid
 
-# No learned variance of an observation falls below this.
+# No learned variance of an observation, or of a latent, falls below this.
 SMALLEST_VARIANCE = 1e-4
 
 
@@ -30,7 +30,7 @@ class Emission(Layer):
     n_visible : int
         Number of observed values of a step.
     p_keep : float or "learned"
-        Probability to keep a feature.
+        Probability of keeping a feature.
     """
 
     # What it is a distribution of: binary values, or real ones; and the noise that draws from it need.
@@ -56,7 +56,7 @@ class Emission(Layer):
 
 
 class BernoulliEmission(Emission):
-    """x ~ Bernoulli(E[sigmoid(a)]), a normal with the moments of the output units.
+    """x ~ Bernoulli(E[sigmoid(a)]), where a is normal with the moments of the output units.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ class StudentTEmission(Emission):
 
 
 class MixtureEmission(Emission):
-    """x_t ~ sum_k w_kt N(m_kt, v_kt), with all of w, m and v from output units, the means of which it takes.
+    """x_t ~ sum_k w_kt N(m_kt, v_kt); w, m and v come from the means of the output units.
 
     Parameters
     ----------
@@ -235,7 +235,7 @@ class MixtureEmission(Emission):
 
 
 def positive(raw):
-    """A variance from any real number: softplus, 1 at 0, never below `SMALLEST_VARIANCE`."""
+    """A positive number from any real one: softplus, 1 at 0, never below `SMALLEST_VARIANCE`."""
     return pt.softplus(raw + np.log(np.e - 1).item()) + SMALLEST_VARIANCE
 
 

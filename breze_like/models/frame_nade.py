@@ -69,6 +69,8 @@ class FrameNADE(Model):
     Larochelle & Murray (2011), The neural autoregressive distribution estimator.
     """
 
+    missing_choices = ()
+
     def __init__(self, n_visible, n_hidden=100, *, backend="auto"):
         check_positive_integers(n_visible=n_visible, n_hidden=n_hidden)
         super().__init__(backend)

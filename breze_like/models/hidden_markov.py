@@ -45,7 +45,7 @@ class StateEmission(Layer):
         self.declare("logits", (n_states, n_visible))
 
     def initialize(self, rng, initialization):
-        """With few notes on, as `BernoulliEmission` starts."""
+        """With few notes on, and other ones in each state; `fit_em` does not start from these."""
         logits = self.view("logits")
         logits[...] = rng.standard_normal(logits.shape) - 0.8
 
@@ -117,12 +117,13 @@ class HiddenMarkov(Model):
     Rabiner (1989), A tutorial on hidden Markov models and selected applications in speech recognition.
     """
 
+    missing_choices = ("zero",)
+
     def __init__(self, n_visible, n_states=512, *, missing="refuse", backend="auto"):
         check_positive_integers(n_visible=n_visible, n_states=n_states)
         super().__init__(backend)
-        self.missing = choose(
-            "missing", missing, {name: MISSING[name] for name in ("refuse", "zero")}, "read"
-        )
+        allowed = {name: MISSING[name] for name in ("refuse", *self.missing_choices)}
+        self.missing = choose("missing", missing, allowed, "read")
         self.n_visible, self.n_states = n_visible, n_states
         self.states = StateChain(self.parameters, "states", n_states)
         self.emission = StateEmission(self.parameters, "emission", n_states, n_visible)

@@ -18,10 +18,10 @@ from breze_like.models.base import per_step
 from breze_like.recurrence import path_weights
 
 
-def variational_bound(model):
+def annealed_bound(model):
     """1 / n_steps sum_t [kl_weight KL_t(q || p) - log p(x_t | z)], averaged over the draws of z.
 
-    The divergence is the model's choice.
+    The divergence is the model's choice: this is a bound only if that is the exact one, and its weight is 1.
     """
     kl = model.inputs["kl_weight"] * model.expressions["objective_kl"]
     log_prob = model.over_draws(pt.mean, model.expressions["emission/log_prob"])
@@ -62,7 +62,7 @@ def weighs_draws(model):
 
 
 class FreeBits:
-    """`variational_bound` with a divergence that gains nothing below `nats` for each latent.
+    """`annealed_bound` with a divergence that gains nothing below `nats` for each latent.
 
         sum_d max(nats, 1 / n_steps sum_t KL_t(q_d || p_d))
 
@@ -168,7 +168,7 @@ def check_divergence(model, objective):
 
 
 OBJECTIVES = {
-    "bound": variational_bound,
+    "bound": annealed_bound,
     "free_bits": FreeBits(),
     "importance_weighted": importance_weighted_bound,
     "tensor_monte_carlo": TensorMonteCarlo(),

@@ -25,7 +25,7 @@ class OneStepPredictor(Model, ABC):
     n_hiddens : tuple of int
         Sizes of the recurrent layers, each of which feeds the next one.
     emission, transfer, missing, standardization, backend
-        As for `VRAE`.
+        As for `VariationalModel`.
 
     Attributes
     ----------
@@ -43,6 +43,8 @@ class OneStepPredictor(Model, ABC):
     """
 
     p_keep = 1.0
+    # What a transfer function has to have.
+    transfer_needs = ("__call__",)
 
     def __init__(
         self,
@@ -61,7 +63,7 @@ class OneStepPredictor(Model, ABC):
         self.n_visible = n_visible
         self.missing = choose("missing", missing, MISSING, "read", "emission")
         self.standardization = standardization_of(standardization)
-        self.transfer = choose("transfer", transfer, TRANSFERS)
+        self.transfer = choose("transfer", transfer, TRANSFERS, *self.transfer_needs)
         self.network = self._make_network("generative", self.missing.n_inputs(n_visible), n_hiddens)
         self.layers.append(self.network)
         n_features = self._make_output(n_hiddens[-1])
@@ -222,15 +224,17 @@ class FDRNN(OneStepPredictor):
     n_visible, n_hiddens, emission, transfer, missing, standardization, backend
         As for `OneStepPredictor`.
     p_keep : float or "learned"
-        Probability to keep a unit in the input of the emission and of the upper layers.
+        Probability of keeping a unit in the input of the emission and of the upper layers.
     input_p_keep, recurrent_p_keep : float or "learned", optional
-        Probability to keep an observed feature, and to keep a unit of the state from one step to the next;
-        by default `p_keep`.
+        Probability of keeping an observed feature, and of keeping a unit of the state from one step to the
+        next; by default `p_keep`.
 
     References
     ----------
     Bayer et al. (2013), On fast dropout and its applicability to recurrent networks.
     """
+
+    transfer_needs = ("__call__", "moments")
 
     def __init__(
         self, n_visible, n_hiddens=(200,), *, p_keep=0.9, input_p_keep=None, recurrent_p_keep=None, **others

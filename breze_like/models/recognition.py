@@ -4,8 +4,8 @@ from breze_like.layers import Affine, Layer
 from breze_like.models.emissions import positive
 from breze_like.moments import Moments
 
-# Added to the implicit variance, so that it is positive whatever the weights are.
-SMALLEST_VARIANCE = 1e-6
+# So that the implicit variance is positive, whatever the weights are.
+ADDED_VARIANCE = 1e-6
 
 
 class ImplicitVariance(Layer):
@@ -27,7 +27,7 @@ class ImplicitVariance(Layer):
 
     def __call__(self, features):
         mean, variance = self.output(features).uncertain
-        return Moments(mean, variance + SMALLEST_VARIANCE)
+        return Moments(mean, variance + ADDED_VARIANCE)
 
     def initialize(self, rng, initialization):
         self.output.initialize(rng, initialization)

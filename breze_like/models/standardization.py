@@ -48,10 +48,11 @@ class Standardization:
         if self.mean.ndim != 1 or self.mean.shape != self.variance.shape:
             got = f"shapes {self.mean.shape} and {self.variance.shape}"
             raise ValueError(f"mean and variance must have one number for each feature, got {got}")
-        if not (
-            np.isfinite(self.mean).all() and np.isfinite(self.variance).all() and (self.variance > 0).all()
-        ):
-            raise ValueError("mean and variance must be finite, and the variance positive, got other values")
+        wrong = ~(np.isfinite(self.mean) & np.isfinite(self.variance) & (self.variance > 0))
+        if wrong.any():
+            i = int(wrong.argmax())
+            got = f"mean {self.mean[i]} and variance {self.variance[i]} for feature {i}"
+            raise ValueError(f"mean and variance must be finite, and the variance positive, got {got}")
 
     @classmethod
     def of(cls, sequences):

@@ -67,11 +67,11 @@ class VariationalModel(Model, ABC):
         Where the variance of q comes from: from the moments of the recognition network's output units, or
         from separate output units; see `recognition`.
     recognition_p_keep, generative_p_keep : float or "learned"
-        Probability to keep a unit, of the inputs and hidden units of each network.
+        Probability of keeping a unit, of the inputs and hidden units of each network.
     recognition_recurrent_p_keep : float or "learned", optional
-        Probability to keep a unit of the recognition network's state from one step to the next (in a backward
-        chain, to the step before); by default `recognition_p_keep`. The best models of small data sets drop
-        most of the state.
+        Probability of keeping a unit of the recognition network's state from one step to the next (in a
+        backward chain, to the step before); by default `recognition_p_keep`. The best models of small data
+        sets drop most of the state.
     missing : "refuse", "zero", "indicator" or an object like those in `MISSING`
         How NaN in the observations is treated: as an error, or as a missing entry. Likelihoods then leave it
         out, and networks read 0 in its place; with "indicator", they have another input for each entry, which

@@ -56,8 +56,8 @@ class VOSP(VariationalModel):
         Of the recognition network's hidden units, such as "gru". They are then deterministic, and
         `recognition_p_keep` applies only to the map from h_t to q. By default, they have fast dropout.
     generative_p_keep : float or "learned"
-        Probability to keep a unit of h_{t-1}, and of the hidden layers behind it; all latents are kept. With
-        1, these layers are deterministic, and h_{t-1} is its mean.
+        Probability of keeping a unit of h_{t-1}, and of the hidden layers behind it; all latents are kept.
+        With 1, these layers are deterministic, and h_{t-1} is its mean.
 
     Attributes
     ----------

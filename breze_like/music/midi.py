@@ -2,9 +2,9 @@
 
 A key is on at a step if it sounds at the step's grid point, where
 
-* a note that begins or ends late, by less than a quarter of a step, counts as on time; * a note that begins
-less than a quarter of a step before or after a grid point occupies that step, however short
-  it is;
+* a note that begins or ends late, by less than a quarter of a step, counts as on time;
+* a note that begins less than a quarter of a step before or after a grid point occupies that step, however
+  short it is;
 * a note that then sounds at no grid point is left out: on a coarse grid, a passing note between two chords
   belongs to neither.
 

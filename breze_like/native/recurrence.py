@@ -19,8 +19,6 @@ from breze_like.native.products import ROWS, add_outer, multiply, padded, panels
 ROWS_TOGETHER = 64
 SLOPE, SHIFT = WangManningSigmoid.SLOPE, WangManningSigmoid.SHIFT
 FLATTEN = np.pi / 8, np.pi / 8 * SLOPE**2
-# Beyond it, a sigmoid is 0 or 1 to all digits; the product of two of its exponentials is finite.
-FLAT = 43
 
 
 @njit(**MATH, **CALLED)

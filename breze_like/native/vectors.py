@@ -116,7 +116,7 @@ class Matrix:
 
     def __init__(self, context, builder, kind, value):
         self._builder = builder
-        self._start, (self.n_rows, n_columns), self._strides = layout(context, builder, kind, value)
+        self._start, (_, n_columns), self._strides = layout(context, builder, kind, value)
         self._scalar = context.get_value_type(kind.dtype)
         self.n_bytes = kind.dtype.bitwidth // 8
         self.vector = ir.VectorType(self._scalar, BYTES // self.n_bytes)
@@ -138,10 +138,6 @@ class Matrix:
     def store_few(self, value, i, j):
         """Make `value`, any vector, the numbers of row i from the j-th one on."""
         self._store(value, self._entry(i, j, value.type))
-
-    def repeated(self, i, j):
-        """A vector of copies of the entry (i, j)."""
-        return repeat(self._builder, self.load_few(i, j, 1), self.vector.count)
 
     def _vector(self, i, v):
         return self._place(i, v, WORD(BYTES), self.vector)

@@ -6,7 +6,8 @@ derivatives of the transfer function of all steps at once, and computes the grad
 product over all steps. Users need not know about this: they write `pytensor.gradient.grad`.
 
 Sequences are (n_steps, n_sequences, n); `real`, (n_steps, n_sequences, 1), is True where a step is real;
-elsewhere, a state stays as it was.
+elsewhere, a state is the initial one, so that real steps which follow form a new sequence. Only
+`path_weights` differs: there, what has been summed up so far stays as it was.
 """
 
 from breze_like.recurrence.deterministic import deep_transition_recurrence, recurrence

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def likely_ones(p):
-    """Which entries to set to 1, so that their expected F1 is as large as possible.
+    """Which entries to set to 1 for a large expected F1, which is approximated by a ratio of expectations.
 
     These are the n entries with the largest probabilities, where
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from breze_like.estimators import check_observations
+from breze_like.models.base import check_observations
 from breze_like.pictures.shown import Sequences
 from breze_like.tasks.columns import over_batches
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from breze_like.checks import check_positive_integers
-from breze_like.estimators import check_observations
+from breze_like.checks import check_positive_integers, check_rng
 from breze_like.models import VRAE
+from breze_like.models.base import check_observations
 from breze_like.pictures.shown import Sequences
 
 
@@ -49,6 +49,7 @@ def sample(
         If a number is not positive, or the prefix has another shape, or values that the model does not emit,
         or is given to a model that does not run forward.
     """
+    check_rng(rng)
     if prefix is None:
         return _sequences(model.sample(rng, n_steps, n_sequences, temperature=temperature))
     if isinstance(model, VRAE):

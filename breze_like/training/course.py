@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from breze_like.backends.process import n_cores
+from breze_like.checks import check_rng
 from breze_like.data import chunk, minibatches, pad
-from breze_like.models.standardization import AsTheyAre, scale_advice
+from breze_like.training.before import check_parameters, check_settings, checked, warn_of_scale
 from breze_like.training.history import History
 from breze_like.training.state import State
 
@@ -57,7 +58,7 @@ class Course:
     Attributes
     ----------
     state : State
-        Always of between two updates, whatever is interrupted.
+        Always the one between two updates, even after an interruption.
     entries : list of dict
         See `History`.
     valid_chunks : list of ndarray
@@ -71,11 +72,14 @@ class Course:
     """
 
     def __init__(self, model, settings, train, valid, rng, parameters, run=None):
+        check_rng(rng)
+        check_settings(model, settings)
+        if not (run and run.has_checkpoint):
+            check_parameters(model, parameters)
         self.rng = rng
-        self.valid_chunks = chunk(valid, settings.chunk_length)
+        self.valid_chunks = chunk(checked(model, valid, "valid"), settings.chunk_length)
         self._model, self._run = model, run
-        self._chunks = chunk(train, settings.chunk_length)
-        _check(model, settings, train=self._chunks, valid=self.valid_chunks)
+        self._chunks = chunk(checked(model, train, "train"), settings.chunk_length)
         self._n_steps = max(map(len, self._chunks))  # of every minibatch: each new shape costs a compilation
         self._n_batches = n_batches(len(self._chunks), settings.batch_size)
         self.n_updates = settings.n_epochs * self._n_batches
@@ -103,7 +107,7 @@ class Course:
                     "restore a copy"
                 )
         else:
-            _warn_of_scale(model, self._chunks)
+            warn_of_scale(model, self._chunks)
             self.state = State.initial(parameters, rng)
             self.save()
         self.entries = []
@@ -218,26 +222,9 @@ class Course:
         return ", ".join([f"epoch {self.epoch}", *shown, f"{self.state.n_skipped} skipped"])
 
 
-def _warn_of_scale(model, sequences):
-    as_they_are = isinstance(getattr(model, "standardization", None), AsTheyAre)
-    is_real = not getattr(getattr(model, "emission", None), "binary", True)
-    if as_they_are and is_real and (advice := scale_advice(sequences)):
-        warnings.warn(advice, stacklevel=4)
-
-
 def n_batches(n_chunks, batch_size):
     """Number of minibatches in an epoch."""
     return -(-n_chunks // min(batch_size, n_chunks))
-
-
-def _check(model, settings, **splits):
-    for name, chunks in splits.items():
-        if not chunks:
-            raise ValueError(f"{name} must hold a sequence with at least one step, got none")
-    for name, value, needed in (("annealing_updates", 0, "kl_weight"), ("n_draws", 1, "noise")):
-        given = getattr(settings, name)
-        if given not in (value, None) and needed not in model.training_inputs:
-            raise ValueError(f"{name} must be {value} for a model without the input {needed!r}, got {given}")
 
 
 def _warn_of_other_cores(run):

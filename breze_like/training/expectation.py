@@ -1,7 +1,7 @@
 """Expectation maximisation of hidden Markov models, with priors: MAP-EM.
 
 >>> settings = EMSettings(n_epochs=30)
->>> history = fit_em(HiddenMarkov(88, 512), data.train, data.valid, settings, rng, validate)
+>>> history = fit_em(HiddenMarkov(88, 512), data.train, data.valid, settings, rng)
 
 States start as the most frequent frames of the training set. An epoch computes the expected counts of the
 whole training set, which are gradients of its log-likelihood, and turns them into probabilities, after adding
@@ -12,16 +12,27 @@ import math
 import time
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 from scipy.special import expit, logit, softmax
 
+from breze_like.checks import check_rng
 from breze_like.data import packed
-from breze_like.estimators import check_observations
-from breze_like.training.course import History, TrainingDiverged
+from breze_like.estimators import validation_score
+from breze_like.models.base import check_observations
+from breze_like.training.course import TrainingDiverged
+from breze_like.training.history import History
 from breze_like.training.progress import Bar
-from breze_like.training.rules import COUNT, COUNT_OR_NONE, FRACTION, POSITIVE, check, setting
+from breze_like.training.rules import (
+    FRACTION,
+    POSITIVE,
+    POSITIVE_COUNT,
+    POSITIVE_COUNT_OR_NONE,
+    check,
+    setting,
+)
 from breze_like.training.state import Checkpointed
 
 # Entries of an array over all steps, columns and states of a batch: bounds the memory, about ten such arrays.
@@ -56,8 +67,8 @@ class EMSettings:
         If a value is outside its range.
     """
 
-    n_epochs: int = setting(30, COUNT)
-    patience: int | None = setting(3, COUNT_OR_NONE)
+    n_epochs: int = setting(30, POSITIVE_COUNT)
+    patience: int | None = setting(3, POSITIVE_COUNT_OR_NONE)
     transition_count: float = setting(10.0, POSITIVE)
     emission_count: float = setting(1.0, POSITIVE)
     sharing: float = setting(0.9, FRACTION)
@@ -97,7 +108,7 @@ class EMState(Checkpointed):
         )
 
 
-def fit_em(model, train, valid, settings, rng, validate, run=None, progress=True):
+def fit_em(model, train, valid, settings, rng, validate=None, run=None, progress=True):
     """Train a hidden Markov model. Afterwards its parameters are those with the best validation score.
 
     Parameters
@@ -110,7 +121,7 @@ def fit_em(model, train, valid, settings, rng, validate, run=None, progress=True
     rng : numpy.random.Generator
         To distinguish states that start as the same frame.
     validate, run, progress
-        As for `fit`; `validate` takes `valid`.
+        As for `fit`; `validate` takes `valid`, whole sequences, and is by default the likelihood.
 
     Returns
     -------
@@ -120,16 +131,21 @@ def fit_em(model, train, valid, settings, rng, validate, run=None, progress=True
     Raises
     ------
     ValueError
-        If there is no sequence, or one that is not binary, or the run's checkpoint is damaged or was written
-        with another model, precision, settings or data, or another process trains the run.
+        If there is no sequence, or one that is not binary; if `settings` or `rng` is of another kind; if the
+        run's checkpoint is damaged or was written with another model, precision, settings or data, or another
+        process trains the run.
     """
-    train = check_observations(model, train, "train")
+    check_rng(rng)
+    if not isinstance(settings, EMSettings):
+        raise ValueError(f"settings must be EMSettings, got {settings!r}")
+    train, valid = check_observations(model, train, "train"), check_observations(model, valid, "valid")
+    validate = validate or partial(validation_score, model)
     data = model.parameters.data
     sizes = {"n_chunks": len(train), "batch_size": len(train), "n_train_steps": sum(map(len, train))}
     setup = {**asdict(settings), **sizes, "precision": data.dtype.name}
     n_on, n_known = (sum(known) for known in zip(*map(_counted, train), strict=True))
     marginal = (n_on + 1) / (n_known + 2)
-    with run.writing() if run else nullcontext():
+    with run.locked() if run else nullcontext():
         if run and run.has_checkpoint:
             state = EMState.read(run, model.parameters, setup)
         else:

@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breze_like.backends import accelerator
-from breze_like.checks import check_rng
-from breze_like.estimators import check_observations, validation_score
+from breze_like.estimators import validation_score
 from breze_like.interrupts import deferred
 from breze_like.models.base import Model
 from breze_like.records import COUNT, NUMBER, OBJECT, POSITIVE_COUNT, check
 from breze_like.runs import Run
-from breze_like.sequences import check_sequences
 from breze_like.training.course import Course, n_batches
 from breze_like.training.device import DeviceRmsProp, pure_loss_and_gradient
 from breze_like.training.history import History
@@ -85,26 +83,13 @@ def fit(
     """
     if not 0 < until <= 1:
         raise ValueError(f"until must be in (0, 1], got {until!r}")
-    check_rng(rng)
-    if not isinstance(settings, TrainingSettings):
-        raise ValueError(f"settings must be TrainingSettings, got {settings!r}")
-    train, valid = _checked(model, train, "train"), _checked(model, valid, "valid")
-    if model.layers and not model.parameters.data.any() and not (run and run.has_checkpoint):
-        raise ValueError("model must have initial parameters, but all are 0: call its initialize(rng) first")
-    validate = validate or partial(validation_score, model, n_draws=settings.n_draws)
-    with run.writing() if run else nullcontext():
+    with run.locked() if run else nullcontext():
         course = Course(model, settings, train, valid, rng, model.parameters.data, run)
         if not course.has_come_to(until):
+            validate = validate or partial(validation_score, model, n_draws=settings.n_draws)
             _train(model, course, validate, progress, until)
     model.parameters.data[...] = course.best_parameters if course.state.finished else course.state.parameters
     return course.history
-
-
-def _checked(model, sequences, name):
-    """Sequences that a model can be trained on."""
-    if hasattr(model, "emission"):
-        return check_observations(model, sequences, name)
-    return check_sequences(sequences, binary=False, name=name)
 
 
 def _train(model, course, validate, progress, until):

@@ -8,19 +8,22 @@ A small model leaves most of a GPU idle. Here, one program makes a step of all m
 ...     model.initialize(rng)
 ...     settings = TrainingSettings(n_epochs=300, step_rate=step_rate)
 ...     members.append(Member(settings, rng, model.parameters.data.copy()))
->>> trained = fit_population(model, members, data.train, data.valid, validate)
+>>> trained = fit_population(model, members, data.train, data.valid)
 """
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from breze_like.estimators import validation_score
 from breze_like.interrupts import deferred
 from breze_like.runs import Run
-from breze_like.training.course import Course, History, TrainingDiverged
+from breze_like.training.course import Course, TrainingDiverged
 from breze_like.training.device import PopulationRmsProp, pure_loss_and_gradient
+from breze_like.training.history import History
 from breze_like.training.optimization import GuardedRmsProp
 from breze_like.training.progress import Bar
 from breze_like.training.settings import TrainingSettings
@@ -67,7 +70,7 @@ class TrainedMember:
     diverged: str | None
 
 
-def fit_population(model, members, train, valid, validate, progress=True):
+def fit_population(model, members, train, valid, validate=None, progress=True):
     """Train many models at once, each as `fit` would train it alone.
 
     A member that diverges or is finished stops; the others continue. Afterwards, the model has the parameters
@@ -99,11 +102,12 @@ def fit_population(model, members, train, valid, validate, progress=True):
     with ExitStack() as writing:
         for member in members:
             if member.run:
-                writing.enter_context(member.run.writing())
+                writing.enter_context(member.run.locked())
         courses = [
             Course(model, m.settings, train, valid, m.rng, np.array(m.parameters, dtype), m.run)
             for m in members
         ]
+        validate = validate or partial(validation_score, model, n_draws=members[0].settings.n_draws)
         try:
             diverged = _train(model, courses, validate, progress)
         except BaseException:  # Ctrl-C, an error in `validate`: what was learned so far is kept

@@ -7,17 +7,17 @@ import numpy as np
 
 
 def _is_integer(value, least):
-    return isinstance(value, int | np.integer) and value >= least
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least
 
 
 def _is_number(value):
     return isinstance(value, int | float | np.number) and math.isfinite(value)
 
 
-COUNT = ("a positive integer", lambda value: _is_integer(value, 1))
-COUNT_OR_ZERO = ("a non-negative integer", lambda value: _is_integer(value, 0))
-COUNT_OR_NONE = ("a positive integer or None", lambda value: value is None or _is_integer(value, 1))
-COUNT_ZERO_OR_NONE = (
+POSITIVE_COUNT = ("a positive integer", lambda value: _is_integer(value, 1))
+COUNT = ("a non-negative integer", lambda value: _is_integer(value, 0))
+POSITIVE_COUNT_OR_NONE = ("a positive integer or None", lambda value: value is None or _is_integer(value, 1))
+COUNT_OR_NONE = (
     "a non-negative integer or None",
     lambda value: value is None or _is_integer(value, 0),
 )

@@ -7,10 +7,10 @@ from typing import Self
 from breze_like.training.rules import (
     COUNT,
     COUNT_OR_NONE,
-    COUNT_OR_ZERO,
-    COUNT_ZERO_OR_NONE,
     FRACTION,
     POSITIVE,
+    POSITIVE_COUNT,
+    POSITIVE_COUNT_OR_NONE,
     check,
     setting,
 )
@@ -70,19 +70,19 @@ class TrainingSettings:
         If a value is outside its range.
     """
 
-    n_epochs: int = setting(100, COUNT)
-    batch_size: int = setting(16, COUNT)
-    chunk_length: int = setting(100, COUNT)
+    n_epochs: int = setting(100, POSITIVE_COUNT)
+    batch_size: int = setting(16, POSITIVE_COUNT)
+    chunk_length: int = setting(100, POSITIVE_COUNT)
     step_rate: float = setting(0.003, POSITIVE)
     momentum: float = setting(0.9, FRACTION)
     decay: float = setting(0.9, FRACTION)
     step_rate_schedule: str = setting("constant", _SCHEDULE)
     max_gradient_norm: float = setting(225.0, POSITIVE)
-    annealing_updates: int | None = setting(None, COUNT_ZERO_OR_NONE)
-    n_draws: int = setting(1, COUNT)
-    validate_every: int = setting(1, COUNT)
-    patience: int | None = setting(None, COUNT_OR_NONE)
-    max_skipped: int = setting(10, COUNT_OR_ZERO)
+    annealing_updates: int | None = setting(None, COUNT_OR_NONE)
+    n_draws: int = setting(1, POSITIVE_COUNT)
+    validate_every: int = setting(1, POSITIVE_COUNT)
+    patience: int | None = setting(None, POSITIVE_COUNT_OR_NONE)
+    max_skipped: int = setting(10, COUNT)
 
     def __post_init__(self):
         check(self)

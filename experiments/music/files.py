@@ -93,7 +93,7 @@ class Results:
     force : bool
         Whether files may be replaced.
     steps_per_quarter, tempo, instrument
-        As of :func:`breze_like.data.write_midi`.
+        As of :func:`breze_like.music.write_midi`.
 
     Raises
     ------

@@ -19,7 +19,6 @@ from experiments.paper.systems import COSINE, SLOW, SYSTEMS
 # Minibatches of an epoch of the chorales.
 N_BATCHES = 13
 
-# Recognition networks of VOSP and VRAE: the share of their inputs, and of their states, that is kept.
 LATENT_64 = {"prior": "ornstein_uhlenbeck", "variance": "explicit", "n_latent": 64}
 LARGE = {"n_hiddens": [400], "n_latent": 100}
 TANH = {"transfer": "tanh_wang_manning"}
@@ -32,6 +31,7 @@ LONG_CHUNKS = {"chunk_length": 400, "batch_size": 6}
 
 
 def recognition(p_keep, recurrent_p_keep, generative_p_keep):
+    """Shares that are kept of the recognition network's inputs and of its states, and of what generates."""
     return {
         "recognition_p_keep": p_keep,
         "recognition_recurrent_p_keep": recurrent_p_keep,
@@ -227,12 +227,15 @@ def system_for(name, dataset):
     )
 
 
-def check_rolls(dataset, argument, what_to_do):
-    """Raise a ValueError unless all that is there is 0 or 1; something may be missing."""
+def check_rolls(dataset, argument, what_to_do, missing=True):
+    """Raise a ValueError unless all that is there is 0 or 1; unless `missing`, nothing may be missing."""
     if not dataset.is_of_zeros_and_ones:
-        raise ValueError(
-            f"{argument} must be binary, like piano rolls, {dataset.name} is real-valued: {what_to_do}"
-        )
+        got = "is real-valued"
+    elif dataset.has_missing and not missing:
+        got = "has missing entries"
+    else:
+        return
+    raise ValueError(f"{argument} must be binary, like piano rolls, {dataset.name} {got}: {what_to_do}")
 
 
 def refuses(name, dataset):

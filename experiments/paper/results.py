@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from breze_like.trained import bounds_nothing
 from experiments.paper.averages import average_text, effective_text
 from experiments.paper.kept_scores import MEANINGS, choose, join
-from experiments.paper.scoring import score
+from experiments.paper.scoring import in_filters, score
 
 BOUNDS = ("bound", "objective", "importance_sampled", "particle_filter")
 
@@ -54,7 +54,7 @@ def rows(result):
     """Name and both averages of each score of a result; the published objective is not a score."""
     meanings = MEANINGS | {"importance_sampled": f"importance sampled, {result['n_samples']} draws"}
     if "particle_filter" in result["scores"]:
-        meanings["particle_filter"] += f", {result['scores']['particle_filter']['n_draws']} particles"
+        meanings["particle_filter"] += f", {in_filters(result['scores']['particle_filter']['n_draws'])}"
     for name, kept in result["scores"].items():
         if name == "objective" and bounds_nothing(result["config"]):
             continue

@@ -13,6 +13,7 @@ from experiments.paper.averages import text
 from experiments.paper.collapse import floor
 from experiments.paper.published import DATASETS, EXACT, OBJECTIVE, of_others, of_paper
 from experiments.paper.row_notes import notes
+from experiments.paper.scoring import in_filters
 from experiments.paper.systems import FLOOR, TITLES
 
 
@@ -169,8 +170,12 @@ def estimator(score, result):
     if score == "importance_sampled":
         n_draws = n_draws or result["n_samples"]
     n_seeds = len(result.get("seeds", ()))
-    draws = f", {n_draws} {'particles' if score == 'particle_filter' else 'draws'}" if n_draws else ""
-    return ESTIMATOR_TITLES[score] + draws + (f"; {n_seeds} seeds" if n_seeds > 1 else "")
+    draws = in_filters(n_draws) if score == "particle_filter" else n_draws and f"{n_draws} draws"
+    return (
+        ESTIMATOR_TITLES[score]
+        + (f", {draws}" if draws else "")
+        + (f"; {n_seeds} seeds" if n_seeds > 1 else "")
+    )
 
 
 def paper(dataset, name):

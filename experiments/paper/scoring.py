@@ -24,6 +24,11 @@ N_FEW = 5
 N_PARTICLES, N_FILTERS = 200, 2
 
 
+def in_filters(n_draws):
+    """The number of draws of a particle filter's score, in words: how many filters of how many particles."""
+    return f"{N_FILTERS} filters of {n_draws // N_FILTERS} particles"
+
+
 def score(model, sequences, n_samples=50, seed=NOISE_SEED, progress=False):
     """All scores of a model on sequences, in nats per time step.
 

@@ -1,4 +1,4 @@
-"""The systems of Table 1, how each of them is trained, and their published scores: data."""
+"""The systems of Table 1, and how each of them is trained: data."""
 
 from dataclasses import dataclass, field
 

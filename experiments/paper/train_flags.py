@@ -64,7 +64,7 @@ def make_parser(about):
         "--generative-p-keep",
         type=p_keep,
         default=0.9,
-        help="probability to keep a unit, or 'learned' (fdrnn; vrae and vosp: in the generative network)",
+        help="probability of keeping a unit, or 'learned' (fdrnn; vrae and vosp: in the generative network)",
     )
     add(
         "--standardize",
@@ -75,12 +75,12 @@ def make_parser(about):
     add(
         "--input-p-keep",
         type=p_keep,
-        help="probability to keep an observed feature (fdrnn); by default as --generative-p-keep",
+        help="probability of keeping an observed feature (fdrnn); by default as --generative-p-keep",
     )
     add(
         "--recurrent-p-keep",
         type=p_keep,
-        help="probability to keep a recurrent state (fdrnn; vrae and vosp: in the recognition network)",
+        help="probability of keeping a recurrent state (fdrnn; vrae and vosp: in the recognition network)",
     )
 
     group = parser.add_argument_group("variational models (vrae, vosp)")
@@ -105,7 +105,7 @@ def make_parser(about):
         "--recognition-p-keep",
         type=p_keep,
         default="learned",
-        help="probability to keep a unit in the recognition network, or 'learned'",
+        help="probability of keeping a unit in the recognition network, or 'learned'",
     )
     add("--kl", default="exact", choices=sorted(KLS), help="divergence in the training objective")
     add("--objective", default="bound", choices=sorted(OBJECTIVES), help="training objective")

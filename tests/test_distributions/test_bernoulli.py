@@ -59,18 +59,6 @@ def test_extreme_logits_in_single_precision():
     np.testing.assert_allclose(results[1][:, 0], [1, 1, 0, 0], rtol=1e-6, atol=1e-30)
 
 
-def test_from_probability(rng):
-    x, probability = pt.matrix("x"), pt.matrix("probability")
-    p = Bernoulli.from_probability(probability)
-    function = compile_function([x, probability], [p.log_prob(x), p.mean], "jax")
-    probabilities = np.concatenate([rng.uniform(size=(6, 5)), np.full((1, 5), 1e-12)])
-    data = rng.integers(0, 2, probabilities.shape)
-    log_prob, mean = function(data.astype(float), probabilities)
-    expected = bernoulli.logpmf(data, probabilities).sum(axis=-1)
-    np.testing.assert_allclose(log_prob, expected, rtol=1e-12)
-    np.testing.assert_allclose(mean, probabilities, rtol=1e-12)
-
-
 def test_samples(evaluate, rng):
     n = 100_000
     probabilities = np.array([0.0, 0.02, 0.5, 0.9, 1.0])

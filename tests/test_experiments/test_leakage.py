@@ -54,7 +54,7 @@ def test_the_table(tmp_path, capsys):
 
 
 def test_real_values(real_data):
-    with pytest.raises(ValueError, match="must be binary, as piano rolls are, real is real-valued"):
+    with pytest.raises(ValueError, match="must be binary, like piano rolls, real is real-valued"):
         leakage.main(["--datasets", str(real_data)])
 
 

@@ -235,7 +235,7 @@ def test_a_rich_emission_sees_latents_and_past(rng):
 
 @pytest.mark.parametrize("variance", VARIANCES)
 def test_of_gated_units_the_output_alone_has_dropout(variance, rng):
-    """A learned probability to keep h_t; where the variance is implicit, it is that of the map from h_t."""
+    """A learned probability of keeping h_t; if the variance is implicit, it is that of the map from h_t."""
     model = randomised(3, 2, (4,), (5,), layer="gru", posterior="diagonal", variance=variance)
     (name,) = [name for name in model.parameters.shapes if "recognition" in name and "p_keep" in name]
     assert name.startswith("recognition/output")
@@ -301,7 +301,7 @@ GOLDEN_NAMES = {
 def test_the_original_code_is_reproduced(goldens, monkeypatch):
     """Its small constants are put in: they are not part of this library."""
     g = goldens("g3_vosp_slow_shortcut_pkeep_truetanh.npz")
-    monkeypatch.setattr(recognition, "SMALLEST_VARIANCE", 0.0)
+    monkeypatch.setattr(recognition, "ADDED_VARIANCE", 0.0)
     model = VOSP(
         7,
         4,

@@ -318,7 +318,7 @@ def from_original(golden, flat):
 def test_the_original_code_is_reproduced(goldens, monkeypatch):
     """Its small constants are put in: they are not part of this library."""
     g = goldens("g3_vrae_slow_pkeep_truetanh.npz")
-    monkeypatch.setattr(recognition, "SMALLEST_VARIANCE", 0.0)
+    monkeypatch.setattr(recognition, "ADDED_VARIANCE", 0.0)
     model = VRAE(
         7,
         4,

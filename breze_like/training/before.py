@@ -1,0 +1,39 @@
+"""Checks before the first update, each with a ValueError that says what is wrong and what to do."""
+
+import warnings
+
+from breze_like.models.base import check_observations
+from breze_like.models.standardization import AsTheyAre, scale_advice
+from breze_like.sequences import check_sequences
+from breze_like.training.settings import TrainingSettings
+
+
+def checked(model, sequences, name):
+    """Sequences that a model can be trained on, as `check_observations` returns them."""
+    if hasattr(model, "emission"):
+        return check_observations(model, sequences, name)
+    return check_sequences(sequences, binary=False, name=name)
+
+
+def check_parameters(model, parameters):
+    """Raise a ValueError if the model has not been initialised."""
+    if model.layers and not parameters.any():
+        raise ValueError("model must have initial parameters, but all are 0: call its initialize(rng) first")
+
+
+def check_settings(model, settings):
+    """Raise a ValueError unless these are settings of a training, and for what the model has."""
+    if not isinstance(settings, TrainingSettings):
+        raise ValueError(f"settings must be TrainingSettings, got {settings!r}")
+    for name, value, needed in (("annealing_updates", 0, "kl_weight"), ("n_draws", 1, "noise")):
+        given = getattr(settings, name)
+        if given not in (value, None) and needed not in model.training_inputs:
+            raise ValueError(f"{name} must be {value} for a model without the input {needed!r}, got {given}")
+
+
+def warn_of_scale(model, sequences):
+    """Warn of real values far from unit size that the model takes as they are."""
+    as_they_are = isinstance(getattr(model, "standardization", None), AsTheyAre)
+    is_real = not getattr(getattr(model, "emission", None), "binary", True)
+    if as_they_are and is_real and (advice := scale_advice(sequences)):
+        warnings.warn(advice, stacklevel=4)
