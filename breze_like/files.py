@@ -20,9 +20,6 @@ PathLike = str | os.PathLike[str]
 # Characters of a part of a path that comes from a name.
 MAX_NAME = 100
 
-# Bytes in which a file says what wrote it.
-N_MARKED = 10_000
-
 # Temporary files that are being written: what ends a process at once may remove them.
 unfinished: set[Path] = set()
 
@@ -99,47 +96,6 @@ def replacing(path: PathLike) -> Iterator[BinaryIO]:
 def writing(target: PathLike | BinaryIO) -> AbstractContextManager[BinaryIO]:
     """A context with a binary stream: `target` itself if it is one, else what is `replacing` that path."""
     return replacing(target) if isinstance(target, str | os.PathLike) else nullcontext(target)
-
-
-def check_place(path: PathLike, force: bool = False, mark: str | None = None, flag: str = "--out") -> None:
-    """Refuse, before work begins, a place where a file can't be written, or where there is an unrelated file.
-
-    Parameters
-    ----------
-    path : str or path-like
-        Of the file.
-    force : bool
-        Whether it may replace any file.
-    mark : str, optional
-        What earlier files of the same kind, and no others, have in their first `N_MARKED` bytes: these may be
-        replaced. If it is not given, none may.
-    flag : str
-        The flag that says where the file is to be, for messages.
-
-    Raises
-    ------
-    ValueError
-        If `path` is a file that must not be replaced, or not a file, or a file is where its folder is to be.
-    """
-    path = Path(path)
-    above = next(folder for folder in (*path.parents, Path()) if os.path.lexists(folder))
-    if not above.is_dir():
-        raise ValueError(f"{shown_path(above)} is a file; choose a folder for {flag}")
-    if path.is_dir():
-        raise ValueError(f"{shown_path(path)} is a folder; choose a file for {flag}")
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{shown_path(path)} is not a regular file: choose another {flag}")
-    if force or not os.path.lexists(path):
-        return
-    if mark is None:
-        raise ValueError(f"{shown_path(path)} already exists: choose another {flag}; --force replaces it")
-    with open_regular(path) as stream:
-        beginning = stream.read(N_MARKED)
-    if mark.encode() not in beginning:
-        raise ValueError(
-            f"{shown_path(path)} already exists, and was not made by this script: choose another {flag}; "
-            "--force replaces it"
-        )
 
 
 @contextmanager

@@ -11,9 +11,7 @@ from tqdm import tqdm
 
 from breze_like.checks import check_rng
 from breze_like.data import packed
-
-# Steps of all columns of a block together: bounds the memory, whatever the number of draws.
-MAX_STEPS = 32_000
+from breze_like.data.packing import MAX_STEPS
 
 
 def streams(rng, n):

@@ -6,7 +6,7 @@ from scipy.special import logsumexp, softmax
 from tqdm import tqdm
 
 from breze_like.checks import check_positive_integers, check_rng
-from breze_like.data import packed
+from breze_like.data import over_batches
 from breze_like.distributions import MarkovProcess
 from breze_like.distributions.normal import LOG_2_PI, normal_log_density
 from breze_like.latent_draws import streams
@@ -87,17 +87,13 @@ def can_be_filtered(model):
 
 
 def _recognised(model, sequences):
-    """Of each sequence a, m and v of q, see `posteriors`, and the context: a list of arrays (n_steps, n)."""
+    """Of each sequence a, m and v of q, see `posteriors`, and the context: tuples of arrays (n_steps, n)."""
     q = model.posterior
     coefficient = pt.zeros_like(q.offset) + q.coefficient
     outputs = [coefficient, q.offset, q.innovation_variance, *model.recognised.context]
     recognise = model.function(["observations", "mask"], outputs)
-    found = [None] * len(sequences)
-    for batch, (observations,) in packed(sequences):
-        kinds = [batch.take(values) for values in recognise(observations, batch.mask)]
-        for index, *own in zip(batch.indices, *kinds, strict=True):
-            found[index] = own
-    return found
+    parts = over_batches(lambda batch, x: recognise(x, batch.mask), sequences)
+    return list(zip(*parts, strict=True))
 
 
 class _Filters:

@@ -25,8 +25,8 @@ from collections import Counter
 import numpy as np
 
 from breze_like.data import DIGESTS, SPLITS, Dataset, write_hdf5
-from breze_like.files import check_place
 from breze_like.music.rolls import HIGHEST_NOTE, LOWEST_NOTE, N_KEYS
+from experiments.command_line.reports import check_place
 
 VOICES = ["Soprano", "Alto", "Tenor", "Bass"]
 # The corpus has her edition with her permission. Of other scores it does not say on which terms.

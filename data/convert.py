@@ -19,8 +19,8 @@ import warnings
 from dataclasses import replace
 
 from breze_like.data import SPLITS, load, verify, write_hdf5
-from breze_like.files import check_place
 from breze_like.quoting import shown_path
+from experiments.command_line.reports import check_place
 
 VERDICTS = {
     True: "verified: the published data set",

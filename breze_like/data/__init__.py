@@ -5,7 +5,7 @@ from breze_like.data.dataset import SPLITS, Dataset, digest
 from breze_like.data.formats import read
 from breze_like.data.hdf5 import write_hdf5
 from breze_like.data.library import DIGESTS, load, standard_name, verify
-from breze_like.data.packing import pack, packed
+from breze_like.data.packing import over_batches, pack, packed
 from breze_like.sequences import check_sequences
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "digest",
     "load",
     "minibatches",
+    "over_batches",
     "pack",
     "packed",
     "pad",

@@ -9,7 +9,7 @@ reset their states.
 [[1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 1.0, 1.0]]
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -18,6 +18,8 @@ from pytensor import config
 
 from breze_like.quoting import quote
 
+# Steps of a batch, all columns together, draws of the latents included: bounds the memory.
+MAX_STEPS = 32_000
 # Columns of a batch, if its sequences fill as many: recurrences take so many at a time, whatever the length.
 MIN_COLUMNS = 8
 # How much longer than the longest sequence columns may be, if that leaves less padding.
@@ -72,7 +74,7 @@ class Packing:
 
 
 def packed(
-    *arrays: Sequence[NDArray], max_steps: int = 32_000, min_columns: int = MIN_COLUMNS
+    *arrays: Sequence[NDArray], max_steps: int = MAX_STEPS, min_columns: int = MIN_COLUMNS
 ) -> Iterator[tuple[Packing, list[NDArray]]]:
     """All sequences, batch by batch: the loop for all computations with whole sequences.
 
@@ -104,8 +106,34 @@ def packed(
         yield batch, [batch.place(batch.own(kind)) for kind in arrays]
 
 
+def over_batches(
+    function: Callable[[Packing, NDArray], Sequence[NDArray]], sequences: Sequence[NDArray], n_draws: int = 1
+) -> list[list[NDArray]]:
+    """Apply a function of batches to sequences.
+
+    Parameters
+    ----------
+    function : callable
+        From a `Packing` and observations (n_steps, n_columns, n_visible) to arrays (n_steps, n_columns, ...).
+    sequences : list of ndarray, shape (n_steps, n_visible)
+    n_draws : int
+        Number of columns that the function makes of each one; batches are smaller by this factor.
+
+    Returns
+    -------
+    list of list of ndarray
+        For each output of the function, its values for each sequence: an array (n_steps, ...).
+    """
+    made = [None] * len(sequences)
+    for batch, (observations,) in packed(sequences, max_steps=max(1, MAX_STEPS // n_draws), min_columns=1):
+        outputs = [batch.take(output) for output in function(batch, observations)]
+        for index, *own in zip(batch.indices, *outputs, strict=True):
+            made[index] = own
+    return [list(output) for output in zip(*made, strict=True)]
+
+
 def pack(
-    lengths: ArrayLike, max_steps: int = 32_000, max_padding: float = 0.1, min_columns: int = MIN_COLUMNS
+    lengths: ArrayLike, max_steps: int = MAX_STEPS, max_padding: float = 0.1, min_columns: int = MIN_COLUMNS
 ) -> list[Packing]:
     """Batches of whole sequences.
 

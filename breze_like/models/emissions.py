@@ -5,6 +5,8 @@ A model is given the class, or a `functools.partial` of it, and makes the layer:
 >>> VRAE(3, 2, emission=partial(FixedVarianceEmission, variance=0.1))
 """
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 import pytensor.tensor as pt
 
@@ -18,7 +20,7 @@ from breze_like.moments import Sigmoid
 SMALLEST_VARIANCE = 1e-4
 
 
-class Emission(Layer):
+class Emission(Layer, ABC):
     """A layer that maps moments of features to a `Distribution` of observations.
 
     Parameters
@@ -47,9 +49,9 @@ class Emission(Layer):
         """Number of output units."""
         return self.n_visible
 
+    @abstractmethod
     def __call__(self, features):
         """The distribution given moments of shape (n_steps, n_sequences, n_in)."""
-        raise NotImplementedError
 
     def initialize(self, rng, initialization):
         self.output.initialize(rng, initialization)
@@ -131,6 +133,11 @@ class NADEEmission(Emission):
 
 class FixedVarianceEmission(Emission):
     """x ~ N(E[a], variance), with a given variance.
+
+    Parameters
+    ----------
+    variance : float
+        Of each observed value.
 
     Raises
     ------

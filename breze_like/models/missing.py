@@ -30,10 +30,13 @@ class Refuse:
         return emission
 
 
-class Zero(Refuse):
+class Zero:
     """Networks read 0 where an entry is missing."""
 
     allowed = True
+
+    def n_inputs(self, n_visible):
+        return n_visible
 
     def read(self, x):
         return without_missing(x)
@@ -42,14 +45,19 @@ class Zero(Refuse):
         return PartlyObserved(emission)
 
 
-class Indicator(Zero):
+class Indicator:
     """As `Zero`, with another input for each entry, 1 if it is missing and 0 if it is not."""
+
+    allowed = True
 
     def n_inputs(self, n_visible):
         return 2 * n_visible
 
     def read(self, x):
         return pt.concatenate([without_missing(x), pt.isnan(x).astype(x.dtype)], axis=-1)
+
+    def emission(self, emission):
+        return PartlyObserved(emission)
 
 
 class PartlyObserved:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytensor.tensor as pt
 
 from breze_like.checks import check_positive_integers, check_sizes, choose
-from breze_like.data import packed
+from breze_like.data import over_batches
 from breze_like.distributions import KLS, POSTERIORS, PRIORS, Process, drawn_log_ratio, kl_divergence
 from breze_like.layers import Stack
 from breze_like.models.base import Model, check_observations
@@ -201,12 +201,8 @@ class VariationalModel(Model, ABC):
         """
         function = self.function(["observations", "mask"], ["recognition/mean", "recognition/variance"])
         checked = check_observations(self, sequences)
-        encoded = [None] * len(checked)
-        for batch, (observations,) in packed(checked):
-            parts = [batch.take(part) for part in function(observations, batch.mask)]
-            for index, mean, variance in zip(batch.indices, *parts, strict=True):
-                encoded[index] = Moments(mean, variance)
-        return encoded
+        parts = over_batches(lambda batch, x: function(x, batch.mask), checked)
+        return [Moments(*of_sequence) for of_sequence in zip(*parts, strict=True)]
 
     def draw_noise(self, rng, n_steps, n_columns):
         """Standard normal noise of shape (n_steps, n_columns, n_latent)."""

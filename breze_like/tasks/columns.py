@@ -1,38 +1,6 @@
-"""From sequences to columns of batches and back; separate random numbers for each sequence."""
+"""Separate random numbers for each sequence, in the columns of a batch."""
 
 import numpy as np
-
-from breze_like.data import packed
-
-# Steps of a batch, all columns together: bounds the memory.
-STEPS_AT_ONCE = 20_000
-
-
-def over_batches(function, sequences, n_draws=1):
-    """Apply a function of batches to sequences.
-
-    Parameters
-    ----------
-    function : callable
-        From a `Packing` and observations (n_steps, n_columns, n_visible) to a list of arrays (n_steps,
-        n_columns, ...).
-    sequences : list of ndarray, shape (n_steps, n_visible)
-    n_draws : int
-        Number of columns that the function makes of each one; batches are smaller by this factor.
-
-    Returns
-    -------
-    list of list of ndarray
-        For each output of the function, its values for each sequence: an array (n_steps, ...).
-    """
-    made = [None] * len(sequences)
-    for batch, (observations,) in packed(
-        sequences, max_steps=max(1, STEPS_AT_ONCE // n_draws), min_columns=1
-    ):
-        outputs = [batch.take(output) for output in function(batch, observations)]
-        for index, *own in zip(batch.indices, *outputs, strict=True):
-            made[index] = own
-    return [list(output) for output in zip(*made, strict=True)]
 
 
 class Noise:

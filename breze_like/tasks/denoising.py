@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from breze_like.data import over_batches
 from breze_like.models.base import check_observations
 from breze_like.pictures.shown import Sequences
-from breze_like.tasks.columns import over_batches
 
 
 def denoise(model, sequences: Sequence[NDArray], p_on: float | None = None) -> list[NDArray]:

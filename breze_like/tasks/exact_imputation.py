@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.special import expit
 
-from breze_like.tasks.columns import Noise, over_batches
+from breze_like.data import over_batches
+from breze_like.tasks.columns import Noise
 
 
 def complete(model, sequences, observed, rngs, n_draws):

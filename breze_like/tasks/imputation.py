@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breze_like.checks import check_positive_integers
+from breze_like.data import over_batches
 from breze_like.latent_draws import streams
 from breze_like.models import HiddenMarkov
 from breze_like.models.base import check_observations
 from breze_like.pictures.shown import Sequences
-from breze_like.tasks.columns import Noise, over_batches
+from breze_like.tasks.columns import Noise
 from breze_like.tasks.decisions import likely_ones
 from breze_like.tasks.exact_imputation import complete
 

@@ -5,9 +5,14 @@
 >>> write_report(options, "| nats per time step | per step | ...")
 """
 
+import os
 from pathlib import Path
 
-from breze_like.files import check_place, replacing
+from breze_like.files import open_regular, replacing
+from breze_like.quoting import shown_path
+
+# Bytes in which a file says what wrote it.
+N_MARKED = 10_000
 
 
 def add_report(parser, about):
@@ -21,6 +26,47 @@ def add_force(parser, about="replace existing files"):
     parser.add_argument("--force", action="store_true", help=about)
 
 
+def check_place(path, force=False, mark=None, flag="--out"):
+    """Refuse, before work begins, a place where a file can't be written, or where there is an unrelated file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Of the file.
+    force : bool
+        Whether it may replace any file.
+    mark : str, optional
+        What earlier files of the same kind, and no others, have in their first `N_MARKED` bytes: these may be
+        replaced. If it is not given, none may.
+    flag : str
+        The flag that says where the file is to be, for messages.
+
+    Raises
+    ------
+    ValueError
+        If `path` is a file that must not be replaced, or not a file, or a file is where its folder is to be.
+    """
+    path = Path(path)
+    above = next(folder for folder in (*path.parents, Path()) if os.path.lexists(folder))
+    if not above.is_dir():
+        raise ValueError(f"{shown_path(above)} is a file; choose a folder for {flag}")
+    if path.is_dir():
+        raise ValueError(f"{shown_path(path)} is a folder; choose a file for {flag}")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{shown_path(path)} is not a regular file: choose another {flag}")
+    if force or not os.path.lexists(path):
+        return
+    if mark is None:
+        raise ValueError(f"{shown_path(path)} already exists: choose another {flag}; --force replaces it")
+    with open_regular(path) as stream:
+        beginning = stream.read(N_MARKED)
+    if mark.encode() not in beginning:
+        raise ValueError(
+            f"{shown_path(path)} already exists, and was not made by this script: choose another {flag}; "
+            "--force replaces it"
+        )
+
+
 def check_report(options, mark):
     """Refuse, before work begins, to replace a file that is not a report of the script.
 
@@ -29,7 +75,7 @@ def check_report(options, mark):
     options : Namespace
         Of `add_report`.
     mark : str
-        As of `breze_like.files.check_place`, which says what is an error.
+        As of `check_place`, which says what is an error.
     """
     if options.report is not None:
         check_place(options.report, options.force, mark, "--report")

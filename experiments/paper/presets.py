@@ -13,7 +13,7 @@ import math
 from dataclasses import replace
 
 from breze_like.data import chunk
-from breze_like.training import TrainingSettings
+from breze_like.training import TrainingSettings, n_batches
 from experiments.paper.systems import COSINE, SLOW, SYSTEMS
 
 # Minibatches of an epoch of the chorales.
@@ -249,7 +249,7 @@ def scaled(system, dataset):
     """A system with the numbers of updates for a data set of another size than that of the chorales."""
     if system.model == "hmm":
         return system
-    factor = size_factor(n_batches(dataset))
+    factor = size_factor(batches_of_epoch(dataset))
     numbers = {name: round(factor * getattr(system, name)) for name in ("n_updates", "annealing_updates")}
     return replace(system, **numbers | {"n_updates": max(1, numbers["n_updates"])})
 
@@ -259,7 +259,7 @@ def size_factor(n_batches):
     return math.sqrt(n_batches / N_BATCHES)
 
 
-def n_batches(dataset):
+def batches_of_epoch(dataset):
     """Minibatches of an epoch, as most systems are trained."""
     settings = TrainingSettings()
-    return math.ceil(len(chunk(dataset.train, settings.chunk_length)) / settings.batch_size)
+    return n_batches(len(chunk(dataset.train, settings.chunk_length)), settings.batch_size)

@@ -1,6 +1,5 @@
 """The runs of a system: how a new one is configured, and which ones exist already."""
 
-import math
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from breze_like.data import chunk
 from breze_like.initialize import Initialization
 from breze_like.runs import Run
 from breze_like.trained import describe
-from breze_like.training import EMSettings, TrainingSettings, is_finished
+from breze_like.training import EMSettings, TrainingSettings, is_finished, n_batches
 from experiments.paper.experiment import differences
 from experiments.paper.results import describe_run
 
@@ -40,11 +39,11 @@ def make_settings(system, dataset, budget):
         return asdict(EMSettings(n_epochs=max(1, round(budget * system.n_updates)), **system.training))
     settings = TrainingSettings(**system.training)
     n_chunks = len(chunk(dataset.train, settings.chunk_length))
-    n_batches = math.ceil(n_chunks / settings.batch_size)
+    of_epoch = n_batches(n_chunks, settings.batch_size)
     lengths = {
-        "n_epochs": max(1, round(budget * system.n_updates / n_batches)),
+        "n_epochs": max(1, round(budget * system.n_updates / of_epoch)),
         "annealing_updates": round(budget * system.annealing_updates),
-        "validate_every": max(1, round(VALIDATE_EVERY / n_batches)),
+        "validate_every": max(1, round(VALIDATE_EVERY / of_epoch)),
     }
     return {**asdict(settings), **lengths}
 
@@ -92,7 +91,7 @@ def other_budget(run, system, dataset, budget):
         return None  # it is of a search, and has settings of its own
     length = asked.get("chunk_length")
     n_chunks = len(chunk(dataset.train, length)) if length else 1
-    of_epoch = math.ceil(n_chunks / asked.get("batch_size", 1))
+    of_epoch = n_batches(n_chunks, asked.get("batch_size", 1))
     has, wanted = (some["n_epochs"] * of_epoch for some in (training, asked))
     return None if has == wanted else f"{run.folder} has {has} updates, {wanted} asked for: kept"
 

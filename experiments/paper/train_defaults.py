@@ -5,13 +5,13 @@ which `experiments.table1` trains the system with the same model, emission and d
 the defaults of the flags.
 """
 
-import math
 from dataclasses import fields
 from pathlib import Path
 
 from breze_like.data import chunk
 from breze_like.initialize import Initialization
 from breze_like.runs import Run
+from breze_like.training import n_batches
 from experiments.paper.presets import system_for
 from experiments.paper.system_runs import VALIDATE_EVERY
 from experiments.paper.systems import find_system
@@ -77,12 +77,12 @@ def _fill_lengths(options, dataset, system):
     if options.model == "hmm":
         _set(options, "n_epochs", system.n_updates)
         return
-    n_batches = math.ceil(len(chunk(dataset.train, options.chunk_length)) / options.batch_size)
-    _set(options, "n_epochs", max(1, round(system.n_updates / n_batches)))
-    _set(options, "validate_every", max(1, round(VALIDATE_EVERY / n_batches)))
+    of_epoch = n_batches(len(chunk(dataset.train, options.chunk_length)), options.batch_size)
+    _set(options, "n_epochs", max(1, round(system.n_updates / of_epoch)))
+    _set(options, "validate_every", max(1, round(VALIDATE_EVERY / of_epoch)))
     if system.annealing_updates:
         share = system.annealing_updates / system.n_updates
-        _set(options, "annealing_updates", round(share * options.n_epochs * n_batches))
+        _set(options, "annealing_updates", round(share * options.n_epochs * of_epoch))
 
 
 def _set(options, name, value):

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from breze_like.data import chunk, load, pack, packed
-from breze_like.data.packing import MIN_COLUMNS
+from breze_like.data import chunk, load, over_batches, pack, packed
+from breze_like.data.packing import MAX_STEPS, MIN_COLUMNS
 
 LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=40)
 
@@ -108,3 +108,26 @@ def test_rejects_arrays_of_other_lengths(others):
     arrays = [[np.zeros((n, 3)) for n in lengths] for lengths in ([2, 1], others)]
     with pytest.raises(ValueError, match=r"arrays\[1\] must have the lengths of arrays\[0\], \[2, 1\], got"):
         next(packed(*arrays))
+
+
+def test_columns_come_back_in_order_and_without_padding(rng):
+    sequences = [rng.standard_normal((n, 2)) for n in (3, 40, 1, 3, 7)]
+    shapes = []
+
+    def double(batch, observations):
+        shapes.append(batch.shape)
+        return [2 * observations, batch.mask]
+
+    doubled, masks = over_batches(double, sequences)
+    for sequence, twice, mask in zip(sequences, doubled, masks, strict=True):
+        np.testing.assert_array_equal(twice, 2 * sequence)
+        np.testing.assert_array_equal(mask, np.ones(len(sequence)))
+    ((_, n_columns),) = shapes
+    assert n_columns < len(sequences)  # some share a column
+
+
+def test_batches_are_smaller_if_each_column_becomes_several():
+    sizes = []
+    for sequences in ([np.zeros((100, 1))] * 60, [np.zeros((1000, 1))] * 3):
+        over_batches(lambda batch, x: [sizes.append(batch.mask.size) or x], sequences, n_draws=10)
+    assert max(sizes) <= MAX_STEPS / 10

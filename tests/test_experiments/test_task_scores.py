@@ -49,7 +49,7 @@ def test_frames_that_are_removed(rng):
 
 def test_bad_input(run_of_rolls, run_of_reals, tmp_path, complaint):
     assert complaint(task_scores, [run_of_rolls, "--seeds", 0]) == "--seeds must be positive, got 0"
-    assert "is on real values" in complaint(task_scores, [run_of_reals])
+    assert "is real-valued" in complaint(task_scores, [run_of_reals])
     assert "in folders of different names, got rnn twice" in complaint(
         task_scores, [run_of_rolls, run_of_rolls]
     )

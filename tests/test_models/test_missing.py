@@ -8,7 +8,8 @@ from scipy.stats import multivariate_normal
 
 from breze_like.distributions import DiagonalNormal, Observed
 from breze_like.estimators import importance_sampled_nll, negative_log_likelihood, variational_bound
-from breze_like.models import RNN, VOSP, VRAE, HiddenMarkov
+from breze_like.models import RNN, VOSP, VRAE, FrameNADE, HiddenMarkov
+from breze_like.models.base import check_observations
 from breze_like.models.emissions import FixedVarianceEmission
 from breze_like.models.variational import Recognised, VariationalModel
 from breze_like.moments import Moments
@@ -215,3 +216,16 @@ def test_training_on_what_is_there_comes_near_to_training_on_all(missing):
         scores[name] = variational_bound(model, whole[50:], np.random.default_rng(3), 5).per_step
     assert scores["gaps"] < scores["filled"] - 0.3
     assert scores["gaps"] < scores["whole"] + 0.6
+
+
+@pytest.mark.parametrize(
+    "model, advice",
+    [
+        (lambda: VRAE(2, 2, (2,)), "missing='zero' or 'indicator' "),
+        (lambda: HiddenMarkov(2, 2), "missing='zero' "),
+        (lambda: FrameNADE(2, 2), "choose another model"),
+    ],
+)
+def test_advice_is_what_the_model_can_do(model, advice):
+    with pytest.raises(ValueError, match=f"got nan at step 0, feature 1: if values are missing, .*{advice}"):
+        check_observations(model(), [np.array([[1.0, np.nan]])])

@@ -180,6 +180,7 @@ def test_deep_transition_and_deep_output_are_what_their_formulas_say(rng):
         ),
         (dict(n_visible=2, emission="poisson"), "emission must be one of .*, got 'poisson'"),
         (dict(n_visible=2, transfer="step"), "transfer must be one of .*, got 'step'"),
+        (dict(n_visible=2, transfer=np.tanh), "transfer must be one of .*, without moments"),
         (dict(n_visible=2, p_keep=2.0), r"p_keep must be 'learned' or in \(0, 1\], got 2.0"),
     ],
 )

@@ -2,30 +2,7 @@ import numpy as np
 
 from breze_like.data import pack
 from breze_like.latent_draws import streams
-from breze_like.tasks.columns import Noise, over_batches
-
-
-def test_columns_come_back_in_order_and_without_padding(rng):
-    sequences = [rng.standard_normal((n, 2)) for n in (3, 40, 1, 3, 7)]
-    shapes = []
-
-    def double(batch, observations):
-        shapes.append(batch.shape)
-        return [2 * observations, batch.mask]
-
-    doubled, masks = over_batches(double, sequences)
-    for sequence, twice, mask in zip(sequences, doubled, masks, strict=True):
-        np.testing.assert_array_equal(twice, 2 * sequence)
-        np.testing.assert_array_equal(mask, np.ones(len(sequence)))
-    ((_, n_columns),) = shapes
-    assert n_columns < len(sequences)  # some share a column
-
-
-def test_batches_are_smaller_if_each_column_becomes_several():
-    sizes = []
-    for sequences in ([np.zeros((100, 1))] * 60, [np.zeros((1000, 1))] * 3):
-        over_batches(lambda batch, x: [sizes.append(batch.mask.size) or x], sequences, n_draws=10)
-    assert max(sizes) <= 2000
+from breze_like.tasks.columns import Noise
 
 
 def test_noise_of_a_sequence_does_not_depend_on_those_beside_it():

@@ -118,3 +118,9 @@ def test_latents_of_any_prior():
 def test_bad_arguments(name, choices, message, make, rng):
     with pytest.raises(ValueError, match=message):
         sample(make(name), rng, **{"n_steps": 2, **choices})
+
+
+@pytest.mark.parametrize("name", ["rnn", "vosp"])
+def test_a_seed_is_no_generator(name, make):
+    with pytest.raises(ValueError, match="rng must be a generator, .*, got 0"):
+        sample(make(name), 0, n_steps=2)

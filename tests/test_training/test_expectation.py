@@ -9,7 +9,7 @@ from scipy.special import expit, xlogy
 from breze_like.estimators import negative_log_likelihood
 from breze_like.models import HiddenMarkov
 from breze_like.runs import Run
-from breze_like.training import EMSettings, fit_em, is_finished, load_parameters
+from breze_like.training import EMSettings, TrainingSettings, fit_em, is_finished, load_parameters
 from breze_like.training.expectation import expect, maximize, similarity, start
 
 N_STATES = 5
@@ -219,3 +219,18 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(fit, model, valid, tmp_path):
 def test_settings_are_checked(name, value, rule):
     with pytest.raises(ValueError, match=f"{name} must be {rule}"):
         EMSettings(**{name: value})
+
+
+def test_validates_by_the_likelihood(model, train, valid):
+    history = fit_em(model, train, valid, EMSettings(n_epochs=1), np.random.default_rng(2), progress=False)
+    assert history.best_score == pytest.approx(negative_log_likelihood(model, valid).per_step, rel=1e-12)
+
+
+def test_arguments_of_another_kind(model, train, valid):
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="settings must be EMSettings, got TrainingSettings"):
+        fit_em(model, train, valid, TrainingSettings(), rng)
+    with pytest.raises(ValueError, match="rng must be a generator, .*, got 0"):
+        fit_em(model, train, valid, EMSettings(), 0)
+    with pytest.raises(ValueError, match=r"valid\[0\] must be 0 or 1, got 2.0"):
+        fit_em(model, train, [np.full(valid[0].shape, 2.0)], EMSettings(), rng)

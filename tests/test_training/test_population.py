@@ -7,7 +7,7 @@ import numpy as np
 import pytensor
 import pytest
 
-from breze_like import VRAE, training_objective
+from breze_like import VRAE, FrameNADE, training_objective
 from breze_like.runs import Run
 from breze_like.training import (
     Member,
@@ -193,6 +193,15 @@ class TestRejects:
     def test_nobody(self, linear):
         with pytest.raises(ValueError, match="members must hold at least one, got none"):
             train_together(linear(), [])
+
+    def test_what_fit_refuses(self, linear):
+        model, members = linear(), make_members()
+        with pytest.raises(ValueError, match=r"train\[0\] must be finite, got nan at step 0, feature 1"):
+            fit_population(model, members, [np.array([[0.0, np.nan]])], VALID, model.distance)
+        of_rolls = FrameNADE(2, 2)
+        with pytest.raises(ValueError, match="model must have initial parameters, but all are 0"):
+            member = Member(SETTINGS, np.random.default_rng(0), of_rolls.parameters.data.copy())
+            fit_population(of_rolls, [member], [np.ones((2, 2), int)], [np.ones((2, 2), int)])
 
     def test_another_backend(self, linear):
         model = linear()

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from breze_like.files import check_place
 from experiments import search_cost
+from experiments.command_line.reports import check_place
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPTS = sorted(path.stem for path in (ROOT / "experiments").glob("[a-z]*.py"))
