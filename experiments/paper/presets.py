@@ -46,7 +46,7 @@ def fast_dropout(p_keep, input_p_keep, recurrent_p_keep):
 # By data set and system, what of a `System` differs: entries of dicts, and whole numbers.
 PRESETS = {
     "jsb_chorales": {
-        "rnn": {"n_updates": 375, "training": WHOLE},
+        "rnn": {"n_updates": 450, "arguments": {"n_hiddens": [600]}, "training": WHOLE},
         "gru": {"n_updates": 600, "training": WHOLE},
         "fdrnn": {
             "n_updates": 900,
@@ -84,11 +84,7 @@ PRESETS = {
         "vosp_published": {"n_updates": 3200, "annealing_updates": 1000, "training": COSINE},
     },
     "nottingham": {
-        "rnn": {
-            "n_updates": 2000,
-            "arguments": {"n_hiddens": [200], "transfer": "rectifier"},
-            "training": SLOW,
-        },
+        "rnn": {"n_updates": 2000, "arguments": {"n_hiddens": [200]}},
         "fdrnn": {
             "n_updates": 5000,
             "arguments": {"n_hiddens": [400], **fast_dropout(0.6, 0.8, 0.4)},
@@ -133,7 +129,7 @@ PRESETS = {
         },
     },
     "piano_midi": {
-        "rnn": {"n_updates": 390, "arguments": {"n_hiddens": [250]}, "training": LONG_CHUNKS | SLOW},
+        "rnn": {"n_updates": 390, "arguments": {"n_hiddens": [250], **TANH}, "training": LONG_CHUNKS},
         "fdrnn": {
             "n_updates": 4080,
             "arguments": {"n_hiddens": [600], **TANH, **fast_dropout(0.25, 0.35, 0.15)},
@@ -174,7 +170,7 @@ PRESETS = {
         },
     },
     "musedata": {
-        "rnn": {"n_updates": 3040, "arguments": {"n_hiddens": [150]}, "training": LONG_CHUNKS | SLOW},
+        "rnn": {"n_updates": 3040, "arguments": {"n_hiddens": [150], **TANH}, "training": LONG_CHUNKS},
         "fdrnn": {
             "n_updates": 4080,
             "arguments": {"n_hiddens": [400], **TANH, **fast_dropout(0.6, 0.8, 0.4)},

@@ -53,7 +53,9 @@ SLOW = {"step_rate": 0.001}
 COSINE = {"step_rate_schedule": "cosine"}
 
 SYSTEMS = {
-    "rnn": System("plain RNN", "rnn", {"n_hiddens": [60]}, 400, training=COSINE),
+    "rnn": System(
+        "plain RNN", "rnn", {"n_hiddens": [400], "transfer": "rectifier"}, 400, training=SLOW | COSINE
+    ),
     "gru": System(
         "RNN of gated units",
         "rnn",
@@ -82,7 +84,13 @@ SYSTEMS = {
         600,
         training=SLOW | COSINE,
     ),
-    "dots_rnn": System("Deep RNN, DOT(S)", "dots_rnn", {"n_hiddens": [200]}, 400, training=SLOW | COSINE),
+    "dots_rnn": System(
+        "Deep RNN, DOT(S)",
+        "dots_rnn",
+        {"n_hiddens": [400], "transfer": "rectifier"},
+        240,
+        training=SLOW | COSINE,
+    ),
     "nade": System("NADE of single frames", "nade", {"n_hidden": 100}, 800, training=COSINE),
     # With more updates, it overfits.
     "rnn_nade": System(

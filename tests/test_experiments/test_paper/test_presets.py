@@ -41,13 +41,13 @@ def test_a_hidden_markov_model_sees_all_in_an_update():
 
 
 def test_a_preset_is_of_the_published_content():
-    assert system_for("rnn", dataset("nottingham")).arguments["transfer"] == "rectifier"
+    assert system_for("fdrnn_nade", dataset("nottingham")).arguments["recurrent_p_keep"] == 0.4
     for other in (
         dataset("nottingham", verified=False),
         dataset("own"),
         dataset("nottingham", verified=None),
     ):
-        assert "transfer" not in system_for("rnn", other).arguments
+        assert system_for("fdrnn_nade", other).arguments == SYSTEMS["fdrnn_nade"].arguments
 
 
 @pytest.mark.parametrize("name", PRESETS)
