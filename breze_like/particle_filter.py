@@ -66,19 +66,21 @@ def particle_filter_nll(model, sequences, rng, n_particles=1000, n_filters=2, pr
     check_rng(rng)
     check_positive_integers(n_particles=n_particles, n_filters=n_filters)
     checked = check_observations(model, sequences)
-    particles = _Filters(model, n_filters, n_particles)
+    filters = _Filters(model, n_filters, n_particles)
     terms, rngs = _recognised(model, checked), streams(rng, len(checked))
     by_length = np.argsort([-len(sequence) for sequence in checked], kind="stable")
     n_together = max(1, min(len(checked), MAX_PARTICLES // (n_filters * n_particles)))
     settings = {"unit": "frame", "unit_scale": True, "leave": False}
-    likelihoods = LogMean(len(checked))
+    log_likelihoods = LogMean(len(checked))
     with tqdm(total=sum(map(len, checked)), disable=None if progress else True, **settings) as bar:
         for first in range(0, len(checked), n_together):
             indices = by_length[first : first + n_together]
             batch = [[*terms[i], checked[i]] for i in indices]
-            likelihoods.add(indices, particles.log_likelihoods(batch, [rngs[i] for i in indices], n_together))
+            log_likelihoods.add(
+                indices, filters.log_likelihoods(batch, [rngs[i] for i in indices], n_together)
+            )
             bar.update(sum(len(checked[i]) for i in indices))
-    return score_of(sequences, -likelihoods.log_mean, likelihoods.standard_errors)
+    return score_of(sequences, -log_likelihoods.log_mean, log_likelihoods.standard_errors)
 
 
 def can_be_filtered(model):
@@ -132,11 +134,11 @@ class _Filters:
         noise = np.zeros((*self.shape, n_together, self.model.n_latent))
         known = [np.ones((1, n_together, array.shape[1])) for array in batch[0]]
         z, log_weights = np.zeros(noise.shape), np.zeros(noise.shape[:-1])
-        likelihoods = np.zeros((len(noise), n_together))
+        log_likelihoods = np.zeros((len(noise), n_together))
         for t in range(lengths.max()):
             going_on = np.flatnonzero(lengths > t)
             for i in going_on:
-                likelihoods[:, i] += resample(z[:, :, i], log_weights[:, :, i], rngs[i])
+                log_likelihoods[:, i] += resample(z[:, :, i], log_weights[:, :, i], rngs[i])
                 drawn = self.model.draw_noise(rngs[i], 1, log_weights[:, :, i].size)
                 noise[:, :, i] = drawn.reshape(z[:, :, i].shape)
                 for values, array in zip(known, batch[i], strict=True):
@@ -145,7 +147,7 @@ class _Filters:
             new_z, terms = self._step(*columns, float(t == 0), *known)
             z = np.array(new_z).reshape(z.shape)
             log_weights[:, :, going_on] += terms.reshape(log_weights.shape)[:, :, going_on]
-        return (likelihoods + log_mean(log_weights))[:, : len(batch)]
+        return (log_likelihoods + log_mean(log_weights))[:, : len(batch)]
 
 
 def log_mean(log_weights):
@@ -171,10 +173,10 @@ def resample(z, log_weights, rng):
     n_particles = log_weights.shape[1]
     weights = softmax(log_weights, axis=1)
     due = np.flatnonzero(n_particles * (weights**2).sum(axis=1) > 2)
-    likelihoods = np.zeros(len(z))
-    likelihoods[due] = log_mean(log_weights[due])
+    log_likelihoods = np.zeros(len(z))
+    log_likelihoods[due] = log_mean(log_weights[due])
     for i in due:
         places = (rng.random() + np.arange(n_particles)) / n_particles
         ancestors = np.searchsorted(np.cumsum(weights[i]), places)
         z[i], log_weights[i] = z[i, np.minimum(ancestors, n_particles - 1)], 0.0
-    return likelihoods
+    return log_likelihoods

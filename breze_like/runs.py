@@ -2,10 +2,10 @@
 
 ===============  =========================================================================================
 config.json      what was asked for, when, and the versions that it was computed with; written once
-log.jsonl        one JSON object for each evaluation
+log.jsonl        one JSON object for each validation
 checkpoint.h5    arrays and counters, from which training continues as if it had never stopped
 weights.h5       in place of a checkpoint: only the best parameters, of a trained model that is passed on
-scores.json      results of the evaluation
+scores.json      results of evaluations
 ===============  =========================================================================================
 
 A file is replaced completely or not at all, even if the process is killed, so readers always find a whole
@@ -118,13 +118,13 @@ class Run:
         return alone(self.folder)
 
     def append_log(self, entry: dict[str, Any]) -> None:
-        """Add an evaluation, a dict, to the log."""
+        """Add a validation, a dict, to the log."""
         with open(self._path("log.jsonl"), "ab") as stream:
             stream.write(_json(entry).encode() + b"\n")
             sync(stream)
 
     def read_log(self) -> list[dict[str, Any]]:
-        """All evaluations, a list of dicts.
+        """All validations, a list of dicts.
 
         Raises
         ------
@@ -137,7 +137,7 @@ class Run:
         return entries
 
     def truncate_log(self, n_entries: int) -> None:
-        """Keep the first `n_entries` evaluations: later ones are repeated when training is continued.
+        """Keep the first `n_entries` validations: later ones are repeated when training is continued.
 
         Raises
         ------
@@ -215,7 +215,7 @@ class Run:
         return read_weights(self._path("weights.h5"), parameters)
 
     def write_scores(self, scores: dict[str, Any]) -> None:
-        """Replace the results of the evaluation, a dict."""
+        """Replace the results of evaluations, a dict."""
         _write_json(self._path("scores.json"), scores)
 
     def add_scores(self, split: str, scores: dict[str, Any], join: Callable | None = None) -> None:
@@ -228,7 +228,7 @@ class Run:
             self.write_scores({**kept, split: join(kept.get(split, {}), scores) if join else scores})
 
     def read_scores(self) -> dict[str, Any]:
-        """The results of the evaluation, a dict; empty if there are none yet.
+        """The results of evaluations, a dict; empty if there are none yet.
 
         Raises
         ------

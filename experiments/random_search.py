@@ -31,7 +31,7 @@ from experiments.search.plan import PRUNERS, SAMPLERS, Plan
 from experiments.search.processes import supervise
 from experiments.search.record import Record
 from experiments.search.space import ADDITIONS, SPACES, make_space, read_space
-from experiments.search.storage import explained, file_of, shown
+from experiments.search.storage import explained, file_of, without_password
 from experiments.search.table import best_of, showing, summary
 
 
@@ -112,9 +112,8 @@ def make_plan(options, dataset):
     folder = Path(options.out or Path("runs", "search", file_name(dataset.name), options.model))
     if options.storage and options.storage.startswith("journal:"):
         if file_of(options.storage).resolve().parent != folder.resolve():
-            raise ValueError(
-                f"--storage must be a journal in the folder --out, {folder}, got {shown(options.storage)}"
-            )
+            got = without_password(options.storage)
+            raise ValueError(f"--storage must be a journal in the folder --out, {folder}, got {got}")
     plan = Plan(
         given=options.dataset,
         data_dir=options.data_dir,

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from breze_like import prepare_process
 from breze_like.interrupts import deferred
 from experiments.command_line.processes import ENVIRONMENT
-from experiments.search.storage import shown
+from experiments.search.storage import without_password
 from experiments.search.worker import work
 
 # Where XLA and Numba look for the number of their threads. Last digits of scores depend on it.
@@ -193,7 +193,7 @@ def _work(plan, float_type, line):
     # Its usual lock for several processes would be left behind by one that ends at once.
     tqdm.set_lock(threading.RLock())
     # Runs keep the command line.
-    sys.argv = [shown(word) for word in sys.argv]
+    sys.argv = [without_password(word) for word in sys.argv]
     try:
         with deferred():
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -55,7 +55,7 @@ def default_place(folder):
     return sqlalchemy.URL.create("sqlite", database=path).render_as_string()
 
 
-def shown(place):
+def without_password(place):
     """A place in a form to be printed or saved: of a URL, only kind, user, host and name.
 
     A password is ``***``, and there may be others in the rest, which is left out. Other words, those of a
@@ -82,7 +82,7 @@ def shown(place):
 def _storage(place):
     """The same of a storage that is given: what is no URL may be one in which a character is wrong."""
     if "://" in place or place.startswith("journal:"):
-        return shown(place)
+        return without_password(place)
     return HIDDEN if set(place) & set("@=:") else place
 
 
@@ -90,7 +90,7 @@ def _hidden(text, place):
     """A driver's message, which may repeat its arguments, without secrets; nothing of it, if unsure."""
     if _storage(place).endswith(HIDDEN):
         return "its driver's message may contain a password, and is not shown"
-    text = text.replace(place, shown(place))
+    text = text.replace(place, without_password(place))
     with suppress(sqlalchemy.exc.ArgumentError, ValueError):
         url = sqlalchemy.make_url(place)
         values = (v for value in url.query.values() for v in ([value] if isinstance(value, str) else value))
@@ -134,7 +134,7 @@ def open_storage(place, heartbeat=None, patient=False):
         path = file_of(place)
         if place.startswith("journal:"):
             if "://" in place:
-                raise ValueError(f"--storage must be journal:PATH, a file, got {shown(place)}")
+                raise ValueError(f"--storage must be journal:PATH, a file, got {without_password(place)}")
             return JournalStorage(
                 JournalFileBackend(str(path.resolve()), lock_obj=JournalLock(path.resolve()))
             )
@@ -185,7 +185,7 @@ def explained(place):
             f"--storage must be a URL with a driver, got {_storage(place)}: {_hidden(str(error), place)}"
         ) from None
     except (StorageInternalError, SQLAlchemyError) as error:
-        raise OSError(f"storage {shown(place)} failed: {_hidden(_reason(error), place)}") from None
+        raise OSError(f"storage {without_password(place)} failed: {_hidden(_reason(error), place)}") from None
 
 
 def _reason(error):

@@ -17,7 +17,14 @@ import optuna
 from optuna.trial import TrialState
 
 from experiments.search import rungs
-from experiments.search.storage import default_place, explained, file_of, lock_at, open_storage, shown
+from experiments.search.storage import (
+    default_place,
+    explained,
+    file_of,
+    lock_at,
+    open_storage,
+    without_password,
+)
 
 # What must be as it was when more is added to a study.
 FIXED = ("dataset", "digests", "model", "procedure", "space", "seed", "sampler", "pruner", "budget")
@@ -112,7 +119,7 @@ def open_study(folder, storage, name, about, heartbeat, sampler, pruner, patient
                 study.set_user_attr(key, value)
         if key := differing(attributes, about):
             raise ValueError(
-                f"study {name} in {shown(place)} must have {key} {_brief(about[key])}, "
+                f"study {name} in {without_password(place)} must have {key} {_brief(about[key])}, "
                 f"it was made with {_brief(attributes[key])}: choose another --out or --study"
             )
     return study
@@ -161,7 +168,9 @@ def load_study(folder, storage=None, name=None):
         if name is None and len(names) == 1:
             (name,) = names
         if name not in names:
-            raise ValueError(f"--study must be one of those in {shown(place)}, {names}, got {name}")
+            raise ValueError(
+                f"--study must be one of those in {without_password(place)}, {names}, got {name}"
+            )
         return optuna.load_study(study_name=name, storage=opened)
 
 

@@ -342,7 +342,7 @@ PLACES = [
 class TestStorages:
     @pytest.mark.parametrize(("place", "expected"), PLACES)
     def test_what_is_shown(self, place, expected):
-        assert storages.shown(place) == expected
+        assert storages.without_password(place) == expected
         assert "secret" not in expected
 
     @pytest.mark.parametrize(
