@@ -1,16 +1,23 @@
 """Tables of numbers as text, CSV: one sequence, or a long table of several.
 
-Values are separated by commas, semicolons or tabs. If anything in the first row is not a number, that row has
-the names of the columns. A cell that is empty, or one of ``NA``, ``NaN`` and ``null``, is a missing value,
-NaN; empty rows at the end are ignored. A long table has a column for the sequence and one for the time, with
-one of the names below, and may have one for the split; all other columns are features. Its rows may be in any
-order.
+Values are separated by tabs, semicolons, commas or blanks, whichever of these comes first in this list and is
+in the first row; that may also be a line ``sep=;``, as spreadsheets write it. A row of names is the header:
+none of its cells is a number, or those that are, are whole numbers, and the others begin with a letter. The
+row 0, 1, 2, ... of three or more columns is one, too. A cell that is empty, or one of ``NA``, ``NaN`` and
+``null``, is a missing value, NaN; empty rows at the end are ignored. Columns without a name that only number
+the rows, or are empty, are left out.
+
+A long table has a column for the sequence and one for the time, with one of the names below, and may have one
+for the split; all other columns are features. Its rows may be in any order.
 """
 
 import csv
 import io
+import itertools
 import re
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +36,19 @@ SPLIT_NAMES = ("split", "set")
 MISSING_CELLS = ("", "na", "n/a", "nan", "null", "none")
 
 
+# Names of columns begin with a letter; these are numbers.
+NAME, WHOLE = re.compile(r"\s*[^\W\d].*"), re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
+NUMBER = re.compile(r"\s*[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity|nan)\s*", re.ASCII | re.IGNORECASE)
+
+
+class Table(NamedTuple):
+    """Texts of a table: names of columns, empty if there are none; rows, and the lines they are on."""
+
+    header: list[str]
+    rows: list[list[str]]
+    lines: list[int]
+
+
 def read_table(path: Path, name: str) -> NDArray:
     """The sequence of a file, (n_steps, n_features): integers if all are written as such and 0 or 1.
 
@@ -37,74 +57,151 @@ def read_table(path: Path, name: str) -> NDArray:
     ValueError
         If it is no table of numbers; it is called `name` then.
     """
-    _, rows = _read(path, name)
-    return _numbers(rows, name)
+    table = _read(path, name)
+    return _numbers(table.rows, table.lines, name)
 
 
 def read_long_table(path: Path) -> Content:
     """The sequences of a long table, by split; without a column for it they are divided at random.
+
+    They are in the order of their names, which are numbers if all of them can be.
 
     Raises
     ------
     ValueError
         If it is not such a table.
     """
-    header, rows = _read(path, path.name)
-    rows = [row for row in rows if any(cell.strip() for cell in row)]
+    header, rows, lines = _read(path, path.name)
+    filled = [index for index, row in enumerate(rows) if any(map(str.strip, row))]
+    rows, lines = ([given[index] for index in filled] for given in (rows, lines))
     names = [cell.strip().lower() for cell in header]
-    sequence, time = (_column(names, known) for known in (SEQUENCE_NAMES, TIME_NAMES))
+    sequence, time, split = (_column(names, known) for known in (SEQUENCE_NAMES, TIME_NAMES, SPLIT_NAMES))
     if sequence is None or time is None:
         raise ValueError(
             f"a table of several sequences must have a column {SEQUENCE_NAMES[0]!r} and a column "
             f"{TIME_NAMES[0]!r}, got {shown(', '.join(header)) or 'no names of columns'}; tables of one "
             "sequence each go into a folder"
         )
-    split = _column(names, SPLIT_NAMES)
     features = [i for i in range(len(names)) if i not in (sequence, time, split)]
-    values = _numbers([[row[i] for i in features] for row in rows], path.name)
-    times = _numbers([[row[time]] for row in rows], f"{path.name} {header[time]}", missing=False)[:, 0]
+    values = _numbers([[row[i] for i in features] for row in rows], lines, path.name)
+    times = _times([row[time] for row in rows], lines, f"{path.name} {header[time]}")
     members = {}
-    for index, row in enumerate(rows):
-        members.setdefault((row[split] if split is not None else None, row[sequence]), []).append(index)
-    arrays = {}
-    for key, own in members.items():
-        own = np.array(own)
-        arrays[key] = values[own[np.argsort(times[own], kind="stable")]]
-    return Content(_by_split(arrays))
+    for index, key in enumerate(_keys([row[sequence] for row in rows])):
+        members.setdefault(key, []).append(index)
+    arrays, splits = {}, {}
+    for key in sorted(members):
+        own = sorted(members[key], key=lambda index: times[index])
+        for before, after in pairwise(own):
+            if times[before] == times[after]:
+                both = f"lines {lines[before]} and {lines[after]}"
+                raise ValueError(f"times of a sequence must differ, got {quote(rows[after][time])} on {both}")
+        arrays[key] = values[own]
+        splits[key] = {_split_of(rows[index][split]) for index in own} if split is not None else {None}
+        if len(splits[key]) > 1:
+            raise ValueError(
+                f"a sequence must be in one split, {quote(rows[own[0]][sequence])} is in {len(splits[key])}"
+            )
+    return Content(_by_split(arrays, {key: found for key, (found,) in splits.items()}))
 
 
-def _by_split(arrays):
-    """Sequences by (split or None, name of the sequence), as splits, in the order of the table."""
-    if any(split is None for split, _ in arrays):
+def _by_split(arrays, splits):
+    if None in splits.values():
         return {split: [arrays[key] for key in keys] for split, keys in divide(list(arrays)).items()}
-    splits = {split: [] for split in SPLITS}
-    for (split, _), array in arrays.items():
-        split = OTHER_NAMES.get(split.strip().lower(), split.strip().lower())
-        if split not in splits:
-            raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {quote(split)}")
-        splits[split].append(array)
-    return splits
+    return {split: [arrays[key] for key, found in splits.items() if found == split] for split in SPLITS}
+
+
+def _split_of(text):
+    split = OTHER_NAMES.get(text.strip().lower(), text.strip().lower())
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {quote(split)}")
+    return split
+
+
+def _keys(names):
+    """What sorts sequences: their numbers, if all names are numbers, else the names."""
+    return list(map(float if all(map(_is_number, names)) else str.strip, names))
+
+
+def _times(texts, lines, name):
+    """Numbers, finite ones; whole numbers in all their digits."""
+    if all(map(WHOLE.fullmatch, texts)):
+        return list(map(int, texts))
+    times = _numbers([[text] for text in texts], lines, name, missing=False)[:, 0]
+    for time, line in zip(times, lines, strict=True):
+        if not np.isfinite(time):
+            raise ValueError(f"{name} must be finite, got {time} on line {line}")
+    return times
 
 
 def _read(path, name):
-    """Header, empty if there is none, and rows of texts."""
+    """The `Table`, without columns that say nothing."""
     with decoding(f"table {name}"):
         with open_regular(path) as file:
-            text = file.read().decode("utf-8-sig")
-        first = text.partition("\n")[0]
-        delimiter = max(",;\t", key=first.count)
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
-        filled = [index for index, row in enumerate(rows) if any(row)] or [0]
-        rows, first = rows[: filled[-1] + 1], filled[0]
-        header = []
-        if rows and not all(map(_is_value, rows[first])):
-            header, rows = rows[first], rows[first + 1 :]
+            content = file.read()
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise ValueError("it is not UTF-8 text: save it as such") from None
+        rows, lines = _cells(text)
+        filled = [index for index, row in enumerate(rows) if any(row)]
+        if not filled:
+            raise ValueError("it holds no numbers")
+        n_columns = len(rows[filled[0]])
+        kept = [i for i in range(filled[-1] + 1) if rows[i] or n_columns == 1]  # there, nothing is a cell
+        rows, lines = [rows[i] or [""] for i in kept], [lines[i] for i in kept]
+        first, header = next(i for i, row in enumerate(rows) if any(row)), []
+        if _is_header(rows[first], [row[:1] for row in rows[first + 1 :]]):
+            header, rows, lines = rows[first], rows[first + 1 :], lines[first + 1 :]
         if not rows:
             raise ValueError("it holds no numbers")
-        for index, row in enumerate(rows):
-            if len(row) != len(header or rows[0]):
-                raise ValueError(f"row {index} has {len(row)} values, not {len(header or rows[0])}")
-    return header, rows
+        for row, line in zip(rows, lines, strict=True):
+            if len(row) != n_columns:
+                raise ValueError(f"line {line} has {len(row)} values, not {n_columns}")
+    told = [i for i in range(n_columns) if not _says_nothing(header[i : i + 1], [row[i] for row in rows])]
+    return Table([header[i] for i in told if header], [[row[i] for i in told] for row in rows], lines)
+
+
+def _cells(text):
+    """Rows of texts, and the numbers of their lines."""
+    start, delimiter = 0, None
+    if given := re.match(r"sep=(.)\r?\n", text, re.IGNORECASE):
+        start, delimiter = given.end(), given[1]
+    text = text[start:]
+    first = re.sub(r'"[^"]*"', "", next((line for line in text.splitlines() if line.strip()), ""))
+    delimiter = delimiter or next((mark for mark in "\t;," if mark in first), None)
+    if delimiter is None and all(map(_is_value, first.split())):
+        rows, lines = [line.split() for line in text.splitlines()], itertools.count(1)
+        return rows, [line for line, _ in zip(lines, rows, strict=False)]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or ",")
+    found = [(row, reader.line_num + bool(start)) for row in reader]
+    return [row for row, _ in found], [line for _, line in found]
+
+
+def _is_header(cells, below):
+    """Whether a row has the names of columns; `below` is what is below its first cell, a list for each row.
+
+    Raises
+    ------
+    ValueError
+        If it has neither names nor numbers.
+    """
+    filled = [cell for cell in cells if not _is_missing(cell)]
+    numbers = [cell for cell in filled if _is_number(cell)]
+    if len(numbers) == len(filled):
+        numbers_rows = not cells[0].strip() and below == [[str(i)] for i in range(len(below))]
+        numbers_columns = [cell.strip() for cell in filled] == list(map(str, range(len(filled))))
+        return numbers_columns and (len(filled) > 2 or numbers_rows)
+    if numbers and not all(WHOLE.fullmatch(cell) or NAME.fullmatch(cell) for cell in filled):
+        odd = next(cell for cell in filled if not _is_number(cell))
+        raise ValueError(f"the first row must be numbers or names of columns, got {quote(odd)}")
+    return bool(filled)
+
+
+def _says_nothing(name, cells):
+    """Whether a column has no name, and is empty or numbers the rows from 0 on, as data frames do."""
+    if any(map(str.strip, name)):
+        return False
+    return not any(map(str.strip, cells)) or (bool(name) and cells == list(map(str, range(len(cells)))))
 
 
 def _is_value(text):
@@ -116,22 +213,30 @@ def _is_missing(text):
 
 
 def _is_number(text):
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return NUMBER.fullmatch(text) is not None
 
 
-def _numbers(rows, name, missing=True):
-    for index, row in enumerate(rows):
+def _numbers(rows, lines, name, missing=True):
+    for row, line in zip(rows, lines, strict=True):
         for cell in row:
             if not (_is_value(cell) if missing else _is_number(cell)):
-                raise ValueError(f"{name} must be numbers, got {quote(cell)} in row {index}")
+                comma = ": write a point in place of the comma" if _is_number(cell.replace(",", ".")) else ""
+                raise ValueError(f"{name} must be numbers, got {quote(cell)} on line {line}{comma}")
     values = np.array([[np.nan if _is_missing(cell) else float(cell) for cell in row] for row in rows])
     binary = all(re.fullmatch(r"\s*[01]\s*", cell) for row in rows for cell in row)
     return values.astype(np.uint8) if binary else values
 
 
 def _column(names, known):
-    return next((names.index(name) for name in known if name in names), None)
+    """Where one of the known names is.
+
+    Raises
+    ------
+    ValueError
+        If several of them are there.
+    """
+    found = [index for index, name in enumerate(names) if name in known]
+    if len(found) > 1:
+        got = " and ".join(repr(names[index]) for index in found)
+        raise ValueError(f"only one column may be called one of {', '.join(known)}, got {got}: rename one")
+    return found[0] if found else None

@@ -205,6 +205,9 @@ def test_links_to_other_files_are_not_followed(what, write, tmp_path, message_of
         assert f"/{place} must be stored in the file itself" in message_of(path)
 
 
+UNREADABLE = "not a readable table mine.csv: ValueError:"
+
+
 class TestTables:
     @pytest.fixture
     def table(self, tmp_path):
@@ -222,7 +225,7 @@ class TestTables:
         arrays = {f"{i}.csv": rng.normal(size=(i + 2, 2)) for i in range(5)}
         for name, array in arrays.items():
             rows = "\r\n".join(separator.join(map(repr, row)) for row in array.tolist())
-            names = separator.join(["x", "y"]) + "\n" if header else ""
+            names = header.replace(",", separator) if header == "x,y\n" else header.replace(";", separator)
             path = table(names + rows, f"all/{name}")
         splits = {split: [arrays[name] for name in names] for split, names in divide(list(arrays)).items()}
         assert_equal(read(path.parent), splits)
@@ -249,13 +252,48 @@ class TestTables:
         rows = "".join(f"{s},{t},,{t}\n" for s in "abc" for t in range(2))
         np.testing.assert_array_equal(read(table(f"id,t,x,y\n,,,\n{rows}")).test[0], [[nan, 0], [nan, 1]])
 
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("0,1,2\n1.5,2,3\n", [[1.5, 2, 3]]),  # as pandas writes names that are numbers
+            (",0,1\n0,1.5,2\n1,3,4\n", [[1.5, 2], [3, 4]]),  # the same with an index
+            (",a,b\n0,1.5,2\n", [[1.5, 2]]),
+            ("1,2,\n3,4.5,\n", [[1, 2], [3, 4.5]]),  # a comma at the end
+            ("x\n1.5\n\n3\n\n", [[1.5], [np.nan], [3]]),  # a gap in a table of one column
+            ("sep=;\na;b\n1;2.5\n", [[1, 2.5]]),
+            ('"temp, C";"hum, %"\n1;2.5\n', [[1, 2.5]]),
+            ("1.0e+00 2.0\n3.5 4.0\n", [[1, 2], [3.5, 4]]),  # as numpy.savetxt writes it
+            ("x,60,61\n1.5,2,3\n", [[1.5, 2, 3]]),
+            ("0,1\n1.5,2\n", [[0, 1], [1.5, 2]]),  # of two columns, these may be data
+        ],
+    )
+    def test_tables_as_others_write_them(self, text, expected, table):
+        for i in range(3):
+            path = table(text, f"all/{i}.csv")
+        np.testing.assert_array_equal(read(path.parent).train[0], expected)
+
+    def test_names_and_times_of_a_long_table(self, table):
+        """Names are stripped, and equal numbers are one name; long times keep their order."""
+        first = 10**18
+        rows = [f"{s},{first + t},{t}" for s in (" 1", "2 ", "10") for t in (1, 0, 2)]
+        path = table("\n".join(["id,t,x", *rows, f"1.0,{first + 3},3"]))
+        found = read(path)
+        sequences = {split: [x[:, 0].tolist() for x in getattr(found, split)] for split in SPLITS}
+        expected = {1: [0, 1, 2, 3], 2: [0, 1, 2], 10: [0, 1, 2]}
+        divided = divide(sorted(expected))
+        assert sequences == {split: [expected[s] for s in own] for split, own in divided.items()}
+
+    def test_only_utf_8(self, table, message_of):
+        path = table("")
+        path.write_bytes("id,t,x\n".encode("utf-16"))
+        assert "it is not UTF-8 text: save it as such" in message_of(path)
+
     def test_a_long_table(self, table, rng):
         rows = [(s, t, *rng.normal(size=2).tolist()) for s in "dacb" for t in range(3)]
         expected = {s: np.array([row[2:] for row in rows if row[0] == s]) for s in "dacb"}
         mixed = [rows[i] for i in rng.permutation(len(rows))]
         path = table("\n".join(["id,x,time,y", *(f"{s},{x!r},{t},{y!r}" for s, t, x, y in mixed)]))
-        order = list(dict.fromkeys(row[0] for row in mixed))
-        assert_equal(read(path), {split: [expected[s] for s in own] for split, own in divide(order).items()})
+        assert_equal(read(path), {split: [expected[s] for s in own] for split, own in divide("abcd").items()})
         splits = dict(zip("dacb", ("Train", "validation", "test", "train"), strict=True))
         path = table(
             "\n".join(
@@ -264,7 +302,7 @@ class TestTables:
         )
         assert_equal(
             read(path),
-            {"train": [expected["d"], expected["b"]], "valid": [expected["a"]], "test": [expected["c"]]},
+            {"train": [expected["b"], expected["d"]], "valid": [expected["a"]], "test": [expected["c"]]},
         )
 
     @pytest.mark.parametrize(
@@ -272,15 +310,29 @@ class TestTables:
         [
             ("", "not a readable table mine.csv: ValueError: it holds no numbers"),
             ("a,b\n", "not a readable table mine.csv: ValueError: it holds no numbers"),
-            ("1,2\n3\n", "not a readable table mine.csv: ValueError: row 1 has 1 values, not 2"),
+            ("1,2\n3\n", "not a readable table mine.csv: ValueError: line 2 has 1 values, not 2"),
             (
                 "1,2\n3,4\n",
                 "a table of several sequences must have a column 'sequence' and a column 'time', got no",
             ),
-            ("id,t,x\n1,1,z\n", "mine.csv must be numbers, got 'z' in row 0"),
-            ("id,t,x\n1,z,1\n", "mine.csv t must be numbers, got 'z' in row 0"),
-            ("id,t,x\n1,,1\n", "mine.csv t must be numbers, got '' in row 0"),
+            ("id,t,x\n1,1,z\n", "mine.csv must be numbers, got 'z' on line 2"),
+            ("id,t,x\n1,z,1\n", "mine.csv t must be numbers, got 'z' on line 2"),
+            ("id,t,x\n1,,1\n", "mine.csv t must be numbers, got '' on line 2"),
             ("id,t,x,set\n1,1,1,some\n", "split must be one of train, valid, test, got 'some'"),
+            ("id,t,x\n1,nan,1\n", "mine.csv t must be finite, got nan on line 2"),
+            ("id,t,x\n1,5,1\n1,5,2\n", "times of a sequence must differ, got '5' on lines 2 and 3"),
+            (
+                "id,t,x,set\n1,1,1,train\n1,2,1,test\n",
+                "a sequence must be in one split, '1' is in 2",
+            ),
+            ("id,t,x,song\n1,1,1,2\n", "only one column may be called one of sequence, "),
+            ("5.0,-\n6.0,1\n", f"{UNREADABLE} the first row must be numbers or names of columns, got '-'"),
+            (
+                "1,#N/A\n6.0,1\n",
+                f"{UNREADABLE} the first row must be numbers or names of columns, got '#N/A'",
+            ),
+            ("id;t;x\n1;1;1,5\n", "mine.csv must be numbers, got '1,5' on line 2: write a point in place of"),
+            ("id,t,x\n1,1,1_000\n", "mine.csv must be numbers, got '1_000' on line 2"),
             ("id,t,x\n1,1,1\n", "must have at least 3 sequences, to be divided into splits, got 1"),
         ],
     )
