@@ -43,6 +43,11 @@ def _is_positive_integer(value):
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and value > 0
 
 
+def is_number(value):
+    """Whether it is a real number, and no boolean."""
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool | np.complexfloating)
+
+
 def check_rng(rng):
     """Raise a ValueError if it is no generator of random numbers."""
     if not isinstance(rng, np.random.Generator):
@@ -68,5 +73,5 @@ def check_prefix(n_steps, n_sequences, n_visible, prefix):
 
 def check_temperature(temperature):
     """Raise a ValueError unless it is a positive, finite number."""
-    if not 0 < temperature < np.inf:
+    if not (is_number(temperature) and 0 < temperature < np.inf):
         raise ValueError(f"temperature must be positive and finite, got {temperature!r}")

@@ -13,6 +13,7 @@ from breze_like.latent_draws import over_draws
 from breze_like.models.base import check_observations
 from breze_like.models.objectives import log_weight, weighs_draws
 from breze_like.scores import Bound, ImportanceSampled, LogMean, Mean, Sampled, Score, score_of, sizes_of
+from breze_like.sequences import listed
 
 # Of the draws of all validations, so that their scores compare.
 VALIDATION_SEED = 1234
@@ -42,6 +43,7 @@ def negative_log_likelihood(model, sequences):
             f"model must have no latents, but {type(model).__name__} has some: use variational_bound "
             "or importance_sampled_nll"
         )
+    sequences = listed(sequences, "sequences")
     return score_of(sequences, _sums(model, sequences)["objective"])
 
 
@@ -62,6 +64,7 @@ def training_objective(model, sequences, rng, n_draws=1, kl_weight=1.0):
     For all other objectives, it is the first one. So `FreeBits` are left out here: they are defined for a
     minibatch, not for a sequence, and validation minimises the bound itself, without them.
     """
+    sequences = listed(sequences, "sequences")
     if "loss/by_step" in model.expressions:
         return score_of(sequences, _by_step(model, sequences, rng, n_draws, kl_weight))
     if weighs_draws(model):
@@ -127,6 +130,7 @@ def variational_bound(model, sequences, rng, n_draws=1):
     Bayer & Osendorfer (2014), section 3.
     """
     _check_latents(model)
+    sequences = listed(sequences, "sequences")
     log_prob, sums = _means(model, sequences, rng, n_draws, "emission/log_prob")
     return _bound(sequences, sums["kl"], log_prob)
 
@@ -168,6 +172,7 @@ def importance_sampled_nll(model, sequences, rng, n_draws=50, progress=False):
     Rezende et al. (2014), Stochastic backpropagation, appendix; Burda et al. (2016), Importance weighted
     autoencoders.
     """
+    sequences = listed(sequences, "sequences")
     weights = LogMean(len(sequences))
     _sums_over_draws(model, sequences, rng, n_draws, [], {"log_weight": weights}, progress)
     return _importance_sampled(sequences, weights)
@@ -194,6 +199,7 @@ def sampled_scores(model, sequences, rng, n_draws=50, progress=False):
     ValueError
         If the model has no latents, or `n_draws` is not positive.
     """
+    sequences = listed(sequences, "sequences")
     log_prob, weights = Mean(len(sequences)), LogMean(len(sequences))
     draws = {"emission/log_prob": log_prob, "log_weight": weights}
     divergences = ["kl", "objective_kl"]

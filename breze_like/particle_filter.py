@@ -13,6 +13,7 @@ from breze_like.latent_draws import streams
 from breze_like.models.base import check_observations
 from breze_like.models.variational import Columns
 from breze_like.scores import LogMean, score_of
+from breze_like.sequences import listed
 
 # Particles of all sequences that are filtered side by side: bounds the memory.
 MAX_PARTICLES = 32_000
@@ -65,6 +66,7 @@ def particle_filter_nll(model, sequences, rng, n_particles=1000, n_filters=2, pr
         )
     check_rng(rng)
     check_positive_integers(n_particles=n_particles, n_filters=n_filters)
+    sequences = listed(sequences, "sequences")
     checked = check_observations(model, sequences)
     filters = _Filters(model, n_filters, n_particles)
     terms, rngs = _recognised(model, checked), streams(rng, len(checked))

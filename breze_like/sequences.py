@@ -1,11 +1,16 @@
 """What a sequence is: an array (n_steps, n_features), binary or real-valued, of one data type."""
 
+import warnings
 from collections.abc import Iterable, Sized
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from breze_like.quoting import shown
+
+# Rounding errors of a sequence's values, as a share of their range, that are worth a warning.
+MOST_ROUNDED = 0.01
 
 
 def check_sequences(
@@ -45,13 +50,27 @@ def check_sequences(
     Data frames are taken as arrays. A 1-D array is taken as one of a single feature if `n_features` is 1.
     """
     checked = []
-    for index, sequence in enumerate(sequences):
+    for index, sequence in enumerate(listed(sequences, name)):
         checked.append(check_sequence(sequence, n_features, binary, f"{name}[{index}]", missing))
         n_features = checked[0].shape[1]
     check_any(checked, name)
     if len({sequence.dtype for sequence in checked}) > 1:  # NaN, in some of them
         return [_floating(sequence) for sequence in checked]
     return checked
+
+
+def listed(sequences: Iterable[ArrayLike], name: str) -> list[ArrayLike]:
+    """The items of any iterable; a dict, a text and a data frame iterate over something else.
+
+    Raises
+    ------
+    ValueError
+        If it is one of these, or can't be iterated over.
+    """
+    odd = isinstance(sequences, dict | str | bytes) or hasattr(sequences, "columns")
+    if odd or not isinstance(sequences, Iterable):
+        raise ValueError(f"{name} must be a list of sequences, got {shown(type(sequences).__name__)}")
+    return list(sequences)
 
 
 def check_sequence(
@@ -100,6 +119,9 @@ def check_array(sequence: ArrayLike, name: str, n_features: int | None = None) -
         values = np.asarray(sequence)
     except ValueError:
         raise ValueError(f"{name} must be a rectangular array, got rows of different lengths") from None
+    if values.dtype == object and hasattr(sequence, "to_numpy"):  # a data frame of types that know NA
+        with suppress(TypeError, ValueError):  # texts are no numbers, as is said below
+            values = sequence.to_numpy(dtype=float, na_value=np.nan)
     if values.dtype.kind not in "buif":
         raise ValueError(f"{name} must be real numbers, got data type {shown(values.dtype)}")
     if values.ndim == 1 and n_features == 1:
@@ -116,10 +138,28 @@ def _floating(values):
     # Here, so that the process that reads files, which needs none of it, starts at once.
     from pytensor import config
 
-    with np.errstate(over="ignore"):
-        values = values.astype(config.floatX)
-    values[np.isnan(values)] = np.nan
-    return values
+    with np.errstate(over="ignore", invalid="ignore"):
+        rounded = values.astype(config.floatX)
+        if rounded.dtype.itemsize < values.dtype.itemsize:
+            _warn_of_rounding(values, rounded)
+    rounded[np.isnan(rounded)] = np.nan
+    return rounded
+
+
+def _warn_of_rounding(values, rounded):
+    """Warn if rounding changes values by much of their range, as it does if large numbers differ little."""
+    known = np.where(np.isfinite(rounded), values, np.nan)
+    known = known[:, ~np.isnan(known).all(axis=0)]
+    if not known.size:
+        return
+    spread = np.nanmax(known, axis=0) - np.nanmin(known, axis=0)
+    error = np.nanmax(abs(known - known.astype(rounded.dtype)), axis=0)
+    if ((spread > 0) & (error > MOST_ROUNDED * spread)).any():
+        warnings.warn(
+            "some values are so large that single precision rounds away how they differ: subtract the mean "
+            "of each feature first",
+            stacklevel=2,
+        )
 
 
 def _allowed(values, is_allowed, rule, name):

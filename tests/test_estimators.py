@@ -452,3 +452,13 @@ def test_sequences_are_checked(diagonal, rng):
         variational_bound(diagonal, [np.zeros((2, 3))], rng)
     with pytest.raises(ValueError, match=r"sequences\[0\] must be finite, got nan"):
         importance_sampled_nll(diagonal, [np.full((2, 2), np.nan)], rng)
+
+
+def test_any_iterable_of_sequences(rng):
+    model = RNN(2, (2,), emission="gaussian_fixed")
+    model.initialize(rng)
+    sequences = [rng.standard_normal((n, 2)) for n in (3, 2)]
+    score = negative_log_likelihood(model, sequences).per_step
+    assert negative_log_likelihood(model, iter(sequences)).per_step == score
+    with pytest.raises(ValueError, match="sequences must be a list of sequences, got NoneType"):
+        negative_log_likelihood(model, None)

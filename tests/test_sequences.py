@@ -76,3 +76,44 @@ def test_data_frames_and_single_features():
         assert checked.tolist() == [[0.5], [1.5]]
     with pytest.raises(ValueError, match=r"sequences\[0\] must be 2-D"):
         check_sequences([Frame([0.5, 1.5])], 2, binary=False)
+
+
+class NullableFrame:
+    """As a data frame of pandas whose types know NA: objects as an array, numbers on demand."""
+
+    def __init__(self, rows):
+        self.rows, self.columns = rows, range(len(rows[0]))
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.rows, object)
+
+    def to_numpy(self, dtype, na_value):
+        return np.array([[na_value if value is None else value for value in row] for row in self.rows], dtype)
+
+
+def test_data_frames_whose_types_know_missing_values():
+    frames = [NullableFrame([[1.5, None], [2, 3]])]
+    expected = [[1.5, np.nan], [2, 3]]
+    np.testing.assert_array_equal(check_sequences(frames, binary=False, missing=True)[0], expected)
+    with pytest.raises(ValueError, match=r"sequences\[0\] must be real numbers, got data type object"):
+        check_sequences([NullableFrame([["a", 1]])], binary=False)
+
+
+@pytest.mark.parametrize("value", [None, 3, {"a": np.eye(2)}, "abc", NullableFrame([[1]])])
+def test_what_is_no_list_of_sequences(value):
+    got = type(value).__name__
+    with pytest.raises(ValueError, match=f"^songs must be a list of sequences, got {got}$"):
+        check_sequences(value, name="songs")
+
+
+def test_any_iterable_of_sequences():
+    assert len(check_sequences(np.eye(2) for _ in range(3))) == 3
+
+
+def test_a_warning_where_single_precision_loses_what_differs():
+    with config.change_flags(floatX="float32"):
+        large = 1e8 + np.sin(np.arange(30.0))[:, None]
+        with pytest.warns(UserWarning, match="single precision rounds away how they differ: subtract"):
+            check_sequences([large], binary=False)
+        for fine in (large - 1e8, np.full((3, 1), 0.1), np.array([[1e8], [2e8]]), np.array([[0.1, 1e30]])):
+            check_sequences([fine], binary=False)

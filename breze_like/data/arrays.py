@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from breze_like.data.content import keys_of_splits
 from breze_like.data.pickles import PickledArray, load_notes
 from breze_like.decoding import decoding
 from breze_like.files import open_regular
@@ -31,7 +32,9 @@ def read_array(path: Path, name: str) -> NDArray:
 
 
 def read_archive(path: Path) -> dict[str, Any]:
-    """All arrays of a ``.npz`` file, by name; those of objects are read as pickles are, running nothing.
+    """The arrays of a ``.npz`` file that have a split's name, or all of them, by name.
+
+    Those of objects are read as pickles are, running nothing.
 
     Raises
     ------
@@ -39,10 +42,10 @@ def read_archive(path: Path) -> dict[str, Any]:
         If it can't be read.
     """
     with decoding("NumPy archive"), open_regular(path) as file, zipfile.ZipFile(file) as archive:
-        arrays = {}
-        for name in archive.namelist():
-            with archive.open(name) as member:
-                arrays[name.removesuffix(".npy")] = _read_member(member)
+        arrays, members = {}, {name.removesuffix(".npy"): name for name in archive.namelist()}
+        for name in list(keys_of_splits(members).values()) or members:
+            with archive.open(members[name]) as member:
+                arrays[name] = _read_member(member)
     return arrays
 
 

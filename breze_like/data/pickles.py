@@ -53,9 +53,13 @@ class PickledArray:
         if not isinstance(kind, _NumberType):
             raise pickle.UnpicklingError("it holds an array without a type")
         if kind.code[0] == "O":
-            if not isinstance(data, list) or len(shape) != 1 or len(data) != shape[0]:
+            if not isinstance(data, list) or len(shape) > 3 or len(data) != math.prod(shape):
                 raise pickle.UnpicklingError(f"it holds an array of objects of shape {quote(shape)}")
             self.values = data
+            if len(shape) > 1:
+                if not all(isinstance(value, int | float) for value in data):
+                    raise pickle.UnpicklingError(f"it holds an array of objects of shape {quote(shape)}")
+                self.values = np.array(data).reshape(shape, order=order)
             return
         data = _to_bytes(data)
         if len(shape) > 3 or len(data) != math.prod(shape) * kind.dtype.itemsize:

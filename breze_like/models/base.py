@@ -80,9 +80,11 @@ class Model:
         Raises
         ------
         ValueError
-            If `rng` is not a generator.
+            If `rng` is not a generator, or `initialization` of another kind.
         """
         check_rng(rng)
+        if not isinstance(initialization, Initialization | None):
+            raise ValueError(f"initialization must be an Initialization, got {initialization!r}")
         self.parameters.data[...] = 0.0
         for layer in self.layers:
             layer.initialize(rng, initialization or Initialization())
@@ -203,11 +205,18 @@ def _made_again(kind, positional, named, parameters):
     return model
 
 
+def check_model(model):
+    """Raise a ValueError if it is no model, but a class of models, for instance."""
+    if isinstance(model, type) or not hasattr(model, "parameters"):
+        raise ValueError(f"model must be a model, such as VRAE(88, 32), got {model!r}")
+
+
 def check_observations(model, sequences, name="sequences"):
     """`check_sequences` for what a model emits, and a check that its prior allows sequences of these lengths.
 
     Values may be missing, NaN, if the model was made for that.
     """
+    check_model(model)
     checked = check_sequences(sequences, model.n_visible, model.emission.binary, name, missing=True)
     place = None if model.missing.allowed else first_missing(checked)
     if place:

@@ -7,6 +7,7 @@ import numpy as np
 import pytensor.tensor as pt
 
 from breze_like.distributions import Standardized
+from breze_like.sequences import check_any, check_array, listed
 
 # Root mean squares of features for which standardisation is not needed.
 SMALLEST_SIZE, LARGEST_SIZE = 0.1, 10.0
@@ -60,7 +61,12 @@ class Standardization:
 
         Features that do not vary get a variance of 1, and features without any values a mean of 0.
         """
-        frames = np.concatenate([np.asarray(sequence, float) for sequence in sequences])
+        checked = [check_array(x, f"sequences[{i}]") for i, x in enumerate(listed(sequences, "sequences"))]
+        check_any(checked, "sequences")
+        for i, x in enumerate(checked):
+            if x.shape[1] != checked[0].shape[1]:
+                raise ValueError(f"sequences[{i}] must have {checked[0].shape[1]} features, got {x.shape[1]}")
+        frames = np.concatenate(checked).astype(float)
         n_known = np.maximum((~np.isnan(frames)).sum(axis=0), 1)
         mean = np.nansum(frames, axis=0) / n_known
         variance = np.nansum((frames - mean) ** 2, axis=0) / n_known

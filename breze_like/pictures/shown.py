@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breze_like.html import element
-from breze_like.sequences import check_any, check_array
+from breze_like.sequences import check_any, check_array, listed
 
 # So many sequences are shown, unless more are asked for.
 N_SHOWN = 4
@@ -107,15 +107,19 @@ def show(
     if isinstance(sequences, np.ndarray) and sequences.ndim == 3:
         sequences = list(np.swapaxes(sequences, 0, 1))
     checked = _checked(sequences, "sequences")
+    truths, observed = (
+        None if others is None else _checked(others, name)
+        for name, others in (("truths", truths), ("observed", observed))
+    )
     for name, others in (("truths", truths), ("observed", observed)):
-        shapes = None if others is None else [np.shape(other) for other in others]
+        shapes = None if others is None else [other.shape for other in others]
         if shapes is not None and shapes != [x.shape for x in checked]:
             raise ValueError(f"{name} must have the same shapes as the sequences, got {shapes[:3]}")
-    truths = None if truths is None else _checked(truths, "truths")
     return Shown(checked, truths, observed, first)
 
 
 def _checked(sequences, name):
+    sequences = listed(sequences, name)
     check_any(sequences, name)
     return [check_array(x, f"{name}[{i}]", 1 if np.ndim(x) == 1 else None) for i, x in enumerate(sequences)]
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from breze_like.checks import is_number
 from breze_like.data import over_batches
 from breze_like.models.base import check_observations
 from breze_like.pictures.shown import Sequences
@@ -53,7 +54,7 @@ def denoise(model, sequences: Sequence[NDArray], p_on: float | None = None) -> l
     if p_on is None:
         modes = _evaluate(model, "denoised", checked)
         return Sequences(mode.astype(x.dtype) for mode, x in zip(modes, checked, strict=True))
-    if not (model.emission.binary and 0 < p_on < 1):
+    if not (model.emission.binary and is_number(p_on) and 0 < p_on < 1):
         kind = "binary" if model.emission.binary else "real-valued"
         raise ValueError(f"p_on must be in (0, 1), for binary observations, got {p_on!r} for {kind} ones")
     means = _evaluate(

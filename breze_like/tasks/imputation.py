@@ -11,8 +11,9 @@ from breze_like.checks import check_positive_integers
 from breze_like.data import over_batches
 from breze_like.latent_draws import streams
 from breze_like.models import HiddenMarkov
-from breze_like.models.base import check_observations
+from breze_like.models.base import check_model, check_observations
 from breze_like.pictures.shown import Sequences
+from breze_like.sequences import check_array, listed
 from breze_like.tasks.columns import Noise
 from breze_like.tasks.decisions import likely_ones
 from breze_like.tasks.exact_imputation import complete
@@ -257,20 +258,23 @@ def _check(model, sequences, observed):
 
     And where nothing is missing.
     """
+    check_model(model)
+    listing = enumerate(listed(sequences, "sequences"))
+    arrays = [check_array(x, f"sequences[{i}]", model.n_visible) for i, x in listing]
     if observed is None:
-        observed = [np.ones(np.shape(sequence), bool) for sequence in sequences]
-    if len(observed) != len(sequences):
+        observed = [np.ones(x.shape, bool) for x in arrays]
+    observed = listed(observed, "observed")
+    if len(observed) != len(arrays):
         raise ValueError(
-            f"observed must have one mask for each of the {len(sequences)} sequences, got {len(observed)}"
+            f"observed must have one mask for each of the {len(arrays)} sequences, got {len(observed)}"
         )
     given, known = [], []
-    for i, (sequence, o) in enumerate(zip(sequences, observed, strict=True)):
-        shape = np.shape(sequence)
-        if np.shape(o) != shape or np.asarray(o).dtype != bool:
-            got = f"{np.asarray(o).dtype} of shape {np.shape(o)}"
-            raise ValueError(f"observed[{i}] must be bool of the sequence's shape {shape}, got {got}")
-        values = np.asarray(sequence)
-        known.append(o & ~np.isnan(values))
+    for i, (values, mask) in enumerate(zip(arrays, observed, strict=True)):
+        o = np.asarray(mask)
+        if o.shape not in {values.shape, values.shape[: 2 - (values.shape[1] == 1)]} or o.dtype != bool:
+            got = f"{o.dtype} of shape {o.shape}"
+            raise ValueError(f"observed[{i}] must be bool of the sequence's shape {values.shape}, got {got}")
+        known.append(o.reshape(values.shape) & ~np.isnan(values))
         given.append(np.where(known[-1], values, np.zeros((), values.dtype)))
     checked = check_observations(model, given)
     if not model.emission.binary:  # what is filled in needs a type that has fractions

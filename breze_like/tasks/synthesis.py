@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from breze_like.checks import check_positive_integers, check_rng
 from breze_like.models import VRAE
-from breze_like.models.base import check_observations
+from breze_like.models.base import check_model, check_observations
 from breze_like.pictures.shown import Sequences
 
 
@@ -49,6 +49,7 @@ def sample(
         If a number is not positive, or the prefix has another shape, or values that the model does not emit,
         or is given to a model that does not run forward.
     """
+    check_model(model)
     check_rng(rng)
     if prefix is None:
         return _sequences(model.sample(rng, n_steps, n_sequences, temperature=temperature))
@@ -56,7 +57,7 @@ def sample(
         raise ValueError("prefix must be None for a VRAE, which does not run forward: see impute_draws")
     check_positive_integers(n_steps=n_steps, n_sequences=n_sequences)
     if isinstance(prefix, np.ndarray):
-        if prefix.ndim != 2:
+        if prefix.ndim != 2 and (prefix.ndim, model.n_visible) != (1, 1):
             shape = f"(n_prefix, {model.n_visible})"
             raise ValueError(
                 f"prefix must be an array {shape}, or a list of such arrays, got shape {prefix.shape}"

@@ -2,7 +2,7 @@
 
 import warnings
 
-from breze_like.models.base import check_observations
+from breze_like.models.base import check_model, check_observations
 from breze_like.models.standardization import AsTheyAre, scale_advice
 from breze_like.sequences import check_sequences
 from breze_like.training.settings import TrainingSettings
@@ -23,6 +23,7 @@ def check_parameters(model, parameters):
 
 def check_settings(model, settings):
     """Raise a ValueError unless these are settings of a training, and for what the model has."""
+    check_model(model)
     if not isinstance(settings, TrainingSettings):
         raise ValueError(f"settings must be TrainingSettings, got {settings!r}")
     for name, value, needed in (("annealing_updates", 0, "kl_weight"), ("n_draws", 1, "noise")):

@@ -12,7 +12,7 @@ import numpy as np
 from breze_like.backends.process import n_cores
 from breze_like.checks import check_rng
 from breze_like.data import chunk, minibatches, pad
-from breze_like.training.before import check_parameters, check_settings, checked, warn_of_scale
+from breze_like.training.before import check_parameters, checked, warn_of_scale
 from breze_like.training.history import History
 from breze_like.training.state import State
 
@@ -73,7 +73,6 @@ class Course:
 
     def __init__(self, model, settings, train, valid, rng, parameters, run=None):
         check_rng(rng)
-        check_settings(model, settings)
         if not (run and run.has_checkpoint):
             check_parameters(model, parameters)
         self.rng = rng

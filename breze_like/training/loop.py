@@ -14,6 +14,7 @@ from breze_like.interrupts import deferred
 from breze_like.models.base import Model
 from breze_like.records import COUNT, NUMBER, OBJECT, POSITIVE_COUNT, check
 from breze_like.runs import Run
+from breze_like.training.before import check_settings
 from breze_like.training.course import Course, n_batches
 from breze_like.training.device import DeviceRmsProp, pure_loss_and_gradient
 from breze_like.training.history import History
@@ -83,6 +84,9 @@ def fit(
     """
     if not 0 < until <= 1:
         raise ValueError(f"until must be in (0, 1], got {until!r}")
+    check_settings(model, settings)
+    if not callable(validate or validation_score):
+        raise ValueError(f"validate must be a function of sequences, got {validate!r}")
     with run.locked() if run else nullcontext():
         course = Course(model, settings, train, valid, rng, model.parameters.data, run)
         if not course.has_come_to(until):

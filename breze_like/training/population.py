@@ -21,6 +21,7 @@ import numpy as np
 from breze_like.estimators import validation_score
 from breze_like.interrupts import deferred
 from breze_like.runs import Run
+from breze_like.training.before import check_settings
 from breze_like.training.course import Course, TrainingDiverged
 from breze_like.training.device import PopulationRmsProp, pure_loss_and_gradient
 from breze_like.training.history import History
@@ -212,6 +213,7 @@ def _check_members(model, members):
     if not members:
         raise ValueError("members must hold at least one, got none")
     for i, member in enumerate(members):
+        check_settings(model, member.settings)
         if np.shape(member.parameters) != (model.parameters.size,):
             shape = np.shape(member.parameters)
             raise ValueError(f"parameters of member {i} must be {(model.parameters.size,)}, got {shape}")

@@ -70,6 +70,7 @@ def _read_folder(folder, steps_per_quarter):
     try:
         if not names:
             raise ValueError("has no .npy or .mid files: choose another folder")
+        names = _of_results(names)
         if len({Path(name).stem for name in names}) < len(names):
             got = shown(", ".join(names))
             raise ValueError(f"files must have different names, got {got}: rename some")
@@ -77,6 +78,21 @@ def _read_folder(folder, steps_per_quarter):
     except ValueError as error:
         raise ValueError(f"{shown_path(folder)}: {error}") from error
     return {Path(name).stem: sequence for name, sequence in sequences.items()}
+
+
+def _of_results(names):
+    """Of a folder that may be one of results, one file a sequence: arrays go before MIDI files of their name.
+
+    Expectations and variances of draws are no sequences.
+    """
+    drawn = {name.rsplit("_draw_", 1)[0] for name in names if "_draw_" in name}
+    beside = {f"{name}_{kind}.npy" for name in drawn for kind in ("expectation", "variance")}
+    arrays = {str(Path(name).with_suffix("")) for name in names if name.endswith(".npy")}
+    return [
+        name
+        for name in names
+        if name not in beside and (name.endswith(".npy") or str(Path(name).with_suffix("")) not in arrays)
+    ]
 
 
 @dataclass(frozen=True)

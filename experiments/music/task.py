@@ -144,5 +144,6 @@ def changes(sequences, given, binary):
     if not binary:
         return difference(sequences, given, binary)
     made, before = (np.concatenate([np.ravel(part) for part in parts]) for parts in (sequences, given))
-    removed, added = ((before > made).sum(), (made > before).sum())
-    return f"{removed} of {before.sum()} notes removed, {added} added"
+    missing, n_notes = np.isnan(before), int(np.nansum(before))
+    filled = f", {int(made[missing].sum())} in place of missing entries" if missing.any() else ""
+    return f"{(before > made).sum()} of {n_notes} notes removed, {(made > before).sum()} added{filled}"

@@ -88,6 +88,13 @@ class TestVoices:
 
 
 class TestArchives:
+    def test_objects_of_one_shape_and_what_is_no_split(self, rng, tmp_path):
+        """As NumPy makes them of a list of arrays of one length with `dtype=object`."""
+        splits = {split: [rng.normal(size=(4, 3)) for _ in range(2)] for split in SPLITS}
+        alike = {split: np.array(own, object) for split, own in splits.items()}
+        np.savez(tmp_path / "a.npz", **alike, about=np.array({"made": "by me"}, object))
+        assert_equal(read(tmp_path / "a.npz"), splits)
+
     @pytest.mark.parametrize(
         "make", [lambda r: r.normal(size=(3, 5, 2)), lambda r: r.integers(0, 2, (3, 5, 2))]
     )

@@ -171,3 +171,16 @@ def test_rejects(choices, message):
     emission = {"emission": "gaussian_shared"} if choices else {}
     with pytest.raises(ValueError, match=message):
         RNN(2, (2,), **{"standardization": UNITS, **emission, **choices})
+
+
+@pytest.mark.parametrize(
+    "sequences, message",
+    [
+        ([], "sequences must hold at least one sequence, got none"),
+        ([np.zeros(3)], r"sequences\[0\] must be 2-D"),
+        ([np.zeros((2, 1)), np.zeros((2, 3))], r"sequences\[1\] must have 1 features, got 3"),
+    ],
+)
+def test_moments_of_other_things(sequences, message):
+    with pytest.raises(ValueError, match=message):
+        Standardization.of(sequences)

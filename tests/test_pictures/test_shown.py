@@ -64,3 +64,9 @@ def test_scores_are_tables():
     parts = {"kl": Score(np.ones(2), steps), "reconstruction": Score(np.full(2, 19.0), steps, errors)}
     markup = Bound(np.full(2, 20.0), steps, errors, **parts)._repr_html_()
     assert "1.000 ± 0.125" in markup and "2 sequences, 40 steps" in markup and "of which KL" in markup
+
+
+def test_truths_of_one_feature_may_be_1d():
+    assert show([np.zeros((3, 1))], [np.zeros(3)], [np.ones(3, bool)])._truths[0].shape == (3, 1)
+    with pytest.raises(ValueError, match="sequences must be a list of sequences, got NoneType"):
+        show(None)

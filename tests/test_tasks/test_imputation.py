@@ -255,3 +255,31 @@ def test_known_entries_must_be_what_the_model_emits(make, rng):
         impute(make("rnn"), [x], [np.array([[False, True, True]])], rng)
     with pytest.raises(ValueError, match="n_draws must be a positive integer, got 0"):
         impute_draws(make("rnn"), [x], [np.zeros((1, 3), bool)], rng, 1, 0)
+
+
+def test_sequences_of_one_feature_may_be_1d(rng):
+    model = RNN(1, (2,), emission="gaussian_fixed")
+    model.initialize(rng)
+    flat = [rng.standard_normal(n) for n in (4, 3)]
+    gaps = [np.arange(len(x)) != 1 for x in flat]
+    for observed in (gaps, [o[:, None] for o in gaps]):
+        made = impute(model, flat, observed, rng)
+        assert [x.shape for x in made] == [(4, 1), (3, 1)]
+        for x, true, o in zip(made, flat, gaps, strict=True):
+            np.testing.assert_array_equal(x[o, 0], true[o])
+    drawn = impute_draws(model, [np.where(o, x, np.nan) for x, o in zip(flat, gaps, strict=True)], None, rng)
+    np.testing.assert_array_equal(drawn.completed[1][[0, 2], 0], flat[1][[0, 2]])
+
+
+@pytest.mark.parametrize(
+    "sequences, observed, message",
+    [
+        (None, None, "sequences must be a list of sequences, got NoneType"),
+        ([np.array([["a"]])], None, r"sequences\[0\] must be real numbers, got data type <U1"),
+        ([np.array([[None]])], None, r"sequences\[0\] must be real numbers, got data type object"),
+        ([np.zeros((2, 1))], 3, "observed must be a list of sequences, got int"),
+    ],
+)
+def test_other_things_are_refused(sequences, observed, message, rng):
+    with pytest.raises(ValueError, match=message):
+        impute(RNN(1, (2,), emission="gaussian_fixed"), sequences, observed, rng)

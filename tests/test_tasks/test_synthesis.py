@@ -110,6 +110,7 @@ def test_latents_of_any_prior():
         ("vosp", dict(prefix=np.full((2, 3), 0.5)), r"prefix\[0\] must be 0 or 1, got 0.5 at step 0"),
         ("vosp", dict(temperature=0.0), "temperature must be positive and finite, got 0.0"),
         ("vrae", dict(temperature=-1), "temperature must be positive and finite, got -1"),
+        ("rnn", dict(temperature="warm"), "temperature must be positive and finite, got 'warm'"),
         ("rnn", dict(temperature=np.inf), "temperature must be positive and finite, got inf"),
         ("vrae", dict(n_sequences=0), "n_sequences must be a positive integer, got 0"),
         ("rnn", dict(n_steps=1.5), "n_steps must be a positive integer, got 1.5"),
@@ -124,3 +125,15 @@ def test_bad_arguments(name, choices, message, make, rng):
 def test_a_seed_is_no_generator(name, make):
     with pytest.raises(ValueError, match="rng must be a generator, .*, got 0"):
         sample(make(name), 0, n_steps=2)
+
+
+def test_a_prefix_of_one_feature_may_be_1d(rng):
+    model = RNN(1, (2,), emission="gaussian_fixed")
+    model.initialize(rng)
+    assert [x.shape for x in sample(model, rng, 3, prefix=np.zeros(4))] == [(3, 1)]
+
+
+@pytest.mark.parametrize("model", [None, RNN])
+def test_what_is_no_model(model, rng):
+    with pytest.raises(ValueError, match="model must be a model, such as"):
+        sample(model, rng, 3)

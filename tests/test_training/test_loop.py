@@ -250,6 +250,8 @@ class TestLoop:
             ),
             ({"settings": {"n_epochs": 3}}, r"settings must be TrainingSettings, got \{'n_epochs': 3\}"),
             ({"rng": 0}, "rng must be a generator, .*, got 0"),
+            ({"valid": None}, "valid must be a list of sequences, got NoneType"),
+            ({"validate": 3}, "validate must be a function of sequences, got 3"),
             ({}, r"model must have initial parameters, but all are 0: call its initialize\(rng\) first"),
         ],
     )

@@ -39,6 +39,15 @@ class TestRead:
         assert list(sequences) == ["a", "b", "c"]
         np.testing.assert_array_equal(sequences["c"], rolls[0])
 
+    def test_a_folder_of_results(self, rolls, tmp_path):
+        """Arrays go before the same as MIDI files, and means of draws are no sequences."""
+        for name in ("a_denoised", "b_draw_0", "b_draw_1"):
+            np.save(tmp_path / f"{name}.npy", rolls[0])
+            write_midi(tmp_path / f"{name}.mid", rolls[0])
+        for name in ("b_expectation", "b_variance", "of_variance"):
+            np.save(tmp_path / f"{name}.npy", np.full((2, 88), 0.5))
+        assert list(read(tmp_path)) == ["a_denoised", "b_draw_0", "b_draw_1", "of_variance"]
+
     @pytest.mark.parametrize("split", ["train", "valid", "test"])
     def test_a_split_of_a_data_set(self, split, rolls, tmp_path):
         splits = {"train": rolls, "valid": rolls[1:], "test": rolls[:1] * 11}
@@ -99,13 +108,13 @@ class TestReadRejects:
 
     def test_folders(self, tmp_path):
         assert self.message_of(tmp_path) == "PATH: has no .npy or .mid files: choose another folder"
-        np.save(tmp_path / "a.npy", np.eye(2))
+        write_midi(tmp_path / "a.midi", np.eye(2, 88))
         write_midi(tmp_path / "a.mid", np.eye(2, 88))
         assert (
             self.message_of(tmp_path)
-            == "PATH: files must have different names, got a.mid, a.npy: rename some"
+            == "PATH: files must have different names, got a.mid, a.midi: rename some"
         )
-        (tmp_path / "a.npy").rename(tmp_path / "b.npy")
+        (tmp_path / "a.midi").rename(tmp_path / "b.npy")
         assert (
             self.message_of(tmp_path)
             == "PATH: must have .npy files or .mid files, got both: put them into two folders"

@@ -81,3 +81,9 @@ def test_a_vosp_goes_on_and_a_vrae_does_not(small_data, untrained_run, tmp_path,
     message = "prefix must be None for a VRAE, which does not run forward"
     words[-1] = tmp_path / "other"
     assert message in complaint(sample, [untrained_run("vrae", small_data), *words])
+
+
+def test_changes_where_something_is_missing():
+    given, made = [np.array([[1, np.nan], [0, np.nan]])], [np.array([[0, 1], [1, 0]])]
+    expected = "1 of 1 notes removed, 1 added, 1 in place of missing entries"
+    assert changes(made, given, binary=True) == expected
