@@ -13,6 +13,7 @@ import argparse
 import json
 from pathlib import Path
 
+from breze_like.quoting import shown_path
 from breze_like.trained import load
 from experiments import command_line
 from experiments.command_line import tables
@@ -25,7 +26,7 @@ from experiments.paper.results import evaluate, remarks, rows
 def as_text(result):
     names, *numbers = zip(("", "per step", "per sequence"), *rows(result), strict=True)
     table = tables.lines([tables.left(names), *map(tables.numbers, numbers)])
-    head = f"{result['run']}: {result['split']} set of {result['config']['data']['name']}"
+    head = f"{shown_path(result['run'])}: {result['split']} set of {result['config']['data']['name']}"
     return "\n".join([head, *table, *remarks(result)])
 
 

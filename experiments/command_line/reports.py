@@ -13,6 +13,8 @@ from breze_like.quoting import shown_path
 
 # Bytes in which a file says what wrote it.
 N_MARKED = 10_000
+# Bytes of the longest name there may be, and by how many a file's name is longer while it is written.
+MAX_NAME, N_ADDED = 255, len("..part")
 
 
 def add_report(parser, about):
@@ -44,12 +46,19 @@ def check_place(path, force=False, mark=None, flag="--out"):
     Raises
     ------
     ValueError
-        If `path` is a file that must not be replaced, or not a file, or a file is where its folder is to be.
+        If `path` is a file that must not be replaced, or not a file, or its name is too long; or if a file is
+        where its folder is to be, or nothing can be written there.
     """
     path = Path(path)
     above = next(folder for folder in (*path.parents, Path()) if os.path.lexists(folder))
     if not above.is_dir():
         raise ValueError(f"{shown_path(above)} is a file; choose a folder for {flag}")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise ValueError(f"{shown_path(above)} can't be written to: choose another folder for {flag}")
+    if len(os.fsencode(path.name)) + N_ADDED > MAX_NAME:
+        raise ValueError(
+            f"{shown_path(path)} has too long a name: choose another {flag}, or shorten its name"
+        )
     if path.is_dir():
         raise ValueError(f"{shown_path(path)} is a folder; choose a file for {flag}")
     if path.exists() and not path.is_file():

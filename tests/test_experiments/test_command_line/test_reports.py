@@ -130,6 +130,16 @@ class TestCheckPlace:
         with pytest.raises(ValueError, match="/dev/null is a file; choose a folder for --out"):
             check_place("/dev/null/x", force, "mark")
 
+    def test_a_name_that_is_too_long(self, tmp_path):
+        check_place(tmp_path / ("é" * 124))
+        with pytest.raises(ValueError, match="has too long a name: choose another --out, or shorten"):
+            check_place(tmp_path / ("é" * 125))
+
+    def test_a_folder_that_is_only_read(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+        with pytest.raises(ValueError, match="can't be written to: choose another folder for --out"):
+            check_place(tmp_path / "new" / "x")
+
     def test_a_link_that_leads_nowhere_is_somebodys(self, tmp_path):
         (tmp_path / "link").symlink_to(tmp_path / "nowhere")
         with pytest.raises(ValueError, match="link already exists"):
