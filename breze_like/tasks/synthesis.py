@@ -10,6 +10,9 @@ from breze_like.models import VRAE
 from breze_like.models.base import check_model, check_observations
 from breze_like.pictures.shown import Sequences
 
+# Values of all sequences that are drawn, so that a slip of the keyboard does not run for days.
+MAX_ENTRIES = 2**31
+
 
 def sample(
     model,
@@ -51,11 +54,16 @@ def sample(
     """
     check_model(model)
     check_rng(rng)
+    check_positive_integers(n_steps=n_steps, n_sequences=n_sequences)
+    if n_steps * n_sequences * model.n_visible > MAX_ENTRIES:
+        most = MAX_ENTRIES // (n_sequences * model.n_visible)
+        raise ValueError(
+            f"n_steps must be at most {most}, since a sample may have 2^31 values, got {n_steps}"
+        )
     if prefix is None:
         return _sequences(model.sample(rng, n_steps, n_sequences, temperature=temperature))
     if isinstance(model, VRAE):
         raise ValueError("prefix must be None for a VRAE, which does not run forward: see impute_draws")
-    check_positive_integers(n_steps=n_steps, n_sequences=n_sequences)
     if isinstance(prefix, np.ndarray):
         if prefix.ndim != 2 and (prefix.ndim, model.n_visible) != (1, 1):
             shape = f"(n_prefix, {model.n_visible})"

@@ -113,6 +113,7 @@ def test_latents_of_any_prior():
         ("rnn", dict(temperature="warm"), "temperature must be positive and finite, got 'warm'"),
         ("rnn", dict(temperature=np.inf), "temperature must be positive and finite, got inf"),
         ("vrae", dict(n_sequences=0), "n_sequences must be a positive integer, got 0"),
+        ("rnn", dict(n_steps=10**11), "n_steps must be at most 715827882, .*, got 100000000000"),
         ("rnn", dict(n_steps=1.5), "n_steps must be a positive integer, got 1.5"),
     ],
 )
