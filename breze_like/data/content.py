@@ -37,9 +37,17 @@ def keys_of_splits(found: Iterable[str], suffix: str = "") -> dict[str, str]:
         All names.
     suffix : str
         What is after the split in a name.
+
+    Raises
+    ------
+    ValueError
+        If a split is there under two names.
     """
-    found = set(found)
-    names = {
-        name + suffix: split for name, split in [*OTHER_NAMES.items(), *zip(SPLITS, SPLITS, strict=True)]
-    }
-    return {split: name for name, split in names.items() if name in found}
+    found, keys = set(found), {}
+    for name, split in [*OTHER_NAMES.items(), *zip(SPLITS, SPLITS, strict=True)]:
+        if name + suffix in found:
+            if split in keys:
+                both = f"{keys[split]!r} and {name + suffix!r}"
+                raise ValueError(f"split {split} must be there once, got {both}: leave one out")
+            keys[split] = name + suffix
+    return keys

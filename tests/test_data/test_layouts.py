@@ -79,6 +79,11 @@ class TestVoices:
         (tmp_path / "a.json").write_text(json.dumps({"name": "x", **voices}))
         assert_equal(read(tmp_path / "a.json"), rolls)
 
+    def test_two_names_of_a_split(self, voices, tmp_path, message_of):
+        (tmp_path / "a.json").write_text(json.dumps({**voices, "val": voices["valid"]}))
+        expected = "split valid must be there once, got 'val' and 'valid': leave one out"
+        assert message_of(tmp_path / "a.json").endswith(expected)
+
     def test_wrong_notes(self, voices, tmp_path, message_of):
         arrays = {split: np.array(own[:1]) for split, own in voices.items()}
         arrays["test"][0, 1, 2] = 20
