@@ -104,6 +104,11 @@ PRESETS = {
             "initialization": {"spectral_radius": 1.0},
         },
         "hmm": {"n_updates": 100},
+        "vrae": {
+            "n_updates": 5625,
+            "annealing_updates": 2000,
+            "arguments": {**LATENT_64, **recognition(0.7, 0.5, 0.9)},
+        },
         "vosp": {
             "n_updates": 6250,
             "annealing_updates": 2500,
