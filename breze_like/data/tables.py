@@ -4,8 +4,8 @@ Values are separated by tabs, semicolons, commas or blanks, whichever of these c
 in the first row; that may also be a line ``sep=;``, as spreadsheets write it. A row of names is the header:
 none of its cells is a number, or those that are, are whole numbers, and the others begin with a letter. The
 row 0, 1, 2, ... of three or more columns is one, too. A cell that is empty, or one of ``NA``, ``NaN`` and
-``null``, is a missing value, NaN; empty rows at the end are ignored. Columns without a name that only number
-the rows, or are empty, are left out.
+``null``, is a missing value, NaN; empty rows at the end are ignored. Where columns have names, one without a
+name that only numbers the rows, or is empty, is left out.
 
 A long table has a column for the sequence and one for the time, with one of the names below, and may have one
 for the split; all other columns are features. Its rows may be in any order.
@@ -198,10 +198,9 @@ def _is_header(cells, below):
 
 
 def _says_nothing(name, cells):
-    """Whether a column has no name, and is empty or numbers the rows from 0 on, as data frames do."""
-    if any(map(str.strip, name)):
-        return False
-    return not any(map(str.strip, cells)) or (bool(name) and cells == list(map(str, range(len(cells)))))
+    """Whether a column is without a name where others have one, and is empty or numbers the rows from 0 on."""
+    unnamed = bool(name) and not name[0].strip()
+    return unnamed and (not any(map(str.strip, cells)) or cells == list(map(str, range(len(cells)))))
 
 
 def _is_value(text):

@@ -270,7 +270,8 @@ class TestTables:
             ("0,1,2\n1.5,2,3\n", [[1.5, 2, 3]]),  # as pandas writes names that are numbers
             (",0,1\n0,1.5,2\n1,3,4\n", [[1.5, 2], [3, 4]]),  # the same with an index
             (",a,b\n0,1.5,2\n", [[1.5, 2]]),
-            ("1,2,\n3,4.5,\n", [[1, 2], [3, 4.5]]),  # a comma at the end
+            ("a,b,\n1,2,\n3,4.5,\n", [[1, 2], [3, 4.5]]),  # a comma at the end
+            ("1,,2\n3,,4.5\n", [[1, np.nan, 2], [3, np.nan, 4.5]]),  # all of one feature is missing
             ("x\n1.5\n\n3\n\n", [[1.5], [np.nan], [3]]),  # a gap in a table of one column
             ("sep=;\na;b\n1;2.5\n", [[1, 2.5]]),
             ('"temp, C";"hum, %"\n1;2.5\n', [[1, 2.5]]),
