@@ -198,7 +198,7 @@ def _is_header(cells, below):
 
 
 def _says_nothing(name, cells):
-    """Whether a column is without a name where others have one, and is empty or numbers the rows from 0 on."""
+    """Whether a column has no name where others have one, and is empty or numbers the rows from 0 on."""
     unnamed = bool(name) and not name[0].strip()
     return unnamed and (not any(map(str.strip, cells)) or cells == list(map(str, range(len(cells)))))
 
