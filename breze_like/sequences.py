@@ -148,13 +148,12 @@ def _floating(values):
 
 def _warn_of_rounding(values, rounded):
     """Warn if rounding changes values by much of their range, as it does if large numbers differ little."""
-    known = np.where(np.isfinite(rounded), values, np.nan)
-    known = known[:, ~np.isnan(known).all(axis=0)]
-    if not known.size:
-        return
-    spread = np.nanmax(known, axis=0) - np.nanmin(known, axis=0)
-    error = np.nanmax(abs(known - known.astype(rounded.dtype)), axis=0)
-    if ((spread > 0) & (error > MOST_ROUNDED * spread)).any():
+    known = np.isfinite(rounded)
+    highest, lowest = (
+        f(values, axis=0, where=known, initial=start) for f, start in ((np.max, -np.inf), (np.min, np.inf))
+    )
+    error = np.max(abs(values - rounded), axis=0, where=known, initial=0.0)
+    if ((highest > lowest) & (error > MOST_ROUNDED * (highest - lowest))).any():
         warnings.warn(
             "some values are so large that single precision rounds away how they differ: subtract the mean "
             "of each feature first",

@@ -13,7 +13,6 @@ for the split; all other columns are features. Its rows may be in any order.
 
 import csv
 import io
-import itertools
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -170,8 +169,8 @@ def _cells(text):
     first = re.sub(r'"[^"]*"', "", next((line for line in text.splitlines() if line.strip()), ""))
     delimiter = delimiter or next((mark for mark in "\t;," if mark in first), None)
     if delimiter is None and all(map(_is_value, first.split())):
-        rows, lines = [line.split() for line in text.splitlines()], itertools.count(1)
-        return rows, [line for line, _ in zip(lines, rows, strict=False)]
+        rows = [line.split() for line in text.splitlines()]
+        return rows, list(range(1, len(rows) + 1))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or ",")
     found = [(row, reader.line_num + bool(start)) for row in reader]
     return [row for row, _ in found], [line for _, line in found]

@@ -107,15 +107,19 @@ def show(
     if isinstance(sequences, np.ndarray) and sequences.ndim == 3:
         sequences = list(np.swapaxes(sequences, 0, 1))
     checked = _checked(sequences, "sequences")
-    truths, observed = (
-        None if others is None else _checked(others, name)
-        for name, others in (("truths", truths), ("observed", observed))
-    )
-    for name, others in (("truths", truths), ("observed", observed)):
-        shapes = None if others is None else [other.shape for other in others]
-        if shapes is not None and shapes != [x.shape for x in checked]:
-            raise ValueError(f"{name} must have the same shapes as the sequences, got {shapes[:3]}")
+    truths, observed = _beside(checked, truths, "truths"), _beside(checked, observed, "observed")
     return Shown(checked, truths, observed, first)
+
+
+def _beside(checked, others, name):
+    """What is beside sequences, of the same shapes, or None."""
+    if others is None:
+        return None
+    others = _checked(others, name)
+    shapes = [other.shape for other in others]
+    if shapes != [x.shape for x in checked]:
+        raise ValueError(f"{name} must have the same shapes as the sequences, got {shapes[:3]}")
+    return others
 
 
 def _checked(sequences, name):

@@ -1,7 +1,9 @@
 """Checks before the first update, each with a ValueError that says what is wrong and what to do."""
 
 import warnings
+from functools import partial
 
+from breze_like.estimators import validation_score
 from breze_like.models.base import check_model, check_observations
 from breze_like.models.standardization import AsTheyAre, scale_advice
 from breze_like.sequences import check_sequences
@@ -30,6 +32,21 @@ def check_settings(model, settings):
         given = getattr(settings, name)
         if given not in (value, None) and needed not in model.training_inputs:
             raise ValueError(f"{name} must be {value} for a model without the input {needed!r}, got {given}")
+
+
+def validation(validate, model, n_draws=1):
+    """What validates a model: a function of sequences, by default its `validation_score`.
+
+    Raises
+    ------
+    ValueError
+        If `validate` is something else.
+    """
+    if validate is None:
+        return partial(validation_score, model, n_draws=n_draws)
+    if not callable(validate):
+        raise ValueError(f"validate must be a function of sequences, got {validate!r}")
+    return validate
 
 
 def warn_of_scale(model, sequences):

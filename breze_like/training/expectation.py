@@ -12,7 +12,6 @@ import math
 import time
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -20,8 +19,8 @@ from scipy.special import expit, logit, softmax
 
 from breze_like.checks import check_rng
 from breze_like.data import packed
-from breze_like.estimators import validation_score
 from breze_like.models.base import check_observations
+from breze_like.training.before import validation
 from breze_like.training.course import TrainingDiverged
 from breze_like.training.history import History
 from breze_like.training.progress import Bar
@@ -139,7 +138,7 @@ def fit_em(model, train, valid, settings, rng, validate=None, run=None, progress
     if not isinstance(settings, EMSettings):
         raise ValueError(f"settings must be EMSettings, got {settings!r}")
     train, valid = check_observations(model, train, "train"), check_observations(model, valid, "valid")
-    validate = validate or partial(validation_score, model)
+    validate = validation(validate, model)
     data = model.parameters.data
     sizes = {"n_chunks": len(train), "batch_size": len(train), "n_train_steps": sum(map(len, train))}
     setup = {**asdict(settings), **sizes, "precision": data.dtype.name}

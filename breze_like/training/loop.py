@@ -2,19 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from breze_like.backends import accelerator
-from breze_like.estimators import validation_score
 from breze_like.interrupts import deferred
 from breze_like.models.base import Model
 from breze_like.records import COUNT, NUMBER, OBJECT, POSITIVE_COUNT, check
 from breze_like.runs import Run
-from breze_like.training.before import check_settings
+from breze_like.training.before import check_settings, validation
 from breze_like.training.course import Course, n_batches
 from breze_like.training.device import DeviceRmsProp, pure_loss_and_gradient
 from breze_like.training.history import History
@@ -85,12 +83,10 @@ def fit(
     if not 0 < until <= 1:
         raise ValueError(f"until must be in (0, 1], got {until!r}")
     check_settings(model, settings)
-    if not callable(validate or validation_score):
-        raise ValueError(f"validate must be a function of sequences, got {validate!r}")
+    validate = validation(validate, model, settings.n_draws)
     with run.locked() if run else nullcontext():
         course = Course(model, settings, train, valid, rng, model.parameters.data, run)
         if not course.has_come_to(until):
-            validate = validate or partial(validation_score, model, n_draws=settings.n_draws)
             _train(model, course, validate, progress, until)
     model.parameters.data[...] = course.best_parameters if course.state.finished else course.state.parameters
     return course.history

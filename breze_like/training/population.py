@@ -14,14 +14,12 @@ A small model leaves most of a GPU idle. Here, one program makes a step of all m
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
-from breze_like.estimators import validation_score
 from breze_like.interrupts import deferred
 from breze_like.runs import Run
-from breze_like.training.before import check_settings
+from breze_like.training.before import check_settings, validation
 from breze_like.training.course import Course, TrainingDiverged
 from breze_like.training.device import PopulationRmsProp, pure_loss_and_gradient
 from breze_like.training.history import History
@@ -99,6 +97,7 @@ def fit_population(model, members, train, valid, validate=None, progress=True):
         If the model is not compiled by JAX, or members do not fit together; or as for `fit`.
     """
     _check_members(model, members)
+    validate = validation(validate, model, members[0].settings.n_draws)
     dtype = model.parameters.data.dtype
     with ExitStack() as writing:
         for member in members:
@@ -108,7 +107,6 @@ def fit_population(model, members, train, valid, validate=None, progress=True):
             Course(model, m.settings, train, valid, m.rng, np.array(m.parameters, dtype), m.run)
             for m in members
         ]
-        validate = validate or partial(validation_score, model, n_draws=members[0].settings.n_draws)
         try:
             diverged = _train(model, courses, validate, progress)
         except BaseException:  # Ctrl-C, an error in `validate`: what was learned so far is kept

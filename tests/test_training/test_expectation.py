@@ -230,6 +230,8 @@ def test_arguments_of_another_kind(model, train, valid):
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match="settings must be EMSettings, got TrainingSettings"):
         fit_em(model, train, valid, TrainingSettings(), rng)
+    with pytest.raises(ValueError, match="validate must be a function of sequences, got 3"):
+        fit_em(model, train, valid, EMSettings(), rng, validate=3)
     with pytest.raises(ValueError, match="rng must be a generator, .*, got 0"):
         fit_em(model, train, valid, EMSettings(), 0)
     with pytest.raises(ValueError, match=r"valid\[0\] must be 0 or 1, got 2.0"):

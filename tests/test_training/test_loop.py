@@ -17,11 +17,11 @@ from breze_like.runs import Run
 from breze_like.training import (
     TrainingDiverged,
     TrainingSettings,
+    before,
     course,
     fit,
     is_finished,
     load_parameters,
-    loop,
     progress_of,
 )
 
@@ -176,7 +176,7 @@ class TestLoop:
             given.append((len(chunks), n_draws))
             return 1.0
 
-        monkeypatch.setattr(loop, "validation_score", validation_score)
+        monkeypatch.setattr(before, "validation_score", validation_score)
         settings, rng = TrainingSettings(n_epochs=1), np.random.default_rng(3)
         assert fit(model, TRAIN, VALID, settings, rng, progress=False).best_score == 1.0
         assert given == [(len(chunk(VALID, settings.chunk_length)), settings.n_draws)]

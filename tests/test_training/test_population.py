@@ -198,6 +198,8 @@ class TestRejects:
         model, members = linear(), make_members()
         with pytest.raises(ValueError, match=r"train\[0\] must be finite, got nan at step 0, feature 1"):
             fit_population(model, members, [np.array([[0.0, np.nan]])], VALID, model.distance)
+        with pytest.raises(ValueError, match="validate must be a function of sequences, got 3"):
+            fit_population(model, members, TRAIN, VALID, 3)
         of_rolls = FrameNADE(2, 2)
         with pytest.raises(ValueError, match="model must have initial parameters, but all are 0"):
             member = Member(SETTINGS, np.random.default_rng(0), of_rolls.parameters.data.copy())
