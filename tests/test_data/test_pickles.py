@@ -121,3 +121,9 @@ def test_refuses_misuse_of_what_is_allowed(content):
     with pytest.raises(pickle.UnpicklingError):
         loads(content)
     assert loads(SCALAR + b"(" + TYPE + b"S'H\\x00\\x00\\x00\\x00\\x00\\x00\\x00'\ntR.") == 72
+
+
+@pytest.mark.parametrize("order", "CF")
+def test_objects_of_several_dimensions(order):
+    values = np.array([[0.5, 2, 3], [4, 5, 6]], object, order=order)
+    np.testing.assert_array_equal(load_notes(io.BytesIO(pickle.dumps(values))).values, values.astype(float))

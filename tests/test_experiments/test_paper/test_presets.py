@@ -10,7 +10,7 @@ from breze_like import data
 from breze_like.data import Dataset
 from breze_like.initialize import Initialization
 from breze_like.training import EMSettings, TrainingSettings
-from experiments.paper.presets import PRESETS, system_for
+from experiments.paper.presets import PRESETS, check_rolls, system_for
 from experiments.paper.system_runs import existing_run, make_config, make_settings
 from experiments.paper.systems import SYSTEMS
 
@@ -77,3 +77,13 @@ def test_presets_are_what_the_trained_models_were_made_by(standard_data):
     half = make_settings(system_for("vosp", nottingham), nottingham, 0.5)
     assert half == {**training, "n_epochs": 25, "annealing_updates": training["annealing_updates"] // 2}
     assert existing_run(standard_data / "nothing", system_for("vosp", nottingham), nottingham) is None
+
+
+def test_rolls_with_gaps_are_refused_where_nothing_may_be_missing():
+    roll = np.array([[0.0, np.nan], [1.0, 0.0]])
+    gaps = Dataset("gaps", [roll], [roll], [roll])
+    check_rolls(gaps, "--dataset", "choose another")
+    with pytest.raises(
+        ValueError, match="must be binary, like piano rolls, gaps has missing entries: choose"
+    ):
+        check_rolls(gaps, "--dataset", "choose another", missing=False)

@@ -69,3 +69,7 @@ class TestScore:
         assert scores["particle_filter"]["per_step_standard_error"] == 0.125
         few = scoring.score(LATENTS, [], 0)
         assert "particle_filter" not in few
+
+
+def test_particles_in_words():
+    assert scoring.in_filters(400) == "2 filters of 200 particles"
