@@ -54,8 +54,8 @@ class PickledArray:
             raise pickle.UnpicklingError("it holds an array without a type")
         if kind.code[0] == "O":
             fits = isinstance(data, list) and 1 <= len(shape) <= 3 and len(data) == math.prod(shape)
-            # Of several dimensions, they are numbers: NumPy makes such arrays of sequences of one length. They
-            # are listed by rows, whatever their order in memory was.
+            # Of several dimensions, they are numbers: NumPy makes such arrays of sequences of one length, and
+            # lists them by rows, whatever their order in memory was.
             if not fits or (len(shape) > 1 and not all(isinstance(value, int | float) for value in data)):
                 raise pickle.UnpicklingError(f"it holds an array of objects of shape {quote(shape)}")
             self.values = data if len(shape) == 1 else np.array(data).reshape(shape)
