@@ -148,7 +148,7 @@ def _floating(values):
 
 def _warn_of_rounding(values, rounded):
     """Warn if rounding changes values by much of their range, as it does if large numbers differ little."""
-    known = np.isfinite(rounded)
+    known, values = np.isfinite(rounded), values.astype(float)  # integers have no infinity
     highest, lowest = (
         f(values, axis=0, where=known, initial=start) for f, start in ((np.max, -np.inf), (np.min, np.inf))
     )

@@ -115,5 +115,13 @@ def test_a_warning_where_single_precision_loses_what_differs():
         large = 1e8 + np.sin(np.arange(30.0))[:, None]
         with pytest.warns(UserWarning, match="single precision rounds away how they differ: subtract"):
             check_sequences([large], binary=False)
-        for fine in (large - 1e8, np.full((3, 1), 0.1), np.array([[1e8], [2e8]]), np.array([[0.1, 1e30]])):
+        with pytest.warns(UserWarning, match="single precision"):
+            check_sequences([np.array([[10**8], [10**8 + 1]])], binary=False)
+        for fine in (
+            np.array([[1], [3]]),
+            large - 1e8,
+            np.full((3, 1), 0.1),
+            np.array([[1e8], [2e8]]),
+            np.array([[0.1, 1e30]]),
+        ):
             check_sequences([fine], binary=False)
