@@ -6,8 +6,9 @@
     xla.py ····· custom_call                arrays as the kernel's plan has them; how many tasks there are
                     │ XLA runs it
                     v
-    dispatch.py  handle ───> tasks          on all cores, since they share nothing that they write: those of
-                    │                       one stage, then those of the next, which may add up their results
+    dispatch.py  handle ───> tasks          on XLA's threads (threads.py), since they share nothing that they
+                    │                       write: those of one stage, then those of the next, which may add
+                    │                       up their results
                     v
     NAME_tasks.py                           which part of which array is whose, read by call_frame.py
     NAME.py ···· arithmetic                 of a part, with functions.py and products.py

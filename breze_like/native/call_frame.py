@@ -21,6 +21,8 @@ MAJOR, MINOR = 0, 1
 METADATA = 1  # the extension by which XLA asks a handler for its version
 TABLE = "breze_like_tasks"
 N_STAGES = 2
+# Words of XLA's interface before its functions.
+BEFORE_FUNCTIONS = 6
 # Places in the first argument.
 ADDRESS, SCRATCH, N_TASKS = 0, 1, 2
 OWN = N_TASKS + N_STAGES
@@ -58,6 +60,18 @@ def call(context, address, frame, task, scratch):
         return builder.call(function, arguments[1:])
 
     return types.int64(*[types.int64] * 4), codegen
+
+
+@intrinsic
+def call_one(context, address, argument):
+    """Call the function of an integer at an address."""
+
+    def codegen(context, builder, signature, arguments):
+        word = ir.IntType(64)
+        function = builder.inttoptr(arguments[0], ir.FunctionType(word, [word]).as_pointer())
+        return builder.call(function, arguments[1:])
+
+    return types.int64(types.int64, types.int64), codegen
 
 
 @njit(**CALLED)
@@ -152,5 +166,23 @@ def n_tasks(frame, stage):
 @njit(**CALLED)
 def task(frame, stage):
     """The address of a stage's code."""
-    i = _numbers(frame)[ADDRESS] + stage
-    return words(address_of_table(), i + 1)[i]
+    return function(_numbers(frame)[ADDRESS] + stage)
+
+
+@njit(**CALLED)
+def function(place):
+    """What the table of addresses has at a place."""
+    return words(address_of_table(), place + 1)[place]
+
+
+@njit(**CALLED)
+def context(frame):
+    """What XLA wants to be told when it is asked for something."""
+    return words(frame, 4)[3]
+
+
+@njit(**CALLED)
+def of_xla(frame, i):
+    """The address of a function of XLA's, the i-th one of its interface."""
+    i += BEFORE_FUNCTIONS
+    return words(words(frame, 3)[2], i + 1)[i]

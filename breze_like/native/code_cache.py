@@ -11,6 +11,7 @@ from contextlib import suppress
 # Numba does not promise to keep these; tests/test_native.py tells when one has gone.
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.ccallback import CFunc
+from numba.core.runtime import rtsys
 
 from breze_like.native.parts import Whole
 
@@ -39,7 +40,8 @@ def use_digests(code):
 
 class _Cache(FunctionCache):
     def load_overload(self, signature, context):
-        """Numba would get ready to compile, before it looks whether it has to."""
+        """Numba would get ready to compile, before it looks whether it has to, and not just to allocate."""
+        rtsys.initialize(context)
         with self._guard_against_spurious_io_errors():
             return self._load_overload(signature, context)
 

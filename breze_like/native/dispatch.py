@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange, types
+from numba import types
 
-from breze_like.native import call_frame, code_cache
+from breze_like.native import call_frame, code_cache, threads
 from breze_like.native.call_frame import N_STAGES
 from breze_like.native.functions import MATH
 
@@ -83,27 +83,23 @@ def is_kept(factory, scalar):
 
 @cache
 def compile_handler():
-    """The machine code of the handler; it starts Numba's threads."""
-    # Loaded first, it starts them; from within the handler it does not.
-    _run.compile((types.int64,) * 4)
+    """The machine code of the handler."""
     handler = _code(_handler, 1)
     handler.compile()
     return handler
 
 
+@cache
+def compile_helper():
+    """The machine code of what XLA's threads call."""
+    helper = _code(_helper, 1)
+    helper.compile()
+    return helper
+
+
 def _code(factory, n_words, *details):
     signature = types.int64(*[types.int64] * n_words)
     return code_cache.make_cfunc(signature, factory(_sources(), *details), MATH)
-
-
-@njit(parallel=True, cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _run(address, frame, n_tasks, scratch):
-    """Run the tasks whose code lies at an address."""
-    for number in prange(n_tasks):
-        call_frame.call(address, frame, np.int64(number), scratch)
-
-
-code_cache.use_digests(_run)
 
 
 def _handler(sources):
@@ -117,7 +113,19 @@ def _handler(sources):
             for stage in range(N_STAGES):
                 n_tasks = n_members * call_frame.n_tasks(frame, stage)
                 if n_tasks > 0:
-                    _run(call_frame.task(frame, stage), frame, n_tasks, scratch.ctypes.data)
+                    threads.run(call_frame.task(frame, stage), frame, n_tasks, scratch.ctypes.data)
         return 0
 
     return handle
+
+
+def _helper(sources):
+    """What a thread of XLA's calls to take part."""
+
+    def help(shared):
+        sources  # noqa: B018
+        threads.take_part(shared)
+        threads.leave(shared)
+        return 0
+
+    return help

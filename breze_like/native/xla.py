@@ -1,6 +1,8 @@
 """Kernels as custom calls of XLA's on CPUs."""
 
 import ctypes
+import math
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -9,23 +11,37 @@ import llvmlite.binding
 import numpy as np
 import pytensor
 
-from breze_like.native import ahead, call_frame, dispatch, nade_tasks, recurrence_tasks
+from breze_like.native import ahead, call_frame, dispatch, nade_tasks, recurrence_tasks, threads
 from breze_like.native.call_frame import N_STAGES
 
 # By name. That of a kernel's is its place in the table of addresses.
 KERNELS = {**recurrence_tasks.KERNELS, **nade_tasks.KERNELS}
 PRECISIONS = (np.float32, np.float64)
-ADDRESSES = np.zeros((len(KERNELS), len(PRECISIONS), N_STAGES), np.int64)
+_SHAPE = len(KERNELS), len(PRECISIONS), N_STAGES
+_TABLE = np.zeros(threads.N_PLACES + math.prod(_SHAPE), np.int64)
+_TASKS = _TABLE[threads.N_PLACES :].reshape(_SHAPE)
+
+
+@cache
+def _interface():
+    """The text of XLA's header of the interface; empty if there is none."""
+    import jax
+
+    header = Path(jax.ffi.include_dir()) / "xla" / "ffi" / "api" / "c_api.h"
+    return header.read_text() if header.exists() else ""
 
 
 @cache
 def supported():
-    """Whether the XLA that is installed calls handlers in the way that these know."""
-    import jax
+    """Whether the XLA that is installed calls handlers in the way that these know, and lends them threads."""
+    version = re.search(r"define XLA_FFI_API_MAJOR (\d+)", _interface())
+    known = version is not None and int(version[1]) == call_frame.MAJOR
+    return known and os.name == "posix" and set(threads.OF_XLA.values()) <= set(_functions())
 
-    header = Path(jax.ffi.include_dir()) / "xla" / "ffi" / "api" / "c_api.h"
-    version = re.search(r"define XLA_FFI_API_MAJOR (\d+)", header.read_text()) if header.exists() else None
-    return version is not None and int(version[1]) == call_frame.MAJOR
+
+def _functions():
+    """Names of the functions of the interface, in its order."""
+    return re.findall(r"^  _XLA_FFI_API_STRUCT_FIELD\((\w+)\);", _interface(), re.MULTILINE)
 
 
 @cache
@@ -33,7 +49,13 @@ def _registered():
     """Make the handler known to XLA; its name."""
     import jax
 
-    llvmlite.binding.add_symbol(call_frame.TABLE, ADDRESSES.ctypes.data)
+    library, functions = ctypes.CDLL(None), _functions()
+    for place, name in threads.OF_C_LIBRARY.items():
+        _TABLE[place] = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
+    for place, name in threads.OF_XLA.items():
+        _TABLE[place] = functions.index(name)
+    llvmlite.binding.add_symbol(call_frame.TABLE, _TABLE.ctypes.data)
+    _TABLE[threads.HELPER] = dispatch.compile_helper().address
     handler = dispatch.compile_handler()
     capsule = ctypes.pythonapi.PyCapsule_New
     capsule.restype, capsule.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
@@ -46,8 +68,8 @@ def _first_address(name, dtype):
     place = list(KERNELS).index(name), PRECISIONS.index(dtype.type)
     ahead.wait(KERNELS[name].tasks, dtype.type)
     for stage, factory in enumerate(KERNELS[name].tasks):
-        ADDRESSES[*place, stage] = dispatch.compile_task(factory, dtype.type).address
-    return np.ravel_multi_index((*place, 0), ADDRESSES.shape)
+        _TASKS[*place, stage] = dispatch.compile_task(factory, dtype.type).address
+    return threads.N_PLACES + np.ravel_multi_index((*place, 0), _SHAPE)
 
 
 def _like(array, dtype, shape):

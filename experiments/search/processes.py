@@ -21,8 +21,8 @@ from experiments.command_line.processes import ENVIRONMENT
 from experiments.search.storage import without_password
 from experiments.search.worker import work
 
-# Where XLA and Numba look for the number of their threads. Last digits of scores depend on it.
-THREADS = ("NPROC", "NUMBA_NUM_THREADS")
+# Where XLA looks for the number of its threads. Last digits of scores depend on it.
+THREADS = "NPROC"
 
 # Seconds between looks at the study.
 LOOK_SECONDS = 2
@@ -55,7 +55,7 @@ class SearchProcess:
         arguments = plan, pytensor.config.floatX, sending
         self._process = context.Process(target=_work, args=arguments, daemon=False)
         self.started = time.monotonic()
-        variables = ENVIRONMENT | dict.fromkeys(THREADS, str(n_threads))
+        variables = ENVIRONMENT | {THREADS: str(n_threads)}
         resource_tracker.ensure_running()  # which lets signals through when it begins
         with _environment(variables), _without_signals():
             self._process.start()

@@ -281,18 +281,3 @@ def test_machine_code_of_many_members_at_once(values, rng):
         alone = [jax.jit(function)(observed, *(m[i] for m in members)) for i in range(3)]
     for results, one_by_one in zip(together, zip(*alone, strict=True), strict=True):
         np.testing.assert_array_equal(results, np.stack(one_by_one))
-
-
-def test_results_do_not_depend_on_the_number_of_threads(rng):
-    numba = pytest.importorskip("numba")
-    x, nade = pt.tensor3(), symbolic()
-    f = compile_function([x, *inputs_of(nade)], pt.grad(nade.log_prob(x).sum(), inputs_of(nade)), "jax")
-    on = (rng.random((900, 1, N_VISIBLE)) < 0.2).astype(float)
-    arguments = [on, *rng.normal(size=(2, N_VISIBLE, N_HIDDEN))]
-    arguments += [rng.normal(size=(900, 1, n)) for n in (N_VISIBLE, N_HIDDEN)]
-    before, results = numba.get_num_threads(), []
-    for n in (1, before):
-        numba.set_num_threads(n)
-        results.append(f(*arguments))
-    for one, other in zip(*results, strict=True):
-        np.testing.assert_array_equal(one, other)
