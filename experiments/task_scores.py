@@ -6,11 +6,13 @@
 Runs on the same data set are compared with each other, in separate tables for each data set. Noise switches
 on each note with probability 0.05; eight successive frames are removed at a random place in each sequence. A
 run of a one-step model is one more baseline: it denoises by predicting.
+
+Scores are kept in a file beside the report as they are made: the same command goes on where it was stopped.
 """
 
 import argparse
-import time
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +25,7 @@ from breze_like.versions import versions
 from experiments import command_line
 from experiments.command_line.arguments import add_count, add_data_of_run, data_of_run
 from experiments.command_line.commands import portable
+from experiments.command_line.kept import Kept
 from experiments.command_line.reports import add_report, check_report, write_report
 from experiments.command_line.tables import inline, markdown
 from experiments.music.baselines import LastKnown, Marginals
@@ -110,28 +113,29 @@ def remove_somewhere(sequence, rng):
     return observed
 
 
-def score_seed(systems, fillers, thresholds, sequences, seed):
-    """Corrupt sequences in both ways, and score all systems: a dict of measures by title, for each task."""
+def corrupt(sequences, seed):
+    """The sequences with noise, and which entries are observed of them with gaps."""
     rng = np.random.default_rng(seed)
     noisy = [add_usual_noise(x, rng) for x in sequences]
-    observed = [remove_somewhere(x, rng) for x in sequences]
-    denoised = {title: score_denoising(f(noisy), noisy, sequences) for title, f in systems.items()}
-    imputed = {}
-    for title, filler in fillers.items():
-        made = filler.fill(sequences, observed, np.random.default_rng(seed))
-        imputed[title] = score_imputation(made, sequences, observed, thresholds.get(title))
-    return denoised, imputed
+    return noisy, [remove_somewhere(x, rng) for x in sequences]
 
 
-def choose_thresholds(fillers, sequences):
-    """Of each `Imputer` that makes probabilities, by title, on the validation set."""
+def score_denoiser(denoiser, noisy, sequences):
+    """The measures of `DENOISING`."""
+    return score_denoising(denoiser(noisy), noisy, sequences)
+
+
+def score_imputer(filler, sequences, observed, seed, threshold=None):
+    """The measures of `IMPUTATION`, by random numbers of that seed for each."""
+    made = filler.fill(sequences, observed, np.random.default_rng(seed))
+    return score_imputation(made, sequences, observed, threshold)
+
+
+def choose_threshold(filler, sequences):
+    """Of an `Imputer` that makes probabilities, on the validation set."""
     rng = np.random.default_rng(CORRUPTION_SEED)
     observed = [remove_somewhere(x, rng) for x in sequences]
-    return {
-        title: best_threshold(filler.fill(sequences, observed, rng), sequences, observed)
-        for title, filler in fillers.items()
-        if filler.kind == "probabilities"
-    }
+    return best_threshold(filler.fill(sequences, observed, rng), sequences, observed)
 
 
 def average(scores):
@@ -211,34 +215,72 @@ def parse(arguments):
     add("--split", default="test", choices=("train", "valid", "test"))
     add_count(parser, "--seeds", 3, "number of corruptions")
     add_data_of_run(parser)
-    add_report(parser, "write the tables to this Markdown file")
+    add_report(
+        parser, "write the tables to this Markdown file, and scores as they are made to .json beside it"
+    )
     options = parser.parse_args(arguments)
+    if options.report and Path(options.report).suffix == ".json":
+        raise ValueError(
+            f"--report must be Markdown, got {options.report}: scores are kept in JSON beside it"
+        )
     check_report(options, " set: denoising and imputation")
     return options
 
 
-def score(loaded, options):
+def score(loaded, options, kept):
     """The section of a data set, from its runs."""
     dataset = next(iter(loaded.values()))[2]
     models = {name: model for name, (_, model, _) in loaded.items()}
-    systems, fillers = denoisers(dataset.train, models), imputers(dataset.train, models)
-    thresholds = choose_thresholds(fillers, dataset.valid)
-    scores = []
+    weights = {name: sha256(model.parameters.data).hexdigest() for name, model in models.items()}
+    about = {"data": dataset.digests, "split": options.split, "weights": weights}
+
+    def measure(task, title, seed, compute, *arguments):
+        print(f"{dataset.name}, {task} {seed}: {title}", flush=True)
+        return kept.result(partial(compute, *arguments), **about, task=task, title=title, seed=seed)
+
+    fillers = imputers(dataset.train, models)
+    thresholds = {
+        title: measure("threshold", title, CORRUPTION_SEED, choose_threshold, filler, dataset.valid)
+        for title, filler in fillers.items()
+        if filler.kind == "probabilities"
+    }
+    sequences, denoised, imputed = getattr(dataset, options.split), [], []
     for seed in range(1, options.seeds + 1):
-        scores.append(score_seed(systems, fillers, thresholds, getattr(dataset, options.split), seed))
-        print(f"{dataset.name}: corruption {seed} of {options.seeds} scored", flush=True)
-    denoised, imputed = (average(task) for task in zip(*scores, strict=True))
-    return describe(dataset, options.split, loaded, denoised, imputed)
+        noisy, observed = corrupt(sequences, seed)
+        denoised.append(
+            {
+                title: measure("denoising", title, seed, score_denoiser, denoiser, noisy, sequences)
+                for title, denoiser in denoisers(dataset.train, models).items()
+            }
+        )
+        imputed.append(
+            {
+                title: measure(
+                    "imputation",
+                    title,
+                    seed,
+                    score_imputer,
+                    filler,
+                    sequences,
+                    observed,
+                    seed,
+                    thresholds.get(title),
+                )
+                for title, filler in fillers.items()
+            }
+        )
+    return describe(dataset, options.split, loaded, average(denoised), average(imputed))
 
 
 def main(arguments=None):
-    options, started = parse(arguments), time.monotonic()
-    sections = [score(loaded, options) for loaded in load_all(options.runs, **data_of_run(options))]
-    text = describe_all(options, sections, time.monotonic() - started)
+    options = parse(arguments)
+    kept = Kept(options.report and Path(options.report).with_suffix(".json"), options.force)
+    sections = [score(loaded, options, kept) for loaded in load_all(options.runs, **data_of_run(options))]
+    text = describe_all(options, sections, kept.seconds)
     print(text)
     write_report(options, text)
     return 0
 
 
 if __name__ == "__main__":
-    command_line.run(main, "nothing was written; run the same command to start over")
+    command_line.run(main, "scores so far are kept if there is a --report; run the same command to continue")

@@ -54,6 +54,35 @@ def test_bad_input(run_of_rolls, run_of_reals, tmp_path, complaint):
         task_scores, [run_of_rolls, run_of_rolls]
     )
     assert "there is no run in" in complaint(task_scores, [tmp_path])
+    report = tmp_path / "tasks.md"
+    assert "must be Markdown" in complaint(task_scores, [run_of_rolls, "--report", tmp_path / "tasks.json"])
+    (tmp_path / "tasks.json").write_text("[1]")
+    assert "was not made by this script" in complaint(task_scores, [run_of_rolls, "--report", report])
+    assert (tmp_path / "tasks.json").read_text() == "[1]"
+
+
+def test_a_stopped_run_goes_on_with_the_scores_that_it_has(run_of_rolls, tmp_path, monkeypatch):
+    arguments = [str(run_of_rolls), "--seeds", "2", "--report"]
+    task_scores.main([*arguments, str(tmp_path / "at_once.md")])
+    n_computed, score_imputation = [0], task_scores.score_imputation
+
+    def stopping(*args):
+        n_computed[0] += 1
+        if n_computed[0] == 4:
+            raise KeyboardInterrupt
+        return score_imputation(*args)
+
+    monkeypatch.setattr(task_scores, "score_imputation", stopping)
+    report = tmp_path / "stopped.md"
+    with pytest.raises(KeyboardInterrupt):
+        task_scores.main([*arguments, str(report)])
+    assert not report.exists()
+    task_scores.main([*arguments, str(report)])
+    assert n_computed == [2 * 5 + 1]
+    task_scores.main([*arguments, str(report)])
+    assert n_computed == [2 * 5 + 1]
+    first, second = ((tmp_path / name).read_text() for name in ("at_once.md", "stopped.md"))
+    assert [t for t in first.splitlines() if t[:1] == "|"] == [t for t in second.splitlines() if t[:1] == "|"]
 
 
 def test_runs_of_different_data_have_tables_of_their_own(run_of_rolls, untrained_run, tmp_path, capsys):
