@@ -6,10 +6,13 @@ import sys
 from importlib.metadata import version
 
 import numpy as np
+import pytensor.tensor as pt
 import pytest
-from scipy.special import expit
+from scipy.special import expit, ndtr
 
 from breze_like import native
+from breze_like.backends import compile_function
+from breze_like.moments import TRANSFERS, Moments
 
 pytest.importorskip("breze_like.native.xla", reason="needs Numba", exc_type=ImportError)
 vectors = sys.modules["breze_like.native.vectors"]
@@ -86,6 +89,95 @@ def test_products_are_those_of_numpy(compiled, dtype, rng):
         np.testing.assert_allclose(product(x, weights, True, True), x @ weights.T**2, **tolerance)
         np.testing.assert_allclose(outer(x, y, n_rows), 1 + x.T @ y, **tolerance)
         np.testing.assert_allclose(outer(x, y, n_rows - 1), 1 + x[:-1].T @ y[:-1], **tolerance)
+
+
+@pytest.fixture(scope="module")
+def functions(load):
+    """Functions that Python can call: of arrays, the exponential, log(1 + x), and the normal upper tail."""
+    from numba import njit
+
+    module = load("functions")
+
+    @njit(**module.MATH)
+    def compute(x, fractions, distances):
+        exp, log1p, tail = np.empty_like(x), np.empty_like(fractions), np.empty_like(distances)
+        for i in range(len(x)):
+            exp[i] = module.exp(x[i])
+        for i in range(len(fractions)):
+            log1p[i] = module.log1p(fractions[i])
+        for i in range(len(distances)):
+            z = distances[i]
+            tail[i] = module.upper_tail(z, module.exp(type(z)(-0.5) * z * z))
+        return exp, log1p, tail
+
+    return compute
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_elementary_functions_are_those_of_scipy(functions, dtype):
+    x, fractions, distances = np.linspace(-87, 88, 5001), np.linspace(0, 1, 999), np.linspace(0, 12.5, 999)
+    arguments = [a.astype(dtype) for a in (x, fractions, distances)]
+    exp, log1p, tail = functions(*arguments)
+    exact = [a.astype(float) for a in arguments]
+    rtol = 5e-7 if dtype == np.float32 else 1e-14
+    np.testing.assert_allclose(exp, np.exp(exact[0]), rtol=rtol)
+    np.testing.assert_allclose(log1p, np.log1p(exact[1]), rtol=rtol)
+    # exp(-x^2 / 2) is as precise as its argument, which is large in the tail.
+    np.testing.assert_allclose(tail, ndtr(-exact[2]), rtol=2e-5 if dtype == np.float32 else 1e-13)
+    for special, expected in ((np.inf, np.inf), (-np.inf, 0), (200, np.inf), (-200, 0)):
+        (value,) = functions(np.array([special], dtype), *arguments[1:])[0]
+        # In single precision, the argument is kept from -87 to 88.
+        assert value > 1e38 if expected else 0 <= value < 2e-38
+    assert np.isnan(functions(np.array([np.nan], dtype), *arguments[1:])[0]).all()
+
+
+@pytest.fixture(scope="module")
+def transfers(load):
+    """Functions that Python can call: moments behind a transfer function, and their gradients."""
+    from numba import njit
+
+    module = load("transfers")
+
+    @njit
+    def compute(transfer, m, v, by_mean, by_variance):
+        mean, variance, by_m, by_v = np.empty_like(m), np.empty_like(m), by_mean.copy(), by_variance.copy()
+        module.moments(transfer, m, v, mean, variance)
+        module.pull_back(transfer, m, v, by_m, by_v)
+        return mean, variance, by_m, by_v
+
+    return compute
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("number", "name"), [(0, "rectifier"), (1, "sigmoid_wang_manning"), (2, "tanh_wang_manning")]
+)
+def test_moments_behind_transfer_functions_are_those_of_the_graphs(transfers, number, name, dtype, rng):
+    """In all tails, on one side of 0, and where x is certain or as good as that."""
+    means = np.concatenate([np.linspace(-12, 12, 97), [-1e4, -60, -1e-9, 1e-9, 60, 1e4]])
+    variances = np.concatenate([[0, 1e-30, 1e-17, 1e-7], np.geomspace(1e-4, 400, 60)])
+    m, v = (x.ravel().astype(dtype) for x in np.meshgrid(means, variances))
+    cotangents = rng.standard_normal((2, len(m))).astype(dtype)
+    actual = transfers(dtype(number), m, v, *cotangents)
+
+    mean, variance, *weights = inputs = pt.dvectors(4)
+    outputs = TRANSFERS[name].moments(Moments(mean, variance))
+    loss = sum((w * o).sum() for w, o in zip(weights, outputs, strict=True))
+    graph = [*outputs, *pt.grad(loss, [mean, variance])]
+    expected = compile_function(inputs, graph)(*(x.astype(float) for x in (m, v, *cotangents)))
+    # Moments grow with those of x, and a gradient of the variance is divided by its root.
+    sizes = [
+        1 + abs(m) + np.sqrt(v),
+        1 + m.astype(float) ** 2 + v,
+        1 + abs(m) + np.sqrt(v),
+        1 + 1 / np.sqrt(v + 1e-8),
+    ]
+    if number:
+        sizes = [1] * 4
+    tolerance = (5e-5 if number else 5e-6) if dtype == np.float32 else 1e-12
+    for one, other, size in zip(actual, expected, sizes, strict=True):
+        assert one.dtype == dtype
+        np.testing.assert_allclose(one / size, other / size, rtol=0, atol=tolerance)
 
 
 GRADIENT = """
@@ -202,150 +294,6 @@ def test_numba_has_the_names_of_its_compiler_and_of_its_cache():
     missing += [name for name in ("_cache", "_sig", "_targetdescr") if not hasattr(code, name)]
     assert not missing, f"Numba {version('numba')} has no {missing}: see native/parts.py and code_cache.py"
 
-
-class TestThreads:
-    """Tasks on threads of XLA's, in whose place these functions are."""
-
-    @pytest.fixture
-    def run(self):
-        """`threads.run`, as a function of the task, the frame and the number of tasks."""
-        from numba import cfunc, types
-
-        threads = importlib.import_module("breze_like.native.threads")
-        importlib.import_module("breze_like.native.xla")._registered()
-        code = cfunc(types.void(types.int64, types.int64, types.int64))(
-            lambda task, frame, n_tasks: threads.run(task, frame, n_tasks, 9)
-        )
-        return code.ctypes
-
-    @pytest.fixture
-    def table(self, run):
-        """The table of addresses, for the time of a test."""
-        table = importlib.import_module("breze_like.native.xla")._TABLE
-        before = table.copy()
-        yield table
-        table[:] = before
-
-    @pytest.mark.parametrize("way", ["at once", "in threads", "too late", "refused", "no threads"])
-    def test_each_task_is_done_once_and_nothing_is_left(self, run, table, way):
-        import ctypes
-        import threading
-
-        threads = importlib.import_module("breze_like.native.threads")
-        word = ctypes.c_int64
-        task = ctypes.CFUNCTYPE(word, word, word, word)
-        one = ctypes.CFUNCTYPE(word, word)
-        help = ctypes.CFUNCTYPE(word, word)(table[threads.HELPER].item())
-        done, asked, memory, errors, started = [], [], {}, [], []
-
-        def arguments(address, n):
-            return list((word * n).from_address(address))
-
-        def do(frame, number, scratch):
-            assert (frame, scratch) == (ctypes.addressof(frame_words), 9)
-            done.append(number)
-            return 0
-
-        def count_threads(address):
-            if way == "no threads":
-                return 77  # the address of an error
-            size, _, context, number = arguments(address, 4)
-            assert (size, context) == (32, 5)
-            word.from_address(number).value = 4
-            return 0
-
-        def schedule(address):
-            size, _, context, function, shared = arguments(address, 5)
-            assert (size, context, function) == (40, 5, table[threads.HELPER])
-            asked.append(shared)
-            if way == "refused":
-                return 77
-            if way == "at once":
-                help(shared)
-            if way == "in threads":
-                started.append(threading.Thread(target=help, args=(shared,)))
-                started[-1].start()
-            return 0
-
-        def allocate(size):
-            room = (ctypes.c_char * size)()
-            memory[ctypes.addressof(room)] = room
-            return ctypes.addressof(room)
-
-        def destroy_error(address):
-            errors.append(arguments(address, 3)[2])
-            return 0
-
-        callbacks = {
-            threads.ALLOCATE: one(allocate),
-            threads.RELEASE: one(lambda address: len(memory.pop(address))),
-        }
-        for place, callback in callbacks.items():
-            table[place] = ctypes.cast(callback, ctypes.c_void_p).value
-        api = (word * 40)()
-        of_xla = {
-            threads.COUNT_THREADS: one(count_threads),
-            threads.SCHEDULE: one(schedule),
-            threads.DESTROY_ERROR: one(destroy_error),
-        }
-        for place, callback in of_xla.items():
-            api[6 + table[place].item()] = ctypes.cast(callback, ctypes.c_void_p).value
-        frame_words = (word * 4)(0, 0, ctypes.addressof(api), 5)
-        called = task(do)
-        run(ctypes.cast(called, ctypes.c_void_p).value, ctypes.addressof(frame_words), 50)
-
-        assert sorted(done) == list(range(50))
-        if way == "too late":
-            assert len(memory) == 1
-            for shared in asked:
-                help(shared)
-        for thread in started:
-            thread.join()
-        assert not memory
-        assert len(asked) == (0 if way == "no threads" else 3)
-        assert errors == {"refused": [77] * 3, "no threads": [77]}.get(way, [])
-        assert sorted(done) == list(range(50))
-
-    @pytest.mark.slow
-    def test_results_do_not_depend_on_the_number_of_threads(self):
-        """Nor on whether calls run at the same time, or XLA has no threads at all."""
-        settings = [{}, {"NPROC": "1"}, {"NPROC": "5"}, {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}]
-        digests = [
-            subprocess.run(
-                [sys.executable, "-c", THREE_AT_ONCE], env=os.environ | s, check=True, capture_output=True
-            ).stdout
-            for s in settings
-        ]
-        assert len(digests[0]) > 64 and digests == digests[:1] * 4
-
-
-THREE_AT_ONCE = """
-import hashlib
-import numpy as np
-import pytensor.tensor as pt
-from breze_like.backends import compile_function
-from breze_like.distributions import NADE
-from breze_like.moments import TRANSFERS
-from breze_like.recurrence import Direction, fast_dropout_recurrence
-
-rng = np.random.default_rng(0)
-arrays = [rng.normal(size=(40, 20, 30)), rng.random((40, 20, 30)), 0.2 * rng.normal(size=(30, 30))]
-a, v, w = variables = [pt.tensor3(), pt.tensor3(), pt.matrix()]
-losses = 0.0
-for i in range(3):
-    zero, p_keep = pt.zeros_like(a[0]), pt.constant(0.5 + i / 10, dtype=a.dtype)
-    real, start = pt.ones_like(a[:, :, :1], dtype=bool), [zero, zero]
-    ((mean, variance),) = fast_dropout_recurrence(
-        real, TRANSFERS["tanh_wang_manning"], Direction(a, v, w, *start, p_keep)
-    )
-    bits = pt.gt(a, 0).astype(a.dtype)
-    losses += mean.sum() + variance.sum() + NADE(w, w + i, mean, variance).log_prob(bits).sum()
-function = compile_function(variables, pt.grad(losses, variables), "jax")
-digests = {
-    hashlib.sha256(b"".join(g.tobytes() for g in function(*arrays))).hexdigest() for _ in range(30)
-}
-print(*digests)
-"""
 
 # In place of processes of their own, the one that needs kernels compiles them.
 WITHOUT_OTHERS = """

@@ -94,7 +94,7 @@ def assert_all_close(actual, expected):
     [
         ("tanh_wang_manning", (False,)),  # machine code of our own
         ("tanh_wang_manning", (True, False)),
-        pytest.param("rectifier", (True,), marks=pytest.mark.slow),  # a scan
+        ("rectifier", (True, False)),
         *[pytest.param(name, (False, True), marks=pytest.mark.slow) for name in sorted(TRANSFERS)],
     ],
 )
@@ -129,6 +129,33 @@ def test_fast_dropout_recurrence_and_its_gradient_are_those_of_a_plain_scan(tran
         orders = [np.arange(len(mask))[:: -1 if reverse else 1] for reverse in reverses]
         results = function(*(values[v] for v in every), *weights, *orders)
         assert_all_close(results[: len(results) // 2], results[len(results) // 2 :])
+
+
+def test_machine_code_of_many_members_at_once(rng):
+    """Under `jax.vmap`: two chains, and as many sequences as make several blocks, for each member."""
+    jax = pytest.importorskip("jax")
+    mask = np.tile(MASK, (1, 20 // MASK.shape[1] + 1))
+    chains = [fast_dropout_inputs() for _ in range(2)]
+    chains[1]["real"] = chains[0]["real"]
+    every = list(dict.fromkeys(v for inputs in chains for v in inputs.values()))
+    outputs = fast_dropout_recurrence(
+        chains[0]["real"],
+        TRANSFERS["tanh_wang_manning"],
+        *(direction(inputs, reverse) for inputs, reverse in zip(chains, (False, True), strict=True)),
+    )
+    loss = sum((moment**2).sum() for pair in outputs for moment in pair)
+    graph = [*outputs[0], *outputs[1], *pt.grad(loss, [v for v in every if v.dtype != "bool"])]
+    function = backends.traceable(every, graph)
+    values = {}
+    for inputs in chains:
+        drawn = [fast_dropout_values(rng, mask) for _ in range(3)]
+        values |= {v: np.stack([own[name] for own in drawn]) for name, v in inputs.items()}
+    members = [values[v] for v in every]
+    with backends.jax_context()():
+        together = jax.vmap(function)(*members)
+        alone = [jax.jit(function)(*(m[i] for m in members)) for i in range(3)]
+    for results, one_by_one in zip(together, zip(*alone, strict=True), strict=True):
+        np.testing.assert_array_equal(results, np.stack(one_by_one))
 
 
 def test_gradients_that_come_in_as_constants(rng):

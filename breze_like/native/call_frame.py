@@ -87,9 +87,10 @@ def is_query(frame):
     if extension == 0:
         return False
     known = words(extension, 4)  # size of struct; kind; next one; metadata
-    if known[1] & 0xFFFFFFFF == METADATA:
-        version = carray(pointer(known[3] + 24), 2, np.int32)
-        version[0], version[1] = MAJOR, MINOR
+    if known[1] & 0xFFFFFFFF != METADATA:
+        return False
+    version = carray(pointer(known[3] + 24), 2, np.int32)
+    version[0], version[1] = MAJOR, MINOR
     return True
 
 
@@ -177,7 +178,7 @@ def function(place):
 
 @njit(**CALLED)
 def context(frame):
-    """What XLA wants to be told when it is asked for something."""
+    """The execution context, which functions of XLA's take."""
     return words(frame, 4)[3]
 
 

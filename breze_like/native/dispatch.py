@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from numba import types
 
 from breze_like.native import call_frame, code_cache, threads
@@ -28,7 +27,7 @@ class CallPlan(NamedTuple):
     n_tasks : tuple of int
         Of each stage.
     scratch : int
-        Numbers of 8 bytes that the tasks of both stages have to themselves.
+        Numbers of 8 bytes of each member's scratch, which the tasks of both stages share.
     """
 
     arguments: list
@@ -46,8 +45,8 @@ class Kernel(NamedTuple):
         From the settings and the shapes of the arguments, as they come in, to the `CallPlan`.
     tasks : tuple of callable
         For each stage, what makes the task: from `sources`, which the task must refer to, and a NumPy scalar
-        type, to a function of three integers, which returns 0. These are the call's frame, the number of the
-        task and the address of the scratch.
+        type, to a function of three integers, which returns `DONE`. These are the call's frame, the number of
+        the task and the address of the scratch.
     n_flags : int
         So many arguments, the first ones, are boolean.
     """
@@ -64,7 +63,8 @@ def _sources():
     Numba's cache looks at the file of a function only, not at those of the functions that it calls, but also
     at the variables of its closure: so each function that is kept there has this as one of them.
     """
-    paths = sorted(Path(__file__).parent.glob("*.py"))
+    folder = Path(__file__).parent
+    paths = [*sorted(folder.glob("*.py")), folder.parent / "moments.py"]  # its constants are in kernels
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
@@ -107,14 +107,18 @@ def _handler(sources):
 
     def handle(frame):
         sources  # noqa: B018
-        if not call_frame.is_query(frame):
-            n_members = call_frame.n_members(frame)
-            scratch = np.empty(n_members * call_frame.n_scratch(frame), np.float64)
-            for stage in range(N_STAGES):
-                n_tasks = n_members * call_frame.n_tasks(frame, stage)
-                if n_tasks > 0:
-                    threads.run(call_frame.task(frame, stage), frame, n_tasks, scratch.ctypes.data)
-        return 0
+        if call_frame.is_query(frame):
+            return 0
+        n_members, n_failed = call_frame.n_members(frame), 0
+        scratch = threads.allocate(max(1, n_members * call_frame.n_scratch(frame)))
+        if scratch == 0:
+            return threads.error(frame)
+        for stage in range(N_STAGES):
+            n_tasks = n_members * call_frame.n_tasks(frame, stage)
+            if n_tasks > 0 and n_failed == 0:
+                n_failed = threads.run(call_frame.task(frame, stage), frame, n_tasks, scratch)
+        threads.release(scratch)
+        return threads.error(frame) if n_failed > 0 else 0
 
     return handle
 

@@ -13,6 +13,9 @@ CALLED = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class"
 # Not "ninf" and "nnan": numbers that are not finite must come out as such.
 MATH = {"fastmath": {"contract", "nsz", "arcp", "afn", "reassoc"}, "error_model": "numpy"}
 
+# What a task returns, since 0 is what Numba returns in place of an exception.
+DONE = 1
+
 
 def exp(x):
     """exp(x), in single precision as arithmetic that is computed for many x at once."""
@@ -61,5 +64,32 @@ def _log1p(x):
         p = p * z + np.float32(1 / 5)
         p = p * z + np.float32(1 / 3)
         return np.float32(2.0) * (y + y * z * p)
+
+    return single
+
+
+def upper_tail(x, kernel):
+    """1 - Phi(x) of the standard normal, for x >= 0, from `kernel`, which is exp(-x^2 / 2)."""
+
+
+@overload(upper_tail, jit_options={**MATH, **CALLED})
+def _upper_tail(x, kernel):
+    if x != float32:
+        return lambda x, kernel: 0.5 * math.erfc(x * 0.5**0.5)
+
+    def single(x, kernel):
+        # Press et al., Numerical Recipes, section 6.2: relative error below 1.2e-7.
+        t = np.float32(1.0) / (np.float32(1.0) + np.float32(0.5**1.5) * x)
+        p = np.float32(0.17087277)
+        p = p * t - np.float32(0.82215223)
+        p = p * t + np.float32(1.48851587)
+        p = p * t - np.float32(1.13520398)
+        p = p * t + np.float32(0.27886807)
+        p = p * t - np.float32(0.18628806)
+        p = p * t + np.float32(0.09678418)
+        p = p * t + np.float32(0.37409196)
+        p = p * t + np.float32(1.00002368)
+        p = p * t - np.float32(1.26551223)
+        return np.float32(0.5) * t * exp(p) * kernel
 
     return single

@@ -11,7 +11,7 @@ from breze_like.native import call_frame
 from breze_like.native.call_frame import array, part
 from breze_like.native.choices import SAMPLE
 from breze_like.native.dispatch import CallPlan, Kernel
-from breze_like.native.functions import CALLED
+from breze_like.native.functions import CALLED, DONE
 from breze_like.native.nade import add, copy, gradient, log_prob, values_gradient
 from breze_like.native.nade_draws import key_by_key
 from breze_like.native.rows import padded_rows
@@ -92,7 +92,7 @@ def _log_prob_task(sources, scalar):
         values = array(buffers, 4, member, sizes[:2], like)
         result = array(call_frame.results(frame), 0, member, sizes[:1], like)
         log_prob(first, last, *_of_member(buffers, member, sizes, like), values, result)
-        return 0
+        return DONE
 
     return task
 
@@ -116,7 +116,7 @@ def _gradient_task(sources, scalar):
         for j in range(n_visible):
             copy(by_in[j], both[0, j])
             copy(by_out[j], both[1, j])
-        return 0
+        return DONE
 
     return task
 
@@ -141,7 +141,7 @@ def _totals_task(sources, scalar):
                 else:
                     add(both[0, j], by_in[j])
                     add(both[1, j], by_out[j])
-        return 0
+        return DONE
 
     return task
 
@@ -157,7 +157,7 @@ def _values_gradient_task(sources, scalar):
         result = array(call_frame.results(frame), 0, member, sizes[:2], like)
         parameters = _of_member(buffers, member, sizes, like)
         values_gradient(first, last, *parameters, values, cotangent, result)
-        return 0
+        return DONE
 
     return task
 
@@ -173,7 +173,7 @@ def _key_by_key_task(sources, scalar):
         noise = array(buffers, 4 if kind == SAMPLE else 2, member, sizes[:2], like)
         result = array(call_frame.results(frame), 0, member, sizes[:2], like)
         key_by_key(first, last, *_of_member(buffers, member, sizes, like), noise, kind, result)
-        return 0
+        return DONE
 
     return task
 

@@ -1,37 +1,17 @@
 """The arithmetic of the fast-dropout recurrence and of its gradient, for a block of sequences.
 
-The only transfer function is Wang & Manning's sigmoid f, as `scale` f(`scale` x) - (`scale` - 1): the
-sigmoid itself with scale 1, tanh with scale 2.
-
-Each step consists of a few loops over long rows, which read everything only once.
+Each step consists of a few loops over long rows.
 """
-
-import math
 
 import numpy as np
 from numba import njit
 
-from breze_like.moments import WangManningSigmoid
-from breze_like.native.functions import CALLED, MATH, exp
+from breze_like.native.functions import CALLED, MATH
 from breze_like.native.products import ROWS, add_outer, multiply, padded, panels
+from breze_like.native.transfers import moments, pull_back
 
 # Of the products that form the gradient of the recurrent weights.
 ROWS_TOGETHER = 64
-SLOPE, SHIFT = WangManningSigmoid.SLOPE, WangManningSigmoid.SHIFT
-FLATTEN = np.pi / 8, np.pi / 8 * SLOPE**2
-
-
-@njit(**MATH, **CALLED)
-def expectations(m, v):
-    """E[f(x)] and E[f(x)^2] of x ~ N(m, v), and what they were computed with.
-
-    These are the arguments of the two sigmoids, and the roots that they were divided by, inverted.
-    """
-    t = type(m)
-    one = t(1)
-    root, root_second = one / math.sqrt(one + t(FLATTEN[0]) * v), one / math.sqrt(one + t(FLATTEN[1]) * v)
-    x, x_second = m * root, t(SLOPE) * (m - t(SHIFT)) * root_second
-    return one / (one + exp(-x)), one / (one + exp(-x_second)), x, x_second, root, root_second
 
 
 @njit(**MATH, **CALLED)
@@ -46,12 +26,13 @@ def dropout(mean, variance, p_keep, kept_mean, kept_variance):
 
 
 @njit(**MATH, **CALLED)
-def advance(scale, real, a, product, initial, b, h):
+def advance(transfer, real, a, product, initial, b, h):
     """A step: moments of the preactivations b and of the states h, for each sequence, (n_sequences, n).
 
     Parameters
     ----------
-    scale : scalar
+    transfer : scalar
+        See `transfers`.
     real : ndarray of bool, shape (n_sequences,)
         Where a step is not real, the state is the initial one.
     a, product, initial, b, h : pair of ndarray
@@ -59,26 +40,24 @@ def advance(scale, real, a, product, initial, b, h):
     """
     (a_mean, a_variance), (product_mean, product_variance), (b_mean, b_variance) = a, product, b
     (h_mean, h_variance), (initial_mean, initial_variance) = h, initial
-    one = type(scale)(1)
     for n in range(b_mean.shape[0]):
         for i in range(b_mean.shape[1]):
-            m, v = a_mean[n, i] + product_mean[n, i], a_variance[n, i] + product_variance[n, i]
-            b_mean[n, i], b_variance[n, i] = m, v
-            mean, second, _, _, _, _ = expectations(scale * m, scale * scale * v)
-            h_mean[n, i] = scale * mean - (scale - one)
-            h_variance[n, i] = scale * scale * max(second - mean * mean, type(scale)(0))
-        if not real[n]:
+            b_mean[n, i] = a_mean[n, i] + product_mean[n, i]
+            b_variance[n, i] = a_variance[n, i] + product_variance[n, i]
+        if real[n]:
+            moments(transfer, b_mean[n], b_variance[n], h_mean[n], h_variance[n])
+        else:
             for i in range(b_mean.shape[1]):
                 h_mean[n, i], h_variance[n, i] = initial_mean[n, i], initial_variance[n, i]
 
 
 @njit(**MATH, **CALLED)
-def retreat(scale, real, cotangent, carried, b, start, by_b, by_a):
+def retreat(transfer, real, cotangent, carried, b, start, by_b, by_a):
     """A step back: gradients of the moments of the preactivations, from those of the states.
 
     Parameters
     ----------
-    scale, real
+    transfer, real
         As for `advance`.
     cotangent, carried : pair of ndarray
         Gradients of the states from outside, and from later steps.
@@ -92,30 +71,20 @@ def retreat(scale, real, cotangent, carried, b, start, by_b, by_a):
     (cotangent_mean, cotangent_variance), (carried_mean, carried_variance) = cotangent, carried
     (b_mean, b_variance), (start_mean, start_variance) = b, start
     (by_mean, by_variance), (copy_mean, copy_variance) = by_b, by_a
-    t = type(scale)
-    one, slope, squared = t(1), t(SLOPE), scale * scale
+    zero = type(transfer)(0)
     for n in range(b_mean.shape[0]):
-        if not real[n]:
-            for i in range(b_mean.shape[1]):
-                start_mean[n, i] += cotangent_mean[n, i] + carried_mean[n, i]
-                start_variance[n, i] += cotangent_variance[n, i] + carried_variance[n, i]
-                by_mean[n, i], by_variance[n, i] = t(0), t(0)
-                copy_mean[n, i], copy_variance[n, i] = t(0), t(0)
-            continue
         for i in range(b_mean.shape[1]):
-            g_mean = scale * (cotangent_mean[n, i] + carried_mean[n, i])
-            by_second = squared * (cotangent_variance[n, i] + carried_variance[n, i])
-            mean, second, x, x_second, root, root_second = expectations(
-                scale * b_mean[n, i], squared * b_variance[n, i]
-            )
-            by_second = by_second if second >= mean * mean else t(0)
-            by_x = (g_mean - t(2) * mean * by_second) * mean * (one - mean)
-            by_x_second = by_second * second * (one - second)
-            m = scale * (by_x * root + by_x_second * slope * root_second)
-            v = by_x * x * t(FLATTEN[0]) * root * root
-            v = t(-0.5) * squared * (v + by_x_second * x_second * t(FLATTEN[1]) * root_second * root_second)
-            by_mean[n, i], by_variance[n, i] = m, v
-            copy_mean[n, i], copy_variance[n, i] = m, v
+            by_mean[n, i] = cotangent_mean[n, i] + carried_mean[n, i]
+            by_variance[n, i] = cotangent_variance[n, i] + carried_variance[n, i]
+        if real[n]:
+            pull_back(transfer, b_mean[n], b_variance[n], by_mean[n], by_variance[n])
+        else:
+            for i in range(b_mean.shape[1]):
+                start_mean[n, i] += by_mean[n, i]
+                start_variance[n, i] += by_variance[n, i]
+                by_mean[n, i], by_variance[n, i] = zero, zero
+        for i in range(b_mean.shape[1]):
+            copy_mean[n, i], copy_variance[n, i] = by_mean[n, i], by_variance[n, i]
 
 
 @njit(**MATH, **CALLED)
@@ -179,13 +148,13 @@ def add_start(carried, start):
 
 
 @njit(**CALLED)
-def step(moments, t, first, last):
+def step(arrays, t, first, last):
     """Two moments of a block of sequences, at step t."""
-    return moments[0][t, first:last], moments[1][t, first:last]
+    return arrays[0][t, first:last], arrays[1][t, first:last]
 
 
 @njit(**CALLED)
-def forward(block, real, arguments, reverse, scale, results):
+def forward(block, real, arguments, reverse, transfer, results):
     """Moments of the states and of the preactivations of a block of sequences, written into `results`.
 
     Parameters
@@ -196,7 +165,8 @@ def forward(block, real, arguments, reverse, scale, results):
     arguments : tuple of ndarray
         As `fast_dropout_recurrence` takes them; the keep probability of shape (1,).
     reverse : bool
-    scale : scalar
+    transfer : scalar
+        See `transfers`.
     results : tuple of 4 ndarray, shape (n_steps, n_sequences, n)
     """
     first, last = block
@@ -216,7 +186,7 @@ def forward(block, real, arguments, reverse, scale, results):
         multiply(kept[1], squared, product[1])
         now = step(h, t, first, last)
         advance(
-            scale,
+            transfer,
             real[t, first:last],
             step(a, t, first, last),
             product,
@@ -228,12 +198,12 @@ def forward(block, real, arguments, reverse, scale, results):
 
 
 @njit(**CALLED)
-def gradient(block, real, arguments, kept, cotangents, reverse, scale, results, by_recurrent):
+def gradient(block, real, arguments, kept, cotangents, reverse, transfer, results, by_recurrent):
     """Gradients of all arguments: that of p_keep is returned, the others are written.
 
     Parameters
     ----------
-    block, real, arguments, reverse, scale
+    block, real, arguments, reverse, transfer
         As for `forward`.
     kept : tuple of 4 ndarray
         Results of `forward`.
@@ -267,7 +237,7 @@ def gradient(block, real, arguments, kept, cotangents, reverse, scale, results, 
         of_step = by_b[0][begin:end], by_b[1][begin:end]
         is_real, incoming = real[t, first:last], step(cotangents, t, first, last)
         of_b, outgoing = step(kept[2:], t, first, last), step(results[:2], t, first, last)
-        retreat(scale, is_real, incoming, carried, of_b, start, of_step, outgoing)
+        retreat(transfer, is_real, incoming, carried, of_b, start, of_step, outgoing)
         multiply(of_step[0], transposed, by_kept[0])
         multiply(of_step[1], squared, by_kept[1])
         before = initial_mean[first:last], initial_variance[first:last]

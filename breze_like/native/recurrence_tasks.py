@@ -1,7 +1,7 @@
 """The tasks of the fast-dropout recurrence: a chain of a block of sequences, and the totals of a chain.
 
-The settings say which transfer function is used (the scale, see `recurrence`), and whether each chain is
-reversed. The first argument is `real`; those of all chains follow.
+The settings say which transfer function is used (see `transfers`), and whether each chain is reversed. The
+first argument is `real`; those of all chains follow.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from breze_like.backends.process import n_cores
 from breze_like.native import call_frame
 from breze_like.native.call_frame import array, part
 from breze_like.native.dispatch import CallPlan, Kernel
-from breze_like.native.functions import CALLED
+from breze_like.native.functions import CALLED, DONE
 from breze_like.native.products import ROWS
 from breze_like.native.recurrence import add_totals, forward, gradient
 
@@ -51,7 +51,7 @@ def _of_task(frame, number):
     """What `forward` and `gradient` need to know of a task.
 
     The numbers of its chain, of all chains and of its member, its block of sequences, whether its chain is
-    reversed, the scale, and the shape of sequences.
+    reversed, the transfer function, and the shape of sequences.
     """
     settings, n_tasks = call_frame.settings(frame), call_frame.n_tasks(frame, 0)
     n_chains = len(settings) - 1
@@ -106,16 +106,16 @@ def _forward_task(sources, scalar):
         sources  # noqa: B018
         like = np.empty(0, scalar)
         buffers = call_frame.arguments(frame)
-        chain, n_chains, member, block, reverse, scale, shape = _of_task(frame, number)
+        chain, n_chains, member, block, reverse, transfer, shape = _of_task(frame, number)
         forward(
             block,
             array(buffers, 0, member, shape[:2], np.empty(0, np.bool_)),
             _of_chain(buffers, 1, chain, member, shape, like),
             reverse,
-            like.dtype.type(scale),
+            like.dtype.type(transfer),
             _kept(call_frame.results(frame), 0, chain, n_chains, member, shape, like),
         )
-        return 0
+        return DONE
 
     return task
 
@@ -127,7 +127,7 @@ def _gradient_task(sources, scalar):
         sources  # noqa: B018
         like = np.empty(0, scalar)
         buffers = call_frame.arguments(frame)
-        chain, n_chains, member, block, reverse, scale, shape = _of_task(frame, number)
+        chain, n_chains, member, block, reverse, transfer, shape = _of_task(frame, number)
         kept = 1 + N_ARGUMENTS * n_chains
         cotangents = kept + N_KEPT * n_chains + N_STATES * chain
         by_recurrent, by_p_keep = _totals(scratch, number, shape[2], like)
@@ -141,11 +141,11 @@ def _gradient_task(sources, scalar):
                 array(buffers, cotangents + 1, member, shape, like),
             ),
             reverse,
-            like.dtype.type(scale),
+            like.dtype.type(transfer),
             _of_chain(call_frame.results(frame), 0, chain, member, shape, like),
             by_recurrent,
         )
-        return 0
+        return DONE
 
     return task
 
@@ -163,7 +163,7 @@ def _totals_task(sources, scalar):
         for i in range(n_blocks):
             by_recurrent, by_p_keep = _totals(scratch, number * n_blocks + i, shape[2], like)
             add_totals(i == 0, by_recurrent, by_p_keep, total[2], total[5])
-        return 0
+        return DONE
 
     return task
 

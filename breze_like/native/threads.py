@@ -3,8 +3,8 @@
 Threads of our own would compete with those, since XLA calls several handlers at the same time.
 
 Whoever takes part takes the number of the next task, until there are no more. The call that has the tasks
-takes part itself, so that it needs no other thread, and then waits for tasks that others are doing. A thread
-that comes later finds nothing to do; the last one that looks releases what it has to look at for that.
+takes part itself, so that it needs no other thread, and then waits for tasks that others are doing. A helper
+that comes later finds no task. The words that they share are freed by the one that leaves last.
 """
 
 import numpy as np
@@ -13,23 +13,29 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from breze_like.native.call_frame import call, call_one, context, function, of_xla, words
-from breze_like.native.functions import CALLED
+from breze_like.native.functions import CALLED, DONE
 
-# Places at the beginning of the table of addresses: those of functions, and then, of XLA's functions, which
-# ones of its interface they are.
-HELPER, ALLOCATE, RELEASE, YIELD, SCHEDULE, COUNT_THREADS, DESTROY_ERROR = range(7)
-N_PLACES = 7
+# Places at the beginning of the table of addresses: those of functions; then, of XLA's functions, which ones
+# of its interface they are; and the address of the text of an error.
+HELPER, ALLOCATE, RELEASE, YIELD, SCHEDULE, COUNT_THREADS, DESTROY_ERROR, CREATE_ERROR, MESSAGE = range(9)
+N_PLACES = 9
 OF_C_LIBRARY = {ALLOCATE: "malloc", RELEASE: "free", YIELD: "sched_yield"}
 OF_XLA = {
     SCHEDULE: "XLA_FFI_ThreadPool_Schedule",
     COUNT_THREADS: "XLA_FFI_ThreadPool_NumThreads",
     DESTROY_ERROR: "XLA_FFI_Error_Destroy",
+    CREATE_ERROR: "XLA_FFI_Error_Create",
 }
-# Places in the words that all share who take part: the number of the next task, how many are done, how many
-# there are, how many may still look here, and what tasks are called with.
-NEXT, DONE, N_TASKS, N_USERS, ADDRESS, FRAME, SCRATCH = range(7)
-N_WORDS = 7
+
+# Places in the words that all share who take part: the number of the next task; how many are done; how many
+# there are, how many have failed, how many may still look here, and what tasks are called with. Those that
+# change all the time have lines of the cache to themselves.
+NEXT, N_DONE, N_TASKS, N_FAILED, N_USERS, ADDRESS, FRAME, SCRATCH = 0, 8, *range(16, 22)
+N_WORDS = 22
 WORD_SIZE = 8  # bytes
+# XLA's number of such errors, since tasks fail if they get no memory.
+RESOURCE_EXHAUSTED = 8
+ERROR = b"breze_like: machine code failed, probably for lack of memory"
 # So often a call looks whether all is done, before it offers its core to others each time.
 N_LOOKS = 1000
 
@@ -45,28 +51,43 @@ def add(typing_context, address, number):
     return types.int64(types.int64, types.int64), codegen
 
 
+@intrinsic
+def look(typing_context, address):
+    """The word at an address, as the last thread that added to it left it."""
+
+    def codegen(context, builder, signature, arguments):
+        word = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
+        return builder.load_atomic(word, "acquire", WORD_SIZE)
+
+    return types.int64(types.int64), codegen
+
+
 @njit(**CALLED)
 def run(task, frame, n_tasks, scratch):
-    """Have the function at the address of a task called with the number of each task."""
+    """Have the function at the address of a task called with the number of each task; how many failed."""
     n_helpers = min(n_tasks, _n_threads(frame)) - 1
-    if n_helpers < 1:
+    shared = allocate(N_WORDS) if n_helpers > 0 else 0
+    if shared == 0:
+        n_failed = 0
         for number in range(n_tasks):
-            call(task, frame, number, scratch)
-        return
-    shared = call_one(function(ALLOCATE), N_WORDS * WORD_SIZE)
+            n_failed += call(task, frame, number, scratch) != DONE
+        return n_failed
     state = words(shared, N_WORDS)
-    state[NEXT], state[DONE], state[N_TASKS], state[N_USERS] = 0, 0, n_tasks, 1 + n_helpers
+    state[NEXT], state[N_DONE], state[N_FAILED] = 0, 0, 0
+    state[N_TASKS], state[N_USERS] = n_tasks, 1 + n_helpers
     state[ADDRESS], state[FRAME], state[SCRATCH] = task, frame, scratch
     for _ in range(n_helpers):
         if not _schedule(frame, shared):
             _count(shared, N_USERS, -1)
     take_part(shared)
     n_looks = 0
-    while _count(shared, DONE, 0) < n_tasks:
+    while look(shared + N_DONE * WORD_SIZE) < n_tasks:
         n_looks += 1
         if n_looks > N_LOOKS:
             call_one(function(YIELD), 0)
+    n_failed = look(shared + N_FAILED * WORD_SIZE)
     leave(shared)
+    return n_failed
 
 
 @njit(**CALLED)
@@ -77,15 +98,35 @@ def take_part(shared):
         number = _count(shared, NEXT, 1)
         if number >= state[N_TASKS]:
             return
-        call(state[ADDRESS], state[FRAME], number, state[SCRATCH])
-        _count(shared, DONE, 1)
+        if call(state[ADDRESS], state[FRAME], number, state[SCRATCH]) != DONE:
+            _count(shared, N_FAILED, 1)
+        _count(shared, N_DONE, 1)
 
 
 @njit(**CALLED)
 def leave(shared):
-    """Look there no more."""
+    """Of those in `N_USERS`, one needs the shared words no longer; the last one frees them."""
     if _count(shared, N_USERS, -1) == 1:
-        call_one(function(RELEASE), shared)
+        release(shared)
+
+
+@njit(**CALLED)
+def allocate(n_words):
+    """The address of so many words, 0 if there is no room for them."""
+    return call_one(function(ALLOCATE), n_words * WORD_SIZE)
+
+
+@njit(**CALLED)
+def release(address):
+    """Free what `allocate` gave."""
+    call_one(function(RELEASE), address)
+
+
+@njit(**CALLED)
+def error(frame):
+    """What tells XLA that a call failed."""
+    ask = np.array([4 * WORD_SIZE, 0, function(MESSAGE), RESOURCE_EXHAUSTED])
+    return call_one(of_xla(frame, function(CREATE_ERROR)), np.int64(ask.ctypes.data))
 
 
 @njit(**CALLED)

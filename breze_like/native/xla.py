@@ -55,6 +55,9 @@ def _registered():
     for place, name in threads.OF_XLA.items():
         _TABLE[place] = functions.index(name)
     llvmlite.binding.add_symbol(call_frame.TABLE, _TABLE.ctypes.data)
+    _TABLE[threads.MESSAGE] = ctypes.cast(threads.ERROR, ctypes.c_void_p).value
+    # Threads that come late may look there when Python has already ended.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(_TABLE))
     _TABLE[threads.HELPER] = dispatch.compile_helper().address
     handler = dispatch.compile_handler()
     capsule = ctypes.pythonapi.PyCapsule_New

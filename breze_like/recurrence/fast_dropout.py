@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pytensor.tensor as pt
 
-from breze_like.moments import Moments, Tanh, WangManningSigmoid, dropout
+from breze_like.moments import Moments, Rectifier, Tanh, WangManningSigmoid, dropout
 from breze_like.native import kernel
 from breze_like.recurrence.loop import at_starts, before, chain_states, outer, scan
 
@@ -57,15 +57,18 @@ def fast_dropout_recurrence(real, transfer, *directions):
     reverses = [d.reverse for d in directions]
     arguments = [real, *(a for d in directions for a in d[:-1])]
     n_states = 2 * len(directions)
-    scale = _scale(transfer)
-    native = [kernel(f"recurrence{end}", scale, *reverses) for end in ("", "_gradient")] if scale else []
+    number = _number(transfer)
+    known = number is not None
+    native = [kernel(f"recurrence{end}", number, *reverses) for end in ("", "_gradient")] if known else []
     settings = {"transfer": transfer, "reverses": reverses}
     moments = chain_states(_forward, _gradient, arguments, n_states, n_states, native, **settings)
     return [Moments(*pair) for pair in zip(moments[::2], moments[1::2], strict=True)]
 
 
-def _scale(transfer):
-    """Of Wang & Manning's sigmoid in the transfer function, for the kernel; None: it knows no such one."""
+def _number(transfer):
+    """Of a transfer function that the kernel knows, see `native.transfers`; None for others."""
+    if type(transfer) is Rectifier:
+        return 0
     if type(transfer) is WangManningSigmoid:
         return 1
     return 2 if type(transfer) is Tanh and type(transfer.sigmoid) is WangManningSigmoid else None
