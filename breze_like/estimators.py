@@ -82,9 +82,9 @@ def training_objective(model, sequences, rng, n_draws=1, kl_weight=1.0):
 def validation_score(model, sequences, n_draws=1, kl_weight=1.0):
     """The `training_objective` per step, from the same draws each time: what validation minimises.
 
-    This is the variational bound with the divergence used in training and, during annealing, with its current
-    weight. For an objective that weighs draws it is that objective's own bound, or the importance weighted
-    one. Free bits are ignored.
+    This is the variational bound with the divergence used in training, by default with its full weight also
+    during annealing. For an objective that weighs draws it is that objective's own bound, or the importance
+    weighted one. Free bits are ignored.
 
     Parameters
     ----------

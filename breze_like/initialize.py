@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from breze_like.checks import check_positive_integers, is_number
+
 
 def normal(rng, shape, scale):
     """Independent normal weights with mean 0 and variance `scale` squared."""
@@ -87,13 +89,15 @@ class Initialization:
     emission_bias: float = -2.5
 
     def __post_init__(self):
+        check_positive_integers(n_incoming=self.n_incoming)
         for name, value in vars(self).items():
-            if name != "emission_bias" and value is not None and not value > 0:
+            optional = value is None and name == "weight_variance"
+            if not optional and not (is_number(value) and np.isfinite(value)):
+                raise ValueError(f"{name} must be a finite number, got {value!r}")
+            if not optional and name != "emission_bias" and not value > 0:
                 raise ValueError(f"{name} must be positive, got {value!r}")
         if not 0.025 < self.learned_p_keep < 0.975:
             raise ValueError(f"learned_p_keep must be between 0.025 and 0.975, got {self.learned_p_keep!r}")
-        if not np.isfinite(self.emission_bias):
-            raise ValueError(f"emission_bias must be finite, got {self.emission_bias!r}")
 
     def weights(self, rng, shape):
         """Weights from one layer to the next, shape (n_in, n_out)."""

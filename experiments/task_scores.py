@@ -231,12 +231,14 @@ def score(loaded, options, kept):
     """The section of a data set, from its runs."""
     dataset = next(iter(loaded.values()))[2]
     models = {name: model for name, (_, model, _) in loaded.items()}
-    weights = {name: sha256(model.parameters.data).hexdigest() for name, model in models.items()}
-    about = {"data": dataset.digests, "split": options.split, "weights": weights}
+    digests = {name: sha256(model.parameters.data).hexdigest() for name, model in models.items()}
+    about = {"data": dataset.digests, "split": options.split}
 
     def measure(task, title, seed, compute, *arguments):
         print(f"{dataset.name}, {task} {seed}: {title}", flush=True)
-        return kept.result(partial(compute, *arguments), **about, task=task, title=title, seed=seed)
+        weights = [digest for name, digest in digests.items() if title.startswith(name)]
+        of = {**about, "weights": weights, "task": task, "title": title, "seed": seed}
+        return kept.result(partial(compute, *arguments), **of)
 
     fillers = imputers(dataset.train, models)
     thresholds = {

@@ -103,5 +103,19 @@ class TestInitialization:
     @pytest.mark.parametrize("name", NUMBERS)
     @pytest.mark.parametrize("value", [0, -1, float("nan")])
     def test_rejects(self, name, value):
-        with pytest.raises(ValueError, match=f"{name} must be positive, got {value}"):
+        with pytest.raises(
+            ValueError, match=f"{name} must be (a )?(positive|finite)( integer| number)?, got {value}"
+        ):
             Initialization(**{name: value})
+
+    @pytest.mark.parametrize("value", [True, float("inf"), "1", None])
+    @pytest.mark.parametrize("name", [*NUMBERS, "emission_bias"])
+    def test_rejects_what_is_no_finite_number(self, name, value):
+        if name == "weight_variance" and value is None:
+            return
+        with pytest.raises(ValueError, match=f"{name} must be a (finite number|positive integer), got"):
+            Initialization(**{name: value})
+
+    def test_rejects_a_part_of_a_connection(self):
+        with pytest.raises(ValueError, match="n_incoming must be a positive integer, got 2.5"):
+            Initialization(n_incoming=2.5)

@@ -117,8 +117,12 @@ def _split_of(text):
 
 
 def _keys(names):
-    """What sorts sequences: their numbers, if all names are numbers, else the names."""
-    return list(map(float if all(map(_is_number, names)) else str.strip, names))
+    """What sorts sequences: their numbers, if all names are finite numbers, else the names."""
+    names = list(map(str.strip, names))
+    if all(map(WHOLE.fullmatch, names)):
+        return list(map(int, names))  # in all their digits
+    are_numbers = all(_is_number(name) and np.isfinite(float(name)) for name in names)
+    return list(map(float, names)) if are_numbers else names
 
 
 def _times(texts, lines, name):

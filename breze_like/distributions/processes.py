@@ -214,7 +214,7 @@ class GaussianProcess(Process):
         return mask * terms.sum(axis=-1)
 
     def sample(self, noise):
-        cholesky = self._cholesky(noise)
+        cholesky = self._cholesky(noise, noise.shape[0])
         return pt.tensordot(cholesky, noise, axes=1)
 
     def whitening(self, mask):
@@ -234,13 +234,13 @@ class GaussianProcess(Process):
         log_deviations : TensorVariable, shape (n_steps, n_sequences)
             log L[t, t], likewise.
         """
-        cholesky = self._cholesky(mask)
+        steps = linear_recurrence(mask, mask).astype("int64")
+        cholesky = self._cholesky(mask, steps.max())
         inverse = pt.linalg.solve_triangular(
             cholesky, pt.eye(cholesky.shape[0], dtype=mask.dtype), lower=True
         )
         # The place of each step in its own sequence: L of a shorter sequence is the corner of that of a
         # longer one.
-        steps = linear_recurrence(mask, mask).astype("int64")
         place = pt.maximum(steps - 1, 0).T
         start = (count_steps(mask)[:, None] - steps).T
         real = mask.T
@@ -248,8 +248,15 @@ class GaussianProcess(Process):
         rows = inverse[place[:, :, None], place[:, None, :]] * together
         return rows, (pt.log(pt.diagonal(cholesky))[place] * real).T
 
-    def _cholesky(self, like):
-        return pt.linalg.cholesky(self._covariance(like))
+    def _cholesky(self, like, n_steps):
+        """L for so many steps; beyond these, that of independent variables.
+
+        Columns may be longer than any sequence, and K for so many steps need not be positive definite.
+        """
+        times = count_steps(like)
+        within = pt.le(pt.maximum(times[:, None], times[None, :]), n_steps)
+        independent = pt.eq(times[:, None], times[None, :]).astype(like.dtype)
+        return pt.linalg.cholesky(pt.switch(within, self._covariance(like), independent))
 
     def _covariance(self, like):
         """K for as many steps as `like` has."""

@@ -54,9 +54,11 @@ class StudentT(Distribution):
         return self.location + self.scale * t
 
     def tempered(self, temperature):
-        """A t-distribution again, with (d + 1) / temperature - 1 degrees; up to a temperature of d + 1."""
-        degrees = (self.degrees + 1) / temperature - 1
-        return StudentT(self.location, self.scale * pt.sqrt(self.degrees / degrees), degrees)
+        """With scale * sqrt(temperature), so that the variance is multiplied by the temperature.
+
+        For temperatures above d + 1, the tempered density has no finite integral.
+        """
+        return StudentT(self.location, self.scale * pt.sqrt(temperature), self.degrees)
 
     @staticmethod
     def draw_noise(rng, shape):

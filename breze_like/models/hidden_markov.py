@@ -47,7 +47,7 @@ class StateEmission(Layer):
     def initialize(self, rng, initialization):
         """With few notes on, and other ones in each state; `fit_em` does not start from these."""
         logits = self.view("logits")
-        logits[...] = rng.standard_normal(logits.shape) - 0.8
+        logits[...] = rng.standard_normal(logits.shape) + initialization.emission_bias
 
 
 class Inferred(NamedTuple):
@@ -123,7 +123,7 @@ class HiddenMarkov(Model):
         check_positive_integers(n_visible=n_visible, n_states=n_states)
         super().__init__(backend)
         allowed = {name: MISSING[name] for name in ("refuse", *self.missing_choices)}
-        self.missing = choose("missing", missing, allowed, "read")
+        self.missing = choose("missing", missing, allowed, "read", "allowed")
         self.n_visible, self.n_states = n_visible, n_states
         self.states = StateChain(self.parameters, "states", n_states)
         self.emission = StateEmission(self.parameters, "emission", n_states, n_visible)

@@ -11,6 +11,7 @@ these; the model has them as ``"loss/by_step"``.
 
 import pytensor.tensor as pt
 
+from breze_like.checks import is_number
 from breze_like.distributions import MarkovProcess, kl_by_latent, kl_divergence
 from breze_like.distributions.posteriors import Diagonal
 from breze_like.log_space import log_mean_exp
@@ -84,7 +85,7 @@ class FreeBits:
     """
 
     def __init__(self, nats=0.1):
-        if not isinstance(nats, int | float) or not 0 < nats < float("inf"):
+        if not is_number(nats) or not 0 < nats < float("inf"):
             raise ValueError(f"nats must be positive and finite, got {nats!r}")
         self.nats = float(nats)
 

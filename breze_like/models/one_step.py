@@ -61,7 +61,7 @@ class OneStepPredictor(Model, ABC):
         check_sizes(n_hiddens=n_hiddens)
         super().__init__(backend)
         self.n_visible = n_visible
-        self.missing = choose("missing", missing, MISSING, "read", "emission")
+        self.missing = choose("missing", missing, MISSING, "read", "emission", "n_inputs", "allowed")
         self.standardization = standardization_of(standardization)
         self.transfer = choose("transfer", transfer, TRANSFERS, *self.transfer_needs)
         self.network = self._make_network("generative", self.missing.n_inputs(n_visible), n_hiddens)

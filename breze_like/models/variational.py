@@ -151,7 +151,7 @@ class VariationalModel(Model, ABC):
         self.transfer = choose("transfer", transfer, TRANSFERS, "__call__", "moments")
         self.variance_class = choose("variance", variance, VARIANCES)
         self.emission_class = choose("emission", emission, EMISSIONS)
-        self.missing = choose("missing", missing, MISSING, "read", "emission")
+        self.missing = choose("missing", missing, MISSING, "read", "emission", "n_inputs", "allowed")
         self.standardization = standardization_of(standardization)
         p_keeps = recognition_p_keep, recognition_recurrent_p_keep
         self._make_networks(n_hiddens, p_keeps, generative_p_keep)

@@ -19,6 +19,7 @@ from scipy.special import expit, logit, softmax
 
 from breze_like.checks import check_rng
 from breze_like.data import packed
+from breze_like.initialize import Initialization
 from breze_like.models.base import check_observations
 from breze_like.training.before import validation
 from breze_like.training.course import TrainingDiverged
@@ -197,7 +198,7 @@ def start(model, sequences, marginal, settings, rng):
     frames = frames[np.argsort(-n_times, kind="stable")]
     frames = frames[np.resize(np.arange(len(frames)), model.n_states)]
     on, off = (frames == 1).astype(float), (frames == 0).astype(float)
-    model.states.initialize(rng, None)
+    model.states.initialize(rng, Initialization())
     model.emission.view("logits")[...] = posterior_logits(on, off, settings, marginal)
 
 
@@ -242,7 +243,7 @@ def posterior_logits(on, off, settings, probability):
 def similarity(logits, visits):
     """How much each state learns from each other one: a matrix whose rows add up to 1.
 
-        s_ij ~ visits_j exp(E[log p(x | z = j)] / 2),  x ~ p(x | z = i),  j != i
+        s_ij ~ (visits_j + 1) exp(E[log p(x | z = j)] / 2),  x ~ p(x | z = i),  j != i
 
     The square root lets states take part whose frames are rare under the other state, but alike.
     """

@@ -5,13 +5,15 @@ from dataclasses import field, fields
 
 import numpy as np
 
+from breze_like.checks import is_number
+
 
 def _is_integer(value, least):
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least
 
 
-def _is_number(value):
-    return isinstance(value, int | float | np.number) and math.isfinite(value)
+def _is_finite(value):
+    return is_number(value) and math.isfinite(value)
 
 
 POSITIVE_COUNT = ("a positive integer", lambda value: _is_integer(value, 1))
@@ -21,8 +23,8 @@ COUNT_OR_NONE = (
     "a non-negative integer or None",
     lambda value: value is None or _is_integer(value, 0),
 )
-POSITIVE = ("a positive number", lambda value: _is_number(value) and value > 0)
-FRACTION = ("in [0, 1)", lambda value: _is_number(value) and 0 <= value < 1)
+POSITIVE = ("a positive number", lambda value: _is_finite(value) and value > 0)
+FRACTION = ("in [0, 1)", lambda value: _is_finite(value) and 0 <= value < 1)
 
 
 def setting(default, rule):

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, fields, replace
-from typing import ClassVar
+from typing import ClassVar, get_args, get_type_hints
 
 import numpy as np
 
@@ -116,12 +116,12 @@ def _check_state(kind, arrays, values, n_parameters, run):
             raise ValueError(
                 f"the checkpoint in {run.folder} is damaged: {name} must be {rule}; restore a copy"
             )
-    rules = {"int": COUNT, "float": NUMBER, "dict": OBJECT, "bool": ("true or false", lambda v: v in (0, 1))}
+    rules = {int: COUNT, float: NUMBER, dict: OBJECT, bool: ("true or false", lambda v: v in (0, 1))}
     of_fields = {}
-    for field in fields(kind):
-        name, _, rest = getattr(field.type, "__name__", str(field.type)).partition(" ")
-        if name in rules and not (rest and values.get(field.name, 0) is None):
-            of_fields[field.name] = rules[name]
+    for name, hint in get_type_hints(kind).items():
+        kinds = [own for own in get_args(hint) or (hint,) if own in rules]
+        if kinds and not (values.get(name, 0) is None and type(None) in get_args(hint)):
+            of_fields[name] = rules[kinds[0]]
     check(values, of_fields, f"the checkpoint in {run.folder}")
 
 

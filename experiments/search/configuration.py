@@ -52,7 +52,9 @@ def follow(base, config):
     if issubclass(MODELS[config["model"]], VariationalModel):
         arguments |= {"recognition_p_keep": "learned", "recognition_recurrent_p_keep": None}
         arguments |= {"variance": "implicit", "generative_p_keep": PAPER_P_KEEP, **PUBLISHED}
-    elif config["model"] == "fdrnn":
+    if config["model"] == "vosp":
+        arguments["n_emission_hiddens"] = config["arguments"]["n_hiddens"][-1:]
+    if config["model"] == "fdrnn":
         arguments |= dict.fromkeys(("p_keep", "input_p_keep", "recurrent_p_keep"), PAPER_P_KEEP)
     return config | {
         "arguments": config["arguments"] | arguments,
@@ -79,7 +81,8 @@ def configure(config, params, seed, number):
         part, place = PLACES[name]
         parts[part][place] = _converted(name, value, n_hidden, parts[part].get(place))
     if config["model"] == "vosp":
-        parts["arguments"]["n_emission_hiddens"] = [n_hidden]
+        n_layers = len(parts["arguments"].get("n_emission_hiddens", [n_hidden]))
+        parts["arguments"]["n_emission_hiddens"] = [n_hidden] * n_layers
     if params.get("kl") == PUBLISHED["kl"]:
         parts["arguments"] |= PUBLISHED
     own_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])

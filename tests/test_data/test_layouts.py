@@ -296,6 +296,13 @@ class TestTables:
         divided = divide(sorted(expected))
         assert sequences == {split: [expected[s] for s in own] for split, own in divided.items()}
 
+    @pytest.mark.parametrize("names", [range(2**53, 2**53 + 3), ("nan", "NaN", "1"), ("1e999", "2e999", "3")])
+    def test_different_names_are_different_sequences(self, table, names):
+        rows = [f"{name},{t},{i}" for i, name in enumerate(names) for t in (0, 1)]
+        found = read(table("\n".join(["id,t,x", *rows])))
+        sequences = [x[:, 0].tolist() for split in SPLITS for x in getattr(found, split)]
+        assert sorted(sequences) == [[0, 0], [1, 1], [2, 2]]
+
     def test_only_utf_8(self, table, message_of):
         path = table("")
         path.write_bytes("id,t,x\n".encode("utf-16"))

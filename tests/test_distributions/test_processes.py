@@ -152,6 +152,18 @@ def test_kernels_that_are_not_positive_definite_are_told_of():
     with_noise.check_steps(60)
 
 
+def test_a_kernel_is_needed_only_for_the_steps_of_a_sequence():
+    """Columns of several sequences are longer; there, this one is not positive definite."""
+    prior = GaussianProcess(lambda t, r: pt.eq(t, r) * (4.5 - pt.maximum(t, r)))
+    prior.check_steps(4)
+    mask = np.array([[1, 1, 1, 1, 0, 1, 1, 1]]).T.astype(float)
+    symbolic = pt.matrix()
+    rows, log_deviations = compile_function([symbolic], list(prior.whitening(symbolic)))(mask)
+    variances = np.array([3.5, 2.5, 1.5, 0.5, 1, 3.5, 2.5, 1.5])
+    np.testing.assert_allclose(log_deviations[:, 0], np.log(variances) / 2, rtol=1e-12)
+    np.testing.assert_allclose(rows[0], np.diag(mask[:, 0] / np.sqrt(variances)), rtol=1e-12)
+
+
 def test_estimators_tell_of_kernels_that_are_not_positive_definite(rng):
     prior = GaussianProcess(lambda t, r: pt.exp(-(((t - r) / 10) ** 2) / 2))
     model = VRAE(n_visible=1, n_latent=1, n_hiddens=(1,), prior=prior, emission="gaussian_shared")

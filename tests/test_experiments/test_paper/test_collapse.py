@@ -6,7 +6,8 @@ import pytest
 from breze_like.data import Dataset
 from experiments.paper import collapse
 
-CONFIG = {"training": {"annealing_updates": 12}}
+CONFIG = {"training": {"annealing_updates": 12}, "arguments": {"kl": "exact"}}
+PUBLISHED = {**CONFIG, "arguments": {"kl": "independent_increments"}}
 
 
 @pytest.fixture(scope="module")
@@ -16,8 +17,9 @@ def dataset():
     return Dataset("small", *splits)
 
 
-def scores(objective, reconstruction):
+def scores(objective, reconstruction, kl=None):
     return {
+        "kl": {"per_step": objective - reconstruction if kl is None else kl},
         "bound": {"per_step": 99.0},
         "objective": {"per_step": objective},
         "reconstruction": {"per_step": reconstruction},
@@ -35,6 +37,13 @@ def test_no_divergence(dataset):
     line = collapse.describe(scores(2.01, 2.0), CONFIG, dataset)
     assert "collapsed to the prior, the divergence is only 0.010 nats" in line
     assert "--annealing-updates above 12" in line
+
+
+def test_the_divergence_is_that_of_the_objective(dataset):
+    """Of objectives that weigh draws, the exact one."""
+    assert collapse.describe(scores(1.0, 1.2, kl=0.3), CONFIG, dataset) is None
+    assert "is only 0.003 nats" in collapse.describe(scores(1.0, 0.5, kl=0.003), CONFIG, dataset)
+    assert "is only 0.003 nats" in collapse.describe(scores(0.503, 0.5, kl=17.0), PUBLISHED, dataset)
 
 
 @pytest.mark.parametrize("split", ["valid", "test"])

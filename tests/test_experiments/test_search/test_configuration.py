@@ -130,6 +130,11 @@ class TestConfigure:
         arguments = configure(config_of("vosp"), params, 1, 0)["arguments"]
         assert (arguments["posterior"], arguments["prior"]) == ("diagonal", "wiener")
 
+    def test_the_emission_network_keeps_its_number_of_layers(self, config_of):
+        usual = config_of("vosp")["arguments"]["n_emission_hiddens"]
+        made = configure(config_of("vosp"), {"n_hiddens": 77}, 1, 0)["arguments"]["n_emission_hiddens"]
+        assert made == [77] * len(usual) == [77, 77]
+
     def test_each_has_a_seed_of_its_own(self, config_of):
         usual = config_of("rnn")
         seeds = {configure(usual, {}, seed, number)["seed"] for seed in range(3) for number in range(50)}
