@@ -267,25 +267,30 @@ def test_a_loss_may_use_one_of_the_two_moments_only(which, rng):
     assert_all_close(results[:3], results[3:])
 
 
-@pytest.mark.parametrize("reverse", [False, True])
-def test_recurrence_and_its_gradient_are_those_of_a_plain_scan(reverse, rng):
+@pytest.mark.parametrize(
+    ("transfer", "reverse"),
+    [("tanh", True), ("rectifier", False), ("sigmoid_wang_manning", False), ("identity", False)],
+)
+def test_recurrence_and_its_gradient_are_those_of_a_plain_scan(transfer, reverse, rng):
+    """By machine code of our own, but for the identity."""
+    f = TRANSFERS[transfer]
     inputs = [pt.tensor3(), pt.matrix(), pt.matrix()]
     real, order, weight = pt.tensor(dtype="bool", shape=(None, None, 1)), pt.lvector(), pt.tensor3()
     a, recurrent, initial = inputs
     plain = pytensor.scan(
-        lambda real, a, h, recurrent, start: pt.switch(real, pt.tanh(a + h @ recurrent), start),
+        lambda real, a, h, recurrent, start: pt.switch(real, f(a + h @ recurrent), start),
         sequences=[real[order], a[order]],
         outputs_info=initial,
         non_sequences=[recurrent, initial],
         return_updates=False,
     )
-    ours = recurrence(a, real, recurrent, initial, TRANSFERS["tanh"], reverse)
+    ours = recurrence(a, real, recurrent, initial, f, reverse)
     graph = [
         *values_and_gradients([ours], [weight], inputs),
         *values_and_gradients([plain[order]], [weight], inputs),
     ]
     function = backends.compile_function([*inputs, real, order, weight], graph)
-    for mask in (MASK, MASK[2:3]):
+    for mask in (MASK, MASK[2:3], np.tile(MASK[1:4], 9)):
         values = fast_dropout_values(rng, mask)
         results = function(
             *(values[name] for name in ("mean", "recurrent", "initial_mean", "real")),
@@ -293,6 +298,21 @@ def test_recurrence_and_its_gradient_are_those_of_a_plain_scan(reverse, rng):
             rng.standard_normal(values["mean"].shape),
         )
         assert_all_close(results[:4], results[4:])
+
+
+def test_a_recurrence_of_values_of_many_members_at_once(rng):
+    jax = pytest.importorskip("jax")
+    mask = np.tile(MASK, (1, 6))
+    inputs, real = [pt.tensor3(), pt.matrix(), pt.matrix()], pt.tensor(dtype="bool", shape=(None, None, 1))
+    h = recurrence(inputs[0], real, *inputs[1:], TRANSFERS["tanh"])
+    function = backends.traceable([real, *inputs], [h, *pt.grad((h**2).sum(), inputs)])
+    drawn = [fast_dropout_values(rng, mask) for _ in range(3)]
+    members = [np.stack([own[name] for own in drawn]) for name in ("mean", "recurrent", "initial_mean")]
+    with backends.jax_context()():
+        together = jax.vmap(function, in_axes=(None, 0, 0, 0))(drawn[0]["real"], *members)
+        alone = [jax.jit(function)(drawn[0]["real"], *(m[i] for m in members)) for i in range(3)]
+    for results, one_by_one in zip(together, zip(*alone, strict=True), strict=True):
+        np.testing.assert_array_equal(results, np.stack(one_by_one))
 
 
 @pytest.mark.parametrize("reverse", [False, pytest.param(True, marks=pytest.mark.slow)])

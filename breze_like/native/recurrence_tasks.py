@@ -22,17 +22,16 @@ N_CORES = n_cores()
 
 def _plan_forward(settings, shapes):
     shape, n_chains = shapes[1], len(settings) - 1
-    # A few long sequences should not leave cores idle. The number of cores is in no sum, so in no result.
-    n_blocks = max(_n_blocks(shape), min(-(-N_CORES // n_chains), -(-shape[1] // ROWS)))
-    return CallPlan(_arguments(shape, n_chains), [shape] * (N_KEPT * n_chains), (n_chains * n_blocks,))
+    n_tasks = n_chains * n_blocks_without_sums(shape, n_chains)
+    return CallPlan(_arguments(shape, n_chains), [shape] * (N_KEPT * n_chains), (n_tasks,))
 
 
 def _plan_gradient(settings, shapes):
     shape, n_chains = shapes[1], len(settings) - 1
-    arguments, n_blocks = _arguments(shape, n_chains), _n_blocks(shape)
+    arguments, n_tasks = _arguments(shape, n_chains), n_chains * n_blocks(shape)
     known = [shape] * ((N_KEPT + N_STATES) * n_chains)
-    scratch = n_chains * n_blocks * (shape[2] ** 2 + 1)
-    return CallPlan(arguments + known, arguments[1:], (n_chains * n_blocks, n_chains), scratch)
+    scratch = n_tasks * (shape[2] ** 2 + 1)
+    return CallPlan(arguments + known, arguments[1:], (n_tasks, n_chains), scratch)
 
 
 def _arguments(shape, n_chains):
@@ -42,8 +41,24 @@ def _arguments(shape, n_chains):
     return [(n_steps, n_sequences, 1), *of_chain * n_chains]
 
 
-def _n_blocks(shape):
+def n_blocks(shape):
+    """Into how many blocks sequences (n_steps, n_sequences, n) are divided."""
     return max(1, shape[1] // BLOCK)
+
+
+def n_blocks_without_sums(shape, n_chains):
+    """The same where blocks add nothing up: then the number of cores is in no result, and none is idle."""
+    return max(n_blocks(shape), min(-(-N_CORES // n_chains), -(-shape[1] // ROWS)))
+
+
+@njit(**CALLED)
+def block_of(i, n, n_sequences):
+    """The first sequence of the i-th of n blocks, and the one behind its last.
+
+    Blocks consist of whole tiles, since a part of one takes as long.
+    """
+    n_tiles = (n_sequences + ROWS - 1) // ROWS
+    return i * n_tiles // n * ROWS, min((i + 1) * n_tiles // n * ROWS, n_sequences)
 
 
 @njit(**CALLED)
@@ -59,10 +74,7 @@ def _of_task(frame, number):
     member, chain, i = number // n_tasks, number % n_tasks // n_blocks, number % n_blocks
     lengths = call_frame.shape(call_frame.arguments(frame), 1)
     n_steps, n_sequences, n = lengths[-3], lengths[-2], lengths[-1]
-    # Of whole tiles, since a part of one takes as long.
-    n_tiles = (n_sequences + ROWS - 1) // ROWS
-    first, last = i * n_tiles // n_blocks * ROWS, (i + 1) * n_tiles // n_blocks * ROWS
-    block = first, min(last, n_sequences)
+    block = block_of(i, n_blocks, n_sequences)
     return chain, n_chains, member, block, settings[1 + chain] == 1, settings[0], (n_steps, n_sequences, n)
 
 

@@ -11,11 +11,11 @@ import llvmlite.binding
 import numpy as np
 import pytensor
 
-from breze_like.native import ahead, call_frame, dispatch, nade_tasks, recurrence_tasks, threads
+from breze_like.native import ahead, call_frame, chain_tasks, dispatch, nade_tasks, recurrence_tasks, threads
 from breze_like.native.call_frame import N_STAGES
 
 # By name. That of a kernel's is its place in the table of addresses.
-KERNELS = {**recurrence_tasks.KERNELS, **nade_tasks.KERNELS}
+KERNELS = {**recurrence_tasks.KERNELS, **chain_tasks.KERNELS, **nade_tasks.KERNELS}
 PRECISIONS = (np.float32, np.float64)
 _SHAPE = len(KERNELS), len(PRECISIONS), N_STAGES
 _TABLE = np.zeros(threads.N_PLACES + math.prod(_SHAPE), np.int64)

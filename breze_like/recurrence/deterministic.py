@@ -2,7 +2,12 @@
 
 import pytensor.tensor as pt
 
+from breze_like.moments import Rectifier, Sigmoid, Tanh, WangManningSigmoid
+from breze_like.native import kernel
 from breze_like.recurrence.loop import at_starts, before, chain_states, outer, scan
+
+# Of the transfer functions that the kernel knows, see `native.chain`.
+_NUMBERS = {Rectifier: 0, Sigmoid: 1, WangManningSigmoid: 1, Tanh: 2}
 
 
 def recurrence(preactivation, real, recurrent, initial, transfer, reverse=False):
@@ -24,7 +29,10 @@ def recurrence(preactivation, real, recurrent, initial, transfer, reverse=False)
     TensorVariable, shape (n_steps, n_sequences, n)
     """
     arguments = [real, preactivation, recurrent, initial]
-    (h,) = chain_states(_forward, _gradient, arguments, 1, 1, transfer=transfer, reverse=reverse)
+    number = _NUMBERS.get(type(transfer))
+    names = () if number is None else ("chain", "chain_gradient")
+    native = [kernel(name, number, reverse) for name in names]
+    (h,) = chain_states(_forward, _gradient, arguments, 1, 1, native, transfer=transfer, reverse=reverse)
     return h
 
 
