@@ -32,6 +32,14 @@ class Distribution(ABC):
         does something else.
         """
 
+    def given(self, x):
+        """The distribution of the entries of x that are NaN, given the others, of which it says nothing.
+
+        By default the same, since entries are independent. A class whose entries are not has its own method,
+        and says so if that is an approximation.
+        """
+        return self
+
     @staticmethod
     @abstractmethod
     def draw_noise(rng, shape):

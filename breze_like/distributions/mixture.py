@@ -61,6 +61,12 @@ class NormalMixture(Distribution):
         reached = pt.ge(noise[..., -1, None], pt.cumsum(self.weights, axis=-1)[..., :-1])
         return self._component(reached.sum(axis=-1)).sample(noise[..., :-1])
 
+    def given(self, x):
+        """With the weights of the components given the entries of x that are not NaN."""
+        components = self.components
+        observed = components.observed_log_prob(x[..., None, :])
+        return NormalMixture(self.logits + observed, components.mean, components.variance)
+
     def tempered(self, temperature):
         """An approximation: the weights and the components are tempered, each by themselves."""
         components = self.components.tempered(temperature)

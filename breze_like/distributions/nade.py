@@ -67,6 +67,10 @@ class NADE(Distribution):
         scaled = self.weights_out / temperature, self.visible_bias / temperature
         return NADE(self.weights_in, *scaled, self.hidden_bias)
 
+    def given(self, x):
+        """An approximation: missing keys depend only on the observed ones before them."""
+        return PartlyKnownNADE(self, x)
+
     @staticmethod
     def draw_noise(rng, shape):
         """Noise uniform in [0, 1), one number for each key."""
@@ -81,6 +85,44 @@ class NADE(Distribution):
     def _arguments(self):
         biases = map(_frames_first, (self.visible_bias, self.hidden_bias))
         return [self.weights_in, self.weights_out, *biases]
+
+
+class PartlyKnownNADE(Distribution):
+    """A NADE whose keys are chosen one after another, but for those that are given.
+
+    Parameters
+    ----------
+    whole : NADE
+    x : TensorVariable, shape (..., n_visible)
+        NaN where a key is to be chosen.
+    """
+
+    draw_noise = NADE.draw_noise
+
+    def __init__(self, whole, x):
+        self.whole, self.x = whole, x
+
+    @property
+    def mean(self):
+        """That of the whole NADE, whatever is given."""
+        return self.whole.mean
+
+    @property
+    def mode(self):
+        """An approximation, the greedy one: each key's more probable value given the values before it."""
+        return self.sample(pt.full_like(self.x, 0.5, dtype=self.x.dtype))
+
+    def log_prob(self, x):
+        """That of the whole NADE."""
+        return self.whole.log_prob(x)
+
+    def sample(self, noise):
+        """1 where the noise is below the probability given the values before."""
+        certain = 2 - 3 * self.x  # above all probabilities for 0, below all for 1
+        return self.whole.sample(pt.switch(pt.isnan(self.x), noise, certain))
+
+    def tempered(self, temperature):
+        return PartlyKnownNADE(self.whole.tempered(temperature), self.x)
 
 
 def _choose_keys(kind, weights_in, weights_out, visible_bias, hidden_bias, *noise):

@@ -46,6 +46,9 @@ class Observed(Distribution):
     def sample(self, noise):
         return self.whole.sample(noise)
 
+    def given(self, x):
+        return Observed(self.whole.given(x))
+
     def tempered(self, temperature):
         return Observed(self.whole.tempered(temperature))
 

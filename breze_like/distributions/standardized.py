@@ -45,6 +45,9 @@ class Standardized(Distribution):
     def sample(self, noise):
         return self._in_units(self.of_standardized.sample(noise))
 
+    def given(self, x):
+        return Standardized(self.of_standardized.given(self._standardized(x)), *self._moments)
+
     def tempered(self, temperature):
         return Standardized(self.of_standardized.tempered(temperature), *self._moments)
 

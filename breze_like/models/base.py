@@ -101,7 +101,7 @@ class Model:
             self.expressions[name] = self.parameters.gradient(self.expressions["loss"])
         named = {**self.inputs, **self.expressions}
         if name not in named:
-            raise ValueError(f"name must be one of {sorted([*named, 'gradient'])}, got {name!r}")
+            raise ValueError(f"name must be one of {sorted({*named, 'gradient'})}, got {name!r}")
         return named[name]
 
     def function(self, inputs, outputs):

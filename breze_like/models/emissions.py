@@ -35,8 +35,10 @@ class Emission(Layer, ABC):
         Probability of keeping a feature.
     """
 
-    # What it is a distribution of: binary values, or real ones; and the noise that draws from it need.
+    # What it is a distribution of: binary values, or real ones; whether its mean is exact; and the noise that
+    # draws from it need.
     binary = False
+    exact_mean = True
     draw_noise = staticmethod(DiagonalNormal.draw_noise)
 
     def __init__(self, parameters, name, n_in, n_visible, p_keep):
@@ -104,6 +106,7 @@ class NADEEmission(Emission):
     """
 
     binary = True
+    exact_mean = False
     draw_noise = staticmethod(NADE.draw_noise)
 
     def __init__(self, *args, n_hidden=100, **kwargs):

@@ -15,6 +15,7 @@ class SharedNADE(Layer):
     """One NADE for all frames, with ``weights_in``, ``weights_out``, ``visible_bias`` and ``hidden_bias``."""
 
     binary = True
+    exact_mean = False
     draw_noise = staticmethod(NADE.draw_noise)
 
     def __init__(self, parameters, name, n_visible, n_hidden):
@@ -77,7 +78,7 @@ class FrameNADE(Model):
         self.n_visible = n_visible
         self.emission = SharedNADE(self.parameters, "emission", n_visible, n_hidden)
         self.layers.append(self.emission)
-        self.inputs["emission_noise"] = pt.tensor3("emission_noise")
+        self.inputs |= {name: pt.tensor3(name) for name in ("emission_noise", "given")}
         self.expressions |= named_predictions(self.emission(self.inputs["observations"]), self.inputs)
 
     def sample(self, rng, n_steps, n_sequences, prefix=None, temperature=1.0):

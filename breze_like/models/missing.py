@@ -75,11 +75,8 @@ class PartlyObserved:
 
     def __init__(self, emission):
         self.emission = emission
-        self.binary, self.n_visible, self.draw_noise = (
-            emission.binary,
-            emission.n_visible,
-            emission.draw_noise,
-        )
+        self.binary, self.exact_mean = emission.binary, emission.exact_mean
+        self.n_visible, self.draw_noise = emission.n_visible, emission.draw_noise
 
     def __call__(self, features):
         return Observed(self.emission(features))

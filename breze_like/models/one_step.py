@@ -30,11 +30,13 @@ class OneStepPredictor(Model, ABC):
     Attributes
     ----------
     inputs
-        ``"observations"``, ``"mask"``, ``"emission_noise"``, as the emission draws it.
+        ``"observations"``, ``"mask"``, ``"emission_noise"``, as the emission draws it, and ``"given"``,
+        frames with NaN in the entries to be filled in.
     expressions
         ``"emission/mean"``, ``"emission/sample"`` and ``"denoised"``, the mode of the prediction,
-        (n_steps, n_sequences, n_visible); ``"emission/log_prob"`` and ``"objective"``, its negative,
-        (n_steps, n_sequences), nats, 0 in the padding; ``"loss"`` (), nats per time step.
+        (n_steps, n_sequences, n_visible); ``"given/mean"``, ``"given/sample"`` and ``"given/mode"``, the same
+        given the entries of ``"given"`` that are not NaN; ``"emission/log_prob"`` and ``"objective"``, its
+        negative, (n_steps, n_sequences), nats, 0 in the padding; ``"loss"`` (), nats per time step.
 
     Raises
     ------
@@ -74,7 +76,7 @@ class OneStepPredictor(Model, ABC):
         self.layers.append(self.emission)
 
         x, mask = self.inputs["observations"], self.inputs["mask"]
-        self.inputs["emission_noise"] = pt.tensor3("emission_noise")
+        self.inputs |= {name: pt.tensor3(name) for name in ("emission_noise", "given")}
         state = self.network(Moments(previous(self.read(x), mask)), mask)
         self.expressions |= named_predictions(self.emission(self._features(state)), self.inputs)
 
@@ -267,11 +269,14 @@ def named_predictions(y, inputs):
         The model's.
     """
     mask = inputs["mask"]
-    log_prob = mask * y.log_prob(inputs["observations"])
+    log_prob, given = mask * y.log_prob(inputs["observations"]), y.given(inputs["given"])
     return {
         "emission/mean": y.mean,
         "emission/sample": y.sample(inputs["emission_noise"]),
         "denoised": y.mode,
+        "given/mean": given.mean,
+        "given/sample": given.sample(inputs["emission_noise"]),
+        "given/mode": given.mode,
         "emission/log_prob": log_prob,
         "objective": -log_prob,
         "loss": per_step(-log_prob, mask),

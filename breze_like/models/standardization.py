@@ -111,7 +111,8 @@ class InUnits:
             got = len(standardization.mean)
             raise ValueError(f"standardization must have {emission.n_visible} features, got {got}")
         self.emission, self.standardization = emission, standardization
-        self.binary, self.n_visible, self.draw_noise = False, emission.n_visible, emission.draw_noise
+        self.binary, self.exact_mean = False, emission.exact_mean
+        self.n_visible, self.draw_noise = emission.n_visible, emission.draw_noise
 
     def __call__(self, features):
         return Standardized(self.emission(features), self.standardization.mean, self.standardization.variance)

@@ -87,7 +87,8 @@ class VariationalModel(Model, ABC):
     inputs
         ``"observations"``, ``"mask"``, ``"noise"``, ``"kl_weight"`` (), ``"emission_noise"``. The noise is
         (n_steps, n_draws * n_sequences, n_latent): first a draw for each sequence, then another one for each,
-        and so on. That of the emission is as it draws it, for the same columns.
+        and so on. That of the emission is as it draws it, for the same columns, as are frames with NaN in the
+        entries to be filled in, ``"given"``.
     expressions
         ``"recognition/mean"``, ``"recognition/variance"`` : moments of z_t under q
             (n_steps, n_sequences, n_latent)
@@ -95,6 +96,10 @@ class VariationalModel(Model, ABC):
             (n_steps, n_draws * n_sequences, n_latent)
         ``"emission/mean"``, ``"emission/sample"`` : of p(x | z), given these draws
             (n_steps, n_draws * n_sequences, n_visible)
+        ``"given/mean"``, ``"given/sample"`` : of p(x | z, the entries of ``"given"`` that are not NaN)
+            (n_steps, n_draws * n_sequences, n_visible)
+        ``"given/mode"`` : its mode, at the mode of q; for one draw
+            (n_steps, n_sequences, n_visible)
         ``"reconstruction"``, ``"denoised"`` : the mean and the mode of p(x | z), given the mode of q
             (n_steps, n_sequences, n_visible)
         ``"emission/log_prob"``, ``"latents/log_ratio"``, ``"log_weight"`` : log p(x_t | z),
@@ -240,6 +245,7 @@ class VariationalModel(Model, ABC):
         noise = self.inputs["noise"] = pt.tensor3("noise")
         self.inputs["kl_weight"] = pt.scalar("kl_weight")
         emission_noise = self.inputs["emission_noise"] = pt.tensor3("emission_noise")
+        given = self.inputs["given"] = pt.tensor3("given")
         self.training_inputs = ("observations", "mask", "noise", "kl_weight")
 
         recognised = self.recognised = self.recognise(self.read(x), mask)
@@ -252,9 +258,9 @@ class VariationalModel(Model, ABC):
         q_drawn = self.posterior_class.from_recognition(recognised.outputs.map(drawn), drawn.mask)
         self.drawn_posterior = q_drawn
         z = q_drawn.sample(noise)
-        given = Columns(z, mask)
-        y = self.generate(z, given.mask, *map(given, recognised.context))
-        log_prob = given.mask * y.log_prob(given(x))
+        columns = Columns(z, mask)
+        y = self.generate(z, columns.mask, *map(columns, recognised.context))
+        log_prob = columns.mask * y.log_prob(columns(x))
         reconstructed = self.generate(q.mode, mask, *recognised.context)
         self.expressions |= {
             "recognition/mean": q.mean,
@@ -267,6 +273,9 @@ class VariationalModel(Model, ABC):
             "kl": kl,
             "objective_kl": objective_kl,
             "objective": objective_kl - self.over_draws(pt.mean, log_prob),
+            "given/mean": y.given(given).mean,
+            "given/sample": y.given(given).sample(emission_noise),
+            "given/mode": reconstructed.given(given).mode,
             "reconstruction": reconstructed.mean,
             "denoised": reconstructed.mode,
         }

@@ -30,7 +30,8 @@ class Draws:
     expectation : list of ndarray, shape (n_steps, n_visible)
         The emission's mean in the missing entries, averaged over the chains and, for a model with latents,
         over the second half of their rounds: for binary entries, their probability of being 1, with less
-        noise than `mean` has. Observed entries are unchanged.
+        noise than `mean` has. The mean of a NADE is an approximation, in whose place the draws are averaged.
+        Observed entries are unchanged.
     observed : list of ndarray of bool, shape (n_steps, n_visible)
         False where an entry is missing.
     binary : bool
@@ -83,10 +84,9 @@ def impute(
     answer.
 
     Missing entries start uniform in [0, 1], in standardised units if the model uses these; if the model is
-    made for missing observations, they start as missing. In each round, they are replaced by those of
-    `denoise`:
+    made for missing observations, they start as missing. In each round, they are replaced:
 
-        z^ = mode of q(z | x),   x^ = mode of p(x | z^),   missing entries of x <- those of x^
+        z^ = mode of q(z | x),   missing entries of x <- mode of p(x_missing | z^, x_observed)
 
     Parameters
     ----------
@@ -124,12 +124,12 @@ def impute(
         modes, _, _ = complete(model, checked, observed, rngs, 0)
         made = (_complete(x, o, m[:, None])[0] for x, o, m in zip(given, observed, modes, strict=True))
         return Sequences(made, observed)
-    denoised = model.function(["observations", "mask"], "denoised")
+    mode = model.function(["observations", "mask", "given"], "given/mode")
 
     def run(batch, x):
         chains = _Chains(model, batch, x, observed, rngs)
         for _ in range(n_rounds):
-            chains.fill(denoised(chains.observations, chains.mask))
+            chains.fill(mode(chains.observations, chains.mask, chains.given))
         return [chains.by_column(chains.observations)]
 
     (modes,) = over_batches(run, checked)
@@ -148,11 +148,12 @@ def impute_draws(
 
     As `impute`, except for
 
-        z^ ~ q(z | x),   x^ ~ p(x | z^)
+        z^ ~ q(z | x),   x_missing ~ p(x_missing | z^, x_observed)
 
     in chains that are independent of each other. If q were the exact posterior of a VRAE, they would converge
     to the distribution of the missing entries given the observed ones. For a VOSP, this limit is always an
-    approximation, since p(x_t | z_t, h_{t-1}) is given the past as left by the previous round.
+    approximation, since p(x_t | z_t, h_{t-1}) is given the past as left by the previous round. For a NADE, it
+    is one wherever a frame is observed in part: a missing key depends on the observed keys before it only.
 
     A one-step model uses the same random numbers in all rounds. After as many rounds as there are steps with
     missing entries, a chain is a draw of each of these steps given all before it, and no longer changes.
@@ -188,15 +189,16 @@ def impute_draws(
         draws = [_complete(*each) for each in zip(given, observed, drawn, strict=True)]
         expectation = [np.where(o, x, m) for x, o, m in zip(checked, observed, means, strict=True)]
         return Draws(draws, expectation, observed, True)
-    inputs = ["observations", "mask", "emission_noise", *(["noise"] if model.has_latents else [])]
-    draw = model.function(inputs, ["emission/sample", "emission/mean"])
+    inputs = ["observations", "mask", "given", "emission_noise", *(["noise"] if model.has_latents else [])]
+    exact = model.emission.exact_mean
+    draw = model.function(inputs, ["given/sample", "given/mean" if exact else "given/sample"])
     n_late = n_rounds - n_rounds // 2 if model.has_latents else 1
 
     def run(batch, x):
         chains = _Chains(model, batch, x, observed, rngs, n_draws)
         total = 0.0
         for i, noise in enumerate(_noise_of_rounds(model, chains.noise, n_rounds)):
-            drawn, mean = draw(chains.observations, chains.mask, *noise)
+            drawn, mean = draw(chains.observations, chains.mask, chains.given, *noise)
             chains.fill(drawn)
             total += mean if i >= n_rounds - n_late else 0.0
         return [chains.by_column(values) for values in (chains.observations, total / n_late)]
@@ -224,6 +226,7 @@ class _Chains:
     model : Model
     batch : Packing
     observations : ndarray, shape (n_steps, n_columns, n_visible)
+        Padding included; `given` is the same with NaN where an entry is missing.
     observed : list of ndarray of bool
         Of all sequences.
     rngs : list of numpy.random.Generator
@@ -237,6 +240,7 @@ class _Chains:
         missing = batch.place([~o for o in batch.own(observed)]) > 0
         self.observations, self._missing = (np.tile(u, (1, n_draws, 1)) for u in (observations, missing))
         self.mask, self._n_draws = np.tile(batch.mask, (1, n_draws)), n_draws
+        self.given = np.where(self._missing, np.nan, self.observations)
         start = self.noise(lambda rng, n_steps: rng.random((n_steps, observations.shape[2])))
         self.fill(np.nan if model.missing.allowed else model.standardization.in_units(start))
 

@@ -151,3 +151,20 @@ def test_tempered(values):
     np.testing.assert_allclose(weights, squares / squares.sum(axis=-1, keepdims=True), rtol=1e-10)
     components = norm.logpdf(x[:, :, None], means, np.sqrt(variances / 2)).sum(axis=-1)
     np.testing.assert_allclose(log_prob, logsumexp(np.log(weights) + components, axis=-1), rtol=1e-10)
+
+
+def test_given_a_part_of_the_vectors(values):
+    """The mean of the rest by Bayes' rule, and a mode that is a component's mean."""
+    x, _, *parameters = values
+    x = np.where(np.random.default_rng(1).random(x.shape) < 0.5, np.nan, x)
+    p = NormalMixture(*(pt.as_tensor(v) for v in parameters)).given(pt.as_tensor(x))
+    mean, mode = compile_function([], [p.mean, p.mode], "jax")()
+    logits, means, variances = parameters
+    for t, n in np.ndindex(5, 2):
+        seen = ~np.isnan(x[t, n])
+        likelihood = norm.pdf(x[t, n, seen], means[t, n][:, seen], np.sqrt(variances[t, n][:, seen])).prod(
+            axis=1
+        )
+        weights = softmax(logits[t, n]) * likelihood
+        np.testing.assert_allclose(mean[t, n], weights / weights.sum() @ means[t, n], rtol=1e-9)
+        assert (mode[t, n] == means[t, n]).all(axis=1).any()

@@ -281,3 +281,20 @@ def test_machine_code_of_many_members_at_once(values, rng):
         alone = [jax.jit(function)(observed, *(m[i] for m in members)) for i in range(3)]
     for results, one_by_one in zip(together, zip(*alone, strict=True), strict=True):
         np.testing.assert_array_equal(results, np.stack(one_by_one))
+
+
+def test_given_a_part_of_the_keys(values, rng):
+    """Keys that are known stay; the others follow from those before them."""
+    x, noise, nade = pt.tensor3(), pt.tensor3(), symbolic()
+    given = nade.given(x)
+    function = compile_function([x, noise, *inputs_of(nade)], [given.sample(noise), given.mode], "jax")
+    known = rng.integers(0, 2, (3, 2, N_VISIBLE)).astype(float)
+    known[rng.random(known.shape) < 0.5] = np.nan
+    uniform = rng.random(known.shape)
+
+    def known_or(value):
+        return lambda p, place: value(p, place) if np.isnan(known[place]) else known[place]
+
+    sample, mode = function(known, uniform, *values)
+    np.testing.assert_array_equal(sample, by_hand(known_or(lambda p, at: uniform[at] < p), *values)[1])
+    np.testing.assert_array_equal(mode, by_hand(known_or(lambda p, at: p > 0.5), *values)[1])

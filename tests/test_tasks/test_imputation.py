@@ -1,16 +1,19 @@
+from functools import partial
 from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
 import pytensor
+import pytensor.tensor as pt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import chisquare, kstest
 
-from breze_like.models import RNN
+from breze_like.models import RNN, FrameNADE
 from breze_like.models.base import Model
+from breze_like.models.emissions import MixtureEmission
 from breze_like.tasks import impute, impute_draws
 from breze_like.tasks.decisions import likely_ones
 
@@ -43,7 +46,8 @@ class Counting(Model):
         super().__init__()
         self.n_visible, self.emission = 2, SimpleNamespace(binary=False)
         self.parameters.declare("none", (1,))
-        self.expressions["denoised"] = self.inputs["observations"] + 1
+        self.inputs["given"] = pt.tensor3("given")
+        self.expressions["given/mode"] = self.inputs["observations"] + 1
 
 
 @pytest.mark.parametrize("n_rounds", [1, 4])
@@ -196,6 +200,37 @@ def test_one_answer_of_real_values_is_their_mean(conjugate, rng):
     x = np.array([[1.5, np.nan], [np.nan, -0.5]])
     draws = impute_draws(conjugate, [x], None, rng, 4, 5)
     np.testing.assert_array_equal(draws.completed[0], draws.expectation[0])
+
+
+def test_the_observed_entries_of_a_frame_tell_of_its_missing_ones(rng):
+    """By the weights of a mixture whose components are near (2, 2) and (-2, -2)."""
+    model = RNN(2, (3,), emission=partial(MixtureEmission, n_components=2))
+    model.initialize(rng)
+    for name, view in model.parameters.views().items():
+        if name.startswith("generative/emission"):
+            view[...] = 0
+    bias = model.parameters.view("generative/emission/output/bias")
+    bias[2:6], bias[6:] = [2, 2, -2, -2], -4  # means, and raw variances
+    x = np.array([[2.1, np.nan], [np.nan, -1.9], [-2.0, np.nan]])
+    (completed,) = impute_draws(model, [x], None, rng, 3, 30).completed
+    np.testing.assert_allclose(completed[np.isnan(x)], [2, -2, -2], atol=0.1)
+    (modes,) = impute(model, [x], None, rng, 3)
+    np.testing.assert_allclose(modes[np.isnan(x)], [2, -2, -2], atol=1e-6)
+
+
+def test_keys_of_a_nade_follow_from_the_observed_ones_before_them(rng):
+    """A key that is a copy of the first one; and one that nothing is known of, half of whose draws are 1."""
+    model = FrameNADE(3, 1)
+    model.parameters.data[:] = 0
+    views = model.parameters.views()
+    views["emission/weights_in"][0], views["emission/hidden_bias"][:] = 40, -20
+    views["emission/weights_out"][1], views["emission/visible_bias"][1] = 40, -20
+    x = rng.integers(0, 2, (50, 3)).astype(float)
+    observed = np.tile([True, False, False], (50, 1))
+    draws = impute_draws(model, [x], [observed], rng, 2, 400)
+    np.testing.assert_array_equal(draws.draws[0][:, :, 1], np.tile(x[:, 0], (400, 1)))
+    np.testing.assert_array_equal(draws.completed[0][:, 1], x[:, 0])
+    np.testing.assert_allclose(draws.expectation[0][:, 2], 0.5, atol=5 * 0.5 / 20)
 
 
 def test_draws_converge_to_the_conditional_distribution(conjugate, rng):
