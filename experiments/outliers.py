@@ -24,18 +24,20 @@ FILES = ("outliers.csv", "outliers.json", "outliers.png")
 
 
 def ranking(names, scores):
-    """A row for each sequence, a dict, in descending order of the scores.
+    """A row for each sequence, a dict, in descending order of the scores' `ranks`.
 
     Parameters
     ----------
     names : list of str
     scores : OutlierScores
     """
-    order = np.argsort(-scores.sequences, kind="stable")
+    order = np.argsort(-scores.ranks, kind="stable")
+    per_entry = None if scores.n_observed is None else scores.per_observed_entry
     return [
         {
             "sequence": names[index],
             "nats_per_step": float(scores.sequences[index]),
+            **({} if per_entry is None else {"nats_per_observed_entry": float(per_entry[index])}),
             "n_steps": len(scores.steps[index]),
             "worst_step": int(scores.steps[index].argmax()),
             "worst_nats": float(scores.steps[index].max()),
@@ -47,9 +49,14 @@ def ranking(names, scores):
 
 def as_text(rows):
     """The table to print."""
+    per_entry = [
+        tables.right(["nats per entry", *(f"{row['nats_per_observed_entry']:.3f}" for row in rows)])
+        for _ in range("nats_per_observed_entry" in rows[0])
+    ]
     columns = [
         tables.left(["sequence", *(row["sequence"] for row in rows)]),
         tables.right(["nats per step", *(f"{row['nats_per_step']:.3f}" for row in rows)]),
+        *per_entry,
         tables.right(["steps", *(str(row["n_steps"]) for row in rows)], width=6),
         tables.right(["worst step", *(str(row["worst_step"]) for row in rows)]),
         tables.right(["nats", *(f"{row['worst_nats']:.2f}" for row in rows)], width=8),

@@ -23,6 +23,7 @@ from pathlib import Path
 from breze_like import data
 from breze_like.files import file_name
 from breze_like.pictures import figures
+from breze_like.quoting import shown_path
 from breze_like.runs import Run
 from breze_like.trained import bounds_nothing, load_model, model_names, models_folder
 from breze_like.training import TrainingDiverged
@@ -105,14 +106,18 @@ def make_table(dataset, given, names, options, before=()):
     return rows, results
 
 
+def found_by_search(folder, name, dataset):
+    """The folder of the best run of a system's search on a data set, None if there is none."""
+    return best_run(Path(folder) / file_name(dataset.name) / name, system_for(name, dataset))
+
+
 def finish_seeds(name, dataset, given, options):
     """`finish` the runs of all seeds of a system; of a search, its best run.
 
     They are trained `trainable_together` where that is better, and one after the other else.
     """
     folder, system = Path(options.out) / file_name(dataset.name), system_for(name, dataset)
-    best = options.search and best_run(Path(options.search) / file_name(dataset.name) / name, system)
-    if best:
+    if best := options.search and found_by_search(options.search, name, dataset):
         return [finish(best, system, dataset, given, options)]
     places = {}
     for seed in range(options.seed, options.seed + options.seeds):
@@ -215,6 +220,13 @@ def load_datasets(options):
             raise ValueError(f"--datasets must have different names, got {dataset.name} twice: rename a file")
         check_tables(dataset, options)
         datasets[file_name(dataset.name)] = dataset, given
+    if options.search and not any(
+        found_by_search(options.search, name, dataset) for dataset, _ in datasets.values() for name in SYSTEMS
+    ):
+        raise ValueError(
+            "--search must be a folder with finished trials in DATASET/SYSTEM, such as "
+            f"{shown_path(Path(options.search) / dataset.name / 'rnn')}, got {shown_path(options.search)}"
+        )
     return datasets.values()
 
 

@@ -1,7 +1,7 @@
 """Train a model on a data set.
 
     python -m experiments.train --model vrae --dataset chorales --out runs/first
-    python -m experiments.train --model vrae --dataset chorales --out runs/first --resume
+    python -m experiments.train --out runs/first --resume
 
 Ctrl-C saves and stops; the second command then continues, to the same numbers as without the interruption. On
 the chorales and the paper's data sets, flags that are not given have the values that `experiments.table1`
@@ -11,6 +11,7 @@ uses. A flag that the chosen model does not use is an error.
 import numpy as np
 
 from breze_like import data
+from breze_like.trained import find_data
 from experiments import command_line
 from experiments.command_line.arguments import parse
 from experiments.command_line.commands import script
@@ -20,7 +21,7 @@ from experiments.paper.averages import average_text
 from experiments.paper.experiment import train, validation_chunks
 from experiments.paper.scoring import score
 from experiments.paper.train_config import check_effects, check_given, make_config
-from experiments.paper.train_defaults import fill
+from experiments.paper.train_defaults import fill, stored_config
 
 
 def make_parser():
@@ -28,9 +29,17 @@ def make_parser():
 
 
 def main(arguments=None):
-    options = parse(make_parser(), arguments)
+    parser = make_parser()
+    options = parse(parser, arguments)
+    stored = stored_config(options)
+    options.model = options.model or (stored and stored["model"])
+    if options.model is None:
+        parser.error("--model must be given for a new run")
     check_given(options)
-    dataset = data.load(options.dataset, options.data_dir)
+    if stored and "data" in stored and "dataset" not in options.given:
+        dataset = find_data(stored["data"], options.out, options.data_dir)
+    else:
+        dataset = data.load(options.dataset, options.data_dir)
     system = fill(options, dataset)
     config = make_config(options, dataset)
     check_effects(options, config)

@@ -31,6 +31,8 @@ from breze_like.quoting import quote, shown
 SEQUENCE_NAMES = ("sequence", "sequence_id", "id", "series", "song")
 TIME_NAMES = ("time", "step", "t", "timestamp")
 SPLIT_NAMES = ("split", "set")
+# Bytes in which a header is.
+N_HEADER = 2**16
 # What stands for a missing value, in lower case.
 MISSING_CELLS = ("", "na", "n/a", "nan", "null", "none")
 
@@ -101,6 +103,15 @@ def read_long_table(path: Path) -> Content:
                 f"a sequence must be in one split, {quote(rows[own[0]][sequence])} is in {len(splits[key])}"
             )
     return Content(_by_split(arrays, {key: found for key, (found,) in splits.items()}))
+
+
+def is_long_table(path: Path) -> bool:
+    """Whether its names of columns are those of a table of several sequences."""
+    with open_regular(path) as file:
+        beginning = file.read(N_HEADER).decode("utf-8-sig", errors="replace")
+    rows, _ = _cells("\n".join(beginning.splitlines()[:2]) + "\n")
+    names = {cell.strip().lower() for row in rows for cell in row}
+    return not names.isdisjoint(SEQUENCE_NAMES) and not names.isdisjoint(TIME_NAMES)
 
 
 def _by_split(arrays, splits):

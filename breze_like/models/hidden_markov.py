@@ -45,9 +45,12 @@ class StateEmission(Layer):
         self.declare("logits", (n_states, n_visible))
 
     def initialize(self, rng, initialization):
-        """With few notes on, and other ones in each state; `fit_em` does not start from these."""
+        """With few notes on, and other ones in each state, whatever the initialization says.
+
+        `fit_em` does not start from these.
+        """
         logits = self.view("logits")
-        logits[...] = rng.standard_normal(logits.shape) + initialization.emission_bias
+        logits[...] = rng.standard_normal(logits.shape) - 0.8
 
 
 class Inferred(NamedTuple):

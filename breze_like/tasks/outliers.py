@@ -24,9 +24,23 @@ class OutlierScores:
     ----------
     steps : list of ndarray, shape (n_steps,)
         Of each step; they add up to the score of the sequence.
+    n_observed : ndarray of int, shape (n_sequences,), optional
+        How many entries of each sequence were observed; None if nothing is missing.
     """
 
     steps: list
+    n_observed: NDArray[np.int_] | None = None
+
+    @property
+    def ranks(self) -> NDArray[np.float64]:
+        """What tells outliers: `sequences` or, if entries are missing, `per_observed_entry`."""
+        return self.sequences if self.n_observed is None else self.per_observed_entry
+
+    @property
+    def per_observed_entry(self) -> NDArray[np.float64]:
+        """Nats per observed entry; of a sequence with many gaps, those per step are few."""
+        totals = np.array([nats.sum() for nats in self.steps])
+        return totals / np.maximum(self.n_observed, 1)
 
     @property
     def sequences(self) -> NDArray[np.float64]:
@@ -36,7 +50,7 @@ class OutlierScores:
     def _repr_html_(self):
         scores = self.sequences
         head = [("sequence, the least probable first", True), ("nats per step", True), ("worst step", True)]
-        order = np.argsort(-scores, kind="stable")[:N_SHOWN]
+        order = np.argsort(-self.ranks, kind="stable")[:N_SHOWN]
         lines = [(i, f"{scores[i]:.3f}", int(self.steps[i].argmax())) for i in order]
         return table(head, lines, "Outlier scores")
 
@@ -85,9 +99,9 @@ def outlier_scores(
     check_positive_integers(n_draws=n_draws)
     estimate = choose("estimator", estimator, ESTIMATORS)
     checked = check_observations(model, sequences)
-    if not model.has_latents:
-        return OutlierScores(_exact(model, checked))
-    return OutlierScores(estimate(model, checked, rng, n_draws))
+    steps = estimate(model, checked, rng, n_draws) if model.has_latents else _exact(model, checked)
+    n_observed = np.array([np.sum(~np.isnan(x)) for x in checked])
+    return OutlierScores(steps, n_observed if n_observed.sum() < sum(x.size for x in checked) else None)
 
 
 def _exact(model, sequences):

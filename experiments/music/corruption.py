@@ -25,6 +25,8 @@ def add_noise(sequence, noise, rng):
 def add_usual_noise(sequence, rng):
     """Switch on each note of a roll with probability `P_ON`; real values get normal noise.
 
+    Its variance is `NOISE_SHARE` of that of each feature in the sequence.
+
     Parameters
     ----------
     sequence : ndarray, shape (n_steps, n_features)
@@ -35,7 +37,10 @@ def add_usual_noise(sequence, rng):
     -------
     ndarray of the same shape and type
     """
-    return add_noise(sequence, P_ON if is_roll(sequence) else NOISE_SHARE * np.nanvar(sequence), rng)
+    if is_roll(sequence):
+        return add_noise(sequence, P_ON, rng)
+    variance = np.ma.masked_invalid(sequence).var(axis=0).filled(0)
+    return add_noise(sequence, NOISE_SHARE * variance, rng)
 
 
 def is_roll(sequence):

@@ -12,6 +12,8 @@ import numpy as np
 from breze_like import data
 from breze_like.data import SPLITS
 from breze_like.data.folders import SEQUENCE_EXTENSIONS, names_of_files, read_files
+from breze_like.data.formats import TABLE_EXTENSIONS
+from breze_like.data.tables import is_long_table
 from breze_like.files import replacing
 from breze_like.music import write_midi, write_wav
 from breze_like.music.midi import check_instrument, import_mido
@@ -54,7 +56,8 @@ def read(path, split="test", steps_per_quarter=2):
     path = Path(path)
     if path.is_dir() and not any((path / name).is_dir() for name in SPLITS):
         return _read_folder(path, steps_per_quarter)
-    if path.suffix.lower() in SEQUENCE_EXTENSIONS and not path.is_dir():
+    is_long = path.suffix.lower() in TABLE_EXTENSIONS and path.is_file() and is_long_table(path)
+    if path.suffix.lower() in SEQUENCE_EXTENSIONS and not path.is_dir() and not is_long:
         return {path.stem: read_files(Path(), [str(path)], steps_per_quarter)[str(path)]}
     return numbered(getattr(data.read(path, steps_per_quarter), split), split)
 

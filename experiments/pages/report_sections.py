@@ -133,7 +133,7 @@ def _denoising(model, song, rng):
     (modes,) = denoise(model, [noisy])
     if not model.emission.binary:
         songs = Songs(song, False, modes)
-        how = f"Noise is added, with {NOISE_SHARE} times the variance of the sequence."
+        how = f"Noise is added, with {NOISE_SHARE} times the variance of each feature in the sequence."
         return _group("Denoising", how, [songs.row("Noisy", noisy), songs.row("Denoised", modes)])
     (denoised,) = denoise(model, [noisy], P_ON)
     songs = Songs(song, True, denoised, modes)

@@ -135,10 +135,12 @@ def _check_emission(emission, dataset):
         return
     try:
         for split in SPLITS:
-            check_sequences(getattr(dataset, split), name=f"{dataset.name} {split}", missing=True)
+            check_sequences(getattr(dataset, split), name=f"{dataset.name}, {split}", missing=True)
     except ValueError as error:
-        kind = type(emission).__name__
-        raise ValueError(f"emission must be one for real values, got {kind}: {error}") from error
+        raise ValueError(
+            "the model's emission is of zeros and ones: choose another --emission, or another model if it "
+            f"has none ({error})"
+        ) from error
 
 
 def _begin(config, model, dataset, folder, resume):

@@ -31,8 +31,8 @@ def fill(options, dataset):
     -------
     str or None
     """
-    stored = _stored(options)
-    if stored:
+    stored = stored_config(options)
+    if stored and stored["model"] == options.model:
         _fill_from(options, stored["arguments"], stored["training"], stored["initialization"])
         _set(options, "seed", stored["seed"])
         return None
@@ -44,12 +44,11 @@ def fill(options, dataset):
     return name
 
 
-def _stored(options):
-    """The configuration of the run that is to be continued, if there is one, and of the same model."""
+def stored_config(options):
+    """The configuration of the run that is to be continued; None if there is none."""
     if not options.resume or not (Path(options.out) / "config.json").is_file():
         return None
-    config = Run(options.out).config
-    return config if config["model"] == options.model else None
+    return Run(options.out).config
 
 
 def system_of(options):

@@ -25,7 +25,7 @@ def make_parser(about):
         description=about, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     add = parser.add_argument
-    add("--model", required=True, choices=sorted(MODELS), help="which model")
+    add("--model", choices=sorted(MODELS), help="which model; a run that is resumed knows its own")
     add("--dataset", default="chorales", help="name of a data set, or a file or folder")
     add_data_dir(parser)
     add("--out", required=True, help="folder of the run")

@@ -57,6 +57,20 @@ def test_real_values(run_of_reals, rng, tmp_path):
     assert row["worst_step"] == 5
 
 
+def test_missing_values(untrained_run, rng, tmp_path, capsys):
+    for split in ("train", "valid", "test"):
+        (tmp_path / "own" / split).mkdir(parents=True)
+        for i, share in enumerate((0.1, 0.9, 0.5)):
+            x = rng.normal(size=(8, 3))
+            np.save(tmp_path / "own" / split / f"{i}.npy", np.where(rng.random(x.shape) < share, np.nan, x))
+    trained = untrained_run("rnn", tmp_path / "own", "--missing", "zero", "--emission", "gaussian_shared")
+    run(trained, "--out", tmp_path)
+    rows = json.loads((tmp_path / "outliers.json").read_text())
+    per_entry = [row["nats_per_observed_entry"] for row in rows]
+    assert per_entry == sorted(per_entry, reverse=True)
+    assert "nats per entry" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

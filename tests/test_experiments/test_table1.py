@@ -349,6 +349,12 @@ class TestBestRun:
         assert taken == [folder / "trial_0001", tmp_path / "out" / "small" / "fdrnn"]
 
 
+def test_a_search_that_is_none(small_data, tmp_path, complaint):
+    words = ["--datasets", small_data, "--models", "rnn", "--out", tmp_path / "out", "--search", tmp_path]
+    assert "--search must be a folder with finished trials in DATASET/SYSTEM" in complaint(table1, words)
+    assert not (tmp_path / "out").exists()
+
+
 def test_seeds_lie_beside_each_other(small_data, tmp_path, monkeypatch):
     """The first one where the only one would."""
     made = []

@@ -51,6 +51,17 @@ def test_finished_run_resumes_to_itself(run_folder, small_data):
     assert (run_folder / "log.jsonl").read_text() == before
 
 
+def test_a_resumed_run_knows_its_model_and_its_data(run_folder, small_data, tmp_path, capsys):
+    copy = shutil.copytree(run_folder, tmp_path / "copy")
+    assert train.main(["--out", str(copy), "--resume", "--n-epochs", "4", "--quiet"]) == 0
+    assert Run(copy).config == Run(run_folder).config | {
+        "training": Run(run_folder).config["training"] | {"n_epochs": 4}
+    }
+    with pytest.raises(SystemExit):
+        train.main(["--out", str(tmp_path / "new"), "--resume"])
+    assert "--model must be given for a new run" in capsys.readouterr().err
+
+
 def test_existing_run_is_not_overwritten(run_folder, small_data):
     with pytest.raises(ValueError, match="there is already a run in .*: resume it or choose another folder"):
         train.main(arguments(small_data, run_folder))

@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from breze_like.estimators import negative_log_likelihood, sampled_scores
+from breze_like.models import RNN
 from breze_like.tasks import OutlierScores, outlier_scores
 
 
@@ -12,6 +13,19 @@ def test_a_notebook_shows_the_least_probable_first():
     scores = OutlierScores([np.array([1.0, 2.0]), np.array([1.0, 1.0, 7.0])])
     text = "|".join(filter(None, re.split("<[^>]*>", scores._repr_html_())))
     assert text.endswith("worst step|1|3.000|2|0|1.500|1")
+
+
+def test_gaps_do_not_make_a_sequence_probable(rng):
+    """The same in all that is observed: nats per step are fewer, and per observed entry as many."""
+    model = RNN(4, (2,), emission="gaussian_fixed", missing="zero")
+    x = np.full((50, 4), 3.0)
+    sparse = np.where(rng.random(x.shape) < 0.9, np.nan, x)
+    scores = outlier_scores(model, [x, sparse], rng)
+    nats = 3**2 / 2 + np.log(2 * np.pi) / 2  # the weights are zeros
+    np.testing.assert_allclose(scores.per_observed_entry, [nats, nats])
+    np.testing.assert_array_equal(scores.ranks, scores.per_observed_entry)
+    np.testing.assert_allclose(scores.sequences, [4 * nats, (~np.isnan(sparse)).sum() / 50 * nats])
+    np.testing.assert_array_equal(outlier_scores(model, [x], rng).ranks, scores.sequences[:1])
 
 
 def test_exact_scores_of_a_one_step_model(make, draw, rng):

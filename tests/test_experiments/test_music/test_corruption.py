@@ -31,6 +31,13 @@ def test_real_values_get_noise_of_half_their_deviation(rng):
     np.testing.assert_allclose((noisy - values).std(axis=0), [5.0, 5.0], rtol=0.1)
 
 
+def test_each_feature_gets_noise_in_its_own_units(rng):
+    values = 1e5 + rng.standard_normal((4000, 3)) * [100, 1, 0]
+    values[::2, 1] = np.nan
+    noise = add_usual_noise(values, rng) - values
+    np.testing.assert_allclose(np.nanstd(noise, axis=0), [50, 0.5, 0], rtol=0.1)
+
+
 @pytest.mark.parametrize("n_steps", [1, 2, 3, 10, 24, 25, 100])
 def test_frames_are_removed_in_a_row_inside(n_steps):
     observed = remove_frames(np.zeros((n_steps, 3)))

@@ -58,6 +58,19 @@ class TestRead:
         for sequence, roll in zip(sequences.values(), splits[split], strict=True):
             np.testing.assert_array_equal(sequence, roll)
 
+    @pytest.mark.parametrize("first", ["", "sep=;\n"])
+    def test_a_long_table_is_a_data_set(self, first, tmp_path):
+        rows = [
+            f"{name};{t};{t};{split}"
+            for name, split in zip("abcd", ("train", "test", "test", "valid"), strict=True)
+            for t in range(4)
+        ]
+        (tmp_path / "long.csv").write_text(first + "\n".join(["id;time;x;split", *rows]))
+        assert {name: x[:, 0].tolist() for name, x in read(tmp_path / "long.csv").items()} == {
+            "test_0": [0, 1, 2, 3],
+            "test_1": [0, 1, 2, 3],
+        }
+
     def test_a_folder_with_splits(self, rolls, tmp_path):
         for index, split in enumerate(("train", "valid", "test")):
             (tmp_path / split).mkdir()
