@@ -1,7 +1,6 @@
 """What all models share: their parameters, their named graph, and the functions compiled from it."""
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 
 from breze_like import backends
@@ -239,8 +238,3 @@ def per_step(terms, mask):
     The mask is (n_steps, n_sequences), the terms are that or sums over steps; 0 in the padding.
     """
     return pt.sum(terms) / pt.sum(mask)
-
-
-def constant(value):
-    """A number in the precision of the graph."""
-    return pt.as_tensor(np.asarray(value, pytensor.config.floatX))

@@ -13,7 +13,6 @@ import pytensor.tensor as pt
 from breze_like.checks import check_positive_integers
 from breze_like.distributions import NADE, Bernoulli, DiagonalNormal, NormalMixture, StudentT
 from breze_like.layers import Affine, Layer
-from breze_like.models.base import constant
 from breze_like.moments import Sigmoid
 
 # No learned variance of an observation, or of a latent, falls below this.
@@ -155,7 +154,7 @@ class FixedVarianceEmission(Emission):
         self.variance = variance
 
     def __call__(self, features):
-        return DiagonalNormal(self.output(features).mean, constant(self.variance))
+        return DiagonalNormal(self.output(features).mean, self.variance)
 
 
 class SharedVarianceEmission(Emission):

@@ -191,7 +191,8 @@ class HiddenMarkov(Model):
         probability = expit(self.emission.view("logits") / temperature)
         forecast = np.tile(self.states.view("initial"), (n_sequences, 1))
         if len(prefix):
-            forecast = self._filter(prefix, np.ones(prefix.shape[:2]))[-1] @ transition
+            filtered = self.function(["observations", "mask"], "states/filtered")
+            forecast = filtered(prefix, np.ones(prefix.shape[:2]))[-1] @ transition
         drawn = []
         for _ in range(n_steps):
             states = draw_states(forecast, rng.random(n_sequences))
@@ -236,10 +237,6 @@ class HiddenMarkov(Model):
         inferred = self.infer(x * known, (1 - x) * known, mask)
         mean = inferred.posterior @ pt.sigmoid(self.emission["logits"])
         return self.function([x, known, mask], [self._mode(inferred.posterior), mean, inferred.filtered])
-
-    @cached_property
-    def _filter(self):
-        return self.function(["observations", "mask"], "states/filtered")
 
     def _mode(self, posterior):
         modes = pt.ge(self.emission["logits"], 0).astype(posterior.dtype)

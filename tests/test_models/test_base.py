@@ -1,9 +1,8 @@
 import numpy as np
-import pytensor.tensor as pt
 import pytest
 
 from breze_like.layers import Affine
-from breze_like.models.base import Model, constant, per_step
+from breze_like.models.base import Model, per_step
 from breze_like.moments import Moments
 
 
@@ -88,8 +87,3 @@ def test_a_model_without_noise_draws_none(model, rng):
 def test_unknown_backend():
     with pytest.raises(ValueError, match="backend must be .*, got 'pencil'"):
         Model("pencil")
-
-
-def test_a_constant_has_the_precision_of_the_graph():
-    assert constant(0.1).dtype == "float64"
-    assert (pt.vector() * constant(0.1)).dtype == "float64"
