@@ -13,6 +13,7 @@ import argparse
 import json
 from pathlib import Path
 
+from breze_like.data import SPLITS
 from breze_like.quoting import shown_path
 from breze_like.trained import load
 from experiments import command_line
@@ -57,7 +58,7 @@ def as_markdown(result):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", help="folders of runs")
-    parser.add_argument("--split", default="test", choices=("train", "valid", "test"))
+    parser.add_argument("--split", default="test", choices=SPLITS)
     parser.add_argument(
         "--n-draws",
         "--samples",

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from breze_like import denoise, impute, impute_draws
-from breze_like.models.variational import VariationalModel
+from breze_like.data import SPLITS
 from breze_like.trained import load, model_names
 from breze_like.versions import versions
 from experiments import command_line
@@ -100,8 +100,8 @@ def imputers(train, models):
 
 
 def expect(model, sequences, observed, rng):
-    has_latents = isinstance(model, VariationalModel)
-    return impute_draws(model, sequences, observed, rng, *ROUNDS_AND_DRAWS[has_latents]).expectation
+    rounds_and_draws = ROUNDS_AND_DRAWS[model.has_latents]
+    return impute_draws(model, sequences, observed, rng, *rounds_and_draws).expectation
 
 
 def remove_somewhere(sequence, rng):
@@ -212,7 +212,7 @@ def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("runs", nargs="+", help="folders of runs, or names of trained models")
-    add("--split", default="test", choices=("train", "valid", "test"))
+    add("--split", default="test", choices=SPLITS)
     add_count(parser, "--seeds", 3, "number of corruptions")
     add_data_of_run(parser)
     add_report(

@@ -19,7 +19,7 @@ from pathlib import Path
 from breze_like.data.arrays import read_archive
 from breze_like.data.content import Content
 from breze_like.data.dataset import SPLITS, Dataset
-from breze_like.data.folders import job_of, read_folder
+from breze_like.data.folders import TABLE_EXTENSIONS, job_of, read_folder
 from breze_like.data.notes import sequences_of
 from breze_like.data.pickles import load_notes
 from breze_like.data.process import Found, read_apart, usual_limits
@@ -29,7 +29,6 @@ from breze_like.quoting import quote, shown, shown_path
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 HDF5_MAGIC = b"\x89HDF"
-TABLE_EXTENSIONS = (".csv", ".tsv")
 
 
 def read(

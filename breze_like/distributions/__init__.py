@@ -32,7 +32,6 @@ from breze_like.distributions.processes import (
 )
 from breze_like.distributions.standardized import Standardized
 from breze_like.distributions.student_t import StudentT
-from breze_like.log_space import log_sum_exp
 
 __all__ = [
     "KLS",
@@ -60,7 +59,6 @@ __all__ = [
     "independent_increments_kl",
     "kl_by_latent",
     "kl_divergence",
-    "log_sum_exp",
     "register",
     "without_missing",
 ]
