@@ -29,7 +29,7 @@ from experiments.command_line.kept import Kept
 from experiments.command_line.reports import add_report, check_report, write_report
 from experiments.command_line.tables import inline, markdown
 from experiments.music.baselines import LastKnown, Marginals
-from experiments.music.corruption import N_REMOVED, P_ON, add_usual_noise
+from experiments.music.corruption import N_REMOVED, P_ON, corrupt, remove_somewhere
 from experiments.music.measures import (
     DENOISING,
     IMPUTATION,
@@ -102,22 +102,6 @@ def imputers(train, models):
 def expect(model, sequences, observed, rng):
     rounds_and_draws = ROUNDS_AND_DRAWS[model.has_latents]
     return impute_draws(model, sequences, observed, rng, *rounds_and_draws).expectation
-
-
-def remove_somewhere(sequence, rng):
-    """What is known after `N_REMOVED` frames in a row are taken out, fewer if need be; never the first."""
-    n_removed = min(N_REMOVED, len(sequence) - 1)
-    first = rng.integers(1, len(sequence) - n_removed + 1)
-    observed = np.ones(sequence.shape, bool)
-    observed[first : first + n_removed] = False
-    return observed
-
-
-def corrupt(sequences, seed):
-    """The sequences with noise, and which entries are observed of them with gaps."""
-    rng = np.random.default_rng(seed)
-    noisy = [add_usual_noise(x, rng) for x in sequences]
-    return noisy, [remove_somewhere(x, rng) for x in sequences]
 
 
 def score_denoiser(denoiser, noisy, sequences):

@@ -9,9 +9,6 @@ import pytensor.tensor as pt
 from breze_like.distributions import Standardized
 from breze_like.sequences import check_any, check_array, listed
 
-# Root mean squares of features for which standardisation is not needed.
-SMALLEST_SIZE, LARGEST_SIZE = 0.1, 10.0
-
 
 class AsTheyAre:
     """Observations are taken as they are."""
@@ -119,24 +116,6 @@ class InUnits:
 
     def initialize(self, rng, initialization):
         self.emission.initialize(rng, initialization)
-
-
-def scale_advice(sequences):
-    """What to do about real values whose size is far from 1, in a sentence; None if it is not.
-
-    Parameters
-    ----------
-    sequences : list of ndarray, shape (n_steps, n_visible)
-    """
-    frames = np.concatenate(sequences).astype(float)
-    n_known = np.maximum((~np.isnan(frames)).sum(axis=0), 1)
-    sizes = np.sqrt(np.nansum(frames**2, axis=0) / n_known)
-    if SMALLEST_SIZE <= sizes.max() <= LARGEST_SIZE:
-        return None
-    return (
-        f"values are far from unit size, the root mean square of the largest feature is {sizes.max():.2g}: "
-        "standardise them, by standardization=Standardization.of(train) (in experiments.train, --standardize)"
-    )
 
 
 def standardization_of(value):

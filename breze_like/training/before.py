@@ -3,11 +3,16 @@
 import warnings
 from functools import partial
 
+import numpy as np
+
 from breze_like.estimators import validation_score
 from breze_like.models.base import check_model, check_observations
-from breze_like.models.standardization import AsTheyAre, scale_advice
+from breze_like.models.standardization import AsTheyAre
 from breze_like.sequences import check_sequences
 from breze_like.training.settings import TrainingSettings
+
+# Root mean squares of features for which standardisation is not needed.
+SMALLEST_SIZE, LARGEST_SIZE = 0.1, 10.0
 
 
 def checked(model, sequences, name):
@@ -55,3 +60,21 @@ def warn_of_scale(model, sequences):
     is_real = not getattr(getattr(model, "emission", None), "binary", True)
     if as_they_are and is_real and (advice := scale_advice(sequences)):
         warnings.warn(advice, stacklevel=4)
+
+
+def scale_advice(sequences):
+    """What to do about real values whose size is far from 1, in a sentence; None if it is not.
+
+    Parameters
+    ----------
+    sequences : list of ndarray, shape (n_steps, n_visible)
+    """
+    frames = np.concatenate(sequences).astype(float)
+    n_known = np.maximum((~np.isnan(frames)).sum(axis=0), 1)
+    sizes = np.sqrt(np.nansum(frames**2, axis=0) / n_known)
+    if SMALLEST_SIZE <= sizes.max() <= LARGEST_SIZE:
+        return None
+    return (
+        f"values are far from unit size, the root mean square of the largest feature is {sizes.max():.2g}: "
+        "standardise them, by standardization=Standardization.of(train) (in experiments.train, --standardize)"
+    )

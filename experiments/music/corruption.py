@@ -64,3 +64,19 @@ def remove_frames(sequence):
     observed = np.ones(sequence.shape, bool)
     observed[first : first + n_removed] = False
     return observed
+
+
+def remove_somewhere(sequence, rng):
+    """What is known after `N_REMOVED` frames in a row are taken out, fewer if need be; never the first."""
+    n_removed = min(N_REMOVED, len(sequence) - 1)
+    first = rng.integers(1, len(sequence) - n_removed + 1)
+    observed = np.ones(sequence.shape, bool)
+    observed[first : first + n_removed] = False
+    return observed
+
+
+def corrupt(sequences, seed):
+    """The sequences with noise, and which entries are observed of them with gaps."""
+    rng = np.random.default_rng(seed)
+    noisy = [add_usual_noise(x, rng) for x in sequences]
+    return noisy, [remove_somewhere(x, rng) for x in sequences]

@@ -33,20 +33,6 @@ def test_scores(run_of_rolls, small_data, tmp_path, capsys):
     assert tables[0] == tables[1]
 
 
-def test_frames_that_are_removed(rng):
-    for length in (1, 2, 9, 20):
-        first = set()
-        for _ in range(50):
-            known = task_scores.remove_somewhere(np.zeros((length, 3)), rng)
-            missing = np.flatnonzero(~known[:, 0])
-            assert len(missing) == min(8, length - 1)
-            assert known[0].all()
-            assert (known == known[:, :1]).all()
-            assert (np.diff(missing) == 1).all()
-            first |= set(missing[:1])
-        assert len(first) == max(1, length - 8) - (length == 1)
-
-
 def test_bad_input(run_of_rolls, run_of_reals, tmp_path, complaint):
     assert complaint(task_scores, [run_of_rolls, "--seeds", 0]) == "--seeds must be positive, got 0"
     assert "is real-valued" in complaint(task_scores, [run_of_reals])

@@ -10,9 +10,7 @@ from scipy.stats import norm
 from breze_like.estimators import importance_sampled_nll, negative_log_likelihood, variational_bound
 from breze_like.models import RNN, VOSP, VRAE, Standardization
 from breze_like.models.emissions import FixedVarianceEmission, MixtureEmission
-from breze_like.models.standardization import scale_advice
 from breze_like.tasks import denoise, impute, impute_draws, sample
-from breze_like.training import TrainingSettings, fit
 
 MEAN, VARIANCE = np.array([100.0, -0.02]), np.array([400.0, 1e-4])
 UNITS = {"mean": MEAN.tolist(), "variance": VARIANCE.tolist()}
@@ -51,33 +49,6 @@ def vosps():
 def jacobian(sequences):
     """Nats by which the density of standardised values is larger."""
     return np.array([(~np.isnan(x) @ np.log(VARIANCE) / 2).sum() for x in sequences])
-
-
-@pytest.mark.parametrize(
-    ("scale", "size"), [(1.0, None), (0.02, "0.021"), (50.0, "53"), (9.0, None), (0.11, None)]
-)
-def test_values_of_another_size_are_told_of(scale, size, rng):
-    """By fit, once, where nothing was standardised."""
-    wave = scale * np.sin(np.arange(100))[:, None] * [0.01, 1.5]
-    wave[3, 1] = np.nan
-    advice = scale_advice([wave[:50], wave[50:]])
-    assert (
-        advice is None
-        if size is None
-        else f"the root mean square of the largest feature is {size}: " in advice
-    )
-
-
-def test_fit_gives_the_advice(rng):
-    train = [100 * rng.normal(size=(4, 2)) for _ in range(3)]
-    settings = TrainingSettings(n_epochs=1)
-    model = RNN(2, (2,), emission="gaussian_shared")
-    model.initialize(rng)
-    with pytest.warns(UserWarning, match="standardise them, by standardization=Standardization.of"):
-        fit(model, train, train, settings, rng, progress=False)
-    model = RNN(2, (2,), emission="gaussian_shared", standardization=Standardization.of(train))
-    model.initialize(rng)
-    fit(model, train, train, settings, rng, progress=False)
 
 
 def test_a_density_that_is_known(sequences):

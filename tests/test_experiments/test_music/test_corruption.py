@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.music.corruption import N_REMOVED, P_ON, add_usual_noise, remove_frames
+from experiments.music.corruption import N_REMOVED, P_ON, add_usual_noise, remove_frames, remove_somewhere
 
 
 def test_notes_are_switched_on_and_never_off(rng):
@@ -46,3 +46,17 @@ def test_frames_are_removed_in_a_row_inside(n_steps):
     assert len(missing) == min(N_REMOVED, -(-n_steps // 3))
     assert (np.diff(missing) == 1).all()
     assert n_steps < 3 or 0 < missing[0] and missing[-1] < n_steps - 1
+
+
+def test_frames_are_removed_somewhere(rng):
+    for length in (1, 2, 9, 20):
+        first = set()
+        for _ in range(50):
+            known = remove_somewhere(np.zeros((length, 3)), rng)
+            missing = np.flatnonzero(~known[:, 0])
+            assert len(missing) == min(8, length - 1)
+            assert known[0].all()
+            assert (known == known[:, :1]).all()
+            assert (np.diff(missing) == 1).all()
+            first |= set(missing[:1])
+        assert len(first) == max(1, length - 8) - (length == 1)
