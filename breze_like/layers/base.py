@@ -1,7 +1,18 @@
 """What all layers share."""
 
 
-class Layer:
+class Composite:
+    """Something with layers inside."""
+
+    parts = ()  # these layers, in the order of their random numbers
+
+    def initialize(self, rng, initialization):
+        """Draw initial values with a `numpy.random.Generator`, by an `Initialization`; the rest stays 0."""
+        for part in self.parts:
+            part.initialize(rng, initialization)
+
+
+class Layer(Composite):
     """Something with its own parameters, named ``name/...``, and possibly with other layers inside."""
 
     def __init__(self, parameters, name):
@@ -18,5 +29,7 @@ class Layer:
         """NumPy view of the parameter called `name` here."""
         return self.parameters.view(f"{self.name}/{name}")
 
-    def initialize(self, rng, initialization):
-        """Draw initial values with a `numpy.random.Generator`, by an `Initialization`; the rest stays 0."""
+    def draw(self, name, rng, how):
+        """Set the parameter called `name` here to what `how` returns, a function of `rng` and a shape."""
+        view = self.view(name)
+        view[...] = how(rng, view.shape)

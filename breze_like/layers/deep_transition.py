@@ -23,9 +23,8 @@ class DeepTransitionChain(Chain):
 
     def initialize(self, rng, initialization):
         super().initialize(rng, initialization)
-        intermediate, shortcut = self.view("intermediate"), self.view("shortcut")
-        intermediate[...] = initialization.weights(rng, intermediate.shape)
-        shortcut[...] = initialization.recurrent(rng, shortcut.shape)
+        self.draw("intermediate", rng, initialization.weights)
+        self.draw("shortcut", rng, initialization.recurrent)
 
 
 class DeepTransition(RecurrentLayer):

@@ -72,15 +72,15 @@ class Affine(Layer):
         self.declare("weights", (n_in, n_out))
         self.declare("bias", (n_out,))
         self.p_keep = keep_probability(parameters, f"{name}/p_keep", p_keep)
+        self.parts = [self.p_keep]
 
     def __call__(self, x):
         """Moments of shape (..., n_in) to moments of shape (..., n_out)."""
         return affine(x, self["weights"], self["bias"], self.p_keep())
 
     def initialize(self, rng, initialization):
-        weights = self.view("weights")
-        weights[...] = initialization.weights(rng, weights.shape)
-        self.p_keep.initialize(rng, initialization)
+        self.draw("weights", rng, initialization.weights)
+        super().initialize(rng, initialization)
 
 
 class Joint(Layer):
@@ -102,6 +102,7 @@ class Joint(Layer):
     def __init__(self, parameters, name, n_signal, n_state, n_out, p_keep):
         super().__init__(parameters, name)
         self.p_keep = keep_probability(parameters, f"{name}/p_keep", p_keep)
+        self.parts = [self.p_keep]
         self.declare("weights", (n_signal + n_state, n_out))
         self.declare("bias", (n_out,))
         self.n_signal = n_signal
@@ -116,6 +117,5 @@ class Joint(Layer):
         return total(affine(z, self["weights"][: self.n_signal]), state, Moments(self["bias"]))
 
     def initialize(self, rng, initialization):
-        weights = self.view("weights")
-        weights[...] = initialization.weights(rng, weights.shape)
-        self.p_keep.initialize(rng, initialization)
+        self.draw("weights", rng, initialization.weights)
+        super().initialize(rng, initialization)

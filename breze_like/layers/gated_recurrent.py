@@ -22,8 +22,8 @@ class GatedChain(Chain):
 
     def initialize(self, rng, initialization):
         super().initialize(rng, initialization)
-        for gate in (self.view("update"), self.view("reset")):
-            gate[...] = initialization.recurrent(rng, gate.shape)
+        for gate in ("update", "reset"):
+            self.draw(gate, rng, initialization.recurrent)
 
 
 class GatedRecurrent(RecurrentLayer):

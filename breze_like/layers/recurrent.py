@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 import pytensor.tensor as pt
 
-from breze_like.layers.base import Layer
+from breze_like.layers.base import Composite, Layer
 from breze_like.layers.feedforward import Affine, keep_probability
 from breze_like.moments import Moments, Tanh, total
 from breze_like.recurrence import Direction, fast_dropout_recurrence, recurrence
@@ -41,8 +41,7 @@ class Chain(Layer):
         return Moments(mean, pt.full_like(mean, self.initial_variance, dtype=mean.dtype))
 
     def initialize(self, rng, initialization):
-        recurrent = self.view("recurrent")
-        recurrent[...] = initialization.recurrent(rng, recurrent.shape)
+        self.draw("recurrent", rng, initialization.recurrent)
 
 
 class RecurrentLayer(Layer, ABC):
@@ -53,6 +52,10 @@ class RecurrentLayer(Layer, ABC):
     """
 
     directions = ("forward",)
+
+    @property
+    def parts(self):
+        return [self.input, *self.chains]
 
     def __call__(self, x, mask, initial=None):
         """Moments of shape (n_steps, n_sequences, n_in) to moments of (n_steps, n_sequences, n_hidden).
@@ -76,10 +79,6 @@ class RecurrentLayer(Layer, ABC):
         starts : list of Moments, shape (n_sequences, n_hidden)
             What each chain starts from.
         """
-
-    def initialize(self, rng, initialization):
-        for layer in (self.input, *self.chains):
-            layer.initialize(rng, initialization)
 
 
 class Recurrent(RecurrentLayer):
@@ -144,9 +143,9 @@ class Recurrent(RecurrentLayer):
             p_keep = pt.constant(1.0, dtype=a.mean.dtype)
         return Direction(*a.uncertain, chain["recurrent"], *start.uncertain, p_keep, chain.reverse)
 
-    def initialize(self, rng, initialization):
-        for layer in (self.input, self.p_keep, *self.chains):
-            layer.initialize(rng, initialization)
+    @property
+    def parts(self):
+        return [self.input, self.p_keep, *self.chains]
 
 
 class Bidirectional(Recurrent):
@@ -155,7 +154,7 @@ class Bidirectional(Recurrent):
     directions = ("forward", "backward")
 
 
-class Stack:
+class Stack(Composite):
     """Recurrent layers on top of each other; the output of one feeds all directions of the next.
 
     Parameters
@@ -180,7 +179,7 @@ class Stack:
             raise ValueError(f"n_hiddens must have at least one layer, got {n_hiddens!r}")
         makers = [make_first or make_layer] + [make_layer] * (len(n_hiddens) - 1)
         sizes = zip(makers, (n_in, *n_hiddens), n_hiddens, strict=False)
-        self.layers = [
+        self.layers = self.parts = [
             make(name=f"{name}/hidden_{i}", n_in=n_below, n_hidden=n_hidden)
             for i, (make, n_below, n_hidden) in enumerate(sizes)
         ]
@@ -208,10 +207,6 @@ class Stack:
     def initial(self, mask):
         """The learned initial states of layers with one chain, as `states` takes them."""
         return [chain.initial(mask) for layer in self.layers for chain in layer.chains]
-
-    def initialize(self, rng, initialization):
-        for layer in self.layers:
-            layer.initialize(rng, initialization)
 
 
 def fast_dropout(layer, p_keep, recurrent_p_keep=None):

@@ -44,6 +44,7 @@ class Emission(Layer, ABC):
         super().__init__(parameters, name)
         self.n_visible = n_visible
         self.output = Affine(parameters, f"{name}/output", n_in, self.n_outputs, p_keep)
+        self.parts = [self.output]
 
     @property
     def n_outputs(self):
@@ -53,9 +54,6 @@ class Emission(Layer, ABC):
     @abstractmethod
     def __call__(self, features):
         """The distribution given moments of shape (n_steps, n_sequences, n_in)."""
-
-    def initialize(self, rng, initialization):
-        self.output.initialize(rng, initialization)
 
 
 class BernoulliEmission(Emission):

@@ -24,13 +24,11 @@ class ImplicitVariance(Layer):
     def __init__(self, parameters, name, n_in, n_out, p_keep):
         super().__init__(parameters, name)
         self.output = Affine(parameters, name, n_in, n_out, p_keep)
+        self.parts = [self.output]
 
     def __call__(self, features):
         mean, variance = self.output(features).uncertain
         return Moments(mean, variance + ADDED_VARIANCE)
-
-    def initialize(self, rng, initialization):
-        self.output.initialize(rng, initialization)
 
 
 class ExplicitVariance(Layer):
@@ -48,13 +46,11 @@ class ExplicitVariance(Layer):
         super().__init__(parameters, name)
         self.n_out = n_out
         self.output = Affine(parameters, f"{name}/explicit", n_in, 2 * n_out, p_keep)
+        self.parts = [self.output]
 
     def __call__(self, features):
         output = self.output(features).mean
         return Moments(output[:, :, : self.n_out], positive(output[:, :, self.n_out :]))
-
-    def initialize(self, rng, initialization):
-        self.output.initialize(rng, initialization)
 
 
 VARIANCES = {"implicit": ImplicitVariance, "explicit": ExplicitVariance}
