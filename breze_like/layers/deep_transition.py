@@ -6,27 +6,6 @@ from breze_like.moments import Moments, Tanh
 from breze_like.recurrence import deep_transition_recurrence
 
 
-class DeepTransitionChain(Chain):
-    """Parameters of h_t = f(u_t Q + h_{t-1} S + c) with u_t = f(a_t + h_{t-1} R), and a learned h_0.
-
-    Parameters
-    ----------
-    parameters, name, n_hidden
-        As for `Chain`; the intermediate layer u_t is as large as the state.
-    """
-
-    def __init__(self, parameters, name, n_hidden):
-        super().__init__(parameters, name, n_hidden)
-        self.declare("intermediate", (n_hidden, n_hidden))
-        self.declare("shortcut", (n_hidden, n_hidden))
-        self.declare("bias", (n_hidden,))
-
-    def initialize(self, rng, initialization):
-        super().initialize(rng, initialization)
-        self.draw("intermediate", rng, initialization.weights)
-        self.draw("shortcut", rng, initialization.recurrent)
-
-
 class DeepTransition(RecurrentLayer):
     """One chain with an intermediate layer between old and new state, and a shortcut past it.
 
@@ -50,7 +29,9 @@ class DeepTransition(RecurrentLayer):
         super().__init__(parameters, name)
         self.transfer = transfer or Tanh()
         self.input = Affine(parameters, f"{name}/input", n_in, n_hidden)
-        self.chains = [DeepTransitionChain(parameters, f"{name}/forward", n_hidden)]
+        others = {"intermediate": "weights", "shortcut": "recurrent"}
+        self.chains = [Chain(parameters, f"{name}/forward", n_hidden, others=others)]
+        self.chains[0].declare("bias", (n_hidden,))
 
     def states(self, a, real, starts):
         (chain,), (start,) = self.chains, starts

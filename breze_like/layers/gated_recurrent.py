@@ -6,26 +6,6 @@ from breze_like.moments import Moments, Tanh
 from breze_like.recurrence import gated_recurrence
 
 
-class GatedChain(Chain):
-    """Recurrent weights R of the candidates, U of the update and V of the reset gates, and a learned h_0.
-
-    Parameters
-    ----------
-    parameters, name, n_hidden
-        As for `Chain`.
-    """
-
-    def __init__(self, parameters, name, n_hidden):
-        super().__init__(parameters, name, n_hidden)
-        self.declare("update", (n_hidden, n_hidden))
-        self.declare("reset", (n_hidden, n_hidden))
-
-    def initialize(self, rng, initialization):
-        super().initialize(rng, initialization)
-        for gate in ("update", "reset"):
-            self.draw(gate, rng, initialization.recurrent)
-
-
 class GatedRecurrent(RecurrentLayer):
     """One chain of gated recurrent units.
 
@@ -33,7 +13,8 @@ class GatedRecurrent(RecurrentLayer):
         c_t = f(x_t W + b + (r_t h_{t-1}) R),   h_t = z_t h_{t-1} + (1 - z_t) c_t
 
     with s the logistic function, and products with gates element by element: the reset gate is applied to the
-    state before the product. If the input is uncertain, its mean is used.
+    state before the product. U is called ``update`` and V ``reset``. If the input is uncertain, its mean is
+    used.
 
     Parameters
     ----------
@@ -52,7 +33,8 @@ class GatedRecurrent(RecurrentLayer):
         self.transfer = transfer or Tanh()
         self.n_hidden = n_hidden
         self.input = Affine(parameters, f"{name}/input", n_in, 3 * n_hidden)
-        self.chains = [GatedChain(parameters, f"{name}/forward", n_hidden)]
+        gates = {"update": "recurrent", "reset": "recurrent"}
+        self.chains = [Chain(parameters, f"{name}/forward", n_hidden, others=gates)]
 
     def states(self, a, real, starts):
         (chain,), (start,), n = self.chains, starts, self.n_hidden

@@ -24,14 +24,19 @@ class Chain(Layer):
         Whether the chain runs from the last step to the first.
     initial_variance : float, optional
         Variance of h_0; None if h_0 is certain.
+    others : dict of str to str, optional
+        Names of other weights (n_hidden, n_hidden), and of the method of `Initialization` that draws them.
     """
 
-    def __init__(self, parameters, name, n_hidden, reverse=False, initial_variance=None):
+    def __init__(self, parameters, name, n_hidden, reverse=False, initial_variance=None, others=None):
         super().__init__(parameters, name)
         self.reverse = reverse
         self.initial_variance = initial_variance
+        self.others = others or {}
         self.declare("recurrent", (n_hidden, n_hidden))
         self.declare("initial_mean", (n_hidden,))
+        for other in self.others:
+            self.declare(other, (n_hidden, n_hidden))
 
     def initial(self, mask):
         """Moments of h_0 for each sequence, (n_sequences, n_hidden)."""
@@ -41,7 +46,8 @@ class Chain(Layer):
         return Moments(mean, pt.full_like(mean, self.initial_variance, dtype=mean.dtype))
 
     def initialize(self, rng, initialization):
-        self.draw("recurrent", rng, initialization.recurrent)
+        for weights, how in {"recurrent": "recurrent", **self.others}.items():
+            self.draw(weights, rng, getattr(initialization, how))
 
 
 class RecurrentLayer(Layer, ABC):
