@@ -12,7 +12,7 @@ Bayer & Osendorfer (2014), appendix; Bayer et al. (2013), On fast dropout and it
 networks.
 """
 
-from breze_like.layers.base import Layer
+from breze_like.layers.base import Composite, Layer
 from breze_like.layers.deep_transition import DeepTransition
 from breze_like.layers.feedforward import Affine, FixedKeep, Joint, LearnedKeep, keep_probability
 from breze_like.layers.gated_recurrent import GatedRecurrent
@@ -25,6 +25,7 @@ LAYERS = {"recurrent": Recurrent, "deep_transition": DeepTransition, "gru": Gate
 __all__ = [
     "Affine",
     "Bidirectional",
+    "Composite",
     "DeepTransition",
     "FixedKeep",
     "GatedRecurrent",

@@ -12,7 +12,7 @@ import pytensor.tensor as pt
 
 from breze_like.checks import check_positive_integers
 from breze_like.distributions import NADE, Bernoulli, DiagonalNormal, NormalMixture, StudentT
-from breze_like.layers import Affine, Layer
+from breze_like.layers import Affine, Composite, Layer
 from breze_like.moments import Sigmoid
 
 # No learned variance of an observation, or of a latent, falls below this.
@@ -125,10 +125,9 @@ class NADEEmission(Emission):
         """Starts with few notes on: the visible bias is `Initialization.emission_bias`."""
         super().initialize(rng, initialization)
         self.output.view("bias")[: self.n_visible] = initialization.emission_bias
-        weights_in, weights_out = self.view("weights_in"), self.view("weights_out")
-        weights_in[...] = initialization.weights(rng, weights_in.shape)
+        self.draw("weights_in", rng, initialization.weights)
         # Into the keys, from the hidden units: the transpose has the inputs first.
-        weights_out[...] = initialization.weights(rng, weights_out.T.shape).T
+        self.draw("weights_out", rng, lambda rng, shape: initialization.weights(rng, shape[::-1]).T)
 
 
 class FixedVarianceEmission(Emission):
@@ -239,6 +238,25 @@ class MixtureEmission(Emission):
         """Where the logits, means and variances are among the output units."""
         k, n = self.n_components, self.n_visible
         return slice(0, k), slice(k, k + k * n), slice(k + k * n, None)
+
+
+class MappedEmission(Composite):
+    """An emission whose distributions pass through a function.
+
+    Parameters
+    ----------
+    emission : Emission
+    function : callable
+        From one `Distribution` to another.
+    """
+
+    def __init__(self, emission, function):
+        self.emission, self.function, self.parts = emission, function, [emission]
+        self.binary, self.exact_mean = emission.binary, emission.exact_mean
+        self.n_visible, self.draw_noise = emission.n_visible, emission.draw_noise
+
+    def __call__(self, features):
+        return self.function(self.emission(features))
 
 
 def positive(raw):

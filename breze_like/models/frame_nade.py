@@ -34,9 +34,8 @@ class SharedNADE(Layer):
     def initialize(self, rng, initialization):
         """With few notes on, as `NADEEmission` starts."""
         self.view("visible_bias")[...] = initialization.emission_bias
-        weights_in, weights_out = self.view("weights_in"), self.view("weights_out")
-        weights_in[...] = initialization.weights(rng, weights_in.shape)
-        weights_out[...] = initialization.weights(rng, weights_out.T.shape).T
+        self.draw("weights_in", rng, initialization.weights)
+        self.draw("weights_out", rng, lambda rng, shape: initialization.weights(rng, shape[::-1]).T)
 
 
 class FrameNADE(Model):

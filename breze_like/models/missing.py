@@ -10,6 +10,7 @@ entries have to be replaced by something.
 import pytensor.tensor as pt
 
 from breze_like.distributions import Observed, without_missing
+from breze_like.models.emissions import MappedEmission
 
 
 class Refuse:
@@ -30,10 +31,22 @@ class Refuse:
         return emission
 
 
+def partly_observed(emission):
+    """The emission whose likelihoods leave out what is missing.
+
+    Raises
+    ------
+    ValueError
+        When it is called, if missing entries can't be left out of its distributions.
+    """
+    return MappedEmission(emission, Observed)
+
+
 class Zero:
     """Networks read 0 where an entry is missing."""
 
     allowed = True
+    emission = staticmethod(partly_observed)
 
     def n_inputs(self, n_visible):
         return n_visible
@@ -41,48 +54,18 @@ class Zero:
     def read(self, x):
         return without_missing(x)
 
-    def emission(self, emission):
-        return PartlyObserved(emission)
-
 
 class Indicator:
     """As `Zero`, with another input for each entry, 1 if it is missing and 0 if it is not."""
 
     allowed = True
+    emission = staticmethod(partly_observed)
 
     def n_inputs(self, n_visible):
         return 2 * n_visible
 
     def read(self, x):
         return pt.concatenate([without_missing(x), pt.isnan(x).astype(x.dtype)], axis=-1)
-
-    def emission(self, emission):
-        return PartlyObserved(emission)
-
-
-class PartlyObserved:
-    """An emission whose likelihoods leave out what is missing.
-
-    Parameters
-    ----------
-    emission : Emission
-
-    Raises
-    ------
-    ValueError
-        When it is called, if missing entries can't be left out of its distributions.
-    """
-
-    def __init__(self, emission):
-        self.emission = emission
-        self.binary, self.exact_mean = emission.binary, emission.exact_mean
-        self.n_visible, self.draw_noise = emission.n_visible, emission.draw_noise
-
-    def __call__(self, features):
-        return Observed(self.emission(features))
-
-    def initialize(self, rng, initialization):
-        self.emission.initialize(rng, initialization)
 
 
 MISSING = {"refuse": Refuse(), "zero": Zero(), "indicator": Indicator()}

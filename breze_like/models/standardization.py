@@ -3,10 +3,13 @@
 >>> VRAE(3, 2, emission="gaussian_shared", standardization=Standardization.of(train))
 """
 
+from functools import partial
+
 import numpy as np
 import pytensor.tensor as pt
 
 from breze_like.distributions import Standardized
+from breze_like.models.emissions import MappedEmission
 from breze_like.sequences import check_any, check_array, listed
 
 
@@ -80,42 +83,22 @@ class Standardization:
         return (x - pt.cast(self.mean, x.dtype)) / pt.cast(np.sqrt(self.variance), x.dtype)
 
     def emission(self, emission):
-        return InUnits(emission, self)
+        """The emission of x, given that of u.
 
-    def in_units(self, u):
-        return self.mean + np.sqrt(self.variance) * u
-
-
-class InUnits:
-    """An emission of observations, from one of standardised values.
-
-    Parameters
-    ----------
-    emission : Emission
-    standardization : Standardization
-
-    Raises
-    ------
-    ValueError
-        If the emission is of binary values, or there are other numbers of them.
-    """
-
-    def __init__(self, emission, standardization):
+        Raises
+        ------
+        ValueError
+            If the emission is of binary values, or there are other numbers of them.
+        """
         if emission.binary:
             kind = type(emission).__name__
             raise ValueError(f"standardization must be left out for binary observations, got {kind}")
-        if standardization.mean.shape != (emission.n_visible,):
-            got = len(standardization.mean)
-            raise ValueError(f"standardization must have {emission.n_visible} features, got {got}")
-        self.emission, self.standardization = emission, standardization
-        self.binary, self.exact_mean = False, emission.exact_mean
-        self.n_visible, self.draw_noise = emission.n_visible, emission.draw_noise
+        if self.mean.shape != (emission.n_visible,):
+            raise ValueError(f"standardization must have {emission.n_visible} features, got {len(self.mean)}")
+        return MappedEmission(emission, partial(Standardized, mean=self.mean, variance=self.variance))
 
-    def __call__(self, features):
-        return Standardized(self.emission(features), self.standardization.mean, self.standardization.variance)
-
-    def initialize(self, rng, initialization):
-        self.emission.initialize(rng, initialization)
+    def in_units(self, u):
+        return self.mean + np.sqrt(self.variance) * u
 
 
 def standardization_of(value):
