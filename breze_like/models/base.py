@@ -1,15 +1,20 @@
 """What all models share: their parameters, their named graph, and the functions compiled from it."""
 
+from functools import partial
+
 import numpy as np
 import pytensor.tensor as pt
 
 from breze_like import backends
-from breze_like.checks import check_rng
+from breze_like.checks import check_positive_integers, check_rng, check_sizes, choose
 from breze_like.files import PathLike
 from breze_like.html import element, table
 from breze_like.initialize import Initialization
+from breze_like.layers import Stack
+from breze_like.models.emissions import EMISSIONS
 from breze_like.models.missing import MISSING
-from breze_like.models.standardization import AsTheyAre
+from breze_like.models.standardization import AsTheyAre, standardization_of
+from breze_like.moments import TRANSFERS
 from breze_like.parameters import ParameterSet
 from breze_like.sequences import check_sequences, first_missing
 
@@ -47,12 +52,15 @@ class Model:
         Names in `MISSING` with which such a model can be made, so that observations may be missing.
     standardization : Standardization or AsTheyAre
         In which units its networks see observations.
+    transfer_needs : tuple of str
+        Names of what its transfer function must have.
     """
 
     has_latents = False
     missing = MISSING["refuse"]
     missing_choices = ("zero", "indicator")
     standardization = AsTheyAre()
+    transfer_needs = ("__call__",)
 
     def __new__(cls, *arguments, **named):
         model = super().__new__(cls)
@@ -193,6 +201,29 @@ class Model:
     def draw_noise(self, rng, n_steps, n_sequences):
         """Noise for the input ``"noise"``, where the model has one; else None."""
         return None
+
+    def _choose(self, n_visible, n_hiddens, emission, transfer, missing, standardization):
+        """Keep what models of recurrent networks are given; see `VariationalModel`."""
+        check_positive_integers(n_visible=n_visible)
+        check_sizes(n_hiddens=n_hiddens)
+        self.n_visible = n_visible
+        self.emission_class = choose("emission", emission, EMISSIONS)
+        self.transfer = choose("transfer", transfer, TRANSFERS, *self.transfer_needs)
+        self.missing = choose("missing", missing, MISSING, "read", "emission", "n_inputs", "allowed")
+        self.standardization = standardization_of(standardization)
+
+    def _make_stack(self, layer, name, n_in, n_hiddens, first=None):
+        """Make a `Stack` of layers called as those in `LAYERS`, of which the first one may be another."""
+        makers = [partial(make, self.parameters, transfer=self.transfer) for make in (layer, first or layer)]
+        self.layers.append(Stack(makers[0], name, n_in, n_hiddens, makers[1]))
+        return self.layers[-1]
+
+    def _make_emission(self, n_features, p_keep):
+        """Make `emission`, in the units of the observations."""
+        name = "generative/emission"
+        emission = self.emission_class(self.parameters, name, n_features, self.n_visible, p_keep)
+        self.emission = self.in_units(emission)
+        self.layers.append(self.emission)
 
     def _variable(self, name_or_variable):
         return self.variable(name_or_variable) if isinstance(name_or_variable, str) else name_or_variable

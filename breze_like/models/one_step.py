@@ -1,19 +1,16 @@
 """One-step predictors: p(x_t | x_1, ..., x_{t-1}) from a recurrent network, with exact likelihoods."""
 
 from abc import ABC, abstractmethod
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 import pytensor.tensor as pt
 
-from breze_like.checks import check_positive_integers, check_prefix, check_sizes, check_temperature, choose
+from breze_like.checks import check_prefix, check_temperature, choose
 from breze_like.distributions.processes import previous
-from breze_like.layers import LAYERS, Affine, Recurrent, Stack
+from breze_like.layers import LAYERS, Affine, Recurrent, fast_dropout
 from breze_like.models.base import Model, per_step
-from breze_like.models.emissions import EMISSIONS
-from breze_like.models.missing import MISSING
-from breze_like.models.standardization import standardization_of
-from breze_like.moments import TRANSFERS, Moments, flatten
+from breze_like.moments import Moments, flatten
 
 
 class OneStepPredictor(Model, ABC):
@@ -45,8 +42,6 @@ class OneStepPredictor(Model, ABC):
     """
 
     p_keep = 1.0
-    # What a transfer function has to have.
-    transfer_needs = ("__call__",)
 
     def __init__(
         self,
@@ -59,21 +54,10 @@ class OneStepPredictor(Model, ABC):
         standardization=None,
         backend="auto",
     ):
-        check_positive_integers(n_visible=n_visible)
-        check_sizes(n_hiddens=n_hiddens)
         super().__init__(backend)
-        self.n_visible = n_visible
-        self.missing = choose("missing", missing, MISSING, "read", "emission", "n_inputs", "allowed")
-        self.standardization = standardization_of(standardization)
-        self.transfer = choose("transfer", transfer, TRANSFERS, *self.transfer_needs)
+        self._choose(n_visible, n_hiddens, emission, transfer, missing, standardization)
         self.network = self._make_network("generative", self.missing.n_inputs(n_visible), n_hiddens)
-        self.layers.append(self.network)
-        n_features = self._make_output(n_hiddens[-1])
-        emission = choose("emission", emission, EMISSIONS)
-        self.emission = self.in_units(
-            emission(self.parameters, "generative/emission", n_features, n_visible, self.p_keep)
-        )
-        self.layers.append(self.emission)
+        self._make_emission(self._make_output(n_hiddens[-1]), self.p_keep)
 
         x, mask = self.inputs["observations"], self.inputs["mask"]
         self.inputs |= {name: pt.tensor3(name) for name in ("emission_noise", "given")}
@@ -151,7 +135,7 @@ class OneStepPredictor(Model, ABC):
 
     @abstractmethod
     def _make_network(self, name, n_in, n_hiddens):
-        """The `Stack` of recurrent layers."""
+        """Make the `Stack` of recurrent layers."""
 
     def _features(self, state):
         """Moments of what the emission takes, from those of the last layer."""
@@ -185,8 +169,7 @@ class RNN(OneStepPredictor):
         super().__init__(n_visible, n_hiddens, **others)
 
     def _make_network(self, name, n_in, n_hiddens):
-        make = partial(self.layer_class, self.parameters, transfer=self.transfer)
-        return Stack(make, name, n_in, n_hiddens)
+        return self._make_stack(self.layer_class, name, n_in, n_hiddens)
 
 
 class DTSRNN(RNN):
@@ -247,15 +230,9 @@ class FDRNN(OneStepPredictor):
         super().__init__(n_visible, n_hiddens, **others)
 
     def _make_network(self, name, n_in, n_hiddens):
-        make = partial(
-            Recurrent,
-            self.parameters,
-            transfer=self.transfer,
-            initial_variance=0.0,
-            recurrent_p_keep=self.recurrent_p_keep,
-        )
-        first, others = partial(make, p_keep=self.input_p_keep), partial(make, p_keep=self.p_keep)
-        return Stack(others, name, n_in, n_hiddens, make_first=first)
+        first = fast_dropout(Recurrent, self.input_p_keep, self.recurrent_p_keep)
+        others = fast_dropout(Recurrent, self.p_keep, self.recurrent_p_keep)
+        return self._make_stack(others, name, n_in, n_hiddens, first)
 
 
 def named_predictions(y, inputs):

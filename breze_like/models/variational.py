@@ -1,22 +1,17 @@
 """What the variational models share: recognise, draw latents, generate, and everything that is scored."""
 
 from abc import ABC, abstractmethod
-from functools import partial
 from typing import NamedTuple
 
 import pytensor.tensor as pt
 
-from breze_like.checks import check_positive_integers, check_sizes, choose
+from breze_like.checks import check_positive_integers, choose
 from breze_like.data import over_batches
 from breze_like.distributions import KLS, POSTERIORS, PRIORS, Process, drawn_log_ratio, kl_divergence
-from breze_like.layers import Stack
 from breze_like.models.base import Model, check_observations
-from breze_like.models.emissions import EMISSIONS
-from breze_like.models.missing import MISSING
 from breze_like.models.objectives import OBJECTIVES, log_weight
 from breze_like.models.recognition import VARIANCES
-from breze_like.models.standardization import standardization_of
-from breze_like.moments import TRANSFERS, Moments
+from breze_like.moments import Moments
 
 
 class Recognised(NamedTuple):
@@ -123,6 +118,7 @@ class VariationalModel(Model, ABC):
     """
 
     has_latents = True
+    transfer_needs = ("__call__", "moments")
     emits_from_step = False
 
     def __init__(
@@ -145,19 +141,15 @@ class VariationalModel(Model, ABC):
         standardization=None,
         backend="auto",
     ):
-        check_positive_integers(n_visible=n_visible, n_latent=n_latent)
-        check_sizes(n_hiddens=n_hiddens)
         super().__init__(backend)
-        self.n_visible, self.n_latent = n_visible, n_latent
+        self._choose(n_visible, n_hiddens, emission, transfer, missing, standardization)
+        check_positive_integers(n_latent=n_latent)
+        self.n_latent = n_latent
         prior = choose("prior", prior, PRIORS, "make")
         self.posterior_class = choose("posterior", posterior, POSTERIORS, "from_recognition")
         self.objective_kl = choose("kl", kl, KLS)
         self.objective = choose("objective", objective, OBJECTIVES)
-        self.transfer = choose("transfer", transfer, TRANSFERS, "__call__", "moments")
         self.variance_class = choose("variance", variance, VARIANCES)
-        self.emission_class = choose("emission", emission, EMISSIONS)
-        self.missing = choose("missing", missing, MISSING, "read", "emission", "n_inputs", "allowed")
-        self.standardization = standardization_of(standardization)
         p_keeps = recognition_p_keep, recognition_recurrent_p_keep
         self._make_networks(n_hiddens, p_keeps, generative_p_keep)
         self.prior = prior if isinstance(prior, Process) else prior.make(self.parameters, "prior", n_latent)
@@ -218,11 +210,6 @@ class VariationalModel(Model, ABC):
         n_sequences = self.inputs["mask"].shape[1]
         return reduce(terms.reshape((*terms.shape[:-1], -1, n_sequences)), axis=-2)
 
-    def _make_stack(self, layer, name, n_in, n_hiddens):
-        made = partial(layer, self.parameters, transfer=self.transfer)
-        self.layers.append(Stack(made, name, n_in, n_hiddens))
-        return self.layers[-1]
-
     def _make_recognition(self, layer, n_hiddens, p_keep):
         """Make `recognition`, of layers called as those in `LAYERS`, and its output, with dropout."""
         n_inputs = self.missing.n_inputs(self.n_visible)
@@ -232,12 +219,6 @@ class VariationalModel(Model, ABC):
             self.parameters, "recognition/output", n_hiddens[-1], n_outputs, p_keep
         )
         self.layers.append(self.recognition_output)
-
-    def _make_emission(self, n_features, p_keep):
-        name = "generative/emission"
-        emission = self.emission_class(self.parameters, name, n_features, self.n_visible, p_keep)
-        self.emission = self.in_units(emission)
-        self.layers.append(self.emission)
 
     def _build(self):
         """Fill `inputs` and `expressions`."""
