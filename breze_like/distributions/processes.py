@@ -114,10 +114,17 @@ class MarkovProcess(Process):
         difference = z[:, :, :, None] - (self.coefficient * previous(z, mask))[:, :, None]
         return normal_log_density(difference, 0.0, variance[:, :, None, None]).sum(axis=-1)
 
-    def sample(self, noise):
+    def sample(self, noise, start=None):
+        """Sequences without padding, from standard normal noise of their shape.
+
+        With a `start` (n_sequences, n_latents), they follow it: it is their z_0, and known.
+        """
         first = pt.eq(count_steps(noise), 1)[:, None, None]
-        deviation = pt.cast(pt.sqrt(self.given_past(first)), noise.dtype)
-        return linear_recurrence(pt.zeros_like(noise) + self.coefficient, deviation * noise)
+        given = self.given_past(first if start is None else 0.0)
+        terms = pt.cast(pt.sqrt(given), noise.dtype) * noise
+        if start is not None:
+            terms += first * (self.coefficient * start)
+        return linear_recurrence(pt.zeros_like(noise) + self.coefficient, terms)
 
 
 class WhiteNoise(MarkovProcess):

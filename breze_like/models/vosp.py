@@ -142,7 +142,7 @@ class VOSP(VariationalModel):
         noise = self.draw_noise(rng, n_steps, n_sequences)
         if len(prefix):
             start = mean + np.sqrt(variance) * self.draw_noise(rng, 1, n_sequences)
-            latents = self._continue(noise, start)
+            latents = self._draw_followers(noise, start[0])
         else:
             latents = self._draw_latents(noise)
         drawn = []
@@ -218,19 +218,10 @@ class VOSP(VariationalModel):
         return self.function(["noise"], self.prior.sample(self.inputs["noise"]))
 
     @cached_property
-    def _next_latents(self):
-        """Compiled: z_t given z_{t-1}, from noise."""
-        noise, z = pt.tensor3("noise"), pt.tensor3("z")
-        mean, variance = self.prior.forecast(Moments(z))
-        return self.function([noise, z], mean + pt.sqrt(variance) * noise)
-
-    def _continue(self, noise, z):
-        """Latents (n_steps, n_sequences, n_latent) that follow z under the prior."""
-        followers = []
-        for u in noise:
-            z = self._next_latents(u[None], z)
-            followers.append(z)
-        return np.concatenate(followers)
+    def _draw_followers(self):
+        """Compiled: the same, but they follow latents (n_sequences, n_latent)."""
+        noise, start = self.inputs["noise"], pt.matrix("start")
+        return self.function([noise, start], self.prior.sample(noise, start))
 
     @cached_property
     def _draw(self):

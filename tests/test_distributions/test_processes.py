@@ -87,6 +87,21 @@ def test_forecasts_from_z_0_have_the_variances(name, priors):
     np.testing.assert_allclose(variance, [covariance[2, 2] - weight * covariance[1, 2]], rtol=1e-12)
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("gp")])
+def test_samples_that_follow_a_start(name, priors, rng):
+    """z_t = c z_{t-1} + sqrt(v) noise_t, where c and v are those of the dense distribution at later steps."""
+    prior, covariance = priors[name][0], priors[name][1](3)
+    c = covariance[2, 1] / covariance[1, 1]
+    deviation = np.sqrt(covariance[2, 2] - c * covariance[1, 2])
+    noise, start = rng.normal(size=(5, 4, 2)), rng.normal(size=(4, 2))
+    variables = pt.tensor3(), pt.matrix()
+    drawn = compile_function(variables, prior.sample(*variables), "jax")(noise, start)
+    z = start
+    for t, of_step in enumerate(noise):
+        z = c * z + deviation * of_step
+        np.testing.assert_allclose(drawn[t], z, rtol=1e-12)
+
+
 def test_sample_is_linear_in_noise(sample, rng):
     noise = rng.normal(size=(6, 4, 2))
     roots = sample(np.eye(6)[:, :, None])
