@@ -23,7 +23,6 @@ from pathlib import Path
 from breze_like import data
 from breze_like.files import file_name
 from breze_like.pictures import figures
-from breze_like.quoting import shown_path
 from breze_like.runs import Run
 from breze_like.trained import bounds_nothing, load_model, model_names, models_folder
 from breze_like.training import TrainingDiverged
@@ -40,10 +39,11 @@ from experiments.paper.rows import FORMATS, MARKS, as_text, floor_row, system_ro
 from experiments.paper.seeds import combine, place
 from experiments.paper.system_runs import (
     N_DRAWS,
-    best_run,
+    check_search,
     done,
     existing_run,
     find_config,
+    found_by_search,
     other_budget,
     trainable_together,
 )
@@ -104,11 +104,6 @@ def make_table(dataset, given, names, options, before=()):
             rows += system_rows(dataset, name, results[name])
         print(as_text(rows), flush=True)
     return rows, results
-
-
-def found_by_search(folder, name, dataset):
-    """The folder of the best run of a system's search on a data set, None if there is none."""
-    return best_run(Path(folder) / file_name(dataset.name) / name, system_for(name, dataset))
 
 
 def finish_seeds(name, dataset, given, options):
@@ -220,13 +215,8 @@ def load_datasets(options):
             raise ValueError(f"--datasets must have different names, got {dataset.name} twice: rename a file")
         check_tables(dataset, options)
         datasets[file_name(dataset.name)] = dataset, given
-    if options.search and not any(
-        found_by_search(options.search, name, dataset) for dataset, _ in datasets.values() for name in SYSTEMS
-    ):
-        raise ValueError(
-            "--search must be a folder with finished trials in DATASET/SYSTEM, such as "
-            f"{shown_path(Path(options.search) / dataset.name / 'rnn')}, got {shown_path(options.search)}"
-        )
+    if options.search:
+        check_search(options.search, [dataset for dataset, _ in datasets.values()])
     return datasets.values()
 
 

@@ -5,12 +5,16 @@ from pathlib import Path
 
 from breze_like.backends import accelerator, resolve
 from breze_like.data import chunk
+from breze_like.files import file_name
 from breze_like.initialize import Initialization
+from breze_like.quoting import shown_path
 from breze_like.runs import Run
 from breze_like.trained import describe
 from breze_like.training import EMSettings, TrainingSettings, is_finished, n_batches
 from experiments.paper.experiment import differences
+from experiments.paper.presets import system_for
 from experiments.paper.results import describe_run
+from experiments.paper.systems import SYSTEMS
 
 # About so many updates lie between two validations.
 VALIDATE_EVERY = 65
@@ -135,6 +139,20 @@ def best_run(folder, system):
             if values:
                 scores[run.folder] = min(values)
     return min(scores, key=scores.get, default=None)
+
+
+def found_by_search(folder, name, dataset):
+    """The `best_run` of a system's search on a data set."""
+    return best_run(Path(folder) / file_name(dataset.name) / name, system_for(name, dataset))
+
+
+def check_search(folder, datasets):
+    """Raise a ValueError if the folder has no run that `found_by_search` finds on any of the data sets."""
+    if not any(found_by_search(folder, name, dataset) for dataset in datasets for name in SYSTEMS):
+        raise ValueError(
+            "--search must be a folder with finished trials in DATASET/SYSTEM, such as "
+            f"{shown_path(Path(folder) / file_name(datasets[0].name) / 'rnn')}, got {shown_path(folder)}"
+        )
 
 
 def done(run, n_draws=None):

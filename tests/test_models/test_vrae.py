@@ -59,9 +59,9 @@ def batch(rng):
 
 
 def test_expressions_have_the_documented_names_and_shapes(model, evaluate, batch):
-    draws = {"emission/sample"}  # from noise of its own
+    draws = {"emission/sample", "given/mean", "given/sample", "given/mode"}  # from inputs of their own
     assert set(NAMES) - {"gradient"} == set(model.expressions) - {"gradient"} - draws
-    assert list(model.inputs) == [*INPUTS, "emission_noise"]
+    assert list(model.inputs) == [*INPUTS, "emission_noise", "given"]
     assert list(model.training_inputs) == INPUTS
     shapes = {name: value.shape for name, value in evaluate(*batch).items()}
     latent, visible, terms = (3, 3, 2), (3, 3, 3), (3, 3)
