@@ -11,7 +11,7 @@ from breze_like.models.standardization import AsTheyAre
 from breze_like.sequences import check_sequences
 from breze_like.training.settings import TrainingSettings
 
-# Root mean squares of features for which standardisation is not needed.
+# The least standard deviation, and the largest root mean square, of features that need not be standardised.
 SMALLEST_SIZE, LARGEST_SIZE = 0.1, 10.0
 
 
@@ -63,18 +63,24 @@ def warn_of_scale(model, sequences):
 
 
 def scale_advice(sequences):
-    """What to do about real values whose size is far from 1, in a sentence; None if it is not.
+    """What to do about a feature whose size is far from 1, in a sentence; None if there is none.
+
+    It is too large, or varies too little; a feature that never varies is of no size.
 
     Parameters
     ----------
     sequences : list of ndarray, shape (n_steps, n_visible)
     """
     frames = np.concatenate(sequences).astype(float)
-    n_known = np.maximum((~np.isnan(frames)).sum(axis=0), 1)
-    sizes = np.sqrt(np.nansum(frames**2, axis=0) / n_known)
-    if SMALLEST_SIZE <= sizes.max() <= LARGEST_SIZE:
+    known = np.ma.masked_invalid(frames)
+    mean, deviation = known.mean(axis=0).filled(0), known.std(axis=0).filled(0)
+    too_large = np.hypot(mean, deviation) > LARGEST_SIZE
+    far = too_large | ((deviation > 1e-6 * abs(mean)) & (deviation < SMALLEST_SIZE))
+    if not far.any():
         return None
+    worst = far.argmax()
     return (
-        f"values are far from unit size, the root mean square of the largest feature is {sizes.max():.2g}: "
-        "standardise them, by standardization=Standardization.of(train) (in experiments.train, --standardize)"
+        f"values are far from unit size, feature {worst} has mean {mean[worst]:.2g} and standard deviation "
+        f"{deviation[worst]:.2g}: standardise them, by standardization=Standardization.of(train) "
+        "(in experiments.train, --standardize)"
     )

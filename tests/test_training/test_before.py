@@ -9,18 +9,23 @@ from breze_like.training.before import scale_advice
 
 
 @pytest.mark.parametrize(
-    ("scale", "size"), [(1.0, None), (0.02, "0.021"), (50.0, "53"), (9.0, None), (0.11, None)]
+    ("scale", "offset", "told"),
+    [
+        (1.0, 0, None),
+        (9.0, 0, None),
+        (0.15, 0, None),
+        (0.15, 7, None),
+        (0, 0, None),
+        (0.1, 1, "feature 1 has mean 1 and standard deviation 0.071:"),
+        (50, 0, "feature 1 has mean 0.12 and standard deviation 36:"),
+        (1.0, 20, "feature 1 has mean 20 and standard deviation 0.71:"),
+    ],
 )
-def test_values_of_another_size_are_told_of(scale, size, rng):
-    """By fit, once, where nothing was standardised."""
-    wave = scale * np.sin(np.arange(100))[:, None] * [0.01, 1.5]
+def test_values_of_another_size_are_told_of(scale, offset, told):
+    wave = np.sin(np.arange(100))[:, None] * [1, scale] + [0, offset]
     wave[3, 1] = np.nan
     advice = scale_advice([wave[:50], wave[50:]])
-    assert (
-        advice is None
-        if size is None
-        else f"the root mean square of the largest feature is {size}: " in advice
-    )
+    assert advice is None if told is None else f"far from unit size, {told} standardise them" in advice
 
 
 def test_fit_gives_the_advice(rng):
