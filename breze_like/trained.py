@@ -13,6 +13,7 @@ class, see `make_model`; ``"initialization"`` and ``"training"``, those of `Init
 import os
 from contextlib import contextmanager
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -168,10 +169,12 @@ def find_run(folder: PathLike) -> Run:
     for path in (Path(folder), models_folder() / folder):
         if (path / "config.json").is_file():
             return Run(path)
-    names = ", ".join(model_names()) or "none here"
+    names = model_names()
+    near = get_close_matches(str(folder), names, 3, 0.5) or names[:3]
+    told = ", ".join([*near, "..."] if len(names) > len(near) else near) or "none here"
     raise ValueError(
         f"there is no run in {folder}: give the folder of a run, with a config.json, or the name of a "
-        f"trained model ({names})"
+        f"trained model ({told})"
     )
 
 

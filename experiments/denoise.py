@@ -16,6 +16,7 @@ import numpy as np
 from breze_like.pictures import sequence_figures
 from breze_like.tasks import denoise
 from experiments import command_line
+from experiments.command_line.arguments import parse, refuse_unused
 from experiments.music.corruption import P_ON, add_noise
 from experiments.music.task import Task, changes, difference, make_parser
 
@@ -34,8 +35,10 @@ def main(arguments=None):
         help="add noise first: probability that a note is switched on, or variance of real values",
     )
     parser.add_argument("--modes", action="store_true", help="don't model the noise, as in the paper")
-    options = parser.parse_args(arguments)
+    options = parse(parser, arguments)
     task = Task(options)
+    if not task.binary:
+        refuse_unused(options, "for real values, whose modes are taken anyway", "modes")
     check_noise(options.noise, task.binary)
     p_on = (options.noise or P_ON) if task.binary and options.noise != 1 and not options.modes else None
     names, given = list(task.sequences), list(task.sequences.values())

@@ -18,7 +18,13 @@ from breze_like.quoting import shown_path
 from breze_like.trained import load
 from experiments import command_line
 from experiments.command_line import tables
-from experiments.command_line.arguments import NotNegative, add_data_of_run, data_of_run
+from experiments.command_line.arguments import (
+    NotNegative,
+    add_data_of_run,
+    data_of_run,
+    parse,
+    refuse_unused,
+)
 from experiments.command_line.commands import portable
 from experiments.command_line.reports import add_report, check_report, write_report
 from experiments.paper.results import evaluate, remarks, rows
@@ -70,11 +76,13 @@ def main(arguments=None):
     add_data_of_run(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, one object for each run")
     add_report(parser, "write a Markdown report of the runs to this file")
-    options = parser.parse_args(arguments)
+    options = parse(parser, arguments)
     check_report(options, " set, nats per time step | per step | per sequence |")
     results = []
     for folder in options.runs:
         run, model, dataset = load(folder, **data_of_run(options))
+        if not model.has_latents and len(options.runs) == 1:
+            refuse_unused(options, "for a model with exact scores", "n_draws")
         results.append(evaluate(run, model, dataset, options.split, options.n_draws))
         print(json.dumps(results[-1]) if options.json else as_text(results[-1]), flush=True)
     if options.report is not None:

@@ -13,12 +13,13 @@ be left out.
 
 import numpy as np
 
+from breze_like.models import HiddenMarkov
 from breze_like.music.rolls import LOWEST_NOTE
 from breze_like.pictures import sequence_figures
 from breze_like.pictures.sequence_figures import Spread
 from breze_like.tasks import impute, impute_draws
 from experiments import command_line
-from experiments.command_line.arguments import Positive
+from experiments.command_line.arguments import Positive, parse, refuse_unused
 from experiments.music.measures import nats_per_frame
 from experiments.music.missing import RULE, find_missing
 from experiments.music.task import Task, difference, make_parser
@@ -106,8 +107,10 @@ def main(arguments=None):
     add = way.add_argument
     add("--draws", type=int, action=Positive, metavar="N", help="write N single draws, not combined")
     add("--modes", action="store_true", help="fill in the most probable frames, as in the paper: few notes")
-    options = parser.parse_args(arguments)
+    options = parse(parser, arguments)
     task = Task(options)
+    if isinstance(task.model, HiddenMarkov):
+        refuse_unused(options, "for a hidden Markov model, which needs none", "rounds")
     lowest = LOWEST_NOTE if task.results.rolls else 0
     observed = [~np.isnan(sequence) for sequence in task.sequences.values()]
     if options.missing:

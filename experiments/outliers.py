@@ -17,7 +17,7 @@ from breze_like.tasks import outlier_scores
 from breze_like.tasks.outliers import ESTIMATORS
 from experiments import command_line
 from experiments.command_line import tables
-from experiments.command_line.arguments import add_count
+from experiments.command_line.arguments import add_count, parse, refuse_unused
 from experiments.music.task import Task, make_parser
 
 FILES = ("outliers.csv", "outliers.json", "outliers.png")
@@ -94,8 +94,10 @@ def main(arguments=None):
     add_count(parser, "--draws", 10, "draws of the latents for the estimate (10)")
     add("--estimator", default="bound", choices=sorted(ESTIMATORS), help="for models with latents (bound)")
     add_count(parser, "--show", 6, "number of sequences in the picture (6)")
-    options = parser.parse_args(arguments)
+    options = parse(parser, arguments)
     task = Task(options)
+    if not task.model.has_latents:
+        refuse_unused(options, "for a model with exact scores", "draws", "estimator")
     task.results.reserve([], 0, FILES)
     sequences = list(task.sequences.values())
     scores = outlier_scores(task.model, sequences, task.rng, options.draws, options.estimator)

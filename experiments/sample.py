@@ -11,7 +11,7 @@ import numpy as np
 from breze_like.pictures import sequence_figures
 from breze_like.tasks import sample
 from experiments import command_line
-from experiments.command_line.arguments import Positive, add_count
+from experiments.command_line.arguments import Positive, add_count, parse, refuse_unused
 from experiments.command_line.commands import script
 from experiments.music.files import numbered
 from experiments.music.task import Task, make_parser
@@ -48,7 +48,9 @@ def main(arguments=None):
         action=Positive,
         help="temperature of each frame; lower gives more probable frames (1)",
     )
-    options = parser.parse_args(arguments)
+    options = parse(parser, arguments)
+    if options.prefix is None:
+        refuse_unused(options, "without --prefix", "prefix_steps")
     task = Task(options)
     prefix = read_prefix(task, options.prefix, options.prefix_steps)
     names = list(numbered(range(options.n_sequences), "sample"))

@@ -117,13 +117,16 @@ class VOSP(VariationalModel):
         Raises
         ------
         ValueError
-            If the frames have another shape, or the prior is no `MarkovProcess`.
+            If the frames have another shape, the state is that of another model or of other sequences, or the
+            prior is no `MarkovProcess`.
         """
         if np.ndim(frames) != 2 or np.shape(frames)[1] != self.n_visible:
             expected = f"(n_sequences, {self.n_visible})"
             raise ValueError(f"frames must have shape {expected}, got {np.shape(frames)}")
         first = float(state is None)
         state = self._start(len(frames)) if state is None else state
+        if [np.shape(u)[-2:] for u in state] != [(len(frames), n) for n in self._state_sizes]:
+            raise ValueError(f"state must be that of a step of this model with {len(frames)} sequences")
         prediction, reconstruction, denoised, *state = self._step(np.asarray(frames)[None], first, *state)
         return Step(prediction[0], reconstruction[0], denoised[0], state[0][0], state[1][0], state)
 
@@ -179,6 +182,10 @@ class VOSP(VariationalModel):
         latents = np.zeros((1, n_sequences, self.n_latent))
         past = np.zeros((1, n_sequences, self.n_emission_hiddens[0]))
         return [latents, latents, *[past] * len(self.recognised.context), *initial]
+
+    @cached_property
+    def _state_sizes(self):
+        return [u.shape[-1] for u in self._start(1)]
 
     @cached_property
     def _initial(self):

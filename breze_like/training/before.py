@@ -8,6 +8,7 @@ import numpy as np
 from breze_like.estimators import validation_score
 from breze_like.models.base import check_model, check_observations
 from breze_like.models.standardization import AsTheyAre
+from breze_like.runs import Run
 from breze_like.sequences import check_sequences
 from breze_like.training.settings import TrainingSettings
 
@@ -37,6 +38,12 @@ def check_settings(model, settings):
         given = getattr(settings, name)
         if given not in (value, None) and needed not in model.training_inputs:
             raise ValueError(f"{name} must be {value} for a model without the input {needed!r}, got {given}")
+
+
+def check_run(run):
+    """Raise a ValueError unless it is a run, or None."""
+    if run is not None and not isinstance(run, Run):
+        raise ValueError(f"run must be a Run, such as Run.create(folder, config), got {run!r}")
 
 
 def validation(validate, model, n_draws=1):

@@ -12,7 +12,7 @@ from breze_like.interrupts import deferred
 from breze_like.models.base import Model
 from breze_like.records import COUNT, NUMBER, OBJECT, POSITIVE_COUNT, check
 from breze_like.runs import Run
-from breze_like.training.before import check_settings, validation
+from breze_like.training.before import check_run, check_settings, validation
 from breze_like.training.course import Course, n_batches
 from breze_like.training.device import DeviceRmsProp, pure_loss_and_gradient
 from breze_like.training.history import History
@@ -83,6 +83,7 @@ def fit(
     if not 0 < until <= 1:
         raise ValueError(f"until must be in (0, 1], got {until!r}")
     check_settings(model, settings)
+    check_run(run)
     validate = validation(validate, model, settings.n_draws)
     with run.locked() if run else nullcontext():
         course = Course(model, settings, train, valid, rng, model.parameters.data, run)

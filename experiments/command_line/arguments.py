@@ -70,6 +70,13 @@ def parse(parser, arguments=None):
     return options
 
 
+def refuse_unused(options, why, *names):
+    """Raise a ValueError for the first of the named options that is ``given``, and say why it must not be."""
+    for name in names:
+        if name in options.given:
+            raise ValueError(f"{flag(name)} must not be given {why}: leave it out")
+
+
 def flag(name):
     """``"--n-latent"`` for ``"n_latent"``."""
     return f"--{name.replace('_', '-')}"

@@ -75,6 +75,7 @@ def test_missing_values(untrained_run, rng, tmp_path, capsys):
     ("words", "message"),
     [
         (["--draws", "0"], "--draws must be positive, got 0"),
+        (["--draws", "3"], "--draws must not be given for a model with exact scores: leave it out"),
         (["--show", "0"], "--show must be positive, got 0"),
         (["no.npy"], "not a readable NumPy file no.npy"),
     ],

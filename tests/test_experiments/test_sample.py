@@ -65,6 +65,7 @@ def test_real_values(run_of_reals, tmp_path):
         (["--n-steps", "0"], "--n-steps must be positive, got 0"),
         (["--n-sequences", "-1"], "--n-sequences must be positive, got -1"),
         (["--prefix-steps", "0"], "--prefix-steps must be positive, got 0"),
+        (["--prefix-steps", "3"], "--prefix-steps must not be given without --prefix: leave it out"),
         (["--temperature", "0"], "--temperature must be positive, got 0.0"),
         (["--temperature", "nan"], "--temperature must be positive, got nan"),
         (["--n-steps", "200000"], "roll must have at most 100000 steps, got 200000"),

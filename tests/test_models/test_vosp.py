@@ -262,6 +262,13 @@ def test_layers_are_named_or_called_in_the_same_way():
     assert VOSP(3, 2, (4,), (5,), layer=given).recognition.layers[0].p_keep.p_keep == 0.6
 
 
+def test_a_step_goes_on_from_a_state_of_its_own(model):
+    state = model.step(np.zeros((2, 3))).state
+    for wrong in (state[:-1], [u[..., :1, :] for u in state], [*state, state[0]]):
+        with pytest.raises(ValueError, match="state must be that of a step of this model with 2 sequences"):
+            model.step(np.zeros((2, 3)), wrong)
+
+
 def test_steps_need_a_prior_that_is_a_markov_process():
     prior = GaussianProcess(lambda t, r: pt.exp(-((t - r) ** 2)))
     with pytest.raises(ValueError, match="prior must be a MarkovProcess, .*, got GaussianProcess"):

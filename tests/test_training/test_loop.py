@@ -248,6 +248,7 @@ class TestLoop:
                 {"valid": [[[0, 1], [1]]]},
                 r"valid\[0\] must be a rectangular array, got rows of different lengths",
             ),
+            ({"run": "folder"}, "run must be a Run, such as Run.create"),
             ({"settings": {"n_epochs": 3}}, r"settings must be TrainingSettings, got \{'n_epochs': 3\}"),
             ({"rng": 0}, "rng must be a generator, .*, got 0"),
             ({"valid": None}, "valid must be a list of sequences, got NoneType"),
