@@ -22,6 +22,7 @@ def test_of_a_run(run_of_rolls, tmp_path, capsys):
     assert str(tmp_path / "new") in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_of_two_runs(run_of_rolls, tmp_path):
     words = ["--denoiser", str(run_of_rolls), "--imputer", str(run_of_rolls), "--out", str(tmp_path / "new")]
     assert figure3.main(words) == 0

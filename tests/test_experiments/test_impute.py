@@ -66,6 +66,7 @@ def test_draws_are_scored_too(run_of_rolls, song, tmp_path, capsys):
     assert first.startswith("missing entries of all draws against given: ")
 
 
+@pytest.mark.slow
 def test_where_nothing_is_known_nothing_is_scored(run_of_rolls, tmp_path, capsys):
     for more in ([], ["--draws", "2"]):
         np.save(tmp_path / "gaps.npy", np.full((3, 88), np.nan))

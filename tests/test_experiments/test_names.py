@@ -49,7 +49,10 @@ def written(folder):
 
 @pytest.mark.parametrize(
     ("script", "more", "ending"),
-    [(denoise, [], b"_denoised"), (impute, ["--missing", "2:4"], b"_imputed")],
+    [
+        (denoise, [], b"_denoised"),
+        pytest.param(impute, ["--missing", "2:4"], b"_imputed", marks=pytest.mark.slow),
+    ],
 )
 def test_denoise_and_impute(script, more, ending, folder, run_of_rolls, run):
     out = folder / "out"

@@ -111,6 +111,7 @@ def texts(path):
     return unescape(re.sub("(<[^>]*>)+", "|", path.read_text()))
 
 
+@pytest.mark.slow
 def test_several_runs_are_compared(scored, tmp_path, browser, capsys):
     folders = [scored("first", ["nll"]), scored("second", ["nll"], update=6)]
     command = ["train.py", "--data-dir", "/private", "--out", "/tmp/third"]

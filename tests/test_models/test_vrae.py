@@ -217,6 +217,7 @@ class Halved:
         return Moments(x.mean / 2, x.variance / 4)
 
 
+@pytest.mark.slow
 def test_parts_are_swapped_by_passing_objects(rng):
     prior, transfer = WideWalk(), Halved()
     emission = partial(FixedVarianceEmission, variance=0.25)
