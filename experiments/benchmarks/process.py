@@ -16,6 +16,8 @@ import time
 
 from experiments.benchmarks.peers.problem import Problem
 
+# For which a system runs before it is timed, if one run is shorter.
+SECONDS_TO_SETTLE = 0.5
 # Within which a process ends whose parent has, whatever it is doing.
 SECONDS_TO_END = 2
 
@@ -45,13 +47,17 @@ class Peer:
         return {"seconds": time.perf_counter() - started}
 
     def time(self):
-        """The time that a run takes right after another one, as in training, and the way that it went.
+        """The time that a run takes after others of the same kind, as in training, and the way that it went.
 
-        Before that, the systems whose turn it was have filled the caches, and this one's threads have slept.
+        Before these, the systems whose turn it was have filled the caches, and this one's threads have slept:
+        it takes a while until the operating system has given each a core of its own again.
         """
         seconds = {}
         for way, run in self._ways.items():
+            ready = time.perf_counter() + SECONDS_TO_SETTLE
             run()
+            while time.perf_counter() < ready:
+                run()
             started = time.perf_counter()
             run()
             seconds[way] = time.perf_counter() - started
