@@ -224,7 +224,7 @@ def score(loaded, options, kept):
         of = {**about, "weights": weights, "task": task, "title": title, "seed": seed}
         return kept.result(partial(compute, *arguments), **of)
 
-    fillers = imputers(dataset.train, models)
+    cleaners, fillers = denoisers(dataset.train, models), imputers(dataset.train, models)
     thresholds = {
         title: measure("threshold", title, CORRUPTION_SEED, choose_threshold, filler, dataset.valid)
         for title, filler in fillers.items()
@@ -233,28 +233,14 @@ def score(loaded, options, kept):
     sequences, denoised, imputed = getattr(dataset, options.split), [], []
     for seed in range(1, options.seeds + 1):
         noisy, observed = corrupt(sequences, seed)
-        denoised.append(
-            {
-                title: measure("denoising", title, seed, score_denoiser, denoiser, noisy, sequences)
-                for title, denoiser in denoisers(dataset.train, models).items()
-            }
-        )
-        imputed.append(
-            {
-                title: measure(
-                    "imputation",
-                    title,
-                    seed,
-                    score_imputer,
-                    filler,
-                    sequences,
-                    observed,
-                    seed,
-                    thresholds.get(title),
-                )
-                for title, filler in fillers.items()
-            }
-        )
+        denoised.append({})
+        for title, denoiser in cleaners.items():
+            arguments = denoiser, noisy, sequences
+            denoised[-1][title] = measure("denoising", title, seed, score_denoiser, *arguments)
+        imputed.append({})
+        for title, filler in fillers.items():
+            arguments = filler, sequences, observed, seed, thresholds.get(title)
+            imputed[-1][title] = measure("imputation", title, seed, score_imputer, *arguments)
     return describe(dataset, options.split, loaded, average(denoised), average(imputed))
 
 

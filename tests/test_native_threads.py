@@ -162,6 +162,29 @@ class TestThreads:
         rest[:] = whole
         np.testing.assert_array_equal(function(*arguments), before)
 
+    def test_a_call_without_memory_is_an_error(self, table):
+        x, nade = pt.matrix(), [pt.matrix() for _ in range(4)]
+        function = compile_function([x, *nade], NADE(*nade).log_prob(x), "jax")
+        arguments = np.ones((5, 3)), np.ones((3, 2)), np.ones((3, 2)), np.ones((5, 3)), np.ones((5, 2))
+        function(*arguments)
+        nothing = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(lambda size: 0)
+        table[threads.ALLOCATE] = ctypes.cast(nothing, ctypes.c_void_p).value
+        with pytest.raises(Exception, match="machine code failed, probably for lack of memory"):
+            function(*arguments)
+
+    @pytest.mark.parametrize(("kind", "is_query"), [(1, True), (2, False)])
+    def test_only_a_question_for_the_version_is_one(self, kind, is_query):
+        """Of the extensions that a call may have; it is answered."""
+        from numba import cfunc, types
+
+        call_frame = importlib.import_module("breze_like.native.call_frame")
+        ask = cfunc(types.int64(types.int64))(lambda frame: types.int64(call_frame.is_query(frame))).ctypes
+        metadata, extension, frame = ((ctypes.c_int64 * n)() for n in (8, 4, 2))
+        extension[:] = 32, kind, 0, ctypes.addressof(metadata)
+        frame[:] = 16, ctypes.addressof(extension)
+        assert bool(ask(ctypes.addressof(frame))) == is_query
+        assert list(np.frombuffer(metadata, np.int32)[6:8]) == ([0, 1] if is_query else [0, 0])
+
     @pytest.mark.slow
     def test_results_do_not_depend_on_the_number_of_threads(self):
         """Nor on whether calls run at the same time, or XLA has no threads at all."""

@@ -52,7 +52,7 @@ class Dataset:
         binary = all(is_integer(sequence) for split in splits.values() for sequence in split)
         n_features = None
         for split, sequences in splits.items():
-            name = f"{shown(self.name)} {split}"
+            name = f"{shown(self.name)}, {split}"
             checked = check_sequences(sequences, n_features, binary, name, missing=not binary)
             n_features = checked[0].shape[1]
             object.__setattr__(self, split, checked)

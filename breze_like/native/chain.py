@@ -7,9 +7,7 @@ from numba import njit
 
 from breze_like.native.functions import CALLED, MATH, exp
 from breze_like.native.products import ROWS, add_outer, multiply, padded, panels
-
-# Of the products that form the gradient of the weights.
-ROWS_TOGETHER = 64
+from breze_like.native.recurrence import ROWS_TOGETHER
 
 
 @njit(**CALLED)

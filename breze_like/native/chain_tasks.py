@@ -14,7 +14,7 @@ from breze_like.native.dispatch import CallPlan, Kernel
 from breze_like.native.functions import CALLED, DONE
 from breze_like.native.recurrence_tasks import block_of, n_blocks, n_blocks_without_sums
 
-H, B, COTANGENT = 4, 5, 6  # behind the arguments
+H, COTANGENT = 4, 6  # where states and their gradients are; between them, preactivations
 
 
 def _plan_forward(settings, shapes):
@@ -40,6 +40,22 @@ def _shape(frame):
 
 
 @njit(**CALLED)
+def _of_task(frame, number):
+    """A task's member and block of sequences, whether it is reversed, and the transfer function."""
+    n_tasks, settings = call_frame.n_tasks(frame, 0), call_frame.settings(frame)
+    block = block_of(number % n_tasks, n_tasks, _shape(frame)[1])
+    return number // n_tasks, block, settings[1] == 1, settings[0]
+
+
+@njit(**CALLED)
+def _known(frame, member, like):
+    """Which steps are real, and the arguments of the chain."""
+    buffers, shape = call_frame.arguments(frame), _shape(frame)
+    real = array(buffers, 0, member, shape[:2], np.empty(0, np.bool_))
+    return real, _of_chain(buffers, 1, member, shape, like)
+
+
+@njit(**CALLED)
 def _of_chain(buffers, first, member, shape, like):
     """Preactivations, weights and initial states: arguments, or gradients."""
     _, n_sequences, n = shape
@@ -54,13 +70,10 @@ def _forward_task(sources, scalar):
     def task(frame, number, scratch):
         sources  # noqa: B018
         like = np.empty(0, scalar)
-        shape, n_tasks, settings = _shape(frame), call_frame.n_tasks(frame, 0), call_frame.settings(frame)
-        member, block = number // n_tasks, block_of(number % n_tasks, n_tasks, shape[1])
-        buffers, results = call_frame.arguments(frame), call_frame.results(frame)
-        real = array(buffers, 0, member, shape[:2], np.empty(0, np.bool_))
+        member, block, reverse, transfer = _of_task(frame, number)
+        shape, results = _shape(frame), call_frame.results(frame)
         both = array(results, 0, member, shape, like), array(results, 1, member, shape, like)
-        arguments = _of_chain(buffers, 1, member, shape, like)
-        forward(block, real, arguments, settings[1] == 1, like.dtype.type(settings[0]), both)
+        forward(block, *_known(frame, member, like), reverse, like.dtype.type(transfer), both)
         return DONE
 
     return task
@@ -72,17 +85,15 @@ def _gradient_task(sources, scalar):
     def task(frame, number, scratch):
         sources  # noqa: B018
         like = np.empty(0, scalar)
-        shape, n_tasks, settings = _shape(frame), call_frame.n_tasks(frame, 0), call_frame.settings(frame)
-        member, block = number // n_tasks, block_of(number % n_tasks, n_tasks, shape[1])
-        buffers = call_frame.arguments(frame)
+        member, block, reverse, transfer = _of_task(frame, number)
+        shape, buffers = _shape(frame), call_frame.arguments(frame)
         gradient(
             block,
-            array(buffers, 0, member, shape[:2], np.empty(0, np.bool_)),
-            _of_chain(buffers, 1, member, shape, like),
+            *_known(frame, member, like),
             array(buffers, H, member, shape, like),
             array(buffers, COTANGENT, member, shape, like),
-            settings[1] == 1,
-            like.dtype.type(settings[0]),
+            reverse,
+            like.dtype.type(transfer),
             _of_chain(call_frame.results(frame), 0, member, shape, like),
             part(scratch, number, (shape[2], shape[2]), like),
         )

@@ -21,7 +21,7 @@ from breze_like.checks import check_rng
 from breze_like.data import packed
 from breze_like.initialize import Initialization
 from breze_like.models.base import check_observations
-from breze_like.training.before import validation
+from breze_like.training.before import check_run, validation
 from breze_like.training.course import TrainingDiverged
 from breze_like.training.history import History
 from breze_like.training.progress import Bar
@@ -138,6 +138,7 @@ def fit_em(model, train, valid, settings, rng, validate=None, run=None, progress
     check_rng(rng)
     if not isinstance(settings, EMSettings):
         raise ValueError(f"settings must be EMSettings, got {settings!r}")
+    check_run(run)
     train, valid = check_observations(model, train, "train"), check_observations(model, valid, "valid")
     validate = validation(validate, model)
     data = model.parameters.data

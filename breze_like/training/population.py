@@ -19,7 +19,7 @@ import numpy as np
 
 from breze_like.interrupts import deferred
 from breze_like.runs import Run
-from breze_like.training.before import check_settings, validation
+from breze_like.training.before import check_run, check_settings, validation
 from breze_like.training.course import Course, TrainingDiverged
 from breze_like.training.device import PopulationRmsProp, pure_loss_and_gradient
 from breze_like.training.history import History
@@ -99,6 +99,8 @@ def fit_population(model, members, train, valid, validate=None, progress=True):
     _check_members(model, members)
     validate = validation(validate, model, members[0].settings.n_draws)
     dtype = model.parameters.data.dtype
+    for member in members:
+        check_run(member.run)
     with ExitStack() as writing:
         for member in members:
             if member.run:

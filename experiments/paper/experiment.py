@@ -155,7 +155,7 @@ def _begin(config, model, dataset, folder, resume):
     )
     _check_emission(model.emission, dataset)
     for split in ("train", "valid"):
-        check_observations(model, getattr(dataset, split), f"{dataset.name} {split}")
+        check_observations(model, getattr(dataset, split), f"{dataset.name}, {split}")
     config = config | {"training": asdict(settings), "command": sys.argv}
     run = _open(folder, config) if resume else Run.create(folder, config)
     rng = np.random.default_rng(config["seed"])

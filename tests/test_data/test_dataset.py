@@ -60,10 +60,10 @@ def test_cannot_be_altered(splits):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"valid": []}, "mine valid must hold at least one sequence"),
-        ({"test": [np.zeros((3, 87), int)]}, r"mine test\[0\] must have 88 features, got 87"),
-        ({"train": [np.full((3, 88), 2)]}, r"mine train\[0\] must be 0 or 1, got 2"),
-        ({"train": [np.full((3, 88), np.inf)]}, r"mine train\[0\] must be finite, got inf"),
+        ({"valid": []}, "mine, valid must hold at least one sequence"),
+        ({"test": [np.zeros((3, 87), int)]}, r"mine, test\[0\] must have 88 features, got 87"),
+        ({"train": [np.full((3, 88), 2)]}, r"mine, train\[0\] must be 0 or 1, got 2"),
+        ({"train": [np.full((3, 88), np.inf)]}, r"mine, train\[0\] must be finite, got inf"),
     ],
 )
 def test_rejects(splits, change, message):

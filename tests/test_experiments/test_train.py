@@ -35,6 +35,12 @@ def test_scores_are_saved_and_printed(run_folder, small_data, capsys):
     assert 0 < saved["per_step"] < 88 * np.log(2)
 
 
+def test_draws_are_not_asked_for_where_scores_are_exact(run_folder, complaint):
+    assert "--n-draws must not be given for a model with exact scores" in complaint(
+        evaluate, [run_folder, "--n-draws", "3"]
+    )
+
+
 def test_report(run_folder, tmp_path):
     report = tmp_path / "report.md"
     evaluate.main([str(run_folder), "--split", "valid", "--report", str(report)])

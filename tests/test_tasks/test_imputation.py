@@ -202,9 +202,13 @@ def test_one_answer_of_real_values_is_their_mean(conjugate, rng):
     np.testing.assert_array_equal(draws.completed[0], draws.expectation[0])
 
 
-def test_the_observed_entries_of_a_frame_tell_of_its_missing_ones(rng):
+@pytest.mark.parametrize(
+    "choices",
+    [{}, {"missing": "zero"}, {"missing": "zero", "standardization": {"mean": [0, 0], "variance": [1, 1]}}],
+)
+def test_the_observed_entries_of_a_frame_tell_of_its_missing_ones(choices, rng):
     """By the weights of a mixture whose components are near (2, 2) and (-2, -2)."""
-    model = RNN(2, (3,), emission=partial(MixtureEmission, n_components=2))
+    model = RNN(2, (3,), emission=partial(MixtureEmission, n_components=2), **choices)
     model.initialize(rng)
     for name, view in model.parameters.views().items():
         if name.startswith("generative/emission"):

@@ -69,7 +69,7 @@ def test_what_can_not_be(gaps, real_data, run_of_reals, tmp_path, complaint):
     for more, message in (
         (
             ["--missing", "refuse"],
-            "reals train[0] must be finite, got nan at step 1, feature 0: if values are missing",
+            "reals, train[0] must be finite, got nan at step 1, feature 0: if values are missing",
         ),
         (["--emission", "nade"], "emission must be one whose missing entries can be left out"),
     ):
