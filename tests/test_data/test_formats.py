@@ -231,7 +231,7 @@ class TestReadRejects:
         good = {"values": np.zeros((2, 4)), "lengths": [2]}
         bad = {"values": np.full((2, 4), np.inf), "lengths": [2]}
         path = write("mine.h5", {"train": good, "valid": good, "test": bad})
-        message = "mine test[0] must be finite, got inf at step 0, feature 0"
+        message = "mine, test[0] must be finite, got inf at step 0, feature 0"
         assert message_of(path) == message
 
     def test_huge_arrays_are_not_read(self, tmp_path, message_of):
