@@ -18,6 +18,7 @@ def run(source, **environment):
     subprocess.run([sys.executable, "-W", "error", "-c", source], check=True, env=environment)
 
 
+@pytest.mark.slow
 def test_imports_without_warning(tmp_path):
     run(
         "import sys; from breze_like.climin_import import RmsProp; import climin;"

@@ -377,6 +377,7 @@ def tensor():
     return LinearGaussian(BestDiagonal, objective="tensor_monte_carlo")
 
 
+@pytest.mark.slow
 def test_tensor_monte_carlo_is_unbiased_and_tighter_than_importance_weights(tensor, weighted, sequences, nll):
     """Of the same 8 draws; the mean of the likelihoods that it estimates is the exact one."""
     sequence, n_columns = sequences[0], 20_000

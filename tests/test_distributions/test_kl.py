@@ -105,6 +105,7 @@ def test_is_the_dense_divergence(q, p, batch, padded, priors, dense_posterior, c
     assert np.all(padded[q, p][batch.mask == 0] == 0)
 
 
+@pytest.mark.slow
 def test_log_ratio_of_draws_is_that_of_both_densities(batch, statistics, priors, make_posterior):
     a, m, v, noise, mask = (*pt.tensor3s("a", "m", "v", "noise"), pt.matrix("mask"))
     ratios, densities = [], []
@@ -157,6 +158,7 @@ def test_of_one_latent_is_the_dense_divergence(batch, statistics, divergences, p
             np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_padded_batch_equals_its_sequences_one_by_one(batch, statistics, divergences, gradients, padded):
     """In value and in gradient; nothing depends on what stands in the padding."""
     padded_gradients = gradients(*statistics, batch.mask)

@@ -57,6 +57,7 @@ class TestCompare:
 
 
 class TestWorker:
+    @pytest.mark.slow
     def test_takes_requests(self):
         sizes = {"model": "vosp", "n_hidden": 3, "batch_size": 2, "n_steps": 4}
         with Worker("limit") as worker:
@@ -144,6 +145,7 @@ def no_processes(monkeypatch):
     monkeypatch.setattr(parts, "Worker", WorkerHere)
 
 
+@pytest.mark.slow
 def test_small_sizes_without_the_library(no_processes, tmp_path, capsys):
     report = tmp_path / "new" / "report.md"
     parts = ["step", "evaluation", "length", "memory"]

@@ -16,6 +16,7 @@ def check_pictures(folder):
     assert (folder / "figure3.pdf").read_bytes().startswith(b"%PDF")
 
 
+@pytest.mark.slow
 def test_of_a_run(run_of_rolls, tmp_path, capsys):
     assert figure3.main(["--run", str(run_of_rolls), "--out", str(tmp_path / "new")]) == 0
     check_pictures(tmp_path / "new")

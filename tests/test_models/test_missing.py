@@ -128,6 +128,7 @@ def test_an_indicator_tells_missing_from_zero(vosp, rng):
     np.testing.assert_allclose(step.mean, after[1], rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_tasks_take_what_is_missing(rnn, vosp, rng):
     sequences = [with_gaps(rng, (4, 2)), with_gaps(rng, (3, 2))]
     observed = [~np.isnan(x) for x in sequences]

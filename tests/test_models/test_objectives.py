@@ -87,9 +87,8 @@ def test_it_says_whether_it_weighs_draws_against_each_other(model, evaluate, bat
     assert (loss == pytest.approx(np.mean(alone), rel=1e-10)) != weighs_draws(model)
 
 
-@pytest.mark.parametrize(
-    "prior", [*(pytest.param(p, marks=pytest.mark.slow) for p in ("wiener", "white")), "ornstein_uhlenbeck"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("prior", ["wiener", "white", "ornstein_uhlenbeck"])
 def test_tensor_monte_carlo_is_the_mean_over_all_ways_to_take_a_draw_at_each_step(prior, batch):
     """Each way is a sequence of latents like any other: its weight is found by NumPy, and by the model."""
     model = VOSP(3, 2, (2,), (2,), objective="tensor_monte_carlo", posterior="diagonal", prior=prior)

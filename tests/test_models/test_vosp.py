@@ -202,6 +202,7 @@ def test_samples(model):
         model.sample(np.random.default_rng(1), 4, 0)
 
 
+@pytest.mark.slow
 def test_frequencies_of_samples_are_the_likelihoods(model, rng):
     """Of all sequences of two frames; the latents are integrated out by quadrature, under the prior."""
     sequences = np.array(list(product([0.0, 1.0], repeat=6))).reshape(64, 2, 1, 3)

@@ -64,6 +64,7 @@ def test_bad_input_ends_with_one_line(capsys):
     assert capsys.readouterr().err == "error: two lines\n"
 
 
+@pytest.mark.slow
 def test_a_training_that_diverges_ends_with_one_line(small_data, tmp_path, capsys):
     words = ["--model", "rnn", "--dataset", str(small_data), "--out", str(tmp_path / "run"), "--quiet"]
     words += ["--n-hiddens", "3", "--step-rate", "1e38", "--n-epochs", "30"]

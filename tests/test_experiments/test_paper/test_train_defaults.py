@@ -103,6 +103,7 @@ def test_data_of_ones_own_are_as_by_default(small_data):
     assert (config["arguments"]["p_keep"], config["training"]["n_epochs"]) == (0.9, 100)
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_has_what_it_has(small_data, tmp_path, capsys, complaint):
     given = ["--n-hiddens", "4", "--generative-p-keep", "0.8", "--n-epochs", "2", "--seed", "3"]
     given += ["--batch-size", "3", "--spectral-radius", "0.5"]

@@ -208,6 +208,7 @@ TAKE_ALL = """
 """
 
 
+@pytest.mark.slow
 def test_processes_at_the_same_time_end_each_configuration_once(start, tmp_path, storage):
     processes = [start(TAKE_ALL, tmp_path, storage) for _ in range(3)]
     for process in processes:
