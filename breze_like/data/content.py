@@ -20,12 +20,15 @@ class Content:
     splits : dict of str to list of ndarray, each (n_steps, n_features)
     name, source, licence : str
         Empty if the file does not say.
+    warning : str
+        What may not be as its owner meant it, in a sentence; empty if nothing is odd.
     """
 
     splits: dict[str, list[NDArray]]
     name: str = ""
     source: str = ""
     licence: str = ""
+    warning: str = ""
 
 
 def keys_of_splits(found: Iterable[str], suffix: str = "") -> dict[str, str]:

@@ -14,6 +14,7 @@ Except for folders, kinds of files are recognised by their content.
 """
 
 import json
+import warnings
 from pathlib import Path
 
 from breze_like.data.arrays import read_archive
@@ -63,7 +64,7 @@ def read(
     Warns
     -----
     UserWarning
-        If notes of MIDI files, or files, are left out, with how many and why.
+        If notes of MIDI files, or files, are left out, with how many and why, or if a table has gaps in time.
     """
     path = Path(path)
     try:
@@ -83,7 +84,8 @@ def dataset_of(path: Path, found: Found) -> Dataset:
     """The data set of a file that was read in a separate process."""
     arrays = iter(found.arrays)
     splits = {split: [next(arrays) for _ in range(found.about["sizes"][split])] for split in SPLITS}
-    return _dataset(path, Content(splits, *(found.about[key] for key in ("name", "source", "licence"))))
+    about = (found.about[key] for key in ("name", "source", "licence", "warning"))
+    return _dataset(path, Content(splits, *about))
 
 
 def read_trusted(path: PathLike) -> Dataset:
@@ -95,6 +97,8 @@ def read_trusted(path: PathLike) -> Dataset:
 
 
 def _dataset(path, content):
+    if content.warning:
+        warnings.warn(f"{shown_path(path)}: {content.warning}", stacklevel=4)
     name = shown(content.name) or shown(path.stem)
     return Dataset(name, **content.splits, source=content.source, licence=content.licence)
 

@@ -38,7 +38,7 @@ def _read_data_set(path):
     from breze_like.data.formats import read_content
 
     content = read_content(path)
-    about = {"name": content.name, "source": content.source, "licence": content.licence}
+    about = {name: getattr(content, name) for name in ("name", "source", "licence", "warning")}
     about["sizes"] = {split: len(sequences) for split, sequences in content.splits.items()}
     return Found([array for sequences in content.splits.values() for array in sequences], about)
 

@@ -8,7 +8,8 @@ row 0, 1, 2, ... of three or more columns is one, too. A cell that is empty, or 
 name that only numbers the rows, or is empty, is left out.
 
 A long table has a column for the sequence and one for the time, with one of the names below, and may have one
-for the split; all other columns are features. Its rows may be in any order.
+for the split; all other columns are features. Its rows may be in any order; they become successive steps,
+whatever the times between them are.
 """
 
 import csv
@@ -33,6 +34,8 @@ TIME_NAMES = ("time", "step", "t", "timestamp")
 SPLIT_NAMES = ("split", "set")
 # Bytes in which a header is.
 N_HEADER = 2**16
+# Between two rows, so many times the shortest time of the sequence is a gap.
+GAP = 1.5
 # What stands for a missing value, in lower case.
 MISSING_CELLS = ("", "na", "n/a", "nan", "null", "none")
 
@@ -89,20 +92,22 @@ def read_long_table(path: Path) -> Content:
     members = {}
     for index, key in enumerate(_keys([row[sequence] for row in rows])):
         members.setdefault(key, []).append(index)
-    arrays, splits = {}, {}
+    arrays, splits, gaps = {}, {}, []
     for key in sorted(members):
         own = sorted(members[key], key=lambda index: times[index])
         for before, after in pairwise(own):
             if times[before] == times[after]:
                 both = f"lines {lines[before]} and {lines[after]}"
                 raise ValueError(f"times of a sequence must differ, got {quote(rows[after][time])} on {both}")
+        gaps += _gaps([times[index] for index in own], [lines[index] for index in own])
         arrays[key] = values[own]
         splits[key] = {_split_of(rows[index][split]) for index in own} if split is not None else {None}
         if len(splits[key]) > 1:
             raise ValueError(
                 f"a sequence must be in one split, {quote(rows[own[0]][sequence])} is in {len(splits[key])}"
             )
-    return Content(_by_split(arrays, {key: found for key, (found,) in splits.items()}))
+    split_of = {key: found for key, (found,) in splits.items()}
+    return Content(_by_split(arrays, split_of), warning=_warning_of(gaps))
 
 
 def is_long_table(path: Path) -> bool:
@@ -112,6 +117,20 @@ def is_long_table(path: Path) -> bool:
     rows, _ = _cells("\n".join(beginning.splitlines()[:2]) + "\n")
     names = {cell.strip().lower() for row in rows for cell in row}
     return not names.isdisjoint(SEQUENCE_NAMES) and not names.isdisjoint(TIME_NAMES)
+
+
+def _gaps(times, lines):
+    """Lines behind which time is missing."""
+    apart = [after - before for before, after in pairwise(times)]
+    return [line for line, gap in zip(lines, apart, strict=False) if gap > GAP * min(apart)]
+
+
+def _warning_of(gaps):
+    if not gaps:
+        return ""
+    others = f" and {len(gaps) - 1} other{'s' * (len(gaps) > 2)}" if len(gaps) > 1 else ""
+    where = f"behind line {gaps[0]}{others}"
+    return f"there is a gap in time {where}, but rows become successive steps: give it rows with empty cells"
 
 
 def _by_split(arrays, splits):

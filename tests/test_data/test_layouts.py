@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import warnings
 
 import h5py
 import numpy as np
@@ -295,6 +296,19 @@ class TestTables:
         expected = {1: [0, 1, 2, 3], 2: [0, 1, 2], 10: [0, 1, 2]}
         divided = divide(sorted(expected))
         assert sequences == {split: [expected[s] for s in own] for split, own in divided.items()}
+
+    def test_a_gap_in_time_is_a_warning(self, table):
+        """Of any sequence; that steps are not quite even is none, nor is another unit of time."""
+        even = [f"1,{t},0.5" for t in (0.1, 0.2, 0.30000000000000004)] + [f"2,{t},1.5" for t in (0, 7, 15)]
+        rest = [f"3,{t},2.5" for t in (5, 4, 8)] + [f"4,{t},2.5" for t in (1, 9, 2)]
+        path = table("\n".join(["id,t,x", *even, "3,1,1"]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            read(path)
+        path = table("\n".join(["id,t,x", *even, *rest]))
+        with pytest.warns(UserWarning, match="mine.csv: there is a gap in time behind line 8 and 1 other"):
+            found = read(path)
+        assert sorted(len(x) for split in SPLITS for x in getattr(found, split)) == [3] * 4
 
     @pytest.mark.parametrize("names", [range(2**53, 2**53 + 3), ("nan", "NaN", "1"), ("1e999", "2e999", "3")])
     def test_different_names_are_different_sequences(self, table, names):

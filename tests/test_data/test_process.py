@@ -159,7 +159,13 @@ class TestLimits:
     @pytest.mark.parametrize("how", ["argument", "environment"])
     def test_can_be_lifted(self, how, misdeed, file, monkeypatch):
         monkeypatch.setattr(process, "Limits", partial(Limits, n_sequences=9))
-        about = {"sizes": {"train": 8, "valid": 1, "test": 1}, "name": "", "source": "", "licence": ""}
+        about = {
+            "sizes": {"train": 8, "valid": 1, "test": 1},
+            "name": "",
+            "source": "",
+            "licence": "",
+            "warning": "",
+        }
         misdeed(f"return reading.Found([np.zeros((1, 1), np.uint8)] * 10, {about})")
         if how == "environment":
             monkeypatch.setenv("BREZE_LIKE_LIMITS", "off")
