@@ -6,6 +6,7 @@ from breze_like.backends.process import prepare_process
 from breze_like.estimators import (
     importance_sampled_nll,
     negative_log_likelihood,
+    particle_filter_nll,
     sampled_scores,
     training_objective,
     variational_bound,
@@ -14,7 +15,6 @@ from breze_like.gradients import check_gradient
 from breze_like.initialize import Initialization
 from breze_like.models import DOTSRNN, DTSRNN, FDRNN, RNN, VOSP, VRAE, FrameNADE, HiddenMarkov
 from breze_like.parameters import ParameterSet
-from breze_like.particle_filter import particle_filter_nll
 from breze_like.pictures.shown import show
 from breze_like.runs import Run
 from breze_like.tasks import denoise, impute, impute_draws, outlier_scores, sample

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from breze_like.html import element, table, wide
 from breze_like.pictures import figures
 from breze_like.pictures.figures import picture
+from breze_like.pictures.html import element, table, wide
 from breze_like.trained import bounds_nothing, load
 from experiments import command_line
 from experiments.command_line.arguments import add_data_of_run, add_seed, data_of_run

@@ -20,8 +20,8 @@ import numpy as np
 
 from breze_like import denoise, impute, impute_draws
 from breze_like.data import SPLITS
+from breze_like.runs.versions import versions
 from breze_like.trained import load, model_names
-from breze_like.versions import versions
 from experiments import command_line
 from experiments.command_line.arguments import add_count, add_data_of_run, data_of_run
 from experiments.command_line.commands import portable

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from breze_like.data.content import keys_of_splits
 from breze_like.data.pickles import PickledArray, load_notes
-from breze_like.decoding import decoding
 from breze_like.files import open_regular
+from breze_like.files.decoding import decoding
 from breze_like.quoting import quote
 
 

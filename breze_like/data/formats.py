@@ -24,8 +24,8 @@ from breze_like.data.folders import TABLE_EXTENSIONS, job_of, read_folder
 from breze_like.data.notes import sequences_of
 from breze_like.data.pickles import load_notes
 from breze_like.data.process import Found, read_apart, usual_limits
-from breze_like.decoding import decoding
 from breze_like.files import PathLike, open_regular
+from breze_like.files.decoding import decoding
 from breze_like.quoting import quote, shown, shown_path
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"

@@ -18,12 +18,12 @@ import numpy as np
 
 from breze_like.data.content import Content, keys_of_splits
 from breze_like.data.dataset import SPLITS, Dataset
-from breze_like.decoding import decoding
 from breze_like.files import PathLike, open_regular, replacing
+from breze_like.files.decoding import decoding
+from breze_like.files.stored import is_in, own, stored_array
 from breze_like.music.rolls import N_KEYS
 from breze_like.quoting import shown
 from breze_like.sequences import check_sequences
-from breze_like.stored import is_in, own, stored_array
 
 
 def read_hdf5(path: Path) -> Content:

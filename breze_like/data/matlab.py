@@ -11,12 +11,12 @@ import scipy.io
 
 from breze_like.data.content import Content, keys_of_splits
 from breze_like.data.dataset import SPLITS
-from breze_like.decoding import decoding
 from breze_like.files import open_regular
+from breze_like.files.decoding import decoding
+from breze_like.files.stored import own, stored_array
 from breze_like.music.rolls import N_KEYS
 from breze_like.quoting import shown
 from breze_like.sequences import check_sequences
-from breze_like.stored import own, stored_array
 
 SUFFIX = "data"
 

@@ -63,7 +63,7 @@ def _read_midi(path, name, steps_per_quarter):
 
 
 def _read_stored(path, *names):
-    from breze_like.stored import read_whole
+    from breze_like.files.stored import read_whole
 
     arrays, texts = read_whole(path, names)
     return Found(list(arrays.values()), {"names": list(arrays), "texts": texts})

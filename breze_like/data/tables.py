@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from breze_like.data.content import OTHER_NAMES, Content
 from breze_like.data.dataset import SPLITS
 from breze_like.data.dividing import divide
-from breze_like.decoding import decoding
 from breze_like.files import open_regular
+from breze_like.files.decoding import decoding
 from breze_like.quoting import quote, shown
 
 SEQUENCE_NAMES = ("sequence", "sequence_id", "id", "series", "song")

@@ -8,7 +8,6 @@ import pytensor.tensor as pt
 from breze_like import backends
 from breze_like.checks import check_positive_integers, check_rng, check_sizes, choose
 from breze_like.files import PathLike
-from breze_like.html import element, table
 from breze_like.initialize import Initialization
 from breze_like.layers import Stack
 from breze_like.models.emissions import EMISSIONS
@@ -16,6 +15,7 @@ from breze_like.models.missing import MISSING
 from breze_like.models.standardization import AsTheyAre, standardization_of
 from breze_like.moments import TRANSFERS
 from breze_like.parameters import ParameterSet
+from breze_like.pictures.html import element, table
 from breze_like.sequences import check_sequences, first_missing
 
 

@@ -24,8 +24,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike
 
-from breze_like.decoding import decoding
 from breze_like.files import PathLike, open_regular, writing
+from breze_like.files.decoding import decoding
 from breze_like.music import events
 from breze_like.music.rolls import (
     HIGHEST_NOTE,

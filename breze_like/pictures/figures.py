@@ -9,8 +9,8 @@ from matplotlib.image import AxesImage
 from matplotlib.text import Text
 
 from breze_like.files import replacing
-from breze_like.html import image
 from breze_like.music.rolls import LOWEST_NOTE
+from breze_like.pictures.html import image
 
 # The label, in matplotlib's sense, of texts that are mathematics; others may hold names with dollars in them.
 MATHEMATICS = "mathematics"

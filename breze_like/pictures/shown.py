@@ -6,7 +6,7 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from breze_like.html import element
+from breze_like.pictures.html import element
 from breze_like.sequences import check_any, check_array, listed
 
 # So many sequences are shown, unless more are asked for.

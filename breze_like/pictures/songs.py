@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from breze_like.html import element, player
 from breze_like.music import wav_bytes
 from breze_like.music.rolls import N_KEYS
 from breze_like.pictures import figures, strips
+from breze_like.pictures.html import element, player
 
 # Sound, in as few bytes as sound well: four steps a second.
 SOUND = {"steps_per_quarter": 1, "tempo": 240.0, "rate": 11_025}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from breze_like.checks import check_positive_integers
 from breze_like.data import over_batches
-from breze_like.latent_draws import streams
+from breze_like.estimators.latent_draws import streams
 from breze_like.models import HiddenMarkov
 from breze_like.models.base import check_model, check_observations
 from breze_like.pictures.shown import Sequences

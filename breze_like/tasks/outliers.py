@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from breze_like.checks import check_positive_integers, choose
 from breze_like.data import over_batches
-from breze_like.html import table
-from breze_like.latent_draws import over_draws
+from breze_like.estimators.latent_draws import over_draws
 from breze_like.models.base import check_observations
+from breze_like.pictures.html import table
 
 # So many sequences are in the table of a notebook.
 N_SHOWN = 10

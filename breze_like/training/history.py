@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from breze_like.html import element
+from breze_like.pictures.html import element
 from breze_like.pictures.shown import can_draw
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from breze_like.backends import accelerator
 from breze_like.interrupts import deferred
 from breze_like.models.base import Model
-from breze_like.records import COUNT, NUMBER, OBJECT, POSITIVE_COUNT, check
 from breze_like.runs import Run
+from breze_like.runs.records import COUNT, NUMBER, OBJECT, POSITIVE_COUNT, check
 from breze_like.training.before import check_run, check_settings, validation
 from breze_like.training.course import Course, n_batches
 from breze_like.training.device import DeviceRmsProp, pure_loss_and_gradient

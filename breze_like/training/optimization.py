@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from breze_like.climin_import import RmsProp
+from breze_like.training.climin_import import RmsProp
 
 
 def clip_norm(gradient, max_norm):

@@ -6,7 +6,7 @@ from typing import ClassVar, get_args, get_type_hints
 
 import numpy as np
 
-from breze_like.records import COUNT, NUMBER, OBJECT, check
+from breze_like.runs.records import COUNT, NUMBER, OBJECT, check
 from breze_like.training.optimization import GuardedRmsProp
 
 

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from breze_like.quoting import shown_path
-from breze_like.records import parse
-from breze_like.versions import versions
+from breze_like.runs.records import parse
+from breze_like.runs.versions import versions
 from experiments.command_line.reports import check_place, write_text
 
 # What such a file begins with.

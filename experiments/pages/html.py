@@ -4,7 +4,7 @@
 """
 
 from breze_like.files import replacing
-from breze_like.html import Markup, element
+from breze_like.pictures.html import Markup, element
 
 # Nothing is loaded but what is in the page, and nothing in it runs.
 POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; form-action 'none'"

@@ -9,7 +9,7 @@ shows the mark's text.
 
 import numpy as np
 
-from breze_like.html import element
+from breze_like.pictures.html import element
 
 # Pixels, of all figures and of those that have no height of their own.
 WIDTH, HEIGHT = 900, 420

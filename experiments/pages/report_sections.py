@@ -3,11 +3,11 @@
 import numpy as np
 
 from breze_like.data import pad
-from breze_like.html import element, table, wide
 from breze_like.models import VOSP, VRAE, FrameNADE, HiddenMarkov
 from breze_like.models.base import check_observations
 from breze_like.pictures import figures, strips
 from breze_like.pictures.figures import picture
+from breze_like.pictures.html import element, table, wide
 from breze_like.pictures.songs import Songs
 from breze_like.tasks import denoise, impute_draws, sample
 from breze_like.trained import bounds_nothing

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from breze_like.estimators.scores import Score
 from breze_like.models import IndependentBernoulli
-from breze_like.scores import Score
 from breze_like.trained import bounds_nothing
 
 # Nats per time step: a divergence below this says nothing, and a score is no better than that of independent

@@ -17,8 +17,8 @@ from breze_like.initialize import Initialization
 from breze_like.models import HiddenMarkov
 from breze_like.models.base import check_observations
 from breze_like.quoting import quote
-from breze_like.records import SEED, check
 from breze_like.runs import Run
+from breze_like.runs.records import SEED, check
 from breze_like.trained import decoding_arguments, make_model
 from breze_like.training import (
     EMSettings,

@@ -3,7 +3,7 @@
 import json
 
 from breze_like.quoting import quote, shown_path
-from breze_like.records import COUNT_OR_NONE, NUMBER_OR_NONE, TEXT, check
+from breze_like.runs.records import COUNT_OR_NONE, NUMBER_OR_NONE, TEXT, check
 from experiments.paper.rows import SCORES, Row, floor_row
 from experiments.paper.systems import FLOOR, TITLES
 

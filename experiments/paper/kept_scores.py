@@ -4,7 +4,7 @@ The latter are a list, ``"other_draws"``. All scores are of the same parameters:
 loses them as soon as it is scored again.
 """
 
-from breze_like.records import AVERAGES, OBJECT, SCORING, check
+from breze_like.runs.records import AVERAGES, OBJECT, SCORING, check
 
 MEANINGS = {
     "nll": "negative log-likelihood, exact",

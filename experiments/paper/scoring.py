@@ -10,7 +10,7 @@ from breze_like.estimators import (
     training_objective,
     variational_bound,
 )
-from breze_like.particle_filter import can_be_filtered, particle_filter_nll
+from breze_like.estimators.particle_filter import can_be_filtered, particle_filter_nll
 from breze_like.training import TrainingDiverged
 from experiments.paper.averages import averages
 

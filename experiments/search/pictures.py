@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from breze_like.html import wide
+from breze_like.pictures.html import wide
 from experiments.pages.plots import plot
 from experiments.search import charts
 from experiments.search.importance import ENOUGH_TRIALS, GOOD, LEAST_TRIALS, importances

@@ -5,9 +5,9 @@ from collections import Counter
 from statistics import median
 from urllib.parse import quote
 
-from breze_like.html import element, table
 from breze_like.models import MODELS
 from breze_like.models.variational import VariationalModel
+from breze_like.pictures.html import element, table
 from breze_like.runs import Run
 from experiments.paper.averages import average_text
 from experiments.paper.results import BOUNDS, COMPARED

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from breze_like.data import Dataset, read, write_hdf5
-from breze_like.html import element
 from breze_like.music import write_midi
 from breze_like.pictures.figures import Figure, save
+from breze_like.pictures.html import element
 from experiments import denoise, impute, outliers, sample
 from experiments.pages.html import page
 from experiments.pages.html import write as write_page

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from breze_like import show
+from breze_like.estimators.scores import Bound, Score
 from breze_like.pictures import shown
 from breze_like.pictures.shown import Sequences
-from breze_like.scores import Bound, Score
 from breze_like.training import History
 
 ENTRIES = [{"update": i, "valid_score": score} for i, score in enumerate([3.0, 2.0, None, 2.5])]

@@ -1,7 +1,7 @@
 import numpy as np
 
 from breze_like.data import pack
-from breze_like.latent_draws import streams
+from breze_like.estimators.latent_draws import streams
 from breze_like.tasks.columns import Noise
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from breze_like.climin_import import RmsProp
 from breze_like.training import GuardedRmsProp, clip_norm
+from breze_like.training.climin_import import RmsProp
 
 
 def quadratic(parameters):

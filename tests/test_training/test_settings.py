@@ -4,8 +4,8 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from breze_like.climin_import import decaying
 from breze_like.training import TrainingSettings
+from breze_like.training.climin_import import decaying
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from breze_like import RNN, VOSP, VRAE, TrainingSettings, prepare_process, varia
 from breze_like.backends import accelerator
 from breze_like.models.emissions import BernoulliEmission, NADEEmission
 from breze_like.moments import WangManningSigmoid
+from breze_like.runs.versions import versions
 from breze_like.training.device import PopulationRmsProp, pure_loss_and_gradient
 from breze_like.training.loop import make_optimizer
 from breze_like.training.optimization import GuardedRmsProp
-from breze_like.versions import versions
 from experiments.benchmarks.peers.problem import N_LATENT, N_NADE_HIDDEN, N_VISIBLE, P_KEEP, Problem
 
 # Of updates that are timed: so small that parameters hardly change.

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from breze_like.html import VOID, Markup, element, player, table, wide
 from breze_like.music import wav_bytes
 from breze_like.pictures.figures import picture
+from breze_like.pictures.html import VOID, Markup, element, player, table, wide
 from experiments.pages.html import page
 
 BAD = "<script>alert('1')</script> & \"2\""

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from breze_like.scores import ImportanceSampled, Score
+from breze_like.estimators.scores import ImportanceSampled, Score
 from experiments.paper.averages import average_text, averages, effective_text, text
 
 NATS, N_STEPS, ERRORS = np.array([6.0, 1.0]), np.array([3, 1]), np.array([0.3, 0.4])

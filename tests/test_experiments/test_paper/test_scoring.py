@@ -3,8 +3,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from breze_like.estimators.scores import Bound, ImportanceSampled, Sampled, Score
 from breze_like.models import RNN
-from breze_like.scores import Bound, ImportanceSampled, Sampled, Score
 from breze_like.training import TrainingDiverged
 from experiments.paper import scoring
 

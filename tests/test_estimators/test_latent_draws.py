@@ -7,10 +7,9 @@ import numpy as np
 import pytensor.tensor as pt
 import pytest
 
-from breze_like import latent_draws
 from breze_like.data.packing import MIN_COLUMNS
 from breze_like.distributions import DiagonalNormal
-from breze_like.estimators import sampled_scores
+from breze_like.estimators import latent_draws, sampled_scores
 from breze_like.models.variational import Recognised, VariationalModel
 from breze_like.moments import Moments
 

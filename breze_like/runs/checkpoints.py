@@ -17,10 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from breze_like.data.process import Job, Limits, read_apart
 from breze_like.files import replacing
+from breze_like.files.stored import arrays_of, own_texts, stored_array
 from breze_like.parameters import ParameterSet
 from breze_like.quoting import quote
-from breze_like.records import parse
-from breze_like.stored import arrays_of, own_texts, stored_array
+from breze_like.runs.records import parse
 
 CHECKPOINT = "breze_like checkpoint 1"
 WEIGHTS = "breze_like weights 1"

@@ -9,7 +9,6 @@ from scipy.special import logsumexp
 from breze_like.data import pad
 from breze_like.distributions import Diagonal, GaussMarkov
 from breze_like.estimators import (
-    VALIDATION_SEED,
     importance_sampled_nll,
     negative_log_likelihood,
     sampled_scores,
@@ -17,7 +16,8 @@ from breze_like.estimators import (
     validation_score,
     variational_bound,
 )
-from breze_like.latent_draws import streams
+from breze_like.estimators.latent_draws import streams
+from breze_like.estimators.validation import VALIDATION_SEED
 from breze_like.models import RNN
 from breze_like.models.base import per_step
 from breze_like.models.objectives import FreeBits

@@ -22,11 +22,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from breze_like.checkpoints import read_checkpoint, read_weights, write_checkpoint, write_weights
 from breze_like.files import PathLike, alone, replacing, sync
 from breze_like.parameters import ParameterSet
-from breze_like.records import CONFIG, DATA, ENTRY, FORMAT, OBJECT, check, parse
-from breze_like.versions import versions
+from breze_like.runs.checkpoints import read_checkpoint, read_weights, write_checkpoint, write_weights
+from breze_like.runs.records import CONFIG, DATA, ENTRY, FORMAT, OBJECT, check, parse
+from breze_like.runs.versions import versions
 
 # Seconds in which another process will have added its scores.
 SCORER_PATIENCE = 60.0

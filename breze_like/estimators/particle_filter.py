@@ -9,10 +9,10 @@ from breze_like.checks import check_positive_integers, check_rng
 from breze_like.data import over_batches
 from breze_like.distributions import MarkovProcess
 from breze_like.distributions.normal import LOG_2_PI, normal_log_density
-from breze_like.latent_draws import streams
+from breze_like.estimators.latent_draws import streams
+from breze_like.estimators.scores import LogMean, score_of
 from breze_like.models.base import check_observations
 from breze_like.models.variational import Columns
-from breze_like.scores import LogMean, score_of
 from breze_like.sequences import listed
 
 # Particles of all sequences that are filtered side by side: bounds the memory.

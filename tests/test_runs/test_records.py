@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from breze_like.records import parse
+from breze_like.runs.records import parse
 
 
 def test_what_is_not_there_is_named():

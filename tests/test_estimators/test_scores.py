@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from breze_like.scores import LogMean, Mean, Score
+from breze_like.estimators.scores import LogMean, Mean, Score
 
 
 def test_averages():

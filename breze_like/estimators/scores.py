@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from breze_like.html import element, table
+from breze_like.pictures.html import element, table
 from breze_like.sequences import numbers_of_observed
 
 

@@ -13,11 +13,11 @@ import h5py
 import numpy as np
 import pytest
 
-from breze_like import checkpoints, runs
 from breze_like.backends.process import n_cores
 from breze_like.data.process import Limits
 from breze_like.parameters import ParameterSet
-from breze_like.runs import Run
+from breze_like.runs import Run, checkpoints
+from breze_like.runs.run import FILES
 
 
 def declared(**shapes):
@@ -70,7 +70,7 @@ class TestConfig:
         names = {"breze_like", "commit", "python", "platform", "cores", "pytensor", "jax", "numpy", "climin"}
         assert set(versions) == names
 
-    @pytest.mark.parametrize("name", runs.FILES)
+    @pytest.mark.parametrize("name", FILES)
     def test_a_folder_with_a_run_is_left_alone(self, tmp_path, name):
         (tmp_path / name).write_text("precious")
         with pytest.raises(

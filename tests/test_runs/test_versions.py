@@ -1,6 +1,6 @@
 import subprocess
 
-from breze_like import versions
+from breze_like.runs import versions
 
 
 def test_the_commit_is_that_of_the_code(tmp_path, monkeypatch):

@@ -6,12 +6,11 @@ import pytest
 from linear_gaussian import LOADINGS, NOISE_VARIANCE, PRECISION, LinearGaussian, exact_nll
 from scipy.stats import norm
 
-from breze_like import particle_filter
 from breze_like.distributions import GaussianProcess, GaussMarkov
-from breze_like.estimators import importance_sampled_nll
+from breze_like.estimators import importance_sampled_nll, particle_filter
+from breze_like.estimators.particle_filter import particle_filter_nll, resample
 from breze_like.models import RNN, VOSP, VRAE
 from breze_like.moments import Moments
-from breze_like.particle_filter import particle_filter_nll, resample
 
 
 class OfPresent(GaussMarkov):

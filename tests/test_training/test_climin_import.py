@@ -8,8 +8,8 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from breze_like import climin_import
-from breze_like.climin_import import RmsProp
+from breze_like.training import climin_import
+from breze_like.training.climin_import import RmsProp
 
 
 def run(source, **environment):
@@ -21,7 +21,7 @@ def run(source, **environment):
 @pytest.mark.slow
 def test_imports_without_warning(tmp_path):
     run(
-        "import sys; from breze_like.climin_import import RmsProp; import climin;"
+        "import sys; from breze_like.training.climin_import import RmsProp; import climin;"
         "assert climin.RmsProp is RmsProp; assert 'imp' not in sys.modules",
         PYTHONPYCACHEPREFIX=str(tmp_path),  # empty: climin is compiled, which warns of escapes
     )
