@@ -7,15 +7,13 @@ Tiles are always complete: results are as large as `padded` makes them, and rows
 those of the problem are read, too, but the results for these are ignored.
 """
 
-from copy import copy
-
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
 from breze_like.native.functions import CALLED
-from breze_like.native.vectors import BYTES, N_REGISTERS, WORD, layout, loop, multiply_add, repeat
+from breze_like.native.vectors import BYTES, N_REGISTERS, WORD, Array, loop, multiply_add
 
 # A tile of the result is so many rows of so many vectors: the sums take three quarters of the registers.
 VECTORS = 3
@@ -109,7 +107,7 @@ def _tile(n_vectors, add):
 
     def tile(typing_context, x, i, y, v, result):
         def generate(context, builder, signature, arguments):
-            x, y, result = (_Array(context, builder, signature.args[k], arguments[k]) for k in (0, 2, 4))
+            x, y, result = (Array(context, builder, signature.args[k], arguments[k]) for k in (0, 2, 4))
             i, v = arguments[1], arguments[3]
             column = builder.mul(v, WORD(result.n_lanes))
             x, result = x.part(i), result.part(i, column)
@@ -139,54 +137,3 @@ def _tile(n_vectors, add):
 
 _wide_tile, _narrow_tile = _tile(VECTORS, add=False), _tile(VECTORS - 1, add=False)
 _wide_sum, _narrow_sum = _tile(VECTORS, add=True), _tile(VECTORS - 1, add=True)
-
-
-class _Array:
-    """An array in code that is being generated."""
-
-    def __init__(self, context, builder, kind, value):
-        self._builder = builder
-        self._start, self.lengths, self._strides = layout(context, builder, kind, value)
-        self._n_bytes = kind.dtype.bitwidth // 8
-        self.n_lanes = BYTES // self._n_bytes
-        self.scalar = context.get_value_type(kind.dtype)
-        self.vector = ir.VectorType(self.scalar, self.n_lanes)
-
-    def part(self, *first):
-        """What begins at an entry."""
-        part = copy(self)
-        part._start = self._address(first)
-        return part
-
-    def load(self, *place):
-        """The vector that begins at an entry."""
-        return self._load(place, self.vector)
-
-    def store(self, value, *place):
-        """Make `value` the vector that begins at an entry."""
-        pointer = self._builder.inttoptr(self._address(place), self.vector.as_pointer())
-        self._builder.store(value, pointer).align = self._n_bytes
-
-    def fetch(self, *place):
-        """Have an entry in the cache by the time that it is written."""
-        kind, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
-        signature = ir.FunctionType(ir.VoidType(), [kind, *[flag] * 3])
-        prefetch = self._builder.module.declare_intrinsic("llvm.prefetch", (kind,), signature)
-        pointer = self._builder.inttoptr(self._address(place), kind)
-        self._builder.call(prefetch, [pointer, flag(1), flag(3), flag(1)])  # to write, all caches, data
-
-    def repeated(self, *place):
-        """A vector of copies of an entry."""
-        return repeat(self._builder, self._load(place, self.scalar), self.n_lanes)
-
-    def _load(self, place, kind):
-        value = self._builder.load(self._builder.inttoptr(self._address(place), kind.as_pointer()))
-        value.align = self._n_bytes
-        return value
-
-    def _address(self, place):
-        address = self._start
-        for index, stride in zip(place, self._strides, strict=False):
-            index = WORD(index) if isinstance(index, int) else index
-            address = self._builder.add(address, self._builder.mul(index, stride))
-        return address

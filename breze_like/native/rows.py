@@ -17,7 +17,7 @@ from breze_like.native.vectors import (
     BYTES,
     LANE,
     WORD,
-    Matrix,
+    Array,
     add_up,
     compare_lanes,
     loop,
@@ -42,7 +42,7 @@ def nonzero(typing_context, values, row, i):
 
     def generate(context, builder, signature, arguments):
         values, row, i = _unpack(context, builder, signature, arguments)
-        few = values.load_few(row, i, FEW)
+        few = values.load_few(FEW, row, i)
         other = builder.fcmp_unordered("!=", few, ir.Constant(few.type, None))
         return builder.zext(builder.bitcast(other, ir.IntType(FEW)), WORD)
 
@@ -71,22 +71,22 @@ def dots(typing_context, weights, i, hidden, logits, places, p, q):
         weights, i, hidden, logits, places, p, q = _unpack(context, builder, signature, arguments)
         pairs = [(segment, n) for segment in (p, q) for n in range(FEW)]
 
-        def step(v, sums):
-            units = {segment: hidden.load(segment, v) for segment in (p, q)}
-            of_keys = [weights.load(builder.add(i, WORD(n)), v) for n in range(FEW)]
+        def step(j, sums):
+            units = {segment: hidden.load(segment, j) for segment in (p, q)}
+            of_keys = [weights.load(builder.add(i, WORD(n)), j) for n in range(FEW)]
             return {
                 (segment, n): multiply_add(builder, of_keys[n], units[segment], total)
                 for (segment, n), total in sums.items()
             }
 
         zero = ir.Constant(hidden.vector, None)
-        total = loop(builder, hidden.n_vectors, dict.fromkeys(pairs, zero), step)
+        total = _over_vectors(builder, hidden, dict.fromkeys(pairs, zero), step)
         numbers = add_up(builder, [total[pair] for pair in pairs])
         for segment, products in ((p, numbers[:FEW]), (q, numbers[FEW:])):
-            frame, start = (places.load_few(segment, n, 1) for n in range(2))
+            frame, start = (places.load_one(segment, n) for n in range(2))
             inside = compare_lanes(builder, ">=", builder.sub(start, i), FEW)
-            products = builder.select(inside, pack(builder, products), logits.load_few(frame, i, FEW))
-            logits.store_few(products, frame, i)
+            products = builder.select(inside, pack(builder, products), logits.load_few(FEW, frame, i))
+            logits.store(products, frame, i)
         return context.get_dummy_value()
 
     return types.none(weights, i, hidden, logits, places, p, q), generate
@@ -102,32 +102,32 @@ def dots_gradient(typing_context, weights, i, hidden, by_logits, places, p, q, b
         )
         factor = {}
         for segment in (p, q):
-            frame, start, end = (places.load_few(segment, n, 1) for n in range(3))
+            frame, start, end = (places.load_one(segment, n) for n in range(3))
             inside = builder.and_(
                 compare_lanes(builder, ">=", builder.sub(start, i), FEW),
                 compare_lanes(builder, "<", builder.sub(end, i), FEW),
             )
-            few = by_logits.load_few(frame, i, FEW)
+            few = by_logits.load_few(FEW, frame, i)
             few = builder.select(inside, few, ir.Constant(few.type, None))
             for n in range(FEW):
                 number = builder.extract_element(few, LANE(n))
-                factor[segment, n] = repeat(builder, number, hidden.vector.count)
+                factor[segment, n] = repeat(builder, number, hidden.n_lanes)
 
-        def step(v, nothing):
-            units = {segment: hidden.load(segment, v) for segment in (p, q)}
-            total = {segment: by_hidden.load(segment, v) for segment in (p, q)}
+        def step(j, nothing):
+            units = {segment: hidden.load(segment, j) for segment in (p, q)}
+            total = {segment: by_hidden.load(segment, j) for segment in (p, q)}
             for n in range(FEW):
                 key = builder.add(i, WORD(n))
-                weight, by_weight = weights.load(key, v), by_weights.load(key, v)
+                weight, by_weight = weights.load(key, j), by_weights.load(key, j)
                 for segment in (p, q):
                     total[segment] = multiply_add(builder, factor[segment, n], weight, total[segment])
                     by_weight = multiply_add(builder, factor[segment, n], units[segment], by_weight)
-                by_weights.store(by_weight, key, v)
+                by_weights.store(by_weight, key, j)
             for segment in (p, q):
-                by_hidden.store(total[segment], segment, v)
+                by_hidden.store(total[segment], segment, j)
             return nothing
 
-        loop(builder, hidden.n_vectors, {}, step)
+        _over_vectors(builder, hidden, {}, step)
         return context.get_dummy_value()
 
     return types.none(weights, i, hidden, by_logits, places, p, q, by_weights, by_hidden), generate
@@ -143,29 +143,36 @@ def send_back(typing_context, hidden, by_hidden, s, sent, factor, target, j):
 
     def generate(context, builder, signature, arguments):
         hidden, by_hidden, s, sent, factor, target, j = _unpack(context, builder, signature, arguments)
-        factor = repeat(builder, factor, hidden.vector.count)
+        factor = repeat(builder, factor, hidden.n_lanes)
 
-        def step(v, nothing):
-            units = hidden.load(s, v)
+        def step(first, nothing):
+            units = hidden.load(s, first)
             slope = builder.fmul(
                 units, builder.fsub(ir.Constant(units.type, [1.0] * units.type.count), units)
             )
-            total = multiply_add(builder, by_hidden.load(s, v), slope, sent.load(0, v))
-            sent.store(total, 0, v)
-            target.store(multiply_add(builder, factor, total, target.load(j, v)), j, v)
+            total = multiply_add(builder, by_hidden.load(s, first), slope, sent.load(0, first))
+            sent.store(total, 0, first)
+            target.store(multiply_add(builder, factor, total, target.load(j, first)), j, first)
             return nothing
 
-        loop(builder, hidden.n_vectors, {}, step)
+        _over_vectors(builder, hidden, {}, step)
         return context.get_dummy_value()
 
     return types.none(hidden, by_hidden, s, sent, hidden.dtype, target, j), generate
 
 
+def _over_vectors(builder, rows, start, step):
+    """Apply `step` to the first column of each vector of the rows, and to a dict of values, first `start`."""
+    width = WORD(rows.n_lanes)
+    n_vectors = builder.udiv(rows.lengths[1], width)
+    return loop(builder, n_vectors, start, lambda v, values: step(builder.mul(v, width), values))
+
+
 def _unpack(context, builder, signature, arguments):
-    """Matrices, words and numbers."""
+    """Arrays, words and numbers."""
     for kind, value in zip(signature.args, arguments, strict=True):
         if isinstance(kind, types.Array):
-            yield Matrix(context, builder, kind, value)
+            yield Array(context, builder, kind, value)
         else:
             yield (
                 context.cast(builder, value, kind, types.int64) if isinstance(kind, types.Integer) else value

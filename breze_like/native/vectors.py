@@ -1,5 +1,7 @@
 """Generating code for vectors, as many numbers as a register of the CPU holds."""
 
+from copy import copy
+
 import llvmlite.binding
 from llvmlite import ir
 
@@ -98,64 +100,69 @@ def loop(builder, n, start, step):
     return results
 
 
-def layout(context, builder, kind, value):
-    """Address, lengths of the axes, and strides of an array of NumPy's, as words.
+class Array:
+    """An array of NumPy's in code that is being generated.
 
-    The one place that knows how Numba describes arrays.
+    The one place that knows how Numba describes arrays. Indices and lengths are words; an index may be an
+    integer, too.
     """
-    array = context.make_array(kind)(context, builder, value)
-    lengths, strides = (
-        [builder.extract_value(words, axis) for axis in range(kind.ndim)]
-        for words in (array.shape, array.strides)
-    )
-    return builder.ptrtoint(array.data, WORD), lengths, strides
-
-
-class Matrix:
-    """A matrix in code that is being generated."""
 
     def __init__(self, context, builder, kind, value):
         self._builder = builder
-        self._start, (_, n_columns), self._strides = layout(context, builder, kind, value)
+        array = context.make_array(kind)(context, builder, value)
+        self._start = builder.ptrtoint(array.data, WORD)
+        self.lengths, self._strides = (
+            [builder.extract_value(words, axis) for axis in range(kind.ndim)]
+            for words in (array.shape, array.strides)
+        )
+        self._n_bytes = kind.dtype.bitwidth // 8
+        self.n_lanes = BYTES // self._n_bytes
         self._scalar = context.get_value_type(kind.dtype)
-        self.n_bytes = kind.dtype.bitwidth // 8
-        self.vector = ir.VectorType(self._scalar, BYTES // self.n_bytes)
-        self.n_vectors = builder.udiv(n_columns, WORD(self.vector.count))
+        self.vector = ir.VectorType(self._scalar, self.n_lanes)
 
-    def load(self, i, v):
-        """The v-th vector of row i."""
-        return self._load(self._vector(i, v))
+    def part(self, *first):
+        """What begins at an entry."""
+        part = copy(self)
+        part._start = self._address(first)
+        return part
 
-    def store(self, value, i, v):
-        """Make `value` the v-th vector of row i."""
-        self._store(value, self._vector(i, v))
+    def load(self, *place):
+        """The vector that begins at an entry."""
+        return self._load(place, self.vector)
 
-    def load_few(self, i, j, n):
-        """A vector of n numbers of row i, from the j-th one on; the number itself if n is 1."""
-        kind = self._scalar if n == 1 else ir.VectorType(self._scalar, n)
-        return self._load(self._entry(i, j, kind))
+    def load_few(self, n, *place):
+        """The vector of n numbers that begins at an entry."""
+        return self._load(place, ir.VectorType(self._scalar, n))
 
-    def store_few(self, value, i, j):
-        """Make `value`, any vector, the numbers of row i from the j-th one on."""
-        self._store(value, self._entry(i, j, value.type))
+    def load_one(self, *place):
+        """An entry."""
+        return self._load(place, self._scalar)
 
-    def _vector(self, i, v):
-        return self._place(i, v, WORD(BYTES), self.vector)
+    def repeated(self, *place):
+        """A vector of copies of an entry."""
+        return repeat(self._builder, self.load_one(*place), self.n_lanes)
 
-    def _entry(self, i, j, kind):
-        return self._place(i, j, self._strides[1], kind)
+    def store(self, value, *place):
+        """Make `value`, any vector, what begins at an entry."""
+        pointer = self._builder.inttoptr(self._address(place), value.type.as_pointer())
+        self._builder.store(value, pointer).align = self._n_bytes
 
-    def _place(self, i, j, step, kind):
-        """Where the j-th of what lies so far apart is in row i."""
-        b = self._builder
-        i, j = (WORD(n) if isinstance(n, int) else n for n in (i, j))
-        address = b.add(b.add(self._start, b.mul(self._strides[0], i)), b.mul(j, step))
-        return b.inttoptr(address, kind.as_pointer())
+    def fetch(self, *place):
+        """Have an entry in the cache by the time that it is written."""
+        kind, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        signature = ir.FunctionType(ir.VoidType(), [kind, *[flag] * 3])
+        prefetch = self._builder.module.declare_intrinsic("llvm.prefetch", (kind,), signature)
+        pointer = self._builder.inttoptr(self._address(place), kind)
+        self._builder.call(prefetch, [pointer, flag(1), flag(3), flag(1)])  # to write, all caches, data
 
-    def _load(self, place):
-        value = self._builder.load(place)
-        value.align = self.n_bytes
+    def _load(self, place, kind):
+        value = self._builder.load(self._builder.inttoptr(self._address(place), kind.as_pointer()))
+        value.align = self._n_bytes
         return value
 
-    def _store(self, value, place):
-        self._builder.store(value, place).align = self.n_bytes
+    def _address(self, place):
+        address = self._start
+        for index, stride in zip(place, self._strides, strict=False):
+            index = WORD(index) if isinstance(index, int) else index
+            address = self._builder.add(address, self._builder.mul(index, stride))
+        return address
