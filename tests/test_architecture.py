@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A module or a subpackage of breze_like is one unit. Units of the same row don't know each other.
 ROWS = (
-    ("quoting", "checks"),
+    ("checks", "child_process", "quoting"),
     ("files", "interrupts", "parameters", "sequences"),
     ("music",),
     ("pictures",),

@@ -343,7 +343,7 @@ class TestAhead:
     def test_a_process_that_fails_is_no_error(self, ahead, monkeypatch, command):
         from breze_like.native.nade_tasks import KERNELS
 
-        monkeypatch.setattr(ahead, "without_packages", lambda *_: command)
+        monkeypatch.setattr(ahead, "starting", lambda *_: command)
         ahead.wait(KERNELS["nade_log_prob"].tasks, np.float32)
 
 

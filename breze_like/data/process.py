@@ -9,16 +9,15 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from breze_like.child_process import WITHOUT_PACKAGES, starting
 from breze_like.quoting import shown
 
 OFF = "off"  # of $BREZE_LIKE_LIMITS
@@ -29,14 +28,6 @@ MAX_LINE_BYTES = 50_000_000
 # One thread: others would take address space, of which there is little, and there is nothing to compute.
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 
-# The modules of packages, without the packages' own imports, which include PyTensor.
-WITHOUT_PACKAGES = """
-import sys, types
-for argument in sys.argv[1:]:
-    name, _, path = argument.partition("=")
-    sys.modules[name] = types.ModuleType(name)
-    sys.modules[name].__path__ = [path]
-"""
 START = f"""{WITHOUT_PACKAGES}
 from breze_like.data.reading import main
 main()
@@ -159,7 +150,7 @@ def run(jobs: Sequence[Job], limits: Limits | None) -> tuple[list[Found | ValueE
         seconds = SECONDS_TO_START + PATIENCE * sum(limits.seconds_of(job.n_bytes) for job in jobs)
     request = {"parent": os.getpid(), "limits": limits and asdict(limits)}
     request["jobs"] = [[job.kind, job.path, job.n_bytes, list(job.arguments)] for job in jobs]
-    command = without_packages(START, "data", "music")
+    command = starting(START, "data", "music")
     with tempfile.TemporaryFile() as stream, tempfile.TemporaryFile() as messages:
         try:
             status = subprocess.run(
@@ -187,14 +178,6 @@ def run(jobs: Sequence[Job], limits: Limits | None) -> tuple[list[Found | ValueE
             ]
             raise ValueError(f"the process that reads files could not be started: {shown(said[-1])}")
     return found, ValueError(_reason(status, limits, jobs[len(found)]))
-
-
-def without_packages(code: str, *packages: str) -> list[str]:
-    """What starts a process of this Python with code that begins with `WITHOUT_PACKAGES`: these."""
-    root = Path(__file__).resolve().parents[1]
-    folders = {"breze_like": root, **{f"breze_like.{name}": root / name for name in packages}}
-    start = [sys.executable, "-P", "-W", "ignore", "-c", code]
-    return [*start, *(f"{name}={path}" for name, path in folders.items())]
 
 
 def _reason(status, limits, job):

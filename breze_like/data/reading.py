@@ -5,7 +5,6 @@ A damaged or malicious file can crash or hang the libraries that read it, or mak
 receives the results. The process starts quickly, since it needs neither PyTensor nor JAX.
 """
 
-import ctypes
 import json
 import os
 import signal
@@ -17,10 +16,9 @@ from typing import BinaryIO
 
 import numpy as np
 
+from breze_like.child_process import end_with
 from breze_like.data.process import PATIENCE, Found, Job, Limits
 from breze_like.quoting import shown
-
-PR_SET_PDEATHSIG = 1
 
 
 def read_job(job: Job) -> Found:
@@ -122,16 +120,6 @@ def write(found: Found | ValueError, stream: BinaryIO) -> None:
     for array in arrays:
         stream.write(array.reshape(-1).view(np.uint8))
     stream.flush()
-
-
-def end_with(parent: int) -> None:
-    """End with the process that waits, and with Ctrl-C, whatever a library does just then."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if hasattr(os, "getppid") and os.getppid() != parent:
-        sys.exit(1)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from functools import cache
 import numpy as np
 
 from breze_like.backends.process import n_cores
-from breze_like.data.process import WITHOUT_PACKAGES, without_packages
+from breze_like.child_process import WITHOUT_PACKAGES, end_with, starting
 
 START = f"""{WITHOUT_PACKAGES}
 from breze_like.native.ahead import main
@@ -63,7 +63,7 @@ def _begun(factories, scalar):
 def _compile_apart(factories, scalar):
     names = [[factory.__module__, factory.__name__] for factory in factories]
     request = {"parent": os.getpid(), "tasks": names, "scalar": np.dtype(scalar).name}
-    command = without_packages(START, "backends", "data")
+    command = starting(START, "backends")
     nowhere = subprocess.DEVNULL
     with _FREE_CORES, suppress(OSError):
         subprocess.run(
@@ -73,7 +73,6 @@ def _compile_apart(factories, scalar):
 
 def main():
     """Compile what standard input says."""
-    from breze_like.data.reading import end_with
     from breze_like.native.dispatch import compile_task
 
     request = json.load(sys.stdin)
