@@ -28,7 +28,8 @@ def say_what_to_install(kind, error, trace):
         what = f"-e '.[jax,{extra}]'" if checkout else f"'breze_like[jax,{extra}]'"
         print(f"error: {error.name} is not installed: pip install {what}", file=sys.stderr)
     else:
-        sys.__excepthook__(kind, error, trace)
+        _usual(kind, error, trace)
 
 
-sys.excepthook = say_what_to_install
+_usual = sys.__excepthook__
+sys.excepthook = sys.__excepthook__ = say_what_to_install  # PyTensor replaces one, and calls the other

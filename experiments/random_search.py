@@ -14,6 +14,7 @@ the search, and `experiments.table1 --search` uses its best run.
 """
 
 import argparse
+import shlex
 from pathlib import Path
 
 import optuna
@@ -172,7 +173,7 @@ def main(arguments=None):
         folder = plan.folder / best.run
         here = "" if folder.is_dir() else f" (not on this machine: its score is from {options.record})"
         print(f"best run: {folder}{here}")
-    print(f"next: python -m experiments.search_report {plan.folder}")
+    print(f"next: python -m experiments.search_report {shlex.quote(str(plan.folder))}")
     return 0
 
 

@@ -123,17 +123,22 @@ def choose_threshold(filler, sequences):
 
 
 def average(scores):
-    """Means of the measures over seeds, by title."""
+    """Means of the measures over seeds, by title; None where no seed has one."""
     return {
-        title: {measure: np.mean([score[title][measure] for score in scores]) for measure in measures}
+        title: {measure: _mean([score[title][measure] for score in scores]) for measure in measures}
         for title, measures in scores[0].items()
     }
+
+
+def _mean(values):
+    known = [value for value in values if value is not None]
+    return np.mean(known) if known else None
 
 
 def scores_table(head, columns, scores):
     """A Markdown table, with one row for each title."""
     rows = (
-        [title, *(f"{measures[c]:.3f}" if c in measures else "" for c in columns)]
+        [title, *("" if measures.get(c) is None else f"{measures[c]:.3f}" for c in columns)]
         for title, measures in scores.items()
     )
     return markdown([head, *columns.values()], rows)

@@ -8,6 +8,8 @@ the chorales and the paper's data sets, flags that are not given have the values
 uses. A flag that the chosen model does not use is an error.
 """
 
+import shlex
+
 import numpy as np
 
 from breze_like import data
@@ -57,7 +59,7 @@ def main(arguments=None):
         print(f"warning: {line}")
     if system:
         print(f"flags that were not given are as in experiments.table1, {system} on {dataset.name}")
-    print(f"next: {script('evaluate')} {run.folder}")
+    print(f"next: {script('evaluate')} {shlex.quote(str(run.folder))}")
     return 0
 
 

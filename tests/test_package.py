@@ -112,8 +112,13 @@ def wheel(tmp_path_factory, pytestconfig):
     """The tree that it is made of, and the wheel."""
     folder = tmp_path_factory.mktemp("wheel")
     tree = folder / "tree"
-    ignored = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__", "runs", "venv*", "results")
-    shutil.copytree(pytestconfig.rootpath, tree, ignore=ignored)
+    root = pytestconfig.rootpath
+    ignored = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__", "venv*", "results")
+
+    def left_out(folder, names):
+        return ignored(folder, names) | ({"runs"} if Path(folder) == root else set())
+
+    shutil.copytree(root, tree, ignore=left_out)
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, tree]
     subprocess.run(command, check=True)
     return tree, next(folder.glob("breze_like-*.whl"))

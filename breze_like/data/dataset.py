@@ -55,6 +55,8 @@ class Dataset:
             name = f"{shown(self.name)}, {split}"
             checked = check_sequences(sequences, n_features, binary, name, missing=not binary)
             n_features = checked[0].shape[1]
+            if not binary and all(np.isnan(sequence).all() for sequence in checked):
+                raise ValueError(f"{name} must have a value that is not missing, all are NaN")
             object.__setattr__(self, split, checked)
 
     @property

@@ -25,7 +25,7 @@ from breze_like.data.dataset import SPLITS, Dataset, is_integer
 from breze_like.data.dividing import divide
 from breze_like.data.process import Job, read_apart, usual_limits
 from breze_like.music.midi import MidiRoll, report
-from breze_like.quoting import shown_path
+from breze_like.quoting import shown, shown_path
 from breze_like.sequences import check_sequence
 
 MIDI_EXTENSIONS = (".mid", ".midi")
@@ -109,6 +109,8 @@ def read_files(
     wrong = {name: answer for name, answer in answers.items() if isinstance(answer, ValueError)}
     arrays = {name: answer.arrays[0] for name, answer in answers.items() if name not in wrong}
     sequences, more_wrong = _check(arrays)
+    more_wrong |= _other_columns({name: answers[name].about.get("columns") for name in sequences})
+    sequences = {name: sequence for name, sequence in sequences.items() if name not in more_wrong}
     if wrong := {**wrong, **more_wrong}:
         message = _message(wrong, len(names))
         if not leave_out or not sequences:
@@ -186,6 +188,17 @@ def _check(arrays):
         except ValueError as error:
             wrong[name] = error
     return checked, wrong
+
+
+def _other_columns(columns):
+    """What is wrong with tables whose columns have other names than those of the first one, by name."""
+    first, wrong = None, {}
+    for name, names in columns.items():
+        first = first or names
+        if names and names != first:
+            expected, got = (shown(", ".join(own)) for own in (first, names))
+            wrong[name] = ValueError(f"columns must be {expected}, as in other files, got {got}")
+    return wrong
 
 
 def _message(wrong, n):

@@ -50,7 +50,8 @@ def _read_array(path, name):
 def _read_table(path, name):
     from breze_like.data.tables import read_table
 
-    return Found([read_table(path, name)], {})
+    values, names = read_table(path, name)
+    return Found([values], {"columns": names})
 
 
 def _read_midi(path, name, steps_per_quarter):

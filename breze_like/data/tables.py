@@ -3,9 +3,9 @@
 Values are separated by tabs, semicolons, commas or blanks, whichever of these comes first in this list and is
 in the first row; that may also be a line ``sep=;``, as spreadsheets write it. A row of names is the header:
 none of its cells is a number, or those that are, are whole numbers, and the others begin with a letter. The
-row 0, 1, 2, ... of three or more columns is one, too. A cell that is empty, or one of ``NA``, ``NaN`` and
-``null``, is a missing value, NaN; empty rows at the end are ignored. Where columns have names, one without a
-name that only numbers the rows, or is empty, is left out.
+row 0, 1, 2, ... of three or more columns is one, too, as is 21, 22, ... above zeros and ones. A cell that is
+empty, or one of ``NA``, ``NaN`` and ``null``, is a missing value, NaN; empty rows at the end are ignored.
+Where columns have names, one without a name that only numbers the rows, in any order, or is empty, is left out.
 
 A long table has a column for the sequence and one for the time, with one of the names below, and may have one
 for the split; all other columns are features. Its rows may be in any order; they become successive steps,
@@ -53,8 +53,10 @@ class Table(NamedTuple):
     lines: list[int]
 
 
-def read_table(path: Path, name: str) -> NDArray:
+def read_table(path: Path, name: str) -> tuple[NDArray, list[str]]:
     """The sequence of a file, (n_steps, n_features): integers if all are written as such and 0 or 1.
+
+    Also the names of its columns, none if it has none.
 
     Raises
     ------
@@ -62,7 +64,7 @@ def read_table(path: Path, name: str) -> NDArray:
         If it is no table of numbers; it is called `name` then.
     """
     table = _read(path, name)
-    return _numbers(table.rows, table.lines, name)
+    return _numbers(table.rows, table.lines, name), [cell.strip() for cell in table.header]
 
 
 def read_long_table(path: Path) -> Content:
@@ -90,10 +92,12 @@ def read_long_table(path: Path) -> Content:
     values = _numbers([[row[i] for i in features] for row in rows], lines, path.name)
     times = _times([row[time] for row in rows], lines, f"{path.name} {header[time]}")
     members = {}
-    for index, key in enumerate(_keys([row[sequence] for row in rows])):
-        members.setdefault(key, []).append(index)
+    for index, row in enumerate(rows):
+        if not row[sequence].strip():
+            raise ValueError(f"each row must name its sequence, got an empty cell on line {lines[index]}")
+        members.setdefault(_key(row[sequence]), []).append(index)
     arrays, splits, gaps = {}, {}, []
-    for key in sorted(members):
+    for key in _in_order(members):
         own = sorted(members[key], key=lambda index: times[index])
         for before, after in pairwise(own):
             if times[before] == times[after]:
@@ -146,13 +150,17 @@ def _split_of(text):
     return split
 
 
-def _keys(names):
-    """What sorts sequences: their numbers, if all names are finite numbers, else the names."""
-    names = list(map(str.strip, names))
+def _key(name):
+    """The name of a sequence: 1.0, as data frames write 1, is 1; but 1.10 is not 1.1, nor is 01."""
+    return re.sub(r"^([+-]?\d+)\.0*$", r"\1", name.strip())
+
+
+def _in_order(names):
+    """Sorted as numbers, if all names are finite numbers."""
     if all(map(WHOLE.fullmatch, names)):
-        return list(map(int, names))  # in all their digits
+        return sorted(names, key=lambda name: (int(name), name))  # in all their digits
     are_numbers = all(_is_number(name) and np.isfinite(float(name)) for name in names)
-    return list(map(float, names)) if are_numbers else names
+    return sorted(names, key=lambda name: (float(name), name)) if are_numbers else sorted(names)
 
 
 def _times(texts, lines, name):
@@ -183,7 +191,7 @@ def _read(path, name):
         kept = [i for i in range(filled[-1] + 1) if rows[i] or n_columns == 1]  # there, nothing is a cell
         rows, lines = [rows[i] or [""] for i in kept], [lines[i] for i in kept]
         first, header = next(i for i, row in enumerate(rows) if any(row)), []
-        if _is_header(rows[first], [row[:1] for row in rows[first + 1 :]]):
+        if _is_header(rows[first], rows[first + 1 :]):
             header, rows, lines = rows[first], rows[first + 1 :], lines[first + 1 :]
         if not rows:
             raise ValueError("it holds no numbers")
@@ -202,7 +210,7 @@ def _cells(text):
     text = text[start:]
     first = re.sub(r'"[^"]*"', "", next((line for line in text.splitlines() if line.strip()), ""))
     delimiter = delimiter or next((mark for mark in "\t;," if mark in first), None)
-    if delimiter is None and all(map(_is_value, first.split())):
+    if delimiter is None and _are_blanks_between(text):
         rows = [line.split() for line in text.splitlines()]
         return rows, list(range(1, len(rows) + 1))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or ",")
@@ -210,8 +218,14 @@ def _cells(text):
     return [row for row, _ in found], [line for _, line in found]
 
 
+def _are_blanks_between(text):
+    """Whether the first row, or the one below it, is of values between blanks, as many as in the first."""
+    first, second = (*(line.split() for line in text.splitlines() if line.strip()), [], [])[:2]
+    return all(map(_is_value, first)) or (len(second) == len(first) > 1 and all(map(_is_value, second)))
+
+
 def _is_header(cells, below):
-    """Whether a row has the names of columns; `below` is what is below its first cell, a list for each row.
+    """Whether a row has the names of columns; `below` are the rows below it.
 
     Raises
     ------
@@ -221,9 +235,13 @@ def _is_header(cells, below):
     filled = [cell for cell in cells if not _is_missing(cell)]
     numbers = [cell for cell in filled if _is_number(cell)]
     if len(numbers) == len(filled):
-        numbers_rows = not cells[0].strip() and below == [[str(i)] for i in range(len(below))]
-        numbers_columns = [cell.strip() for cell in filled] == list(map(str, range(len(filled))))
-        return numbers_columns and (len(filled) > 2 or numbers_rows)
+        if not filled or not all(map(WHOLE.fullmatch, filled)):
+            return False
+        start, firsts = int(filled[0]), [row[0] for row in below]
+        numbers_columns = list(map(int, filled)) == list(range(start, start + len(filled)))
+        numbers_rows = not cells[0].strip() and firsts == list(map(str, range(len(below))))
+        above_bits = all(cell.strip() in ("0", "1", "") for row in below for cell in row)
+        return numbers_columns and (start == 0 or above_bits) and (len(filled) > 2 or numbers_rows)
     if numbers and not all(WHOLE.fullmatch(cell) or NAME.fullmatch(cell) for cell in filled):
         odd = next(cell for cell in filled if not _is_number(cell))
         raise ValueError(f"the first row must be numbers or names of columns, got {quote(odd)}")
@@ -231,9 +249,14 @@ def _is_header(cells, below):
 
 
 def _says_nothing(name, cells):
-    """Whether a column has no name where others have one, and is empty or numbers the rows from 0 on."""
-    unnamed = bool(name) and not name[0].strip()
-    return unnamed and (not any(map(str.strip, cells)) or cells == list(map(str, range(len(cells)))))
+    """Whether a column has no name where others have one, and is empty or has the numbers of rows.
+
+    These are whole and not equal: data frames keep them when rows are left out or mixed.
+    """
+    if not name or name[0].strip():
+        return False
+    are_numbers = all(map(WHOLE.fullmatch, cells)) and len(set(map(int, cells))) == len(cells)
+    return not any(map(str.strip, cells)) or are_numbers
 
 
 def _is_value(text):

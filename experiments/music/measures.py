@@ -29,9 +29,9 @@ def score_denoising(made, noisy, clean):
     made, noisy, clean = (np.concatenate(sequences).astype(bool) for sequences in (made, noisy, clean))
     return {
         "f1": f1(made, clean),
-        "wrong": 100 * (made != clean)[noisy].mean(),
-        "left": 100 * made[noisy & ~clean].mean(),
-        "lost": 100 * (~made)[clean].mean(),
+        "wrong": _percentage((made != clean)[noisy]),
+        "left": _percentage(made[noisy & ~clean]),
+        "lost": _percentage((~made)[clean]),
     }
 
 
@@ -43,12 +43,17 @@ def score_imputation(made, true, observed, threshold=None):
     """
     entries, true_entries = missing(made, observed), missing(true, observed)
     if threshold is None:
-        return {"error": 100 * (entries != true_entries).mean(), "f1": f1(entries, true_entries)}
+        return {"error": _percentage(entries != true_entries), "f1": f1(entries, true_entries)}
     return {
         "nats": nats_per_frame(made, true, observed),
-        "error": 100 * ((entries >= 0.5) != true_entries).mean(),
+        "error": _percentage((entries >= 0.5) != true_entries),
         "f1": f1(entries >= threshold, true_entries),
     }
+
+
+def _percentage(entries):
+    """How many of them hold; None if there are none."""
+    return 100 * entries.mean() if entries.size else None
 
 
 def nats_per_frame(probabilities, true, observed):

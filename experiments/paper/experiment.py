@@ -186,6 +186,8 @@ def _open(folder, config):
         raise ValueError(
             f"{folder} must be a run with the same {', '.join(names)}: {what}; choose another folder"
         )
+    if (file := config["data"].get("file")) and file != run.config["data"].get("file"):  # it was moved
+        run.reconfigure(data=run.config["data"] | {"file": file})
     return run
 
 

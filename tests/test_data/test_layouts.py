@@ -297,6 +297,46 @@ class TestTables:
         divided = divide(sorted(expected))
         assert sequences == {split: [expected[s] for s in own] for split, own in divided.items()}
 
+    def test_different_texts_are_different_sequences(self, table):
+        """Unless data frames wrote integers as 1.0: identifiers are no numbers, which only sort them."""
+        rows = [f"{s},{t},{i}" for i, s in enumerate(("1.10", "1.1", "01", "1", "2.0")) for t in range(2)]
+        found = read(table("\n".join(["id,t,x", *rows, "2,2,4"])))
+        sequences = sorted(x[:, 0].tolist() for split in SPLITS for x in getattr(found, split))
+        assert sequences == [[0, 0], [1, 1], [2, 2], [3, 3], [4, 4, 4]]
+
+    def test_each_row_names_its_sequence(self, table, message_of):
+        path = table("id,t,x\n1,0,1\n,1,1\n")
+        assert "each row must name its sequence, got an empty cell on line 3" in message_of(path)
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("60,61,62\n0,1,0\n1,0,0\n", [[0, 1, 0], [1, 0, 0]]),  # keys of a roll
+            ("3,4,5\n0,1,7\n", [[3, 4, 5], [0, 1, 7]]),  # data
+            (",a,b\n1,0.5,2\n2,1.5,3\n", [[0.5, 2], [1.5, 3]]),  # as R numbers rows
+            (",a,b\n4,0.5,2\n0,1.5,3\n", [[0.5, 2], [1.5, 3]]),  # of a data frame that was sorted
+            ("a b\n1 2.5\n3 4\n", [[1, 2.5], [3, 4]]),
+        ],
+    )
+    def test_names_of_columns_and_of_rows(self, text, expected, table):
+        for i in range(3):
+            path = table(text, f"all/{i}.csv")
+        np.testing.assert_array_equal(read(path.parent).train[0], expected)
+
+    def test_columns_in_another_order(self, table, message_of):
+        for i, head in enumerate(("a,b", "a,b", "b,a", "a,b")):
+            path = table(f"{head}\n1,2.5\n", f"all/{i}.csv")
+        assert "2.csv: columns must be a, b, as in other files, got b, a" in message_of(path.parent)
+
+    def test_nothing_is_known_of_a_split(self, table, message_of):
+        rows = [
+            f"{i},{t},{x},{s}"
+            for i, (x, s) in enumerate(((1.5, "train"), (2, "valid"), ("", "test")))
+            for t in (0, 1)
+        ]
+        path = table("\n".join(["id,t,x,split", *rows]))
+        assert "test must have a value that is not missing, all are NaN" in message_of(path)
+
     def test_a_gap_in_time_is_a_warning(self, table):
         """Of any sequence; that steps are not quite even is none, nor is another unit of time."""
         even = [f"1,{t},0.5" for t in (0.1, 0.2, 0.30000000000000004)] + [f"2,{t},1.5" for t in (0, 7, 15)]

@@ -86,3 +86,11 @@ def test_runs_of_different_data_have_tables_of_their_own(run_of_rolls, untrained
 def test_a_model_with_latents(untrained_run, small_data, capsys):
     assert task_scores.main([str(untrained_run("vosp", small_data)), "--seeds", "1"]) == 0
     assert "| vosp, draws |" in capsys.readouterr().out
+
+
+def test_what_no_seed_has_is_empty():
+    scores = [{"a": {"nats": nats, "f1": f1}} for nats, f1 in ((None, 0.5), (None, 1.0))]
+    means = task_scores.average([*scores, {"a": {"nats": None, "f1": None}}])
+    assert means == {"a": {"nats": None, "f1": 0.75}}
+    (row,) = task_scores.scores_table("x", {"nats": "nats", "f1": "F1"}, means).splitlines()[2:]
+    assert [cell.strip() for cell in row.strip("|").split("|")] == ["a", "", "0.750"]

@@ -68,6 +68,13 @@ def test_a_resumed_run_knows_its_model_and_its_data(run_folder, small_data, tmp_
     assert "--model must be given for a new run" in capsys.readouterr().err
 
 
+def test_a_run_that_was_resumed_with_moved_data_knows_where_they_are(run_folder, small_data, tmp_path):
+    copy, moved = shutil.copytree(run_folder, tmp_path / "copy"), shutil.copy(small_data, tmp_path / "new.h5")
+    before = Run(copy).config
+    assert train.main(["--out", str(copy), "--resume", "--dataset", str(moved), "--quiet"]) == 0
+    assert Run(copy).config == before | {"data": before["data"] | {"file": str(moved)}}
+
+
 def test_existing_run_is_not_overwritten(run_folder, small_data):
     with pytest.raises(ValueError, match="there is already a run in .*: resume it or choose another folder"):
         train.main(arguments(small_data, run_folder))

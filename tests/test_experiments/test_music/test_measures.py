@@ -36,3 +36,10 @@ def test_imputation():
 def test_the_threshold_with_the_largest_f1():
     p, true = [np.array([[0.1, 0.2, 0.6, 0.9]])], [np.array([[0, 0, 1, 1]])]
     assert 0.2 < best_threshold(p, true, [np.zeros((1, 4), bool)]) <= 0.6
+
+
+def test_there_is_no_share_of_nothing():
+    silence = [np.zeros((3, 2))]
+    of_nothing = {"wrong": None, "left": None, "lost": None}
+    assert score_denoising(silence, silence, silence) == {"f1": 1.0, **of_nothing}
+    assert score_imputation(silence, silence, [np.ones((3, 2), bool)]) == {"error": None, "f1": 1.0}
