@@ -5,7 +5,8 @@ in the first row; that may also be a line ``sep=;``, as spreadsheets write it. A
 none of its cells is a number, or those that are, are whole numbers, and the others begin with a letter. The
 row 0, 1, 2, ... of three or more columns is one, too, as is 21, 22, ... above zeros and ones. A cell that is
 empty, or one of ``NA``, ``NaN`` and ``null``, is a missing value, NaN; empty rows at the end are ignored.
-Where columns have names, one without a name that only numbers the rows, in any order, or is empty, is left out.
+Where columns have names, one without a name that only numbers the rows, in any order, or is empty, is left
+out.
 
 A long table has a column for the sequence and one for the time, with one of the names below, and may have one
 for the split; all other columns are features. Its rows may be in any order; they become successive steps,
