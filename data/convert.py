@@ -20,6 +20,7 @@ from dataclasses import replace
 
 from breze_like.data import SPLITS, load, verify, write_hdf5
 from breze_like.quoting import shown_path
+from experiments.command_line import warn_in_one_line
 from experiments.command_line.reports import check_place
 
 VERDICTS = {
@@ -81,10 +82,13 @@ def check_out(source, out, force):
     """Raise ValueError if a file must not be written, before anything is read."""
     if os.path.exists(out) and os.path.exists(source) and os.path.samefile(source, out):
         raise ValueError(f"{shown_path(out)} is the source itself: choose another OUT")
+    if not (folder := Path(out).parent).is_dir():
+        raise ValueError(f"{shown_path(folder)} is no folder: make it, or choose another OUT")
     check_place(out, force, flag="OUT")
 
 
 if __name__ == "__main__":
+    warn_in_one_line()
     status = main()
     interrupts.finish()
     sys.exit(status)

@@ -8,6 +8,11 @@ import warnings
 from experiments.command_line import interrupts
 
 
+def warn_in_one_line():
+    """Have warnings say what they have to say, and not where in the code."""
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+
+
 def run(main, when_stopped):
     """Run a script's `main`, which takes no arguments, and exit with its status.
 
@@ -27,7 +32,7 @@ def run(main, when_stopped):
 
     prepare_process()
     pytensor.config.floatX = "float32"
-    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+    warn_in_one_line()
     try:
         status = main()
     except (ValueError, OSError) as error:

@@ -314,6 +314,7 @@ class TestConvert:
         assert self.run(write("x.json", notes), tmp_path / "no" / "out.h5") == 2
         lines = capsys.readouterr().err.splitlines()
         assert len(lines) == 3 and all(line.startswith("error: ") for line in lines)
+        assert lines[2].endswith("no is no folder: make it, or choose another OUT")
         assert not (tmp_path / "out.h5").exists()
 
 
