@@ -11,6 +11,7 @@ import numpy as np
 import pytensor
 from numpy.typing import NDArray
 
+from breze_like.checks import check_rng
 from breze_like.data import pad
 from breze_like.models.base import Model, check_observations
 
@@ -81,6 +82,7 @@ def check_gradient(
         If the sequences are not of the kind that the model emits.
     """
     rng = np.random.default_rng(0) if rng is None else rng
+    check_rng(rng)
     observations, mask = pad(check_observations(model, sequences))
     with pytensor.config.change_flags(floatX="float64"):
         make, given = model.__reduce__()

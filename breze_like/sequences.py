@@ -103,7 +103,7 @@ def first_missing(sequences: Iterable[NDArray]) -> tuple[int, int, int] | None:
 
 def numbers_of_observed(sequences: Iterable[ArrayLike]) -> NDArray[np.int64] | None:
     """How many entries of each sequence are not NaN: ndarray, (n_sequences,); None if none is."""
-    arrays = [np.asarray(sequence) for sequence in sequences]
+    arrays = [np.asarray(_without_mask(sequence)) for sequence in sequences]
     if all(array.dtype.kind != "f" for array in arrays):
         return None
     n_missing = np.array([np.count_nonzero(np.isnan(array)) for array in arrays])
@@ -113,8 +113,10 @@ def numbers_of_observed(sequences: Iterable[ArrayLike]) -> NDArray[np.int64] | N
 def check_array(sequence: ArrayLike, name: str, n_features: int | None = None) -> NDArray:
     """An array (n_steps, n_features) of real numbers, whatever they are.
 
-    Data frames are arrays, too; a 1-D array is one of a single feature where that is the number it must have.
+    Data frames are arrays, too; NaN is where masked arrays of NumPy's have nothing; a 1-D array is one of a
+    single feature where that is the number it must have.
     """
+    sequence = _without_mask(sequence)
     try:
         values = np.asarray(sequence)
     except ValueError:
@@ -131,6 +133,13 @@ def check_array(sequence: ArrayLike, name: str, n_features: int | None = None) -
     if 0 in values.shape:
         raise ValueError(f"{name} must have at least one step and one feature, got shape {values.shape}")
     return values
+
+
+def _without_mask(sequence):
+    """NaN in place of what is masked, if it is a masked array of NumPy's."""
+    if not np.ma.is_masked(sequence):
+        return sequence
+    return sequence.astype(np.result_type(sequence, np.float32)).filled(np.nan)
 
 
 def _floating(values):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pytensor.gradient import disconnected_grad
 
-from breze_like import RNN, VRAE, check_gradient
+from breze_like import RNN, VOSP, VRAE, FrameNADE, HiddenMarkov, check_gradient
 from breze_like.gradients import STEPS, finite_difference, relative_errors
 
 
@@ -52,3 +52,14 @@ def test_the_parameter_whose_gradient_is_wrong_is_named(rolls, rng):
 def test_sequences_that_are_none_of_the_models(rolls):
     with pytest.raises(ValueError, match="sequences"):
         check_gradient(RNN(4, (2,)), rolls)
+
+
+def test_a_seed_is_no_generator():
+    """Here, and in what draws samples."""
+    model = RNN(2, (2,))
+    model.initialize(np.random.default_rng(0))
+    with pytest.raises(ValueError, match="rng must be a generator, such as"):
+        check_gradient(model, [np.zeros((4, 2))], 0)
+    for other in (model, VRAE(2, 1, (2,)), VOSP(2, 1, (2,)), HiddenMarkov(2, 2), FrameNADE(2, 2)):
+        with pytest.raises(ValueError, match="rng must be a generator, such as"):
+            other.sample(0, 3, 2)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pytensor import config
 
-from breze_like.sequences import check_sequences
+from breze_like.sequences import check_sequences, numbers_of_observed
 
 
 def test_unifies_data_types():
@@ -125,3 +125,14 @@ def test_a_warning_where_single_precision_loses_what_differs():
             np.array([[0.1, 1e30]]),
         ):
             check_sequences([fine], binary=False)
+
+
+def test_masked_entries_are_missing():
+    x = np.ma.masked_array([[1, 0], [9, 1]], mask=[[0, 0], [1, 0]])
+    (checked,) = check_sequences([x], missing=True)
+    np.testing.assert_array_equal(checked, [[1, 0], [np.nan, 1]])
+    assert numbers_of_observed([x, np.ones((2, 2))]).tolist() == [3, 4]
+    with pytest.raises(ValueError, match="must be 0 or 1, got nan at step 1, feature 0"):
+        check_sequences([x])
+    (whole,) = check_sequences([np.ma.masked_array([[1, 0]])])
+    assert whole.dtype == np.uint8

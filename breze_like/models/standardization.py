@@ -70,8 +70,8 @@ class Standardization:
         n_known = np.maximum((~np.isnan(frames)).sum(axis=0), 1)
         mean = np.nansum(frames, axis=0) / n_known
         variance = np.nansum((frames - mean) ** 2, axis=0) / n_known
-        # Constant but for rounding errors of the mean.
-        varies = variance > 1e-12 * mean**2
+        highest, lowest = np.fmax.reduce(frames), np.fmin.reduce(frames)  # NaN if nothing is known
+        varies = (highest > lowest) & (variance > 0)  # a variance may be too small for a number
         return cls(mean, np.where(varies, variance, 1.0))
 
     @property

@@ -238,6 +238,7 @@ def maximize(model, counts, marginal, settings):
 def posterior_logits(on, off, settings, probability):
     """Logits of the mode under a Beta(1 + c p, 1 + c (1 - p)) prior, with c pseudo-counts."""
     n = settings.emission_count
+    on, off = on.astype(float), off.astype(float)  # beside many frames, a count is lost in single precision
     return logit((on + n * probability) / (on + off + n))
 
 

@@ -155,3 +155,11 @@ def test_rejects(choices, message):
 def test_moments_of_other_things(sequences, message):
     with pytest.raises(ValueError, match=message):
         Standardization.of(sequences)
+
+
+def test_moments_of_times(rng):
+    """A standard deviation that is a ten-millionth of the mean is one; rounding errors of it are none."""
+    times = [1.7e9 + np.cumsum(60 * rng.random((40, 1)), axis=0) for _ in range(10)]
+    frames = np.concatenate(times)
+    np.testing.assert_allclose(Standardization.of(times).variance, np.var(frames - 1.7e9), rtol=1e-9)
+    assert Standardization.of([np.full((7, 1), 0.1)]).variance == [1.0]

@@ -10,7 +10,7 @@ from breze_like.estimators import negative_log_likelihood
 from breze_like.models import HiddenMarkov
 from breze_like.runs import Run
 from breze_like.training import EMSettings, TrainingSettings, fit_em, is_finished, load_parameters
-from breze_like.training.expectation import expect, maximize, similarity, start
+from breze_like.training.expectation import expect, maximize, posterior_logits, similarity, start
 
 N_STATES = 5
 PLAIN = EMSettings(n_epochs=6, patience=None, transition_count=2.0, emission_count=0.5, sharing=0.0)
@@ -236,3 +236,10 @@ def test_arguments_of_another_kind(model, train, valid):
         fit_em(model, train, valid, EMSettings(), 0)
     with pytest.raises(ValueError, match=r"valid\[0\] must be 0 or 1, got 2.0"):
         fit_em(model, train, [np.full(valid[0].shape, 2.0)], EMSettings(), rng)
+
+
+def test_counts_beside_many_frames():
+    """In single precision, too."""
+    on, off = np.float32([[2**18]]), np.float32([[0]])
+    found = posterior_logits(on, off, EMSettings(emission_count=0.01), np.array([[0.99]]))
+    np.testing.assert_allclose(found, np.log((2**18 + 0.0099) / 0.0001), rtol=1e-6)
