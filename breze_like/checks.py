@@ -71,7 +71,8 @@ def check_prefix(n_steps, n_sequences, n_visible, prefix):
     return np.asarray(prefix)
 
 
-def check_temperature(temperature):
-    """Raise a ValueError unless it is a positive, finite number."""
+def check_drawing(rng, temperature):
+    """Raise a ValueError unless these are a generator and a positive, finite number."""
+    check_rng(rng)
     if not (is_number(temperature) and 0 < temperature < np.inf):
         raise ValueError(f"temperature must be positive and finite, got {temperature!r}")

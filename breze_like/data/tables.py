@@ -221,7 +221,8 @@ def _cells(text):
 
 def _are_blanks_between(text):
     """Whether the first row, or the one below it, is of values between blanks, as many as in the first."""
-    first, second = (*(line.split() for line in text.splitlines() if line.strip()), [], [])[:2]
+    rows = (line.split() for line in text.splitlines() if line.strip())
+    first, second = next(rows, []), next(rows, [])
     return all(map(_is_value, first)) or (len(second) == len(first) > 1 and all(map(_is_value, second)))
 
 
@@ -241,8 +242,9 @@ def _is_header(cells, below):
         start, firsts = int(filled[0]), [row[0] for row in below]
         numbers_columns = list(map(int, filled)) == list(range(start, start + len(filled)))
         numbers_rows = not cells[0].strip() and firsts == list(map(str, range(len(below))))
-        above_bits = all(cell.strip() in ("0", "1", "") for row in below for cell in row)
-        return numbers_columns and (start == 0 or above_bits) and (len(filled) > 2 or numbers_rows)
+        if not numbers_columns or not (len(filled) > 2 or numbers_rows):
+            return False
+        return start == 0 or all(cell.strip() in ("0", "1", "") for row in below for cell in row)
     if numbers and not all(WHOLE.fullmatch(cell) or NAME.fullmatch(cell) for cell in filled):
         odd = next(cell for cell in filled if not _is_number(cell))
         raise ValueError(f"the first row must be numbers or names of columns, got {quote(odd)}")

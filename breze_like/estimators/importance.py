@@ -55,7 +55,7 @@ def importance_sampled_nll(model, sequences, rng, n_draws=50, progress=False):
 
 
 def sampled_scores(model, sequences, rng, n_draws=50, progress=False):
-    """All scores from the same draws of the latents: both bounds above, and the training objective.
+    """Scores from the same draws of the latents: the bound, the importance sampled one, and the objective.
 
     The same generator, data and backend give the same numbers. The draws for a sequence depend on the
     generator and on its place in the list, but not on the other sequences; and, except for rounding, results

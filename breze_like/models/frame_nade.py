@@ -4,7 +4,7 @@ from functools import cached_property
 
 import pytensor.tensor as pt
 
-from breze_like.checks import check_positive_integers, check_prefix, check_rng, check_temperature
+from breze_like.checks import check_drawing, check_positive_integers, check_prefix
 from breze_like.distributions import NADE
 from breze_like.layers import Layer
 from breze_like.models.base import Model
@@ -83,8 +83,7 @@ class FrameNADE(Model):
     def sample(self, rng, n_steps, n_sequences, prefix=None, temperature=1.0):
         """Draw sequences; see `OneStepPredictor.sample`. A prefix makes no difference."""
         check_prefix(n_steps, n_sequences, self.n_visible, prefix)
-        check_rng(rng)
-        check_temperature(temperature)
+        check_drawing(rng, temperature)
         noise = self.emission.draw_noise(rng, (n_steps, n_sequences, self.n_visible))
         return self._draw(noise, temperature)
 

@@ -8,7 +8,7 @@ import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
 from scipy.special import expit
 
-from breze_like.checks import check_positive_integers, check_prefix, check_rng, check_temperature, choose
+from breze_like.checks import check_drawing, check_positive_integers, check_prefix, choose
 from breze_like.distributions import Bernoulli
 from breze_like.layers import Layer
 from breze_like.models.base import Model, per_step
@@ -186,8 +186,7 @@ class HiddenMarkov(Model):
         The states follow their chain, whatever the temperature is.
         """
         prefix = check_prefix(n_steps, n_sequences, self.n_visible, prefix)
-        check_rng(rng)
-        check_temperature(temperature)
+        check_drawing(rng, temperature)
         transition = self.states.view("transition")
         probability = expit(self.emission.view("logits") / temperature)
         forecast = np.tile(self.states.view("initial"), (n_sequences, 1))

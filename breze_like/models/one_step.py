@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import pytensor.tensor as pt
 
-from breze_like.checks import check_prefix, check_rng, check_temperature, choose
+from breze_like.checks import check_drawing, check_prefix, choose
 from breze_like.distributions.processes import previous
 from breze_like.layers import LAYERS, Affine, Recurrent, fast_dropout
 from breze_like.models.base import Model, per_step
@@ -109,8 +109,7 @@ class OneStepPredictor(Model, ABC):
         """
         shape = (1, n_sequences, self.n_visible)
         prefix = check_prefix(n_steps, n_sequences, self.n_visible, prefix)
-        check_rng(rng)
-        check_temperature(temperature)
+        check_drawing(rng, temperature)
         frames = np.concatenate([self.standardization.in_units(np.zeros(shape)), prefix])
         start, step = self._sampler
         states = start(np.ones((1, n_sequences)))

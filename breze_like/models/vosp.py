@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pytensor.tensor as pt
 
-from breze_like.checks import check_prefix, check_rng, check_sizes, check_temperature, choose
+from breze_like.checks import check_drawing, check_prefix, check_sizes, choose
 from breze_like.distributions.processes import MarkovProcess, first_steps, previous
 from breze_like.layers import LAYERS, Affine, Joint, Recurrent, fast_dropout
 from breze_like.models.variational import Recognised, VariationalModel
@@ -137,8 +137,7 @@ class VOSP(VariationalModel):
         approximate posterior, for which the prior must be a Markov process.
         """
         prefix = check_prefix(n_steps, n_sequences, self.n_visible, prefix)
-        check_rng(rng)
-        check_temperature(temperature)
+        check_drawing(rng, temperature)
         state = None
         for frames in prefix:
             state = self.step(frames, state).state

@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 import pytensor.tensor as pt
 
-from breze_like.checks import check_positive_integers, check_rng, check_temperature
+from breze_like.checks import check_drawing, check_positive_integers
 from breze_like.layers import Bidirectional, fast_dropout
 from breze_like.models.variational import Recognised, VariationalModel
 from breze_like.moments import Moments
@@ -58,8 +58,7 @@ class VRAE(VariationalModel):
             If a number is not positive.
         """
         check_positive_integers(n_steps=n_steps, n_sequences=n_sequences)
-        check_rng(rng)
-        check_temperature(temperature)
+        check_drawing(rng, temperature)
         noise = self.draw_noise(rng, n_steps, n_sequences)
         emission_noise = self.emission.draw_noise(rng, (n_steps, n_sequences, self.n_visible))
         return self._sampler(noise, emission_noise, np.ones((n_steps, n_sequences)), temperature)
