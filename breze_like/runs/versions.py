@@ -8,6 +8,9 @@ from pathlib import Path
 from breze_like import __version__
 from breze_like.backends.process import n_cores
 
+# The folder that the package lies in.
+CHECKOUT = Path(__file__).resolve().parents[2]
+
 
 def versions() -> dict[str, str | None]:
     """Versions of what the numbers of a run depend on, by name; None for what is not installed.
@@ -28,10 +31,9 @@ def versions() -> dict[str, str | None]:
 
 
 def _commit():
-    folder = Path(__file__).resolve().parents[1]
-    if not (folder / ".git").exists():  # an installed copy may lie in somebody else's checkout
+    if not (CHECKOUT / ".git").exists():  # an installed copy may lie in somebody else's checkout
         return None
-    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--exclude=*"]
+    command = ["git", "-C", str(CHECKOUT), "describe", "--always", "--dirty", "--exclude=*"]
     try:
         return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):

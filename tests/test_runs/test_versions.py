@@ -9,7 +9,7 @@ def test_the_commit_is_that_of_the_code(tmp_path, monkeypatch):
         command = ["git", "-C", str(tmp_path), *identity, *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
-    monkeypatch.setattr(versions, "__file__", str(tmp_path / "breze_like" / "versions.py"))
+    monkeypatch.setattr(versions, "CHECKOUT", tmp_path)
     assert versions.versions()["commit"] is None
     git("init")
     (tmp_path / "file").write_text("one")
@@ -19,6 +19,10 @@ def test_the_commit_is_that_of_the_code(tmp_path, monkeypatch):
     assert len(clean) >= 7 and git("rev-parse", "HEAD").startswith(clean)
     (tmp_path / "file").write_text("two")
     assert versions.versions()["commit"] == f"{clean}-dirty"
+
+
+def test_the_code_is_where_the_checkout_is_looked_for(pytestconfig):
+    assert versions.CHECKOUT == pytestconfig.rootpath
 
 
 def test_a_package_that_is_not_there_has_no_version(monkeypatch):
