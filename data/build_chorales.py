@@ -17,7 +17,6 @@ from experiments.command_line import interrupts
 # Before anything else is imported, which takes seconds.
 interrupts.install_for(__name__, "stopped; no file was written")
 
-import argparse
 import math
 import zipfile
 from collections import Counter
@@ -26,6 +25,7 @@ import numpy as np
 
 from breze_like.data import DIGESTS, SPLITS, Dataset, write_hdf5
 from breze_like.music.rolls import HIGHEST_NOTE, LOWEST_NOTE, N_KEYS
+from experiments.command_line.arguments import Parser
 from experiments.command_line.reports import check_place
 
 VOICES = ["Soprano", "Alto", "Tenor", "Bass"]
@@ -37,14 +37,14 @@ SEED = 2014
 
 def main(arguments=None):
     """Build the file and print what went into it."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = Parser(__doc__)
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).with_name("chorales.h5"), help="file to write"
     )
     parser.add_argument("--force", action="store_true", help="replace the file if it exists")
-    options = parser.parse_args(arguments)
-    out = options.out
     try:
+        options = parser.parse_args(arguments)
+        out = options.out
         check_place(out, options.force)
         import music21
     except ValueError as error:

@@ -13,7 +13,6 @@ from experiments.command_line import interrupts
 # Before anything else is imported, which takes seconds.
 interrupts.install_for(__name__, "stopped; no file was written")
 
-import argparse
 import os
 import warnings
 from dataclasses import replace
@@ -21,6 +20,7 @@ from dataclasses import replace
 from breze_like.data import SPLITS, load, verify, write_hdf5
 from breze_like.quoting import shown_path
 from experiments.command_line import warn_in_one_line
+from experiments.command_line.arguments import Parser
 from experiments.command_line.reports import check_place
 
 VERDICTS = {
@@ -32,7 +32,7 @@ VERDICTS = {
 
 def main(arguments=None):
     """Convert a file or folder; print what was in it and whether it is the published data set."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = Parser(__doc__)
     parser.add_argument("source", metavar="SOURCE", help="file or folder to read")
     parser.add_argument("out", metavar="OUT", help="file to write")
     parser.add_argument(
@@ -52,10 +52,10 @@ def main(arguments=None):
         dest="limits",
         help="read huge files that you trust: no limits on time, memory and size",
     )
-    options = parser.parse_args(arguments)
     sys.stdout.reconfigure(errors="backslashreplace")  # names of files that are not UTF-8
-    given = {"name": options.name, "source": options.origin, "licence": options.licence}
     try:
+        options = parser.parse_args(arguments)
+        given = {"name": options.name, "source": options.origin, "licence": options.licence}
         check_out(options.source, options.out, options.force)
         with warnings.catch_warnings():
             # The verdict is printed below.

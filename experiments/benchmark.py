@@ -11,7 +11,6 @@ The limit is the time that the arithmetic of the models' matrix products would t
 all cores.
 """
 
-import argparse
 import json
 import os
 import platform
@@ -26,6 +25,7 @@ from experiments import command_line
 from experiments.benchmarks import report
 from experiments.benchmarks.parts import LIBRARY, PARTS, PEERS, describe
 from experiments.benchmarks.peers.problem import MODELS
+from experiments.command_line.arguments import Parser
 from experiments.command_line.commands import portable
 from experiments.command_line.reports import add_report, check_files, write_text
 
@@ -63,7 +63,7 @@ QUICK = {
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(__doc__)
     add = parser.add_argument
     add("--json", action="store_true", help="print JSON instead of tables")
     add("--quick", action="store_true", help="small sizes, few rounds")

@@ -7,7 +7,6 @@ the entry's size or to a thousandth of the largest entry, whichever is larger, a
 took. The exit status is 1 if a row exceeds 1e-5. For your own models, use `breze_like.check_gradient`.
 """
 
-import argparse
 import json
 import sys
 import time
@@ -47,6 +46,7 @@ from breze_like.recurrence import (
     linear_recurrence,
 )
 from experiments import command_line
+from experiments.command_line.arguments import Parser
 
 TOLERANCE = 1e-5
 
@@ -251,7 +251,7 @@ def check_model(case, rng, backend):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--backend", default="auto", help="auto, jax, cvm or numba")
     parser.add_argument("--only", default="", help="check only the rows whose name contains this")

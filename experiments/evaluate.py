@@ -9,7 +9,6 @@ not a score, and has a line of its own. Ctrl-C leaves the scores of a run as the
 ones are there.
 """
 
-import argparse
 import json
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from experiments import command_line
 from experiments.command_line import tables
 from experiments.command_line.arguments import (
     NotNegative,
+    Parser,
     add_data_of_run,
     data_of_run,
     parse,
@@ -62,7 +62,7 @@ def as_markdown(result):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(__doc__)
     parser.add_argument("runs", nargs="+", help="folders of runs")
     parser.add_argument("--split", default="test", choices=SPLITS)
     parser.add_argument(

@@ -11,7 +11,6 @@ probability 0.05, and eight frames of another song are removed; the results are 
 notes are red, missing ones blue, and both are counted over all keys in the steps that are shown.
 """
 
-import argparse
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,7 +25,7 @@ from breze_like.tasks import denoise, impute
 from breze_like.trained import load, load_model
 from breze_like.training import is_finished
 from experiments import command_line
-from experiments.command_line.arguments import add_data_of_run, add_seed, data_of_run
+from experiments.command_line.arguments import Parser, add_data_of_run, add_seed, data_of_run
 from experiments.command_line.reports import add_force, check_files
 from experiments.music.corruption import P_ON, add_usual_noise, remove_frames
 from experiments.paper.experiment import train
@@ -168,7 +167,7 @@ def _tidy(axes):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(__doc__)
     add = parser.add_argument
     add("--run", help="folder or name of a trained run, for both; if none is given, one is trained")
     add("--denoiser", metavar="RUN", help="the run that denoises")

@@ -19,6 +19,7 @@ from breze_like.models import MODELS, VOSP
 from breze_like.models.variational import VariationalModel
 from breze_like.pictures import figures
 from experiments import command_line
+from experiments.command_line.arguments import Parser
 from experiments.command_line.reports import add_force, check_files
 from experiments.pictures.dependencies import find_dependencies
 
@@ -148,9 +149,7 @@ def _arrow(axes, parent, child):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = Parser(__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
     add("--model", required=True, choices=sorted(set(MODELS) - {"hmm", "nade"}), help="which system")
     add(

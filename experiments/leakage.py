@@ -8,15 +8,13 @@ the test set on keys that are never on in the training set; the share of pieces 
 and the score of independent notes on the test set, in nats per time step.
 """
 
-import argparse
-
 import numpy as np
 
 from breze_like import data
 from breze_like.music.rolls import LOWEST_NOTE
 from experiments import command_line
 from experiments.command_line import tables
-from experiments.command_line.arguments import add_data_dir
+from experiments.command_line.arguments import Parser, add_data_dir
 from experiments.command_line.reports import add_report, check_report, write_report
 from experiments.paper.collapse import floor
 from experiments.paper.presets import check_rolls
@@ -76,7 +74,7 @@ def as_markdown(found):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(__doc__)
     parser.add_argument("--datasets", nargs="+", default=list(DATASETS), help="names of data sets, or files")
     add_data_dir(parser)
     add_report(parser, "write the table to this Markdown file, too")

@@ -8,7 +8,6 @@ significant bits: this makes the compressed file smaller by a quarter and change
 training needs is left out. Other scripts accept its name, DATASET/SYSTEM, in place of a run's folder.
 """
 
-import argparse
 import re
 import shlex
 import shutil
@@ -22,6 +21,7 @@ from breze_like.runs import Run
 from breze_like.trained import find_run, load_model, models_folder
 from breze_like.training import is_finished
 from experiments import command_line
+from experiments.command_line.arguments import Parser
 from experiments.command_line.commands import portable
 
 # All trained models together are not to be larger: they are part of every copy of the project.
@@ -121,7 +121,7 @@ def check_room(folder, n_bytes):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(__doc__)
     parser.add_argument("runs", nargs="+", help="folders of runs")
     parser.add_argument("--name", help="DATASET/SYSTEM for a single run, if its folder has another name")
     parser.add_argument("--force", action="store_true", help="replace existing models")

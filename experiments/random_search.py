@@ -23,7 +23,7 @@ from breze_like import data
 from breze_like.backends import resolve
 from breze_like.files import file_name
 from experiments import command_line
-from experiments.command_line.arguments import Positive, add_count, add_data_dir, add_seed
+from experiments.command_line.arguments import Parser, Positive, add_count, add_data_dir, add_seed
 from experiments.paper.presets import check_rolls, refuses
 from experiments.paper.systems import SEARCHED
 from experiments.search import studies
@@ -37,9 +37,7 @@ from experiments.search.table import best_of, showing, summary
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = Parser(__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
     add("--model", required=True, choices=list(SEARCHED), help="which system, a row of Table 1")
     add("--dataset", default="chorales", help="name of a piano-roll data set, or a file")

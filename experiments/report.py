@@ -7,7 +7,6 @@ the test set reconstructed, denoised and completed, with a player for each piano
 below a table that compares them. The page needs no other file and no network.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from breze_like.pictures.figures import picture
 from breze_like.pictures.html import element, table, wide
 from breze_like.trained import bounds_nothing, load
 from experiments import command_line
-from experiments.command_line.arguments import add_data_of_run, add_seed, data_of_run
+from experiments.command_line.arguments import Parser, add_data_of_run, add_seed, data_of_run
 from experiments.command_line.reports import add_force, check_place
 from experiments.pages.html import page, write
 from experiments.pages.report_sections import folded, section
@@ -91,7 +90,7 @@ def _cells(result):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(__doc__)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of trained runs")
     add_data_of_run(parser)
     add_seed(parser, "seed of noise and samples (1)")

@@ -7,12 +7,12 @@ models, the list of trials, and the table of what test sets share with training 
 again, and no data are needed; `experiments.publish`, `trials` and `leakage` add to the material of the page.
 """
 
-import argparse
 from pathlib import Path
 
 from breze_like.pictures import figures
 from breze_like.trained import models_folder
 from experiments import command_line
+from experiments.command_line.arguments import Parser
 from experiments.command_line.reports import add_force, check_files, write_text
 from experiments.pages.results_sections import models_by_dataset, page, picture, picture_name, plural
 from experiments.paper.trials import read
@@ -22,7 +22,7 @@ MARK = "Made by `python -m experiments.results_page`"
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(__doc__)
     parser.add_argument(
         "--results", default="experiments/results", help="folder of the page and the list of trials"
     )

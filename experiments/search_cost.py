@@ -21,7 +21,7 @@ from experiments.benchmarks.parts import LIBRARY
 from experiments.benchmarks.peers.problem import MODELS
 from experiments.benchmarks.report import aligned_lines
 from experiments.benchmarks.throughput import compile_time, is_gpu, joined, n_cores, read, step_time
-from experiments.command_line.arguments import Positive, add_count
+from experiments.command_line.arguments import Parser, Positive, add_count
 from experiments.command_line.reports import add_force, check_files, write_text
 from experiments.paper.presets import PRESETS, size_factor
 from experiments.paper.published import DATASETS
@@ -217,9 +217,7 @@ def document(measured, options):
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = Parser(__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
     add("--datasets", nargs="+", choices=list(CHUNKS), default=list(DATASETS), help="which data sets")
     add("--models", nargs="+", choices=MODELS, default=list(MODELS), help="which models")

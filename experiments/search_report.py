@@ -6,12 +6,12 @@
 The page needs no other file and no network. It can be written at any time during the search.
 """
 
-import argparse
 from pathlib import Path
 
 import optuna
 
 from experiments import command_line
+from experiments.command_line.arguments import Parser
 from experiments.command_line.reports import add_force, check_place
 from experiments.pages.html import page, write
 from experiments.search.pictures import pictures
@@ -53,7 +53,7 @@ def document(study, folder, beside):
 
 
 def make_parser():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(__doc__)
     add = parser.add_argument
     add("folder", metavar="STUDY", help="folder of the search")
     add("--storage", help="as for experiments.random_search; by default the file study.db in STUDY")

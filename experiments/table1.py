@@ -27,7 +27,7 @@ from breze_like.runs import Run
 from breze_like.trained import bounds_nothing, load_model, model_names, models_folder
 from breze_like.training import TrainingDiverged
 from experiments import command_line
-from experiments.command_line.arguments import Positive, add_count, add_data_dir, add_seed, flag
+from experiments.command_line.arguments import Parser, Positive, add_count, add_data_dir, add_seed, flag
 from experiments.command_line.arguments import parse as parse_arguments
 from experiments.command_line.reports import add_force, check_files, write_text
 from experiments.paper import collapse, kept_rows
@@ -221,9 +221,7 @@ def load_datasets(options):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = Parser(__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
     add("--datasets", nargs="+", help=f"names of piano-roll data sets, or files ({DEFAULT})")
     add_data_dir(parser)

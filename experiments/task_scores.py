@@ -10,7 +10,6 @@ run of a one-step model is one more baseline: it denoises by predicting.
 Scores are kept in a file beside the report as they are made: the same command goes on where it was stopped.
 """
 
-import argparse
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +22,7 @@ from breze_like.data import SPLITS
 from breze_like.runs.versions import versions
 from breze_like.trained import load, model_names
 from experiments import command_line
-from experiments.command_line.arguments import add_count, add_data_of_run, data_of_run
+from experiments.command_line.arguments import Parser, add_count, add_data_of_run, data_of_run
 from experiments.command_line.commands import portable
 from experiments.command_line.kept import Kept
 from experiments.command_line.reports import add_report, check_report, write_report
@@ -198,7 +197,7 @@ def load_all(folders, **places):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(__doc__)
     add = parser.add_argument
     add("runs", nargs="+", help="folders of runs, or names of trained models")
     add("--split", default="test", choices=SPLITS)

@@ -6,15 +6,15 @@ Runs that are already listed are updated; lines of runs that no longer exist are
 order in which the runs began, and says when each was scored on the test set, if it was.
 """
 
-import argparse
 from pathlib import Path
 
 from experiments import command_line
+from experiments.command_line.arguments import Parser
 from experiments.paper.trials import key, line, read, write
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(__doc__)
     parser.add_argument("runs", nargs="+", help="folders of runs")
     parser.add_argument("--list", default="experiments/results/trials.csv", help="file with the list")
     options = parser.parse_args(arguments)

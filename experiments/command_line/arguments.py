@@ -1,5 +1,6 @@
 """Arguments that scripts have in common, and checks of numbers.
 
+>>> parser = Parser(__doc__)
 >>> parser.add_argument("--rounds", type=int, action=Positive)
 >>> parse(parser, ["--rounds", "3"]).given
 {'rounds'}
@@ -12,13 +13,30 @@ import os
 from breze_like.data.process import OFF
 
 
+class Parser(argparse.ArgumentParser):
+    """A script's parser, which describes it by the first line of its docstring.
+
+    Raises
+    ------
+    ValueError
+        If a flag is unknown, or its value none of those that it takes: in place of argparse's usage and exit,
+        a script says one line.
+    """
+
+    def __init__(self, doc, **options):
+        super().__init__(**{"description": doc.splitlines()[0], **options})
+
+    def error(self, message):
+        raise ValueError(f"{message}; --help shows the options")
+
+
 class Checked(argparse.Action):
     """Stores a number, or a list of them; subclasses say what they must be.
 
     Raises
     ------
     ValueError
-        If one of them is not; it is a script's, of one line, without argparse's usage.
+        If one of them is not.
     """
 
     must = None

@@ -10,7 +10,14 @@ from breze_like.music.rolls import N_KEYS
 from breze_like.quoting import shown_path
 from breze_like.sequences import check_sequence
 from breze_like.trained import load, load_model
-from experiments.command_line.arguments import Positive, add_backend, add_data_of_run, add_seed, data_of_run
+from experiments.command_line.arguments import (
+    Parser,
+    Positive,
+    add_backend,
+    add_data_of_run,
+    add_seed,
+    data_of_run,
+)
 from experiments.command_line.commands import script
 from experiments.music import files
 
@@ -21,8 +28,8 @@ STEPS_PER_QUARTER = {"chorales": 1, "jsb_chorales": 1}
 def make_parser(doc, sequences=True):
     """A parser of what all of these scripts take; `sequences` says whether they take sequences."""
     doc = doc.replace("python -m experiments.", script(""))
-    parser = argparse.ArgumentParser(
-        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    parser = Parser(
+        doc, description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     add = parser.add_argument
     add("run", metavar="RUN", help="folder of a trained run")

@@ -13,7 +13,7 @@ from breze_like.models.objectives import OBJECTIVES
 from breze_like.models.recognition import VARIANCES
 from breze_like.moments import TRANSFERS
 from breze_like.training import EMSettings, TrainingSettings
-from experiments.command_line.arguments import add_data_dir, add_seed
+from experiments.command_line.arguments import Parser, add_data_dir, add_seed
 
 
 def p_keep(text):
@@ -21,9 +21,7 @@ def p_keep(text):
 
 
 def make_parser(about):
-    parser = argparse.ArgumentParser(
-        description=about, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = Parser(about, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
     add("--model", choices=sorted(MODELS), help="which model; a run that is resumed knows its own")
     add("--dataset", default="chorales", help="name of a data set, or a file or folder")

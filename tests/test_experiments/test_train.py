@@ -57,15 +57,14 @@ def test_finished_run_resumes_to_itself(run_folder, small_data):
     assert (run_folder / "log.jsonl").read_text() == before
 
 
-def test_a_resumed_run_knows_its_model_and_its_data(run_folder, small_data, tmp_path, capsys):
+def test_a_resumed_run_knows_its_model_and_its_data(run_folder, small_data, tmp_path):
     copy = shutil.copytree(run_folder, tmp_path / "copy")
     assert train.main(["--out", str(copy), "--resume", "--n-epochs", "4", "--quiet"]) == 0
     assert Run(copy).config == Run(run_folder).config | {
         "training": Run(run_folder).config["training"] | {"n_epochs": 4}
     }
-    with pytest.raises(SystemExit):
+    with pytest.raises(ValueError, match="--model must be given for a new run"):
         train.main(["--out", str(tmp_path / "new"), "--resume"])
-    assert "--model must be given for a new run" in capsys.readouterr().err
 
 
 def test_a_run_that_was_resumed_with_moved_data_knows_where_they_are(run_folder, small_data, tmp_path):

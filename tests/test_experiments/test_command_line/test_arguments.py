@@ -1,15 +1,13 @@
 """Numbers on the command line, and what is said of those that are not allowed."""
 
-import argparse
-
 import pytest
 
-from experiments.command_line.arguments import NotNegative, Positive, add_data_dir, add_seed
+from experiments.command_line.arguments import NotNegative, Parser, Positive, add_data_dir, add_seed
 
 
 @pytest.fixture
 def parser():
-    made = argparse.ArgumentParser()
+    made = Parser("A script.")
     made.add_argument("--rounds", "-r", type=int, action=Positive)
     made.add_argument("--sizes", type=float, nargs="+", action=Positive, default=[-1.0])
     made.add_argument("--n-draws", type=int, action=NotNegative)
@@ -38,6 +36,9 @@ def test_what_is_not_given(parser):
         (["--sizes", "inf"], "--sizes must be positive, got [inf]"),
         (["--n-draws", "-1"], "--n-draws must not be negative, got -1"),
         (["--seed", "-1"], "--seed must not be negative, got -1"),
+        (["--seed", "one"], "argument --seed: invalid int value: 'one'; --help shows the options"),
+        (["--rounds"], "argument --rounds/-r: expected one argument; --help shows the options"),
+        (["--colour", "red"], "unrecognized arguments: --colour red; --help shows the options"),
     ],
 )
 def test_rejects(parser, words, message):
