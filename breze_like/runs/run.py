@@ -13,6 +13,7 @@ file. A process that trains holds a lock, `Run.locked`, and a second one is refu
 """
 
 import json
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -158,6 +159,31 @@ class Run:
     def has_checkpoint(self) -> bool:
         """Whether there is a checkpoint to continue from."""
         return self._path("checkpoint.h5").is_file()
+
+    def check_checkpoint(self) -> None:
+        """Check that training can continue, or has not begun.
+
+        Raises
+        ------
+        ValueError
+            If it has, and there is no checkpoint.
+        """
+        if not self.has_checkpoint and (self.has_weights or self.read_log()):
+            what = "the weights of a trained model" if self.has_weights else "a log of training"
+            raise ValueError(
+                f"{self.folder} has {what}, but no checkpoint to continue from: choose another folder"
+            )
+
+    def check_writable(self) -> None:
+        """Check that files can be written.
+
+        Raises
+        ------
+        ValueError
+            If this process may not write in the folder.
+        """
+        if not os.access(self.folder, os.W_OK):
+            raise ValueError(f"{self.folder} can't be written to: copy the run to a folder of your own")
 
     def write_checkpoint(
         self, parameters: ParameterSet, arrays: dict[str, NDArray], attributes: dict[str, Any]

@@ -85,11 +85,8 @@ class Course:
         self.settings = settings = settings.settled(self.n_updates, "kl_weight" in model.training_inputs)
 
         self._setup = _setup(settings, self._chunks, parameters.dtype)
-        if run and run.has_weights and not run.has_checkpoint:
-            raise ValueError(
-                f"{run.folder} has the weights of a trained model, but no checkpoint to continue training "
-                "from: choose another folder"
-            )
+        if run:
+            run.check_checkpoint()
         if run and run.has_checkpoint:
             _warn_of_other_cores(run)
             self.state = State.read(run, model.parameters, self._setup)

@@ -147,6 +147,8 @@ def fit_em(model, train, valid, settings, rng, validate=None, run=None, progress
     n_on, n_known = (sum(known) for known in zip(*map(_counted, train), strict=True))
     marginal = (n_on + 1) / (n_known + 2)
     with run.locked() if run else nullcontext():
+        if run:
+            run.check_checkpoint()
         if run and run.has_checkpoint:
             state = EMState.read(run, model.parameters, setup)
         else:

@@ -19,12 +19,19 @@ class Parser(argparse.ArgumentParser):
     Raises
     ------
     ValueError
-        If a flag is unknown, or its value none of those that it takes: in place of argparse's usage and exit,
-        a script says one line.
+        If a flag is unknown, or its value empty or none of those that it takes: in place of argparse's usage
+        and exit, a script says one line.
     """
 
     def __init__(self, doc, **options):
         super().__init__(**{"description": doc.splitlines()[0], **options})
+
+    def parse_args(self, args=None, namespace=None):
+        options = super().parse_args(args, namespace)
+        for name, value in vars(options).items():
+            if "" in (value if isinstance(value, list) else [value]):
+                self.error(f"{flag(name)} must not be empty")
+        return options
 
     def error(self, message):
         raise ValueError(f"{message}; --help shows the options")

@@ -30,6 +30,7 @@ def evaluate(run, model, dataset, split, n_samples, progress=True):
             f"{run.folder} has no entry in its log.jsonl, which says how far it was trained: restore it"
         )
     run.read_scores()  # what is wrong is said before work begins
+    run.check_writable()
     scores = score(model, getattr(dataset, split), n_samples, progress=progress)
     # The update says whether the run has been trained further since.
     about = {"n_samples": n_samples, "update": log[-1]["update"]}

@@ -108,6 +108,12 @@ def test_scores_stay_until_new_ones_are_there(scored_run, monkeypatch):
     assert (folder / "scores.json").read_bytes() == before
 
 
+def test_a_folder_that_can_not_be_written_to_is_named_before_work_begins(scored_run, monkeypatch, complaint):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(results, "score", lambda *_, **__: pytest.fail("computed in vain"))
+    assert "can't be written to: copy the run to a folder of your own" in complaint(evaluate, scored_run[:1])
+
+
 def test_scores_of_other_draws_stand_beside_the_new_ones(scored_run, monkeypatch, capsys):
     folder, _ = scored_run
 

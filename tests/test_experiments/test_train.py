@@ -67,6 +67,14 @@ def test_a_resumed_run_knows_its_model_and_its_data(run_folder, small_data, tmp_
         train.main(["--out", str(tmp_path / "new"), "--resume"])
 
 
+def test_a_run_whose_checkpoint_is_lost_does_not_start_over(run_folder, tmp_path, complaint):
+    copy = shutil.copytree(run_folder, tmp_path / "copy")
+    (copy / "checkpoint.h5").unlink()
+    said = complaint(train, ["--out", str(copy), "--resume", "--quiet"])
+    assert "has a log of training, but no checkpoint to continue from: choose another folder" in said
+    assert Run(copy).read_log() == Run(run_folder).read_log()
+
+
 def test_a_run_that_was_resumed_with_moved_data_knows_where_they_are(run_folder, small_data, tmp_path):
     copy, moved = shutil.copytree(run_folder, tmp_path / "copy"), shutil.copy(small_data, tmp_path / "new.h5")
     before = Run(copy).config

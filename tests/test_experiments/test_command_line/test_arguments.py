@@ -38,6 +38,7 @@ def test_what_is_not_given(parser):
         (["--seed", "-1"], "--seed must not be negative, got -1"),
         (["--seed", "one"], "argument --seed: invalid int value: 'one'; --help shows the options"),
         (["--rounds"], "argument --rounds/-r: expected one argument; --help shows the options"),
+        (["--data-dir", ""], "--data-dir must not be empty; --help shows the options"),
         (["--colour", "red"], "unrecognized arguments: --colour red; --help shows the options"),
     ],
 )
