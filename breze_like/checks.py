@@ -54,23 +54,6 @@ def check_rng(rng):
         raise ValueError(f"rng must be a generator, such as numpy.random.default_rng(0), got {rng!r}")
 
 
-def check_prefix(n_steps, n_sequences, n_visible, prefix):
-    """The frames that a sample goes on from, (n_prefix, n_sequences, n_visible); none if `prefix` is None.
-
-    Raises
-    ------
-    ValueError
-        If a number is not positive, or the prefix has another shape.
-    """
-    check_positive_integers(n_steps=n_steps, n_sequences=n_sequences)
-    if prefix is None:
-        return np.zeros((0, n_sequences, n_visible))
-    if np.ndim(prefix) != 3 or np.shape(prefix)[1:] != (n_sequences, n_visible):
-        expected = f"(n_prefix, {n_sequences}, {n_visible})"
-        raise ValueError(f"prefix must have shape {expected}, got {np.shape(prefix)}")
-    return np.asarray(prefix)
-
-
 def check_drawing(rng, temperature):
     """Raise a ValueError unless these are a generator and a positive, finite number."""
     check_rng(rng)

@@ -263,6 +263,31 @@ def check_observations(model, sequences, name="sequences"):
     return checked
 
 
+def check_frames(model, frames, name):
+    """`check_observations` for frames of running sequences, (n_steps, n_sequences, n_visible)."""
+    frames = np.asarray(frames)
+    if frames.size:
+        check_observations(model, list(np.swapaxes(frames, 0, 1)), name)
+    return frames
+
+
+def check_prefix(model, n_steps, n_sequences, prefix):
+    """The frames that a sample goes on from, (n_prefix, n_sequences, n_visible); none if `prefix` is None.
+
+    Raises
+    ------
+    ValueError
+        If a number is not positive, or the prefix has another shape or values that the model does not emit.
+    """
+    check_positive_integers(n_steps=n_steps, n_sequences=n_sequences)
+    if prefix is None:
+        return np.zeros((0, n_sequences, model.n_visible))
+    if np.ndim(prefix) != 3 or np.shape(prefix)[1:] != (n_sequences, model.n_visible):
+        expected = f"(n_prefix, {n_sequences}, {model.n_visible})"
+        raise ValueError(f"prefix must have shape {expected}, got {np.shape(prefix)}")
+    return check_frames(model, prefix, "prefix")
+
+
 def per_step(terms, mask):
     """Sum of the terms of all real steps over the number of real steps.
 

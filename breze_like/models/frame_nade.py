@@ -4,10 +4,10 @@ from functools import cached_property
 
 import pytensor.tensor as pt
 
-from breze_like.checks import check_drawing, check_positive_integers, check_prefix
+from breze_like.checks import check_drawing, check_positive_integers
 from breze_like.distributions import NADE
 from breze_like.layers import Layer
-from breze_like.models.base import Model
+from breze_like.models.base import Model, check_prefix
 from breze_like.models.one_step import named_predictions
 
 
@@ -82,7 +82,7 @@ class FrameNADE(Model):
 
     def sample(self, rng, n_steps, n_sequences, prefix=None, temperature=1.0):
         """Draw sequences; see `OneStepPredictor.sample`. A prefix makes no difference."""
-        check_prefix(n_steps, n_sequences, self.n_visible, prefix)
+        check_prefix(self, n_steps, n_sequences, prefix)
         check_drawing(rng, temperature)
         noise = self.emission.draw_noise(rng, (n_steps, n_sequences, self.n_visible))
         return self._draw(noise, temperature)

@@ -8,10 +8,10 @@ import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
 from scipy.special import expit
 
-from breze_like.checks import check_drawing, check_positive_integers, check_prefix, choose
+from breze_like.checks import check_drawing, check_positive_integers, choose
 from breze_like.distributions import Bernoulli
 from breze_like.layers import Layer
-from breze_like.models.base import Model, per_step
+from breze_like.models.base import Model, check_prefix, per_step
 from breze_like.models.missing import MISSING
 from breze_like.recurrence import forecast_states
 
@@ -185,7 +185,7 @@ class HiddenMarkov(Model):
 
         The states follow their chain, whatever the temperature is.
         """
-        prefix = check_prefix(n_steps, n_sequences, self.n_visible, prefix)
+        prefix = check_prefix(self, n_steps, n_sequences, prefix)
         check_drawing(rng, temperature)
         transition = self.states.view("transition")
         probability = expit(self.emission.view("logits") / temperature)

@@ -6,10 +6,10 @@ from functools import cached_property
 import numpy as np
 import pytensor.tensor as pt
 
-from breze_like.checks import check_drawing, check_prefix, choose
+from breze_like.checks import check_drawing, choose
 from breze_like.distributions.processes import previous
 from breze_like.layers import LAYERS, Affine, Recurrent, fast_dropout
-from breze_like.models.base import Model, per_step
+from breze_like.models.base import Model, check_prefix, per_step
 from breze_like.moments import Moments, flatten
 
 
@@ -105,10 +105,11 @@ class OneStepPredictor(Model, ABC):
         Raises
         ------
         ValueError
-            If a number is not positive, or the prefix has another shape.
+            If a number is not positive, or the prefix has another shape or values that the model does not
+            emit.
         """
         shape = (1, n_sequences, self.n_visible)
-        prefix = check_prefix(n_steps, n_sequences, self.n_visible, prefix)
+        prefix = check_prefix(self, n_steps, n_sequences, prefix)
         check_drawing(rng, temperature)
         frames = np.concatenate([self.standardization.in_units(np.zeros(shape)), prefix])
         start, step = self._sampler

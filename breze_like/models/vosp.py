@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import pytensor.tensor as pt
 
-from breze_like.checks import check_drawing, check_prefix, check_sizes, choose
+from breze_like.checks import check_drawing, check_sizes, choose
 from breze_like.distributions.processes import MarkovProcess, first_steps, previous
 from breze_like.layers import LAYERS, Affine, Joint, Recurrent, fast_dropout
+from breze_like.models.base import check_frames, check_prefix
 from breze_like.models.variational import Recognised, VariationalModel
 from breze_like.moments import Moments, flatten
 
@@ -117,17 +118,19 @@ class VOSP(VariationalModel):
         Raises
         ------
         ValueError
-            If the frames have another shape, the state is that of another model or of other sequences, or the
-            prior is no `MarkovProcess`.
+            If the frames have another shape or values that the model does not emit, the state is that of
+            another model or of other sequences, or the prior is no `MarkovProcess`.
         """
         if np.ndim(frames) != 2 or np.shape(frames)[1] != self.n_visible:
             expected = f"(n_sequences, {self.n_visible})"
             raise ValueError(f"frames must have shape {expected}, got {np.shape(frames)}")
+        frames = check_frames(self, np.asarray(frames)[None], "frames")
         first = float(state is None)
-        state = self._start(len(frames)) if state is None else state
-        if [np.shape(u)[-2:] for u in state] != [(len(frames), n) for n in self._state_sizes]:
-            raise ValueError(f"state must be that of a step of this model with {len(frames)} sequences")
-        prediction, reconstruction, denoised, *state = self._step(np.asarray(frames)[None], first, *state)
+        n_sequences = frames.shape[1]
+        state = self._start(n_sequences) if state is None else state
+        if [np.shape(u)[-2:] for u in state] != [(n_sequences, n) for n in self._state_sizes]:
+            raise ValueError(f"state must be that of a step of this model with {n_sequences} sequences")
+        prediction, reconstruction, denoised, *state = self._step(frames, first, *state)
         return Step(prediction[0], reconstruction[0], denoised[0], state[0][0], state[1][0], state)
 
     def sample(self, rng, n_steps, n_sequences, prefix=None, temperature=1.0):
@@ -136,7 +139,7 @@ class VOSP(VariationalModel):
         The latents follow the prior, whatever the temperature is; after a prefix, they continue from its
         approximate posterior, for which the prior must be a Markov process.
         """
-        prefix = check_prefix(n_steps, n_sequences, self.n_visible, prefix)
+        prefix = check_prefix(self, n_steps, n_sequences, prefix)
         check_drawing(rng, temperature)
         state = None
         for frames in prefix:

@@ -350,3 +350,13 @@ def test_the_original_code_is_reproduced(goldens, monkeypatch):
     for e in layout:
         value, expected = model.parameters.view(GOLDEN_NAMES[e["name"]]), g["grad"][e["start"] : e["stop"]]
         np.testing.assert_allclose(value.ravel(), expected, rtol=1e-8, atol=1e-11, err_msg=e["name"])
+
+
+@pytest.mark.parametrize(("value", "rule"), [(np.nan, "0 or 1, got nan"), (7.0, "0 or 1, got 7.0")])
+def test_frames_hold_what_the_model_emits(value, rule, model):
+    frames = np.zeros((2, 5, 3))
+    frames[1, 4, 2] = value
+    with pytest.raises(ValueError, match=rf"prefix\[4\] must be {rule} at step 1, feature 2"):
+        model.sample(np.random.default_rng(1), 4, 5, frames)
+    with pytest.raises(ValueError, match=rf"frames\[4\] must be {rule} at step 0, feature 2"):
+        model.step(frames[1])
