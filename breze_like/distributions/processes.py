@@ -14,6 +14,7 @@ import pytensor.tensor as pt
 from pytensor import config
 
 from breze_like.backends import compile_function
+from breze_like.checks import is_number
 from breze_like.distributions.normal import LOG_2_PI, DiagonalNormal, normal_log_density
 from breze_like.moments import Moments
 from breze_like.recurrence import linear_recurrence
@@ -166,10 +167,10 @@ class OrnsteinUhlenbeck(MarkovProcess):
     START = 4.0
 
     def __init__(self, time_constant=START):
-        is_number = isinstance(time_constant, int | float)
-        if is_number and not time_constant > 0:
+        given = is_number(time_constant)
+        if given and not time_constant > 0:
             raise ValueError(f"time_constant must be positive, got {time_constant!r}")
-        exp, expm1 = (math.exp, math.expm1) if is_number else (pt.exp, pt.expm1)
+        exp, expm1 = (math.exp, math.expm1) if given else (pt.exp, pt.expm1)
         super().__init__(exp(-1 / time_constant), -expm1(-2 / time_constant), initial_variance=1.0)
 
     @classmethod

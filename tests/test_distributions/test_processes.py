@@ -5,7 +5,7 @@ from scipy.stats import multivariate_normal
 
 from breze_like import VRAE, variational_bound
 from breze_like.backends import compile_function
-from breze_like.distributions import PRIORS, GaussianProcess
+from breze_like.distributions import PRIORS, GaussianProcess, OrnsteinUhlenbeck
 from breze_like.distributions.processes import apply_over_time, previous
 from breze_like.moments import Moments
 
@@ -153,6 +153,12 @@ def test_previous_and_apply_over_time(batch, rng):
     kept = batch.latents * batch.mask[:, :, None]
     np.testing.assert_array_equal(before, np.concatenate([np.zeros_like(kept[:1]), kept[:-1]]))
     np.testing.assert_allclose(applied, np.einsum("ntr,rnk->tnk", square, batch.latents), rtol=1e-12)
+
+
+@pytest.mark.parametrize("number", [0, -1.0, np.float32(-1), np.nan])
+def test_time_constants_are_positive(number):
+    with pytest.raises(ValueError, match="time_constant must be positive"):
+        OrnsteinUhlenbeck(number)
 
 
 def test_kernels_that_are_not_positive_definite_are_told_of():
