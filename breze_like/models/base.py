@@ -266,7 +266,9 @@ def check_observations(model, sequences, name="sequences"):
 def check_frames(model, frames, name):
     """`check_observations` for frames of running sequences, (n_steps, n_sequences, n_visible)."""
     frames = np.asarray(frames)
-    if frames.size:
+    numbers = frames if frames.dtype.kind in "biuf" else np.full(frames.shape, np.nan)
+    fine = (numbers == 0) | (numbers == 1) if model.emission.binary else np.isfinite(numbers)
+    if not fine.all():  # which sequence, and whether it may be so
         check_observations(model, list(np.swapaxes(frames, 0, 1)), name)
     return frames
 
