@@ -93,7 +93,7 @@ def assert_all_close(actual, expected):
     ("transfer", "reverses"),
     [
         ("tanh_wang_manning", (False,)),  # machine code of our own
-        ("rectifier", (True, False)),
+        pytest.param("rectifier", (True, False), marks=pytest.mark.slow),
         *[pytest.param(name, (False, True), marks=pytest.mark.slow) for name in sorted(TRANSFERS)],
     ],
 )
@@ -197,12 +197,10 @@ def test_single_precision_differs_from_double_precision_by_rounding_only(n_hidde
 _MARKS = {"jax": (), "cvm": pytest.mark.long, "numba": pytest.mark.long}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", [pytest.param(name, marks=_MARKS[name]) for name in backends.available()])
-@pytest.mark.parametrize("precision", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
-@pytest.mark.parametrize(
-    "transfer",
-    ["rectifier", *[pytest.param(t, marks=pytest.mark.slow) for t in sorted(TRANSFERS) if t != "rectifier"]],
-)
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("transfer", sorted(TRANSFERS))
 def test_gradients_are_finite_where_nearly_nothing_is_uncertain(transfer, precision, backend):
     """As at a silent first frame, with initial states of 0, and wherever all units are kept."""
     n = 2
@@ -315,7 +313,8 @@ def test_a_recurrence_of_values_of_many_members_at_once(rng):
         np.testing.assert_array_equal(results, np.stack(one_by_one))
 
 
-@pytest.mark.parametrize("reverse", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("reverse", [False, True])
 def test_deep_transition_recurrence_and_its_gradient_are_those_of_a_plain_scan(reverse, rng):
     inputs = [pt.tensor3(), pt.matrix(), pt.matrix(), pt.matrix(), pt.vector(), pt.matrix()]
     real, order, weight = pt.tensor(dtype="bool", shape=(None, None, 1)), pt.lvector(), pt.tensor3()

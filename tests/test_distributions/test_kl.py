@@ -180,6 +180,7 @@ def test_gaussian_process_with_the_wiener_covariance_is_the_wiener_process(padde
         np.testing.assert_allclose(padded[q, "gp_wiener"], padded[q, "wiener"], rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_special_cases_equal_the_general_posterior(batch, divergences, gradients):
     for q, coefficient in [("diagonal", 0.0), ("increments", 1.0)]:
         arrays = np.full(batch.shape, coefficient), batch.offset, batch.variance, batch.mask

@@ -67,6 +67,7 @@ def by_hand(choose, weights_in, weights_out, visible_bias, hidden_bias):
     return probabilities, values
 
 
+@pytest.mark.slow
 def test_probabilities_of_all_vectors_sum_to_one(evaluate, values, every_vector):
     log_prob = evaluate(every_vector, *one_frame(values, 256))[0]
     assert log_prob.shape == (256, 1)
@@ -129,6 +130,7 @@ def scalar_and_gradients(quantity, x):
     return wrt[1:], [total, *pt.grad(total, wrt, disconnected_inputs="ignore")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "quantity", [lambda y, x: y.log_prob(x), lambda y, x: y.mean], ids=["log_prob", "mean"]
 )
@@ -222,7 +224,7 @@ def everything(x, weight):
     return inputs, outputs
 
 
-@pytest.fixture(scope="module", params=["float64", "float32"])
+@pytest.fixture(scope="module", params=["float64", pytest.param("float32", marks=pytest.mark.slow)])
 def native_and_reference(request):
     """Function from x, a weight and the parameters to everything: by machine code, and by graphs."""
     with pytensor.config.change_flags(floatX=request.param), pytest.MonkeyPatch.context() as patch:

@@ -88,6 +88,7 @@ def test_errors_are_the_spread_of_estimates(rng):
     assert said == pytest.approx(score.nats.std(ddof=1), rel=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "choices",
     [

@@ -171,6 +171,7 @@ def single_precision(monkeypatch):
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_edits(whole, songs, tmp_path, monkeypatch, capsys):
     for seed in range(N_QUICK):

@@ -128,6 +128,7 @@ def test_several_runs_are_compared(scored, tmp_path, browser, capsys):
     assert "3 of 3" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_several_runs_are_folded_and_one_is_not(scored, page_of_rolls, tmp_path):
     folders = [scored("first", ["nll"]), scored("second", ["nll"])]
     assert report.main([*map(str, folders), "--out", str(tmp_path / "page.html")]) == 0

@@ -278,6 +278,7 @@ class TestMissing:
         data.write_hdf5(tmp_path / "gaps.h5", data.Dataset("gaps", *splits))
         return tmp_path / "gaps.h5"
 
+    @pytest.mark.slow
     def test_all_rows_but_those_of_nades(self, gaps, tmp_path, monkeypatch, capsys):
         configs = []
 

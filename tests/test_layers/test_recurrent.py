@@ -141,7 +141,10 @@ def test_two_deterministic_layers(layer, directions, rng):
 
 @pytest.mark.parametrize(
     "make",
-    [*LAYERS.values(), partial(Recurrent, p_keep=0.8, initial_variance=0.0)],
+    [
+        *LAYERS.values(),
+        pytest.param(partial(Recurrent, p_keep=0.8, initial_variance=0.0), marks=pytest.mark.slow),
+    ],
     ids=[*LAYERS, "fast_dropout"],
 )
 def test_a_network_can_go_on_where_it_stopped(make, rng):

@@ -180,6 +180,7 @@ def searched(small_data, small_space, tmp_path_factory):
     return plan, folder
 
 
+@pytest.mark.slow
 class TestTraining:
     def test_rungs_are_shares_of_the_updates(self, searched):
         _, folder = searched
