@@ -10,7 +10,8 @@ A ``.npy`` file is an array (n_steps, n_features). Integers and booleans are bin
 of the files has floating-point numbers, the data are real-valued. A MIDI file, ``.mid`` or ``.midi``, is a
 piano roll, see :mod:`breze_like.music.midi`. Tables, ``.csv`` or ``.tsv``, see
 :mod:`breze_like.data.tables`, are read only if there are no other files. A split's sequences are in the order
-of the file names. Hidden files, and files with other extensions, are ignored.
+of the file names. Sequences that lie elsewhere in the folder are left out, with a warning. Hidden files, and
+files with other extensions, are ignored.
 """
 
 import os
@@ -65,6 +66,7 @@ def read_folder(
     """
     names = _names_by_split(folder)
     in_order = [name for split in names for name in names[split]] or _names_to_divide(folder)
+    _warn_of_others(folder, in_order, f"one of {', '.join(SPLITS)}" if names else "the folder itself")
     sequences = read_files(folder, in_order, steps_per_quarter, limits, leave_out)
     names = names or divide(list(sequences))
     splits = {split: [sequences[name] for name in names[split] if name in sequences] for split in SPLITS}
@@ -177,6 +179,16 @@ def _names_by_split(folder):
     return names
 
 
+def _warn_of_others(folder, names, place):
+    """Warn of files of sequences that are not among `names`, since they lie elsewhere than in some place."""
+    if others := sorted(set(names_of_files(folder, deep=True)) - set(names)):
+        which = _listed(map(shown_path, others), ", ")
+        warnings.warn(
+            f"{shown_path(folder)}: left out: {which}: if they belong to the data, move them into {place}",
+            stacklevel=4,
+        )
+
+
 def _check(arrays):
     """The same arrays, by name, as sequences of one data type; and what is wrong with others."""
     binary = all(map(is_integer, arrays.values()))
@@ -203,11 +215,14 @@ def _other_columns(columns):
 
 def _message(wrong, n):
     """One line about the files that can't be read, by name, of n."""
-    reasons = [_reason(name, error) for name, error in list(wrong.items())[:MAX_NAMED]]
-    if n == 1 or len(wrong) == 1:
-        return reasons[0]
-    more = f"; and {len(wrong) - MAX_NAMED} more" if len(wrong) > MAX_NAMED else ""
-    return f"{len(wrong)} of {n} files can't be read: {'; '.join(reasons)}{more}"
+    reasons = _listed((_reason(name, error) for name, error in wrong.items()), "; ")
+    return reasons if len(wrong) == 1 else f"{len(wrong)} of {n} files can't be read: {reasons}"
+
+
+def _listed(texts, between):
+    """Some texts in one, of at most `MAX_NAMED` of them."""
+    first, n_more = (texts := list(texts))[:MAX_NAMED], len(texts) - MAX_NAMED
+    return between.join([*first, f"and {n_more} more"] if n_more > 0 else first)
 
 
 def _reason(name, error):

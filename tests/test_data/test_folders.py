@@ -78,8 +78,25 @@ class TestSubfolders:
 
     def test_what_is_no_sequence_is_left_alone(self, save, reals):
         digests = read(save(reals)).digests
-        others = {"train/README.txt": b"", "test/._x.npy": b"", "means.npy": b"", "more/y.npy": b""}
-        assert read(save(others)).digests == digests
+        others = ("train/README.txt", "LICENSE", "test/._x.npy", ".x.npy", ".git/y.npy", "labels.csv")
+        assert read(save(dict.fromkeys(others, b""))).digests == digests
+
+    def test_sequences_beside_the_subfolders_are_named(self, save, reals):
+        digests = read(save(reals)).digests
+        save({"means.npy": b"", "more/deep/y.mid": b"", "README.md": b""})
+        message = (
+            r"mine: left out: means\.npy, more/deep/y\.mid: if .* move them into one of train, valid, test$"
+        )
+        with pytest.warns(UserWarning, match=message):
+            assert read(save({})).digests == digests
+        save({f"x{i}.npy": b"" for i in range(10)})
+        with pytest.warns(UserWarning, match=r"x7\.npy, and 2 more: if they"):
+            read(save({}))
+
+    def test_tables_beside_the_subfolders_are_named(self, save):
+        save({f"{split}/a.csv": b"1,2.5\n" for split in SPLITS} | {"b.csv": b"3,4\n"})
+        with pytest.warns(UserWarning, match=r"mine: left out: b\.csv: if"):
+            assert len(read(save({})).train) == 1
 
     def test_a_round_trip_through_hdf5(self, save, reals, tmp_path):
         dataset = read(save(reals))
@@ -111,6 +128,13 @@ class TestFlatFolder:
     )
     def test_sizes(self, n, sizes):
         assert [len(names) for names in divide([str(i) for i in range(n)]).values()] == sizes
+
+    def test_sequences_in_subfolders_are_named(self, save):
+        save({f"{length}.npy": ramp(length) for length in range(1, 5)})
+        save({"more/x.npy": b"", ".old/y.npy": b""})
+        message = r"mine: left out: more/x\.npy: if they .*, move them into the folder itself$"
+        with pytest.warns(UserWarning, match=message):
+            assert len(read(save({})).train) == 2
 
     @pytest.mark.parametrize("n", [0, 1, 2])
     def test_too_few_files(self, n, save, folder, message_of):
