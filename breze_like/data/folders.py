@@ -16,6 +16,7 @@ files with other extensions, are ignored.
 
 import os
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from breze_like.data.dividing import divide
 from breze_like.data.process import Job, read_apart, usual_limits
 from breze_like.music.midi import MidiRoll, report
 from breze_like.quoting import shown, shown_path
-from breze_like.sequences import check_sequence
+from breze_like.sequences import check_array, check_sequence
 
 MIDI_EXTENSIONS = (".mid", ".midi")
 TABLE_EXTENSIONS = (".csv", ".tsv")
@@ -81,6 +82,9 @@ def read_files(
     leave_out: bool = False,
 ) -> dict[str, NDArray]:
     """Read some files of a folder, all of one kind and with the same number of features, in one process.
+
+    That number, and the names of a table's columns, are those of most files, or of the first one where
+    several are as common.
 
     Parameters
     ----------
@@ -190,27 +194,44 @@ def _warn_of_others(folder, names, place):
 
 
 def _check(arrays):
-    """The same arrays, by name, as sequences of one data type; and what is wrong with others."""
-    binary = all(map(is_integer, arrays.values()))
-    n_features, checked, wrong = None, {}, {}
+    """The same arrays, by name, as sequences of one data type; and what is wrong with others.
+
+    They have as many features as most arrays have; what others are does not matter to the data type.
+    """
+    arrays, wrong = _passing(check_array, arrays)
+    n_features = _most_common(array.shape[1] for array in arrays.values())
+    binary = all(is_integer(array) for array in arrays.values() if array.shape[1] == n_features)
+    checked, more_wrong = _passing(
+        lambda array, name: check_sequence(array, n_features, binary, name, missing=not binary), arrays
+    )
+    return checked, wrong | more_wrong
+
+
+def _passing(check, arrays):
+    """What a check of an array and its name returns, by name; and the errors of others."""
+    passed, wrong = {}, {}
     for name, array in arrays.items():
         try:
-            checked[name] = check_sequence(array, n_features, binary, shown_path(name), missing=not binary)
-            n_features = array.shape[1]
+            passed[name] = check(array, shown_path(name))
         except ValueError as error:
             wrong[name] = error
-    return checked, wrong
+    return passed, wrong
 
 
 def _other_columns(columns):
-    """What is wrong with tables whose columns have other names than those of the first one, by name."""
-    first, wrong = None, {}
+    """What is wrong with tables whose columns have other names than those of most, by name."""
+    expected, wrong = _most_common(tuple(names) for names in columns.values() if names), {}
     for name, names in columns.items():
-        first = first or names
-        if names and names != first:
-            expected, got = (shown(", ".join(own)) for own in (first, names))
-            wrong[name] = ValueError(f"columns must be {expected}, as in other files, got {got}")
+        if names and tuple(names) != expected:
+            rule, got = (shown(", ".join(own)) for own in (expected, names))
+            wrong[name] = ValueError(f"columns must be {rule}, as in other files, got {got}")
     return wrong
+
+
+def _most_common(values):
+    """Of several that are as common, the first one."""
+    counts = Counter(values)
+    return max(counts, key=counts.get, default=None)
 
 
 def _message(wrong, n):

@@ -147,6 +147,38 @@ class TestFlatFolder:
         assert message_of(folder) == message
 
 
+class TestMostFilesDecide:
+    @pytest.fixture
+    def mixed(self, save):
+        """Of six files, the first and the fourth have other numbers of features, and other data types."""
+        n_features = [3, 2, 2, 1, 2, 2]
+        return save({f"{i}.npy": np.full((i + 1, n), 0.5 if n != 2 else 1) for i, n in enumerate(n_features)})
+
+    def test_others_are_named(self, mixed, message_of):
+        others = "0.npy must have 2 features, got 3; 3.npy must have 2 features, got 1"
+        assert message_of(mixed) == f"2 of 6 files can't be read: {others}"
+
+    def test_others_are_left_out(self, mixed):
+        with pytest.warns(UserWarning, match="left out: 2 of 6 files can't be read: 0.npy must have 2 "):
+            dataset = read(mixed, leave_out=True)
+        assert dataset.binary and dataset.n_features == 2
+        lengths = [len(sequence) for split in SPLITS for sequence in getattr(dataset, split)]
+        assert sorted(lengths) == [2, 3, 5, 6]
+
+    def test_of_as_many_the_first_ones_do(self, save, message_of):
+        folder = save({f"{i}.npy": ramp(3, 2 + i % 2) for i in range(4)})
+        message = "2 of 4 files can't be read: 1.npy must have 2 features, got 3; 3.npy must have 2 features"
+        assert message_of(folder).startswith(message)
+
+    def test_names_of_columns(self, save, message_of):
+        names = ["b,a", "a,b", "a,b", "c,b", "a,b"]
+        folder = save({f"{i}.csv": f"{head}\n1,2.5\n".encode() for i, head in enumerate(names)})
+        assert message_of(folder) == (
+            "2 of 5 files can't be read: 0.csv: columns must be a, b, as in other files, got b, a; "
+            "3.csv: columns must be a, b, as in other files, got c, b"
+        )
+
+
 class TestMidi:
     @pytest.fixture
     def rolls(self, rng):
