@@ -222,6 +222,13 @@ class TestMidi:
         with pytest.warns(UserWarning, match="notes left out: 2 outside the 88 keys$"):
             assert read(folder).test[1].tolist() == [[0] * 88]
 
+    def test_damage_by_which_notes_may_be_lost_is_reported(self, save, save_midi, rolls):
+        content = (save_midi(rolls) / "valid/x.midi").read_bytes()
+        save({"valid/x.midi": content[:11] + b"\x03" + content[12:-3] + b"\xff\x01\x09"})
+        message = "mine: 1 of the tracks cut off within an event; 2 of the tracks missing$"
+        with pytest.warns(UserWarning, match=message):
+            np.testing.assert_array_equal(read(save({})).valid[0], rolls["valid/x.midi"])
+
     def test_damaged_files_are_named(self, save, save_midi, rolls, message_of):
         save_midi(rolls)
         message = "valid/x.midi: not a readable MIDI file: ValueError: it ends too early"
