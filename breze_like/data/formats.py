@@ -18,7 +18,7 @@ import warnings
 from pathlib import Path
 
 from breze_like.data.arrays import read_archive
-from breze_like.data.content import Content
+from breze_like.data.content import Content, keys_of_splits
 from breze_like.data.dataset import SPLITS, Dataset
 from breze_like.data.folders import TABLE_EXTENSIONS, job_of, read_folder
 from breze_like.data.notes import sequences_of
@@ -168,8 +168,15 @@ def _read_pickle(path):
 
 
 def _read_json(path):
+    names = []
+
+    def object_of(pairs):
+        names[:] = [name for name, _ in pairs]  # in the end, those of the outermost object
+        return dict(pairs)
+
     with decoding("JSON file"), open_regular(path) as file:
-        content = json.loads(file.read())
+        content = json.loads(file.read(), object_pairs_hook=object_of)
+    keys_of_splits(names)
     return Content(sequences_of(content))
 
 

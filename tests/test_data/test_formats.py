@@ -181,6 +181,13 @@ class TestReadRejects:
         scipy.io.savemat(path, dict.fromkeys(("traindata", "validdata", "testdata"), np.eye(88)))
         assert message_of(path) == "traindata must be a cell array of piano rolls, got an array of float64"
 
+    def test_a_variable_that_is_in_a_matlab_file_twice(self, write, splits, message_of):
+        path = write("mine.mat", splits)
+        content = path.read_bytes()
+        path.write_bytes(content + write("other.mat", {"test": splits["train"]}).read_bytes()[128:])
+        message = "'testdata' must be there once, is there 2 times: leave one out"
+        assert message_of(path) == f"not a readable MATLAB file: ValueError: {message}"
+
     @pytest.mark.parametrize(
         "group, message",
         [

@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import warnings
+import zipfile
 
 import h5py
 import numpy as np
@@ -85,6 +86,20 @@ class TestVoices:
         expected = "split valid must be there once, got 'val' and 'valid': leave one out"
         assert message_of(tmp_path / "a.json").endswith(expected)
 
+    @pytest.mark.parametrize("name", ["train", "validation"])
+    def test_a_split_that_is_there_twice(self, name, voices, rolls, tmp_path, message_of):
+        """Python keeps the last one: ``json.loads('{"a": 1, "a": 2}') == {"a": 2}``."""
+        voices = {"validation" if key == "valid" else key: own for key, own in voices.items()}
+        pairs = [*voices.items(), (name, [[[60, 64, 67, 72]]]), ("about", {"train": 1})]
+        text = ", ".join(f'"{key}": {json.dumps(value)}' for key, value in pairs)
+        (tmp_path / "a.json").write_text(f"{{{text}}}")
+        assert (
+            message_of(tmp_path / "a.json") == f"'{name}' must be there once, is there 2 times: leave one out"
+        )
+        text = ", ".join(f'"{key}": {json.dumps(value)}' for key, value in voices.items())
+        (tmp_path / "a.json").write_text(f'{{"about": {{"train": 1, "train": 2}}, {text}, "x": 1, "x": 2}}')
+        assert_equal(read(tmp_path / "a.json"), rolls)
+
     def test_wrong_notes(self, voices, tmp_path, message_of):
         arrays = {split: np.array(own[:1]) for split, own in voices.items()}
         arrays["test"][0, 1, 2] = 20
@@ -110,6 +125,18 @@ class TestArchives:
         dataset = read(tmp_path / "a.npz")
         assert dataset.binary == (arrays["train"].dtype.kind == "i")
         assert_equal(dataset, arrays)
+
+    @pytest.mark.parametrize("member", ["test.npy", "test"])
+    def test_an_array_that_is_there_twice(self, member, tmp_path, rng, message_of):
+        path = tmp_path / "a.npz"
+        np.savez(path, **{split: rng.normal(size=(5, 2)) for split in SPLITS})
+        with zipfile.ZipFile(path, "a") as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            archive.writestr(member, archive.read("train.npy"))
+        expected = (
+            "not a readable NumPy archive: ValueError: 'test' must be there once, is there 2 times: leave"
+        )
+        assert message_of(path).startswith(expected)
 
     def test_one_sequence_a_split(self, tmp_path, rng):
         arrays = {split: np.asfortranarray(rng.normal(size=(5, 2))) for split in SPLITS}
