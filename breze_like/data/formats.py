@@ -7,7 +7,7 @@ What users have:
 * pickles, JSON files and NumPy's ``.npz``: ``train``, ``valid`` and ``test``, each a list of sequences, see
   :mod:`breze_like.data.notes`;
 * HDF5 files in this project's own layout, see :mod:`breze_like.data.hdf5`;
-* long tables, see :mod:`breze_like.data.tables`;
+* long tables, see :mod:`breze_like.data.long_tables`;
 * folders of ``.npy``, MIDI or CSV files, one for each sequence, see :mod:`breze_like.data.folders`.
 
 Except for folders, kinds of files are recognised by their content.
@@ -156,7 +156,7 @@ def _read_matlab_73(path):
 
 
 def _read_long_table(path):
-    from breze_like.data.tables import read_long_table
+    from breze_like.data.long_tables import read_long_table
 
     return read_long_table(path)
 
