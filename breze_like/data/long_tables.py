@@ -65,13 +65,9 @@ def read_long_table(path: Path) -> Content:
                 raise ValueError(f"times of a sequence must differ, got {quote(rows[after][time])} on {both}")
         gaps += _gaps([times[index] for index in own], [lines[index] for index in own])
         arrays[key] = values[own]
-        splits[key] = {_split_of(rows[index][split]) for index in own} if split is not None else {None}
-        if len(splits[key]) > 1:
-            raise ValueError(
-                f"a sequence must be in one split, {quote(rows[own[0]][sequence])} is in {len(splits[key])}"
-            )
-    split_of = {key: found for key, (found,) in splits.items()}
-    return Content(_by_split(arrays, split_of), warning=_warning_of(gaps))
+        if split is not None:
+            splits[key] = _split_of(key, {lines[index]: rows[index][split] for index in members[key]})
+    return Content(_by_split(arrays, splits), warning=_warning_of(gaps))
 
 
 def is_long_table(path: Path) -> bool:
@@ -98,16 +94,23 @@ def _warning_of(gaps):
 
 
 def _by_split(arrays, splits):
-    if None in splits.values():
+    if not splits:
         return {split: [arrays[key] for key in keys] for split, keys in divide(list(arrays)).items()}
     return {split: [arrays[key] for key, found in splits.items() if found == split] for split in SPLITS}
 
 
-def _split_of(text):
-    split = OTHER_NAMES.get(text.strip().lower(), text.strip().lower())
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {quote(split)}")
-    return split
+def _split_of(key, texts):
+    """The split of a sequence, which texts name, by the lines that they are on."""
+    lines = {}
+    for line, text in texts.items():
+        split = OTHER_NAMES.get(text.strip().lower(), text.strip().lower())
+        if split not in SPLITS:
+            raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {quote(split)} on line {line}")
+        lines.setdefault(split, line)
+    if len(lines) > 1:
+        where = " and ".join(f"{split} on line {line}" for split, line in lines.items())
+        raise ValueError(f"a sequence must be in one split, {quote(key)} is in {where}: choose one")
+    return next(iter(lines))
 
 
 def _key(name):
@@ -127,11 +130,7 @@ def _times(texts, lines, name):
     """Numbers, finite ones; whole numbers in all their digits."""
     if all(map(WHOLE.fullmatch, texts)):
         return list(map(int, texts))
-    times = numbers_of([[text] for text in texts], lines, name, missing=False)[:, 0]
-    for time, line in zip(times, lines, strict=True):
-        if not np.isfinite(time):
-            raise ValueError(f"{name} must be finite, got {time} on line {line}")
-    return times
+    return numbers_of([[text] for text in texts], lines, name, missing=False)[:, 0].tolist()
 
 
 def _column(names, known):

@@ -26,8 +26,9 @@ from breze_like.quoting import quote
 MISSING_CELLS = ("", "na", "n/a", "nan", "null", "none")
 
 
-# Names of columns begin with a letter; these are numbers.
-NAME, WHOLE = re.compile(r"\s*[^\W\d].*"), re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
+# Names of columns begin with a letter; these are numbers. Whole ones are of so few digits that they are
+# finite in double precision, too.
+NAME, WHOLE = re.compile(r"\s*[^\W\d].*"), re.compile(r"\s*[+-]?\d{1,300}\s*", re.ASCII)
 NUMBER = re.compile(r"\s*[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity|nan)\s*", re.ASCII | re.IGNORECASE)
 
 
@@ -99,7 +100,10 @@ def cells_of(text: str) -> tuple[list[list[str]], list[int]]:
         rows = [line.split() for line in text.splitlines()]
         return rows, list(range(1, len(rows) + 1))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or ",")
-    found = [(row, reader.line_num + bool(start)) for row in reader]
+    try:
+        found = [(row, reader.line_num + bool(start)) for row in reader]
+    except csv.Error as error:
+        raise ValueError(f"{error} on line {reader.line_num + bool(start)}") from error
     return [row for row, _ in found], [line for _, line in found]
 
 
@@ -165,7 +169,7 @@ def numbers_of(rows: list[list[str]], lines: list[int], name: str, missing: bool
     Raises
     ------
     ValueError
-        If a text is no number, nor, if anything may be `missing`, stands for a missing value.
+        If a text is no finite number, nor, if anything may be `missing`, stands for a missing value.
     """
     for row, line in zip(rows, lines, strict=True):
         for cell in row:
@@ -173,5 +177,9 @@ def numbers_of(rows: list[list[str]], lines: list[int], name: str, missing: bool
                 comma = ": write a point in place of the comma" if is_number(cell.replace(",", ".")) else ""
                 raise ValueError(f"{name} must be numbers, got {quote(cell)} on line {line}{comma}")
     values = np.array([[np.nan if _is_missing(cell) else float(cell) for cell in row] for row in rows])
+    wrong = np.isinf(values) if missing else ~np.isfinite(values)
+    for row, column in np.argwhere(wrong)[:1]:
+        got = f"{quote(rows[row][column].strip())} on line {lines[row]}"
+        raise ValueError(f"{name} must be finite, got {got}: write a number below 1e308")
     binary = all(re.fullmatch(r"\s*[01]\s*", cell) for row in rows for cell in row)
     return values.astype(np.uint8) if binary else values

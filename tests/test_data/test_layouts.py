@@ -384,6 +384,23 @@ class TestTables:
         sequences = [x[:, 0].tolist() for split in SPLITS for x in getattr(found, split)]
         assert sorted(sequences) == [[0, 0], [1, 1], [2, 2]]
 
+    @pytest.mark.parametrize("n_digits", [299, 300, 301, 308, 5000])
+    def test_names_and_times_of_many_digits(self, n_digits, table):
+        """Times are in order, and two times that far apart are no error."""
+        large = "9" * n_digits
+        times = ["2", f"-1{large[:307]}" if n_digits < 1000 else "1", "3"]
+        rows = [f"{name},{t},{i}" for name in (large, large[1:], "7") for i, t in enumerate(times)]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*mine.csv: there is a gap in time")
+            found = read(table("\n".join(["id,t,x", *rows])))
+        assert [x[:, 0].tolist() for split in SPLITS for x in getattr(found, split)] == [[1, 0, 2]] * 3
+
+    @pytest.mark.parametrize("text", ["{0},1\n1,2\n", ",a\n{0},1\n{0},2\n", "1,2\n-{0},1\n"])
+    def test_numbers_of_many_digits(self, text, table, message_of):
+        for i in range(3):
+            path = table(text.format("9" * 5000), f"all/{i}.csv")
+        assert "0.csv must be finite, got '" in message_of(path.parent)
+
     def test_only_utf_8(self, table, message_of):
         path = table("")
         path.write_bytes("id,t,x\n".encode("utf-16"))
@@ -419,12 +436,26 @@ class TestTables:
             ("id,t,x\n1,1,z\n", "mine.csv must be numbers, got 'z' on line 2"),
             ("id,t,x\n1,z,1\n", "mine.csv t must be numbers, got 'z' on line 2"),
             ("id,t,x\n1,,1\n", "mine.csv t must be numbers, got '' on line 2"),
-            ("id,t,x,set\n1,1,1,some\n", "split must be one of train, valid, test, got 'some'"),
-            ("id,t,x\n1,nan,1\n", "mine.csv t must be finite, got nan on line 2"),
+            ("id,t,x,set\n1,1,1,some\n", "split must be one of train, valid, test, got 'some' on line 2"),
+            (
+                "id,t,x,set\n1,1,1,val\n2,1,1,\n3,1,1,test\n",
+                "split must be one of train, valid, test, got '' on line 3",
+            ),
+            (
+                "id,t,x\n1,nan,1\n",
+                "mine.csv t must be finite, got 'nan' on line 2: write a number below 1e308",
+            ),
+            (f"id,t,x\n1,0,1\n1,{'9' * 309},1\n", "mine.csv t must be finite, got '999999"),
+            (f"id,t,x\n1,0,1\n1,{'9' * 5000},1\n", "mine.csv t must be finite, got '999999"),
+            (f"id,t,x\n1,0,1\n1,0.5,-{'9' * 5000}\n", "mine.csv must be finite, got '-999999"),
+            (
+                f"id,t,x\n1,0,{'9' * 10**6}\n",
+                f"{UNREADABLE} field larger than field limit (131072) on line 2",
+            ),
             ("id,t,x\n1,5,1\n1,5,2\n", "times of a sequence must differ, got '5' on lines 2 and 3"),
             (
-                "id,t,x,set\n1,1,1,train\n1,2,1,test\n",
-                "a sequence must be in one split, '1' is in 2",
+                "id,t,x,set\n1,2,1,train\n1,3,1,train\n1,1,1,test\n",
+                "a sequence must be in one split, '1' is in train on line 2 and test on line 4: choose one",
             ),
             ("id,t,x,song\n1,1,1,2\n", "only one column may be called one of sequence, "),
             ("5.0,-\n6.0,1\n", f"{UNREADABLE} the first row must be numbers or names of columns, got '-'"),
