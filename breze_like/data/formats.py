@@ -14,6 +14,7 @@ Except for folders, kinds of files are recognised by their content.
 """
 
 import json
+import re
 import warnings
 from pathlib import Path
 
@@ -112,10 +113,10 @@ def read_content(path: Path) -> Content:
         Nearly any, if it is damaged, and crashes and hangs.
     """
     with open_regular(path) as file:
-        start = file.read(64)
+        beginning = file.read(64)
         file.seek(512)
         is_hdf5_too = file.read(4) == HDF5_MAGIC
-    start = start.removeprefix(BYTE_ORDER_MARK).lstrip()
+    start = beginning.removeprefix(BYTE_ORDER_MARK).lstrip()
     readers = {
         HDF5_MAGIC: _read_hdf5,
         b"MATLAB": _read_matlab_73 if is_hdf5_too else _read_matlab,
@@ -130,8 +131,17 @@ def read_content(path: Path) -> Content:
             return reader(path)
     if path.suffix.lower() in TABLE_EXTENSIONS:
         return _read_long_table(path)
+    if _is_matlab_4(beginning):
+        raise ValueError("is a MATLAB file of version 4, which has no cell arrays: save it with -v7")
     rule = "must be a MATLAB, HDF5, JSON, pickle, .npz or .csv file or a folder of .npy, .csv or .mid files"
     raise ValueError(f"{rule}, got a file that begins with {quote(start[:16])}")
+
+
+def _is_matlab_4(beginning):
+    """Whether a file begins with five integers and a name, of as many letters as the last of them says."""
+    found = re.match(rb".{16}(.{4})([a-z]\w*)\0", beginning, re.DOTALL | re.IGNORECASE)
+    orders = ("little", "big")
+    return found and len(found[2]) + 1 in [int.from_bytes(found[1], order) for order in orders]
 
 
 # What reads each kind is imported where it is needed: the process that reads files starts the sooner.

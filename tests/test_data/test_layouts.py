@@ -138,6 +138,16 @@ class TestArchives:
         )
         assert message_of(path).startswith(expected)
 
+    @pytest.mark.parametrize("shape", [(), (5,)])
+    @pytest.mark.parametrize("dtype", [int, float])
+    def test_arrays_without_features(self, shape, dtype, tmp_path, message_of):
+        rule = "test must be an array (n_steps, n_features) or (n_sequences, n_steps, n_features), got shape"
+        message = f"{rule} {shape}: one sequence x of one feature is x[:, None]"
+        arrays = {"train": np.ones((5, 1)), "valid": np.ones((2, 5, 1)), "test": np.ones(shape, dtype)}
+        np.savez(tmp_path / "a.npz", **arrays)
+        (tmp_path / "a.pickle").write_bytes(pickle.dumps(arrays))
+        assert message_of(tmp_path / "a.npz") == message_of(tmp_path / "a.pickle") == message
+
     def test_one_sequence_a_split(self, tmp_path, rng):
         arrays = {split: np.asfortranarray(rng.normal(size=(5, 2))) for split in SPLITS}
         np.savez(tmp_path / "a.npz", **arrays)
@@ -225,6 +235,14 @@ class TestMatlab73:
             remove(file)
             file["testdata"] = h5py.ExternalLink("other.h5", "x")
 
+        def make_sparse(file):
+            cell = file[file["testdata"][1, 0]].name
+            del file[cell]
+            file.create_group(cell).attrs["MATLAB_sparse"] = 88
+            file["testdata"][1, 0] = file[cell].ref
+
+        message = "testdata{2} is a sparse matrix: save full(testdata{2}) in its place"
+        assert message_of(save(make_sparse)) == f"not a readable MATLAB file: ValueError: {message}"
         assert message_of(save(remove)) == "must have traindata, validdata and testdata, got no testdata"
         assert "/testdata must be a cell array of piano rolls, got an array of float64" in message_of(
             save(replace)
