@@ -63,7 +63,7 @@ def read_folder(
     Warns
     -----
     UserWarning
-        If notes of MIDI files, or files, are left out, with how many and why.
+        If notes of MIDI files, or files, are left out, with how many and why, or notes may be lost to damage.
     """
     names = _names_by_split(folder)
     in_order = [name for split in names for name in names[split]] or _names_to_divide(folder)

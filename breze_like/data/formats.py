@@ -65,7 +65,8 @@ def read(
     Warns
     -----
     UserWarning
-        If notes of MIDI files, or files, are left out, with how many and why, or if a table has gaps in time.
+        If notes of MIDI files, or files, are left out, with how many and why, or may be lost to damage, or
+        if a table has gaps in time.
     """
     path = Path(path)
     try:
