@@ -39,11 +39,12 @@ def read_archive(path: Path) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If it can't be read.
+        If it can't be read, or two arrays have the same split's name.
     """
     with decoding("NumPy archive"), open_regular(path) as file, zipfile.ZipFile(file) as archive:
-        arrays, members = {}, {name.removesuffix(".npy"): name for name in archive.namelist()}
-        for name in list(keys_of_splits(members).values()) or members:
+        names = archive.namelist()
+        arrays, members = {}, {name.removesuffix(".npy"): name for name in names}
+        for name in keys_of_splits(name.removesuffix(".npy") for name in names).values() or members:
             with archive.open(members[name]) as member:
                 arrays[name] = _read_member(member)
     return arrays

@@ -1,5 +1,6 @@
 """The content of a file of any kind, before it becomes a data set: arrays by split, as they were found."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -37,18 +38,20 @@ def keys_of_splits(found: Iterable[str], suffix: str = "") -> dict[str, str]:
     Parameters
     ----------
     found : iterable of str
-        All names.
+        All names, each as often as it is there.
     suffix : str
         What is after the split in a name.
 
     Raises
     ------
     ValueError
-        If a split is there under two names.
+        If a split is there twice, under one name or two.
     """
-    found, keys = set(found), {}
+    counts, keys = Counter(iter(found)), {}  # of a mapping, its names
     for name, split in [*OTHER_NAMES.items(), *zip(SPLITS, SPLITS, strict=True)]:
-        if name + suffix in found:
+        if n := counts[name + suffix]:
+            if n > 1:
+                raise ValueError(f"{name + suffix!r} must be there once, is there {n} times: leave one out")
             if split in keys:
                 both = f"{keys[split]!r} and {name + suffix!r}"
                 raise ValueError(f"split {split} must be there once, got {both}: leave one out")

@@ -10,11 +10,13 @@ A ``.npy`` file is an array (n_steps, n_features). Integers and booleans are bin
 of the files has floating-point numbers, the data are real-valued. A MIDI file, ``.mid`` or ``.midi``, is a
 piano roll, see :mod:`breze_like.music.midi`. Tables, ``.csv`` or ``.tsv``, see
 :mod:`breze_like.data.tables`, are read only if there are no other files. A split's sequences are in the order
-of the file names. Hidden files, and files with other extensions, are ignored.
+of the file names. Sequences that lie elsewhere in the folder are left out, with a warning. Hidden files, and
+files with other extensions, are ignored.
 """
 
 import os
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,7 +28,7 @@ from breze_like.data.dividing import divide
 from breze_like.data.process import Job, read_apart, usual_limits
 from breze_like.music.midi import MidiRoll, report
 from breze_like.quoting import shown, shown_path
-from breze_like.sequences import check_sequence
+from breze_like.sequences import check_array, check_sequence
 
 MIDI_EXTENSIONS = (".mid", ".midi")
 TABLE_EXTENSIONS = (".csv", ".tsv")
@@ -61,10 +63,11 @@ def read_folder(
     Warns
     -----
     UserWarning
-        If notes of MIDI files, or files, are left out, with how many and why.
+        If notes of MIDI files, or files, are left out, with how many and why, or notes may be lost to damage.
     """
     names = _names_by_split(folder)
     in_order = [name for split in names for name in names[split]] or _names_to_divide(folder)
+    _warn_of_others(folder, in_order, f"one of {', '.join(SPLITS)}" if names else "the folder itself")
     sequences = read_files(folder, in_order, steps_per_quarter, limits, leave_out)
     names = names or divide(list(sequences))
     splits = {split: [sequences[name] for name in names[split] if name in sequences] for split in SPLITS}
@@ -79,6 +82,9 @@ def read_files(
     leave_out: bool = False,
 ) -> dict[str, NDArray]:
     """Read some files of a folder, all of one kind and with the same number of features, in one process.
+
+    That number, and the names of a table's columns, are those of most files, or of the first one where
+    several are as common.
 
     Parameters
     ----------
@@ -177,37 +183,67 @@ def _names_by_split(folder):
     return names
 
 
+def _warn_of_others(folder, names, place):
+    """Warn of files of sequences that are not among `names`, since they lie elsewhere than in some place."""
+    if others := sorted(set(names_of_files(folder, deep=True)) - set(names)):
+        which = _listed(map(shown_path, others), ", ")
+        warnings.warn(
+            f"{shown_path(folder)}: left out: {which}: if they belong to the data, move them into {place}",
+            stacklevel=4,
+        )
+
+
 def _check(arrays):
-    """The same arrays, by name, as sequences of one data type; and what is wrong with others."""
-    binary = all(map(is_integer, arrays.values()))
-    n_features, checked, wrong = None, {}, {}
+    """The same arrays, by name, as sequences of one data type; and what is wrong with others.
+
+    They have as many features as most arrays have; what others are does not matter to the data type.
+    """
+    arrays, wrong = _passing(check_array, arrays)
+    n_features = _most_common(array.shape[1] for array in arrays.values())
+    binary = all(is_integer(array) for array in arrays.values() if array.shape[1] == n_features)
+    checked, more_wrong = _passing(
+        lambda array, name: check_sequence(array, n_features, binary, name, missing=not binary), arrays
+    )
+    return checked, wrong | more_wrong
+
+
+def _passing(check, arrays):
+    """What a check of an array and its name returns, by name; and the errors of others."""
+    passed, wrong = {}, {}
     for name, array in arrays.items():
         try:
-            checked[name] = check_sequence(array, n_features, binary, shown_path(name), missing=not binary)
-            n_features = array.shape[1]
+            passed[name] = check(array, shown_path(name))
         except ValueError as error:
             wrong[name] = error
-    return checked, wrong
+    return passed, wrong
 
 
 def _other_columns(columns):
-    """What is wrong with tables whose columns have other names than those of the first one, by name."""
-    first, wrong = None, {}
+    """What is wrong with tables whose columns have other names than those of most, by name."""
+    expected, wrong = _most_common(tuple(names) for names in columns.values() if names), {}
     for name, names in columns.items():
-        first = first or names
-        if names and names != first:
-            expected, got = (shown(", ".join(own)) for own in (first, names))
-            wrong[name] = ValueError(f"columns must be {expected}, as in other files, got {got}")
+        if names and tuple(names) != expected:
+            rule, got = (shown(", ".join(own)) for own in (expected, names))
+            wrong[name] = ValueError(f"columns must be {rule}, as in other files, got {got}")
     return wrong
+
+
+def _most_common(values):
+    """Of several that are as common, the first one."""
+    counts = Counter(values)
+    return max(counts, key=counts.get, default=None)
 
 
 def _message(wrong, n):
     """One line about the files that can't be read, by name, of n."""
-    reasons = [_reason(name, error) for name, error in list(wrong.items())[:MAX_NAMED]]
-    if n == 1 or len(wrong) == 1:
-        return reasons[0]
-    more = f"; and {len(wrong) - MAX_NAMED} more" if len(wrong) > MAX_NAMED else ""
-    return f"{len(wrong)} of {n} files can't be read: {'; '.join(reasons)}{more}"
+    reasons = _listed((_reason(name, error) for name, error in wrong.items()), "; ")
+    return reasons if len(wrong) == 1 else f"{len(wrong)} of {n} files can't be read: {reasons}"
+
+
+def _listed(texts, between):
+    """Some texts in one, of at most `MAX_NAMED` of them."""
+    first, n_more = (texts := list(texts))[:MAX_NAMED], len(texts) - MAX_NAMED
+    return between.join([*first, f"and {n_more} more"] if n_more > 0 else first)
 
 
 def _reason(name, error):

@@ -7,18 +7,19 @@ What users have:
 * pickles, JSON files and NumPy's ``.npz``: ``train``, ``valid`` and ``test``, each a list of sequences, see
   :mod:`breze_like.data.notes`;
 * HDF5 files in this project's own layout, see :mod:`breze_like.data.hdf5`;
-* long tables, see :mod:`breze_like.data.tables`;
+* long tables, see :mod:`breze_like.data.long_tables`;
 * folders of ``.npy``, MIDI or CSV files, one for each sequence, see :mod:`breze_like.data.folders`.
 
 Except for folders, kinds of files are recognised by their content.
 """
 
 import json
+import re
 import warnings
 from pathlib import Path
 
 from breze_like.data.arrays import read_archive
-from breze_like.data.content import Content
+from breze_like.data.content import Content, keys_of_splits
 from breze_like.data.dataset import SPLITS, Dataset
 from breze_like.data.folders import TABLE_EXTENSIONS, job_of, read_folder
 from breze_like.data.notes import sequences_of
@@ -64,7 +65,8 @@ def read(
     Warns
     -----
     UserWarning
-        If notes of MIDI files, or files, are left out, with how many and why, or if a table has gaps in time.
+        If notes of MIDI files, or files, are left out, with how many and why, or may be lost to damage, or
+        if a table has gaps in time.
     """
     path = Path(path)
     try:
@@ -112,10 +114,10 @@ def read_content(path: Path) -> Content:
         Nearly any, if it is damaged, and crashes and hangs.
     """
     with open_regular(path) as file:
-        start = file.read(64)
+        beginning = file.read(64)
         file.seek(512)
         is_hdf5_too = file.read(4) == HDF5_MAGIC
-    start = start.removeprefix(BYTE_ORDER_MARK).lstrip()
+    start = beginning.removeprefix(BYTE_ORDER_MARK).lstrip()
     readers = {
         HDF5_MAGIC: _read_hdf5,
         b"MATLAB": _read_matlab_73 if is_hdf5_too else _read_matlab,
@@ -130,8 +132,17 @@ def read_content(path: Path) -> Content:
             return reader(path)
     if path.suffix.lower() in TABLE_EXTENSIONS:
         return _read_long_table(path)
+    if _is_matlab_4(beginning):
+        raise ValueError("is a MATLAB file of version 4, which has no cell arrays: save it with -v7")
     rule = "must be a MATLAB, HDF5, JSON, pickle, .npz or .csv file or a folder of .npy, .csv or .mid files"
     raise ValueError(f"{rule}, got a file that begins with {quote(start[:16])}")
+
+
+def _is_matlab_4(beginning):
+    """Whether a file begins with five integers and a name, of as many letters as the last of them says."""
+    found = re.match(rb".{16}(.{4})([a-z]\w*)\0", beginning, re.DOTALL | re.IGNORECASE)
+    orders = ("little", "big")
+    return found and len(found[2]) + 1 in [int.from_bytes(found[1], order) for order in orders]
 
 
 # What reads each kind is imported where it is needed: the process that reads files starts the sooner.
@@ -156,7 +167,7 @@ def _read_matlab_73(path):
 
 
 def _read_long_table(path):
-    from breze_like.data.tables import read_long_table
+    from breze_like.data.long_tables import read_long_table
 
     return read_long_table(path)
 
@@ -168,8 +179,15 @@ def _read_pickle(path):
 
 
 def _read_json(path):
+    names = []
+
+    def object_of(pairs):
+        names[:] = [name for name, _ in pairs]  # in the end, those of the outermost object
+        return dict(pairs)
+
     with decoding("JSON file"), open_regular(path) as file:
-        content = json.loads(file.read())
+        content = json.loads(file.read(), object_pairs_hook=object_of)
+    keys_of_splits(names)
     return Content(sequences_of(content))
 
 

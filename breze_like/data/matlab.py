@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import scipy.io
+import scipy.sparse
 
 from breze_like.data.content import Content, keys_of_splits
 from breze_like.data.dataset import SPLITS
@@ -22,12 +23,12 @@ SUFFIX = "data"
 
 
 def read_matlab(path: Path) -> Content:
-    """Read a MATLAB file of version 4 to 7.
+    """Read a MATLAB file of version 5 to 7; version 4 has no cell arrays.
 
     Raises
     ------
     ValueError
-        If it is damaged, or holds anything else.
+        If it is damaged, or holds anything else, such as sparse matrices.
     """
     with decoding("MATLAB file"), open_regular(path) as stream:
         keys = _keys(name for name, *_ in scipy.io.whosmat(stream))
@@ -58,10 +59,23 @@ def _all(keys):
 
 
 def _cells(content, key):
-    if content[key].dtype != object:
-        got = shown(content[key].dtype)
-        raise ValueError(f"{key} must be a cell array of piano rolls, got an array of {got}")
-    return content[key].ravel()
+    if scipy.sparse.issparse(content[key]) or content[key].dtype != object:
+        got = (
+            "a sparse matrix" if scipy.sparse.issparse(content[key]) else f"an array of {content[key].dtype}"
+        )
+        raise ValueError(f"{key} must be a cell array of piano rolls, got {shown(got)}")
+    cells = content[key].ravel()
+    _check_full([scipy.sparse.issparse(cell) for cell in cells], key)
+    return cells
+
+
+def _check_full(are_sparse, key):
+    """Raise a ValueError if one of the cells is sparse, counted from 1, as MATLAB does."""
+    for number, is_sparse in enumerate(are_sparse, 1):
+        if is_sparse:
+            raise ValueError(
+                f"{key}{{{number}}} is a sparse matrix: save full({key}{{{number}}}) in its place"
+            )
 
 
 def _referenced(file, cells):
@@ -70,7 +84,9 @@ def _referenced(file, cells):
     references = stored_array(cells)
     if h5py.check_ref_dtype(references.dtype) is not h5py.Reference:
         raise ValueError(f"{name} must be a cell array of piano rolls, got an array of {references.dtype}")
-    return [np.ascontiguousarray(stored_array(file[reference]).T) for reference in references.ravel()]
+    cells = [file[reference] for reference in references.ravel()]
+    _check_full(["MATLAB_sparse" in cell.attrs for cell in cells], name.removeprefix("/"))
+    return [np.ascontiguousarray(stored_array(cell).T) for cell in cells]
 
 
 def _content(cells):

@@ -40,7 +40,7 @@ def sequences_of(content: Any) -> dict[str, list[NDArray]]:
         raise ValueError(f"must be a dictionary of {', '.join(SPLITS)}, got {_named(content)}")
     rolls, arrays = {}, {}
     for split in SPLITS:
-        sequences = _items(content[keys[split]], split)
+        sequences = _items(_not_flat(_plain(content[keys[split]]), split), split)
         check_any(sequences, split)
         for index, sequence in enumerate(sequences):
             name = f"{split}[{index}]"
@@ -75,6 +75,16 @@ def _named(content):
 def _plain(value):
     """Arrays of numbers and lists as they are, also where a pickle holds them."""
     return value.values if isinstance(value, PickledArray) else value
+
+
+def _not_flat(value, split):
+    """Raise a ValueError for a split that is an array of fewer than two dimensions."""
+    if isinstance(value, np.ndarray) and value.ndim < 2:
+        raise ValueError(
+            f"{split} must be an array (n_steps, n_features) or (n_sequences, n_steps, n_features), got "
+            f"shape {value.shape}: one sequence x of one feature is x[:, None]"
+        )
+    return value
 
 
 def _items(value, name):

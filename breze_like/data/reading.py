@@ -58,7 +58,7 @@ def _read_midi(path, name, steps_per_quarter):
     from breze_like.music.midi import read_midi
 
     song = read_midi(path, steps_per_quarter, name)
-    return Found([song.roll], {"n_notes": song.n_notes, "left_out": song.left_out})
+    return Found([song.roll], {"n_notes": song.n_notes, "left_out": song.left_out, "damage": song.damage})
 
 
 def _read_stored(path, *names):

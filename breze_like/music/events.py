@@ -1,8 +1,9 @@
 """The notes of a MIDI file, and nothing else.
 
 Everything that does not concern notes is skipped, whatever it contains: invalid key signatures, texts, system
-messages, chunks of other programs. A data byte above 127 counts as 127. Time and memory are linear in the
-bytes of the file, and notes and ticks are bounded.
+messages, chunks of other programs. A data byte above 127 counts as 127. A track ends at its end-of-track
+event, or where an event does not end within it. Time and memory are linear in the bytes of the file, and
+notes and ticks are bounded.
 
 Source: *The Complete MIDI 1.0 Detailed Specification* (1996), Standard MIDI Files 1.0.
 """
@@ -20,17 +21,20 @@ N_DATA = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
 N_SYSTEM_DATA = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 RELEASE, STROKE = 0x8, 0x9
 META, END_OF_TRACK = 0xFF, 0x2F
+N_END = 4  # bytes of an end-of-track event: all that a file may lack at its end
 WITH_LENGTH = {0xF0, 0xF7, META}
 
 
 class Track(NamedTuple):
     """One of a file's tracks: its last tick, and by (note, channel) when it is struck and released.
 
-    The latter are lists of (tick, whether it is a stroke), in order.
+    The latter are lists of (tick, whether it is a stroke), in order. A track is `cut` before an event that
+    does not end within it: nobody knows what comes next.
     """
 
     end: int
     keys: dict[tuple[int, int], list[tuple[int, bool]]]
+    cut: bool = False
 
 
 class Header(NamedTuple):
@@ -67,15 +71,17 @@ def read_tracks(content: bytes, header: Header, max_ticks: int) -> list[Track]:
         If the file is damaged.
     """
     tracks, at, n_left = [], header.end, MAX_NOTES
-    while len(tracks) < header.n_tracks:
+    while at + 8 <= len(content):  # however many tracks the header says
         name, length = content[at : at + 4], int.from_bytes(content[at + 4 : at + 8], "big")
+        if name == b"MThd":  # of another file
+            break
         at += 8
-        if at + length > len(content):
-            raise ValueError("it ends too early")
         if name == b"MTrk":
             tracks.append(_read_track(content, at, at + length, max_ticks, n_left))
             n_left -= count(tracks[-1])
         at += length
+    if len(tracks) < header.n_tracks and (at != len(content) or not tracks):
+        raise ValueError("it ends too early")
     return tracks
 
 
@@ -85,11 +91,15 @@ def count(track: Track) -> int:
 
 
 def _read_track(content, at, end, max_ticks, max_notes):
+    """The track from `at` up to, without it, `end`, which may lie behind the end of the file."""
     now, running, keys, n_notes = 0, None, defaultdict(list), 0
-    while at < end and now <= max_ticks and n_notes <= max_notes:
-        ticks, at = _number(content, at, end)
-        now += ticks
-        status = _byte(content, at, end)
+    known = last = min(end, len(content))
+    while at < last and now <= max_ticks and n_notes <= max_notes:
+        ticks, at = _number(content, at, last)
+        if at >= last:
+            at = last + 1
+            break
+        status = content[at]
         if status >= 0x80:
             at += 1
         elif running is None:
@@ -97,41 +107,37 @@ def _read_track(content, at, end, max_ticks, max_notes):
         else:
             status = running
         if status in WITH_LENGTH:
-            kind = None
-            if status == META:
-                kind, at = _byte(content, at, end), at + 1
-            length, at = _number(content, at, end)
+            at += status == META
+            if status == META and at <= last and content[at - 1] == END_OF_TRACK:
+                return Track(now + ticks, dict(keys))
+            length, at = _number(content, at, last)
             at += length
-            if kind == END_OF_TRACK:
-                break
-            continue
-        if status < 0xF0:
-            running = status
-        upper = status >> 4
-        data, at = at, at + N_DATA.get(upper, N_SYSTEM_DATA.get(status, 0))
-        if upper in (RELEASE, STROKE) and at <= end:
-            key = min(content[data], 127), status & 0xF
-            keys[key].append((now, upper == STROKE and content[data + 1] > 0))
-            n_notes += 1
-    if at > end:
-        raise ValueError("a track ends too early")
-    return Track(now, dict(keys))
-
-
-def _byte(content, at, end):
-    if at >= end:
-        raise ValueError("a track ends too early")
-    return content[at]
+            known = max(known, at)
+        else:
+            running = status if status < 0xF0 else running
+            upper = status >> 4
+            data, at = at, at + N_DATA.get(upper, N_SYSTEM_DATA.get(status, 0))
+            if upper in (RELEASE, STROKE) and at <= last:
+                key = min(content[data], 127), status & 0xF
+                keys[key].append((now + ticks, upper == STROKE and content[data + 1] > 0))
+                n_notes += 1
+        if at > last:
+            break
+        now += ticks
+    if known < end - N_END:
+        raise ValueError("it ends too early")
+    return Track(now, dict(keys), cut=at > last)
 
 
 def _number(content, at, end):
-    """A number of variable length, of 7 bits a byte, and where it ends."""
+    """A number of variable length, of 7 bits a byte, and where it ends; behind `end` if it does not."""
     value = 0
-    while True:
-        byte = _byte(content, at, end)
+    while at < end:
+        byte = content[at]
         value, at = min(value << 7 | byte & 0x7F, LARGEST), at + 1
         if byte < 0x80:
             return value, at
+    return value, end + 1
 
 
 def notes(events: list[tuple[int, bool]]) -> tuple[list[tuple[int, int]], int]:

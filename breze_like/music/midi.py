@@ -17,7 +17,7 @@ file is read back unchanged if it has a note: a file without notes is refused.
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import BinaryIO
 
@@ -57,23 +57,30 @@ class MidiRoll:
         Of the file.
     left_out : dict of str to int
         For each reason to leave notes out, of how many it was true; without reasons that were true of none.
+    damage : dict of str to int
+        For each kind of damage by which notes may be lost, how many tracks have it; without others.
     """
 
     roll: np.ndarray
     n_notes: int
     left_out: dict
+    damage: dict = field(default_factory=dict)
 
 
 def report(rolls: Iterable[MidiRoll]) -> str:
-    """What was left out of some `MidiRoll`, in words; empty if that is nothing."""
+    """What was left out of some `MidiRoll`, or may be lost, in words; empty if that is nothing."""
     left_out = sum((Counter(roll.left_out) for roll in rolls), Counter())
+    damage = sum((Counter(roll.damage) for roll in rolls), Counter())
     reasons = ", ".join(f"{n} {reason}" for reason, n in left_out.items())
     n_notes = sum(roll.n_notes for roll in rolls)
-    return f"{left_out.total()} of {n_notes} notes left out: {reasons}" if left_out else ""
+    notes = [f"{left_out.total()} of {n_notes} notes left out: {reasons}"] if left_out else []
+    return "; ".join([*notes, *(f"{n} {kind}" for kind, n in damage.items())])
 
 
 def read_midi(path: PathLike, steps_per_quarter: int = 2, name: str | None = None) -> MidiRoll:
     """Read the piano roll of a MIDI file of type 0 or 1, all of its tracks and channels but percussion.
+
+    Tracks are read however many the header says, and each up to an event that does not end within it.
 
     Parameters
     ----------
@@ -149,9 +156,8 @@ def _read(content, steps_per_quarter):
     with decoding("MIDI file"):
         header = events.read_header(content)
     quarter = header.ticks_per_quarter
-    if header.kind not in (0, 1) or header.n_tracks < 1:
-        got = f"{header.n_tracks} of type {header.kind}"
-        raise ValueError(f"must be of type 0 or 1, with tracks, got {got}")
+    if header.kind not in (0, 1):
+        raise ValueError(f"must be of type 0 or 1, got type {header.kind}")
     if quarter < 1:
         raise ValueError("must have its time in quarter notes, got a file in seconds")
     with decoding("MIDI file"):
@@ -161,7 +167,7 @@ def _read(content, steps_per_quarter):
         """The first step whose grid point is later, or less than a quarter of a step earlier."""
         return (4 * ticks * steps_per_quarter - quarter) // (4 * quarter) + 1
 
-    n_steps = max(steps(track.end) for track in tracks)
+    n_steps = max((steps(track.end) for track in tracks), default=0)
     if n_steps > MAX_ROLL_STEPS:
         raise ValueError(f"must have at most {MAX_ROLL_STEPS} steps, it has more")
     if sum(map(events.count, tracks)) > events.MAX_NOTES:
@@ -184,7 +190,15 @@ def _read(content, steps_per_quarter):
         kept &= ~holds
     left_out["never released"] = n_unreleased
     roll = _roll(first[kept], last[kept], note[kept] - LOWEST_NOTE, n_steps)
-    return MidiRoll(roll, n_notes, {reason: n for reason, n in left_out.items() if n})
+    damage = {
+        "of the tracks cut off within an event": sum(track.cut for track in tracks),
+        "of the tracks missing": max(0, header.n_tracks - len(tracks)),
+    }
+    return MidiRoll(roll, n_notes, _without_zeros(left_out), _without_zeros(damage))
+
+
+def _without_zeros(counts):
+    return {what: n for what, n in counts.items() if n}
 
 
 def _notes(tracks):

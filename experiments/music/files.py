@@ -13,7 +13,7 @@ from breze_like import data
 from breze_like.data import SPLITS
 from breze_like.data.folders import SEQUENCE_EXTENSIONS, names_of_files, read_files
 from breze_like.data.formats import TABLE_EXTENSIONS
-from breze_like.data.tables import is_long_table
+from breze_like.data.long_tables import is_long_table
 from breze_like.files import replacing
 from breze_like.music import write_midi, write_wav
 from breze_like.music.midi import check_instrument, import_mido

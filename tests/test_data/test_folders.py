@@ -78,8 +78,25 @@ class TestSubfolders:
 
     def test_what_is_no_sequence_is_left_alone(self, save, reals):
         digests = read(save(reals)).digests
-        others = {"train/README.txt": b"", "test/._x.npy": b"", "means.npy": b"", "more/y.npy": b""}
-        assert read(save(others)).digests == digests
+        others = ("train/README.txt", "LICENSE", "test/._x.npy", ".x.npy", ".git/y.npy", "labels.csv")
+        assert read(save(dict.fromkeys(others, b""))).digests == digests
+
+    def test_sequences_beside_the_subfolders_are_named(self, save, reals):
+        digests = read(save(reals)).digests
+        save({"means.npy": b"", "more/deep/y.mid": b"", "README.md": b""})
+        message = (
+            r"mine: left out: means\.npy, more/deep/y\.mid: if .* move them into one of train, valid, test$"
+        )
+        with pytest.warns(UserWarning, match=message):
+            assert read(save({})).digests == digests
+        save({f"x{i}.npy": b"" for i in range(10)})
+        with pytest.warns(UserWarning, match=r"x7\.npy, and 2 more: if they"):
+            read(save({}))
+
+    def test_tables_beside_the_subfolders_are_named(self, save):
+        save({f"{split}/a.csv": b"1,2.5\n" for split in SPLITS} | {"b.csv": b"3,4\n"})
+        with pytest.warns(UserWarning, match=r"mine: left out: b\.csv: if"):
+            assert len(read(save({})).train) == 1
 
     def test_a_round_trip_through_hdf5(self, save, reals, tmp_path):
         dataset = read(save(reals))
@@ -112,6 +129,13 @@ class TestFlatFolder:
     def test_sizes(self, n, sizes):
         assert [len(names) for names in divide([str(i) for i in range(n)]).values()] == sizes
 
+    def test_sequences_in_subfolders_are_named(self, save):
+        save({f"{length}.npy": ramp(length) for length in range(1, 5)})
+        save({"more/x.npy": b"", ".old/y.npy": b""})
+        message = r"mine: left out: more/x\.npy: if they .*, move them into the folder itself$"
+        with pytest.warns(UserWarning, match=message):
+            assert len(read(save({})).train) == 2
+
     @pytest.mark.parametrize("n", [0, 1, 2])
     def test_too_few_files(self, n, save, folder, message_of):
         folder.mkdir()
@@ -121,6 +145,38 @@ class TestFlatFolder:
             f"got {n} files"
         )
         assert message_of(folder) == message
+
+
+class TestMostFilesDecide:
+    @pytest.fixture
+    def mixed(self, save):
+        """Of six files, the first and the fourth have other numbers of features, and other data types."""
+        n_features = [3, 2, 2, 1, 2, 2]
+        return save({f"{i}.npy": np.full((i + 1, n), 0.5 if n != 2 else 1) for i, n in enumerate(n_features)})
+
+    def test_others_are_named(self, mixed, message_of):
+        others = "0.npy must have 2 features, got 3; 3.npy must have 2 features, got 1"
+        assert message_of(mixed) == f"2 of 6 files can't be read: {others}"
+
+    def test_others_are_left_out(self, mixed):
+        with pytest.warns(UserWarning, match="left out: 2 of 6 files can't be read: 0.npy must have 2 "):
+            dataset = read(mixed, leave_out=True)
+        assert dataset.binary and dataset.n_features == 2
+        lengths = [len(sequence) for split in SPLITS for sequence in getattr(dataset, split)]
+        assert sorted(lengths) == [2, 3, 5, 6]
+
+    def test_of_as_many_the_first_ones_do(self, save, message_of):
+        folder = save({f"{i}.npy": ramp(3, 2 + i % 2) for i in range(4)})
+        message = "2 of 4 files can't be read: 1.npy must have 2 features, got 3; 3.npy must have 2 features"
+        assert message_of(folder).startswith(message)
+
+    def test_names_of_columns(self, save, message_of):
+        names = ["b,a", "a,b", "a,b", "c,b", "a,b"]
+        folder = save({f"{i}.csv": f"{head}\n1,2.5\n".encode() for i, head in enumerate(names)})
+        assert message_of(folder) == (
+            "2 of 5 files can't be read: 0.csv: columns must be a, b, as in other files, got b, a; "
+            "3.csv: columns must be a, b, as in other files, got c, b"
+        )
 
 
 class TestMidi:
@@ -165,6 +221,13 @@ class TestMidi:
             (folder / name).write_bytes(header + len(track).to_bytes(4) + track)
         with pytest.warns(UserWarning, match="notes left out: 2 outside the 88 keys$"):
             assert read(folder).test[1].tolist() == [[0] * 88]
+
+    def test_damage_by_which_notes_may_be_lost_is_reported(self, save, save_midi, rolls):
+        content = (save_midi(rolls) / "valid/x.midi").read_bytes()
+        save({"valid/x.midi": content[:11] + b"\x03" + content[12:-3] + b"\xff\x01\x09"})
+        message = "mine: 1 of the tracks cut off within an event; 2 of the tracks missing$"
+        with pytest.warns(UserWarning, match=message):
+            np.testing.assert_array_equal(read(save({})).valid[0], rolls["valid/x.midi"])
 
     def test_damaged_files_are_named(self, save, save_midi, rolls, message_of):
         save_midi(rolls)

@@ -181,6 +181,32 @@ class TestReadRejects:
         scipy.io.savemat(path, dict.fromkeys(("traindata", "validdata", "testdata"), np.eye(88)))
         assert message_of(path) == "traindata must be a cell array of piano rolls, got an array of float64"
 
+    @pytest.mark.parametrize("large_array", [np.eye(88), scipy.sparse.eye_array(88).tocsc(), "text"])
+    @pytest.mark.parametrize("to_big_endian", [False, True])
+    def test_matlab_files_of_version_4(self, large_array, to_big_endian, tmp_path, message_of):
+        path = tmp_path / "mine.mat"
+        scipy.io.savemat(path, {f"{split}data": large_array for split in SPLITS}, format="4")
+        if to_big_endian:
+            content = path.read_bytes()
+            header = np.frombuffer(content[:20], "<i4") + [1000, 0, 0, 0, 0]
+            path.write_bytes(header.astype(">i4").tobytes() + content[20:])
+        assert message_of(path) == "is a MATLAB file of version 4, which has no cell arrays: save it with -v7"
+
+    def test_sparse_matrices_in_matlab_files(self, write, splits, message_of):
+        splits["test"][1] = scipy.sparse.csc_matrix(splits["test"][1])
+        message = "testdata{2} is a sparse matrix: save full(testdata{2}) in its place"
+        assert message_of(write("mine.mat", splits)) == message
+        path = write("mine.mat", {})
+        scipy.io.savemat(path, {f"{split}data": scipy.sparse.eye_array(88).tocsc() for split in SPLITS})
+        assert message_of(path) == "traindata must be a cell array of piano rolls, got a sparse matrix"
+
+    def test_a_variable_that_is_in_a_matlab_file_twice(self, write, splits, message_of):
+        path = write("mine.mat", splits)
+        content = path.read_bytes()
+        path.write_bytes(content + write("other.mat", {"test": splits["train"]}).read_bytes()[128:])
+        message = "'testdata' must be there once, is there 2 times: leave one out"
+        assert message_of(path) == f"not a readable MATLAB file: ValueError: {message}"
+
     @pytest.mark.parametrize(
         "group, message",
         [

@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import warnings
+import zipfile
 
 import h5py
 import numpy as np
@@ -85,6 +86,20 @@ class TestVoices:
         expected = "split valid must be there once, got 'val' and 'valid': leave one out"
         assert message_of(tmp_path / "a.json").endswith(expected)
 
+    @pytest.mark.parametrize("name", ["train", "validation"])
+    def test_a_split_that_is_there_twice(self, name, voices, rolls, tmp_path, message_of):
+        """Python keeps the last one: ``json.loads('{"a": 1, "a": 2}') == {"a": 2}``."""
+        voices = {"validation" if key == "valid" else key: own for key, own in voices.items()}
+        pairs = [*voices.items(), (name, [[[60, 64, 67, 72]]]), ("about", {"train": 1})]
+        text = ", ".join(f'"{key}": {json.dumps(value)}' for key, value in pairs)
+        (tmp_path / "a.json").write_text(f"{{{text}}}")
+        assert (
+            message_of(tmp_path / "a.json") == f"'{name}' must be there once, is there 2 times: leave one out"
+        )
+        text = ", ".join(f'"{key}": {json.dumps(value)}' for key, value in voices.items())
+        (tmp_path / "a.json").write_text(f'{{"about": {{"train": 1, "train": 2}}, {text}, "x": 1, "x": 2}}')
+        assert_equal(read(tmp_path / "a.json"), rolls)
+
     def test_wrong_notes(self, voices, tmp_path, message_of):
         arrays = {split: np.array(own[:1]) for split, own in voices.items()}
         arrays["test"][0, 1, 2] = 20
@@ -110,6 +125,28 @@ class TestArchives:
         dataset = read(tmp_path / "a.npz")
         assert dataset.binary == (arrays["train"].dtype.kind == "i")
         assert_equal(dataset, arrays)
+
+    @pytest.mark.parametrize("member", ["test.npy", "test"])
+    def test_an_array_that_is_there_twice(self, member, tmp_path, rng, message_of):
+        path = tmp_path / "a.npz"
+        np.savez(path, **{split: rng.normal(size=(5, 2)) for split in SPLITS})
+        with zipfile.ZipFile(path, "a") as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            archive.writestr(member, archive.read("train.npy"))
+        expected = (
+            "not a readable NumPy archive: ValueError: 'test' must be there once, is there 2 times: leave"
+        )
+        assert message_of(path).startswith(expected)
+
+    @pytest.mark.parametrize("shape", [(), (5,)])
+    @pytest.mark.parametrize("dtype", [int, float])
+    def test_arrays_without_features(self, shape, dtype, tmp_path, message_of):
+        rule = "test must be an array (n_steps, n_features) or (n_sequences, n_steps, n_features), got shape"
+        message = f"{rule} {shape}: one sequence x of one feature is x[:, None]"
+        arrays = {"train": np.ones((5, 1)), "valid": np.ones((2, 5, 1)), "test": np.ones(shape, dtype)}
+        np.savez(tmp_path / "a.npz", **arrays)
+        (tmp_path / "a.pickle").write_bytes(pickle.dumps(arrays))
+        assert message_of(tmp_path / "a.npz") == message_of(tmp_path / "a.pickle") == message
 
     def test_one_sequence_a_split(self, tmp_path, rng):
         arrays = {split: np.asfortranarray(rng.normal(size=(5, 2))) for split in SPLITS}
@@ -198,6 +235,14 @@ class TestMatlab73:
             remove(file)
             file["testdata"] = h5py.ExternalLink("other.h5", "x")
 
+        def make_sparse(file):
+            cell = file[file["testdata"][1, 0]].name
+            del file[cell]
+            file.create_group(cell).attrs["MATLAB_sparse"] = 88
+            file["testdata"][1, 0] = file[cell].ref
+
+        message = "testdata{2} is a sparse matrix: save full(testdata{2}) in its place"
+        assert message_of(save(make_sparse)) == f"not a readable MATLAB file: ValueError: {message}"
         assert message_of(save(remove)) == "must have traindata, validdata and testdata, got no testdata"
         assert "/testdata must be a cell array of piano rolls, got an array of float64" in message_of(
             save(replace)
@@ -357,6 +402,23 @@ class TestTables:
         sequences = [x[:, 0].tolist() for split in SPLITS for x in getattr(found, split)]
         assert sorted(sequences) == [[0, 0], [1, 1], [2, 2]]
 
+    @pytest.mark.parametrize("n_digits", [299, 300, 301, 308, 5000])
+    def test_names_and_times_of_many_digits(self, n_digits, table):
+        """Times are in order, and two times that far apart are no error."""
+        large = "9" * n_digits
+        times = ["2", f"-1{large[:307]}" if n_digits < 1000 else "1", "3"]
+        rows = [f"{name},{t},{i}" for name in (large, large[1:], "7") for i, t in enumerate(times)]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*mine.csv: there is a gap in time")
+            found = read(table("\n".join(["id,t,x", *rows])))
+        assert [x[:, 0].tolist() for split in SPLITS for x in getattr(found, split)] == [[1, 0, 2]] * 3
+
+    @pytest.mark.parametrize("text", ["{0},1\n1,2\n", ",a\n{0},1\n{0},2\n", "1,2\n-{0},1\n"])
+    def test_numbers_of_many_digits(self, text, table, message_of):
+        for i in range(3):
+            path = table(text.format("9" * 5000), f"all/{i}.csv")
+        assert "0.csv must be finite, got '" in message_of(path.parent)
+
     def test_only_utf_8(self, table, message_of):
         path = table("")
         path.write_bytes("id,t,x\n".encode("utf-16"))
@@ -392,12 +454,26 @@ class TestTables:
             ("id,t,x\n1,1,z\n", "mine.csv must be numbers, got 'z' on line 2"),
             ("id,t,x\n1,z,1\n", "mine.csv t must be numbers, got 'z' on line 2"),
             ("id,t,x\n1,,1\n", "mine.csv t must be numbers, got '' on line 2"),
-            ("id,t,x,set\n1,1,1,some\n", "split must be one of train, valid, test, got 'some'"),
-            ("id,t,x\n1,nan,1\n", "mine.csv t must be finite, got nan on line 2"),
+            ("id,t,x,set\n1,1,1,some\n", "split must be one of train, valid, test, got 'some' on line 2"),
+            (
+                "id,t,x,set\n1,1,1,val\n2,1,1,\n3,1,1,test\n",
+                "split must be one of train, valid, test, got '' on line 3",
+            ),
+            (
+                "id,t,x\n1,nan,1\n",
+                "mine.csv t must be finite, got 'nan' on line 2: write a number below 1e308",
+            ),
+            (f"id,t,x\n1,0,1\n1,{'9' * 309},1\n", "mine.csv t must be finite, got '999999"),
+            (f"id,t,x\n1,0,1\n1,{'9' * 5000},1\n", "mine.csv t must be finite, got '999999"),
+            (f"id,t,x\n1,0,1\n1,0.5,-{'9' * 5000}\n", "mine.csv must be finite, got '-999999"),
+            (
+                f"id,t,x\n1,0,{'9' * 10**6}\n",
+                f"{UNREADABLE} field larger than field limit (131072) on line 2",
+            ),
             ("id,t,x\n1,5,1\n1,5,2\n", "times of a sequence must differ, got '5' on lines 2 and 3"),
             (
-                "id,t,x,set\n1,1,1,train\n1,2,1,test\n",
-                "a sequence must be in one split, '1' is in 2",
+                "id,t,x,set\n1,2,1,train\n1,3,1,train\n1,1,1,test\n",
+                "a sequence must be in one split, '1' is in train on line 2 and test on line 4: choose one",
             ),
             ("id,t,x,song\n1,1,1,2\n", "only one column may be called one of sequence, "),
             ("5.0,-\n6.0,1\n", f"{UNREADABLE} the first row must be numbers or names of columns, got '-'"),

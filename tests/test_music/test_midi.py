@@ -44,7 +44,7 @@ def off(note, channel=0):
 
 END = b"\xff\x2f\x00"
 DAMAGED = "not a readable MIDI file: ValueError: "
-EARLY = f"{DAMAGED}a track ends too early"
+CUT = {"of the tracks cut off within an event": 1}
 NOTE = [(0, on(60)), (96, off(60)), (0, END)]
 
 
@@ -354,14 +354,14 @@ class TestRejects:
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            (midi_file(NOTE, kind=2), "must be of type 0 or 1, with tracks, got 1 of type 2"),
-            (midi_file(NOTE, kind=0xFFFF), "must be of type 0 or 1, with tracks, got 1 of type -1"),
-            (midi_file(), "must be of type 0 or 1, with tracks, got 0 of type 1"),
+            (midi_file(NOTE, kind=2), "must be of type 0 or 1, got type 2"),
+            (midi_file(NOTE, kind=0xFFFF), "must be of type 0 or 1, got type -1"),
+            (midi_file(), "has no notes: leave it out"),
             (midi_file(NOTE, division=0), "must have its time in quarter notes, got a file in seconds"),
             (midi_file(NOTE, division=0xE728), "must have its time in quarter notes, got a file in seconds"),
             (midi_file([(10**9, END)]), "must have at most 100000 steps, it has more"),
             (midi_file([(2**68, on(60)), (2**68, off(60))]), "must have at most 100000 steps, it has more"),
-            (midi_file([(0, b"\xff\x03" + b"\xff" * 10_000)]), EARLY),
+            (midi_file([(0, b"\xff\x03" + b"\xff" * 10_000)]), "has no notes: leave it out"),
             (midi_file([(0, b"\x3c\x40")]), f"{DAMAGED}there is no event where one must be"),
             (midi_file([(0, b"\xff\x03\x07nothing"), (96, END)]), "has no notes: leave it out"),
         ],
@@ -423,8 +423,74 @@ class TestDamage:
         return stream.getvalue()
 
     def test_truncated_files(self, content, message_of):
-        for n_bytes in range(len(content)):
+        for n_bytes in range(len(content) - 4):
             assert message_of(content[:n_bytes]).startswith("not a readable MIDI file: ")
+
+    def test_truncated_within_the_end_of_the_track(self, content, read):
+        whole = read(content, 2)
+        for n_bytes in range(1, 5):
+            song = read(content[:-n_bytes], 2)
+            np.testing.assert_array_equal(song.roll, whole.roll)
+            assert (song.n_notes, song.left_out) == (whole.n_notes, {})
+
+    def test_any_byte_for_one_of_the_end_of_the_track(self, content, read):
+        """Silence may follow, whose length is one of these bytes; the notes are those that mido reads."""
+        (track,) = mido.MidiFile(file=io.BytesIO(content)).tracks
+        n_notes = sum(message.type == "note_on" for message in track)
+        whole = read(content, 2).roll
+        for index in range(-4, 0):
+            for byte in range(256):
+                song = read(content[:index] + bytes([byte]) + content[len(content) + index + 1 :], 2)
+                assert sounding(song.roll[: len(whole)]) == sounding(whole)
+                assert not song.roll[len(whole) :].any()
+                assert song.n_notes - song.left_out.get("never released", 0) == n_notes
+
+    @pytest.mark.parametrize(
+        "event", [b"\xff\x01\x09late", b"\xff\x7f\xff\xff\x7f", b"\xf0\x7f\x01", b"\xff\x01"]
+    )
+    def test_an_event_that_ends_behind_its_track(self, event, read):
+        song = read(midi_file([*NOTE[:2], (0, event)], NOTE))
+        assert (sounding(song.roll), song.n_notes, song.left_out, song.damage) == ([[60]], 2, {}, CUT)
+        song = read(midi_file([NOTE[0], (96, on(62)), (0, event), (96, off(62)), (0, off(60))], NOTE))
+        assert (sounding(song.roll), song.left_out, song.damage) == ([[60]], {"never released": 2}, CUT)
+        assert report([song, read(midi_file(NOTE)), song]) == (
+            "4 of 7 notes left out: 4 never released; 2 of the tracks cut off within an event"
+        )
+
+    def test_a_text_whose_length_leads_out_of_the_file(self, read):
+        content = midi_file([*NOTE[:2], (0, b"\xff\x01\x04last"), (0, END)])
+        for length in range(9, 128):
+            song = read(content.replace(b"\xff\x01\x04", b"\xff\x01" + bytes([length])))
+            assert (sounding(song.roll), song.damage) == ([[60]], CUT)
+        for n_bytes in range(5, 8):  # of a file that is cut off within the text
+            song = read(content[:-n_bytes])
+            assert (sounding(song.roll), song.damage) == ([[60]], CUT)
+
+    @pytest.mark.parametrize("n_tracks", [0, 1, 2, 3, 4, 258, 0xFFFF])
+    def test_another_number_of_tracks_in_the_header(self, n_tracks, read):
+        content = midi_file(NOTE, [(96, on(62)), (96, off(62))], [(192, on(64)), (96, off(64)), (0, END)])
+        song = read(content[:10] + n_tracks.to_bytes(2, "big") + content[12:])
+        assert sounding(song.roll) == [[60], [62], [64]]
+        n_missing = max(n_tracks - 3, 0) % 0xFFFC  # more than 32767 are none
+        assert song.damage == ({"of the tracks missing": n_missing} if n_missing else {})
+
+    def test_what_follows_the_tracks(self, read):
+        content = midi_file(NOTE)
+        for tail in (
+            bytes(100),
+            b"tail",
+            b"tail of any bytes",
+            chunk(b"XFIH", b"x"),
+            midi_file([(0, on(62))]),
+        ):
+            song = read(content + tail)
+            assert (sounding(song.roll), song.n_notes, song.damage) == ([[60]], 1, {})
+
+    def test_a_track_that_is_cut_off_is_missed(self, message_of, read):
+        content, n_track = midi_file(NOTE, NOTE), len(midi_file(NOTE)) - len(midi_file())
+        assert read(content[:-n_track]).damage == {"of the tracks missing": 1}  # or the header is wrong
+        for n_bytes in {*range(5, n_track + 3)} - {n_track}:
+            assert message_of(content[:-n_bytes]) == f"{DAMAGED}it ends too early"
 
     def test_damaged_files_raise_nothing_else(self, content, read, rng, tmp_path):
         content = np.frombuffer(content, np.uint8)
