@@ -3,7 +3,7 @@
 import math
 import time
 
-from breze_like.trained import load_model, model_names
+from breze_like.trained import find_run, load_model, model_names
 from experiments.paper.results import describe_run
 from experiments.paper.scoring import score
 from experiments.paper.seeds import system_of
@@ -29,7 +29,8 @@ def rescore(system, dataset, n_draws=None, backend="auto"):
     Returns
     -------
     list of dict
-        One for each seed; empty if there is no such model.
+        One for each seed; empty if there is no such model. Those of seeds whose parameters do not come with
+        the project have the scores that were published.
 
     Raises
     ------
@@ -42,12 +43,16 @@ def rescore(system, dataset, n_draws=None, backend="auto"):
 
 
 def _rescore(name, dataset, n_draws, backend):
-    run, model = load_model(name, backend)
+    run = find_run(name)
     if run.config["data"]["digests"] != dataset.digests:
         raise ValueError(
             f"{name} was trained on another version of the data set {dataset.name}: restore that version"
         )
-    kept = describe_run(run, "test")
+    kept = describe_run(run, "test", n_draws)
+    if not run.has_weights:
+        print(f"{name}: as published, since its parameters do not come with the project", flush=True)
+        return kept
+    _, model = load_model(name, backend)
     n_draws, started = n_draws or kept["n_samples"], time.monotonic()
     scores = score(model, dataset.test, n_draws, progress=True)
     for line in comparison(kept["scores"], scores):

@@ -60,6 +60,16 @@ def test_is_not_replaced_by_accident(run, models):
     assert trained.model_names() == ["chorales/rnn"]
 
 
+def test_further_seeds_may_come_without_parameters(run, models, capsys):
+    with pytest.raises(ValueError, match="--scores-only is for further seeds, such as chorales/rnn_seed2"):
+        publish.publish(run, "chorales/rnn", scores_only=True)
+    assert publish.main([str(run), "--name", "chorales/rnn_seed2", "--scores-only"]) == 0
+    assert "only its scores" in capsys.readouterr().out
+    folder = models / "chorales" / "rnn_seed2"
+    assert {path.name for path in folder.iterdir()} == {"config.json", "log.jsonl", "scores.json"}
+    assert Run(folder).read_scores() == Run(run).read_scores()
+
+
 def test_must_be_scored(run, models):
     (run / "scores.json").unlink()
     with pytest.raises(ValueError, match="has no scores yet: run python -m experiments.evaluate"):

@@ -51,6 +51,18 @@ def test_all_seeds_of_a_trained_model(model, tmp_path, capsys):
     assert row["per_step_range"] == pytest.approx(2 * [row["per_step"]])
 
 
+def test_a_seed_of_which_only_scores_are_there(model, tmp_path, capsys):
+    other = shutil.copytree(model, model.with_name("rnn_seed2"))
+    (other / "weights.h5").unlink()
+    scores = Run(other).read_scores()
+    scores["test"]["nll"]["per_step"] = 36.0
+    Run(other).write_scores(scores)
+    assert table1.main(["--trained", "--models", "rnn", "--out", str(tmp_path / "out")]) == 0
+    assert "chorales/rnn_seed2: as published, since its parameters" in capsys.readouterr().out
+    (row,) = json.loads((tmp_path / "out" / "trained.json").read_text())
+    assert row["per_step_range"] == pytest.approx([34.89056278, 36.0], rel=1e-6)
+
+
 def test_other_scores_are_noticed():
     kept = {"nll": {"per_step": 8.0}, "bound": {"per_step": 7.0, "per_step_standard_error": 0.03}}
     now = {"nll": {"per_step": 8.0002}, "bound": {"per_step": 7.14, "per_step_standard_error": 0.04}}
