@@ -1,5 +1,6 @@
 """Settings and fixtures shared by the tests: double precision, reference values, data sets."""
 
+import gc
 import os
 import signal
 from importlib.metadata import PackageNotFoundError, version
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 # Before anything imports PyTensor or starts a thread pool, and for the processes that tests start.
-os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, [os.environ.get("PYTENSOR_FLAGS"), "floatX=float64"]))
+FLAGS = "floatX=float64,traceback__limit=0"  # without where each variable was made, which takes a while
+os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, [os.environ.get("PYTENSOR_FLAGS"), FLAGS]))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
 
@@ -35,6 +37,9 @@ def quick_compilation():
 
 
 os.environ.setdefault("XLA_FLAGS", quick_compilation())
+
+# Graphs are large: looking for what is no longer used takes a twentieth of the time if it is done as usual.
+gc.set_threshold(100_000, 50, 1000)
 
 from breze_like.backends.process import prepare_process  # noqa: E402
 

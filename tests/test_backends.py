@@ -288,6 +288,48 @@ class TestConversions:
             assert our.dtype == their.dtype
             np.testing.assert_allclose(our, their, rtol=1e-14)
 
+    def test_shapes_are_known_while_jax_traces(self, monkeypatch):
+        """Whatever they are made by; against NumPy, at two sizes. No operation is compiled by itself."""
+        x = pt.matrix("x")
+        n, m = x.shape
+        half, least = n // 2, pt.switch(n < m, n, m)
+        outputs = [
+            x.reshape((m, n)),
+            x.reshape((x.shape.prod(), 1)),
+            x[half:, : least - 1],
+            x[:: -(pt.cast(least, "int8") // 2)],
+            pt.zeros(pt.concatenate([x.shape, [2]])) + m,
+            pt.set_subtensor(pt.zeros((n + m, m))[half : half + n], x),
+        ]
+        function = compile_function([x], outputs, "jax")
+        jax, eager = pytest.importorskip("jax"), []
+        apply = jax.lax.add_p.impl.func
+        for primitive in (
+            jax.lax.add_p,
+            jax.lax.reshape_p,
+            jax.lax.select_n_p,
+            jax.lax.convert_element_type_p,
+        ):
+            monkeypatch.setattr(
+                primitive, "impl", lambda *a, p=primitive, **k: eager.append(p) or apply(p, *a, **k)
+            )
+        for shape in [(4, 6), (7, 5)]:
+            a = np.arange(np.prod(shape), dtype=float).reshape(shape)
+            (n, m), half, least = shape, shape[0] // 2, min(shape)
+            inserted = np.zeros((n + m, m))
+            inserted[half : half + n] = a
+            expected = [
+                a.reshape(m, n),
+                a.reshape(-1, 1),
+                a[half:, : least - 1],
+                a[:: -(least // 2)],
+                np.full((n, m, 2), m),
+                inserted,
+            ]
+            for result, right in zip(function(a), expected, strict=True):
+                np.testing.assert_array_equal(result, right)
+        assert not eager
+
     def test_graphs_inside_ops(self):
         """A scan, and an op made of a graph: each node in them is converted by ours, too."""
         x = pt.matrix("x")

@@ -5,28 +5,31 @@ import warnings
 from copy import copy
 from functools import reduce, singledispatch
 
-import jax
 import numpy as np
 from pytensor.compile.builders import OpFromGraph
 from pytensor.graph.fg import AbstractFunctionGraph, FunctionGraph
 from pytensor.link.jax.dispatch import jax_funcify, jax_typify
 from pytensor.link.jax.linker import JAXLinker
 from pytensor.link.utils import fgraph_to_python
-from pytensor.scalar import Add, Cast, Mul
+from pytensor.scalar import Add, Mul, ScalarOp
 from pytensor.scan.op import Scan
-from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.basic import Join, MakeVector, ScalarFromTensor, TensorFromScalar
+from pytensor.tensor.elemwise import CAReduce, Elemwise
 from pytensor.tensor.shape import Shape
+
+# What shapes and indices are made by.
+OF_SHAPES = CAReduce | Elemwise | Join | MakeVector | ScalarFromTensor | ScalarOp | TensorFromScalar
 
 
 class Linker(JAXLinker):
-    """Computes shapes while tracing, so that the number of steps may differ from call to call."""
+    """Knows shapes while it traces, so that the number of steps may differ from call to call."""
 
     def fgraph_convert(self, fgraph, **others):
         return convert(fgraph, **others)
 
     def jit_compile(self, fn):
         def traced(*arrays):  # runs once for each combination of shapes
-            with jax.ensure_compile_time_eval(), warnings.catch_warnings():
+            with warnings.catch_warnings():
                 # In single precision JAX has no 64-bit shapes and accumulators, and says so for each.
                 warnings.filterwarnings("ignore", "Explicitly requested dtype", UserWarning)
                 return fn(*arrays)
@@ -40,15 +43,36 @@ def convert(op, **others):
     return jax_funcify(op, **others)
 
 
+def convert_node(op, node=None, **others):
+    """The JAX function of a node's op; if it may have to do with shapes, NumPy computes what is known.
+
+    Shapes and indices must be numbers while JAX traces, and JAX would compile each operation with them.
+    """
+    compute = convert(op, node=node, **others)
+    if not isinstance(op, OF_SHAPES):
+        return compute
+
+    def compute_or_know(*inputs):
+        if not all(isinstance(value, np.ndarray | np.generic | int | float) for value in inputs):
+            return compute(*inputs)
+        outputs = [[None] for _ in node.outputs]
+        op.perform(node, [np.asarray(value) for value in inputs], outputs)
+        return outputs[0][0] if len(outputs) == 1 else [output for (output,) in outputs]
+
+    return compute_or_know
+
+
 def typify(data, dtype=None, **others):
-    """A constant: NumPy's if it is a number, as nearly all are. Together with shapes they make shapes."""
-    is_number = isinstance(data, np.ndarray) and data.ndim > 0 and data.size == 1
-    return np.asarray(data, dtype) if is_number else jax_typify(data, dtype=dtype, **others)
+    """A constant: NumPy's if it is a number, as nearly all are, or made of integers, which make shapes."""
+    is_known = isinstance(data, np.ndarray) and (data.size == 1 or data.dtype.kind in "bui")
+    return np.asarray(data, dtype) if is_known else jax_typify(data, dtype=dtype, **others)
 
 
 @convert.register(AbstractFunctionGraph)
 def _graph(fgraph, node=None, fgraph_name="graph", **others):
-    return fgraph_to_python(fgraph, convert, type_conversion_fn=typify, fgraph_name=fgraph_name, **others)
+    return fgraph_to_python(
+        fgraph, convert_node, type_conversion_fn=typify, fgraph_name=fgraph_name, **others
+    )
 
 
 class InnerGraph(FunctionGraph):
@@ -68,9 +92,6 @@ def _with_graph(op, **others):
     return jax_funcify(converted, **others)
 
 
-# Shapes, and most of what is made of them, are computed by NumPy: JAX would compile each operation.
-
-
 @convert.register(Shape)
 def _shape(op, **_):
     return lambda x: np.array(np.shape(x))
@@ -86,12 +107,6 @@ def _elementwise(op, node, **others):
         return compute(*arrays)
 
     return checked
-
-
-@convert.register(Cast)
-def _cast(op, **_):
-    dtype = op.o_type.dtype
-    return lambda x: (x if hasattr(x, "astype") else np.asarray(x)).astype(dtype)
 
 
 # a b c is computed as (a b) c: PyTensor stacks the three and reduces, which XLA is slow to compile.
