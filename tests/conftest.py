@@ -1,6 +1,5 @@
 """Settings and fixtures shared by the tests: double precision, reference values, data sets."""
 
-import gc
 import os
 import signal
 from importlib.metadata import PackageNotFoundError, version
@@ -37,9 +36,6 @@ def quick_compilation():
 
 
 os.environ.setdefault("XLA_FLAGS", quick_compilation())
-
-# Graphs are large: looking for what is no longer used takes a twentieth of the time if it is done as usual.
-gc.set_threshold(100_000, 50, 1000)
 
 from breze_like.backends.process import prepare_process  # noqa: E402
 

@@ -5,6 +5,7 @@ as there are cores; they leave the compiled code in the cache. If that fails, fo
 cache, the process that needs a kernel compiles it itself.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -77,5 +78,6 @@ def main():
 
     request = json.load(sys.stdin)
     end_with(request["parent"])
+    gc.disable()  # it ends soon
     for module, name in request["tasks"]:
         compile_task(getattr(importlib.import_module(module), name), np.dtype(request["scalar"]).type)
