@@ -215,13 +215,13 @@ def test_the_accelerator_is_the_default_device_unless_that_is_a_cpu():
 
 
 QUIET = """
-import json, sys
+import gc, json, sys
 import jax
 from pytensor.link.jax.dispatch import jax_funcify, jax_typify
 
 def state():
     conversions = {c: f for d in (jax_funcify, jax_typify) for c, f in d.registry.items()}
-    return conversions, dict(jax.config.values)
+    return conversions, (dict(jax.config.values), gc.get_threshold())
 
 before = state()
 import numpy as np
@@ -238,7 +238,7 @@ print(json.dumps([list(map(str, changed)), added, settings == before[1]]))
 
 @pytest.mark.slow
 def test_others_find_pytensor_and_jax_as_they_were():
-    """Conversions of classes that are not ours, and JAX's settings, the folder of its cache among them."""
+    """Conversions of classes that are not ours, JAX's settings with its folder, and the collector's."""
     pytest.importorskip("jax")
     environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
     run = subprocess.run([sys.executable, "-c", QUIET], env=environment, capture_output=True, text=True)
@@ -295,6 +295,7 @@ class TestConversions:
         half, least = n // 2, pt.switch(n < m, n, m)
         outputs = [
             x.reshape((m, n)),
+            pt.ones(x.shape + np.array([1, 2])) * x.sum(),
             x.reshape((x.shape.prod(), 1)),
             x[half:, : least - 1],
             x[:: -(pt.cast(least, "int8") // 2)],
@@ -320,6 +321,7 @@ class TestConversions:
             inserted[half : half + n] = a
             expected = [
                 a.reshape(m, n),
+                np.full((n + 1, m + 2), a.sum()),
                 a.reshape(-1, 1),
                 a[half:, : least - 1],
                 a[:: -(least // 2)],

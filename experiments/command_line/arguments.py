@@ -28,9 +28,11 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args=None, namespace=None):
         options = super().parse_args(args, namespace)
-        for name, value in vars(options).items():
+        for action in self._actions:
+            value = getattr(options, action.dest, None)
             if "" in (value if isinstance(value, list) else [value]):
-                self.error(f"{flag(name)} must not be empty")
+                name = (action.option_strings or [action.metavar or action.dest])[0]
+                self.error(f"{name} must not be empty")
         return options
 
     def error(self, message):

@@ -208,6 +208,16 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(fit, model, valid, tmp_path):
         fit(replace(PLAIN, transition_count=3.0), run)
 
 
+def test_a_lost_checkpoint_does_not_start_over(fit, tmp_path):
+    run = Run.create(tmp_path / "run", {"training": asdict(PLAIN)})
+    fit(PLAIN, run)
+    (run.folder / "checkpoint.h5").unlink()
+    before = run.read_log()
+    with pytest.raises(ValueError, match="has a log of training, but no checkpoint to continue from"):
+        fit(PLAIN, run)
+    assert run.read_log() == before
+
+
 @pytest.mark.parametrize(
     ("name", "value", "rule"),
     [

@@ -46,3 +46,11 @@ def test_rejects(parser, words, message):
     with pytest.raises(ValueError) as raised:
         parser.parse_args(words)
     assert str(raised.value) == message
+
+
+def test_what_stands_without_a_flag_must_not_be_empty_either():
+    made = Parser("A script.")
+    made.add_argument("runs", nargs="+")
+    assert made.parse_args(["one", "two"]).runs == ["one", "two"]
+    with pytest.raises(ValueError, match="^runs must not be empty; --help"):
+        made.parse_args(["one", ""])
