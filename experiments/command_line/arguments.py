@@ -30,7 +30,7 @@ class Parser(argparse.ArgumentParser):
         options = super().parse_args(args, namespace)
         for action in self._actions:
             value = getattr(options, action.dest, None)
-            if "" in (value if isinstance(value, list) else [value]):
+            if value != action.default and "" in (value if isinstance(value, list) else [value]):
                 name = (action.option_strings or [action.metavar or action.dest])[0]
                 self.error(f"{name} must not be empty")
         return options

@@ -54,3 +54,12 @@ def test_what_stands_without_a_flag_must_not_be_empty_either():
     assert made.parse_args(["one", "two"]).runs == ["one", "two"]
     with pytest.raises(ValueError, match="^runs must not be empty; --help"):
         made.parse_args(["one", ""])
+
+
+def test_a_default_may_be_empty():
+    made = Parser("A script.")
+    made.add_argument("--only", default="")
+    made.add_argument("--labels", nargs="*", default=[""])
+    assert vars(made.parse_args([])) == {"only": "", "labels": [""]}
+    with pytest.raises(ValueError, match="^--labels must not be empty; --help"):
+        made.parse_args(["--labels", "a", ""])
