@@ -4,6 +4,7 @@ __version__ = "0.1.0"
 
 from breze_like.backends.process import prepare_process
 from breze_like.estimators import (
+    annealed_nll,
     importance_sampled_nll,
     negative_log_likelihood,
     particle_filter_nll,
@@ -36,6 +37,7 @@ __all__ = [
     "TrainingSettings",
     "VOSP",
     "VRAE",
+    "annealed_nll",
     "check_gradient",
     "denoise",
     "fit",

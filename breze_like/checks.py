@@ -57,5 +57,11 @@ def check_rng(rng):
 def check_drawing(rng, temperature):
     """Raise a ValueError unless these are a generator and a positive, finite number."""
     check_rng(rng)
-    if not (is_number(temperature) and 0 < temperature < np.inf):
-        raise ValueError(f"temperature must be positive and finite, got {temperature!r}")
+    check_positive(temperature=temperature)
+
+
+def check_positive(**arguments):
+    """Raise a ValueError for an argument that is not a positive, finite number."""
+    for name, value in arguments.items():
+        if not (is_number(value) and 0 < value < np.inf):
+            raise ValueError(f"{name} must be positive and finite, got {value!r}")

@@ -55,8 +55,8 @@ def over_draws(model, sequences, rng, n_draws, of_sequences, of_draws, progress=
 
         def blocks(batch, known):
             for n_here, n_columns in _block_sizes(n_draws, *batch.shape):
-                values = evaluate(*known, _noise(model, batch, rngs, n_columns))
-                yield [_by_draw(v, n_columns)[:, :, :n_here] for v in values]
+                values = evaluate(*known, noise_of(model, batch, rngs, n_columns))
+                yield [by_draw(v, n_columns)[:, :, :n_here] for v in values]
                 bar.update(n_here * int(batch.lengths.sum()))
 
         for batch, (observations,) in packed(sequences, max_steps=max(1, MAX_STEPS // n_draws)):
@@ -65,7 +65,7 @@ def over_draws(model, sequences, rng, n_draws, of_sequences, of_draws, progress=
             yield batch, terms, blocks(batch, [*known, observations, batch.mask])
 
 
-def _noise(model, batch, rngs, n_draws):
+def noise_of(model, batch, rngs, n_draws):
     """For the input ``"noise"``: (n_steps, n_draws * n_columns, n_latent), 0 in the padding."""
     drawn = []
     for rng, length in zip(batch.own(rngs), batch.lengths, strict=True):
@@ -82,6 +82,6 @@ def _block_sizes(n_draws, n_steps, n_columns):
         yield min(size, n_draws - first), size
 
 
-def _by_draw(values, n_draws):
+def by_draw(values, n_draws):
     """(n_steps, n_draws * n_columns) as (n_steps, n_columns, n_draws)."""
     return values.reshape((len(values), n_draws, -1)).swapaxes(1, 2)

@@ -3,45 +3,13 @@
 import numpy as np
 import pytensor.tensor as pt
 import pytest
-from linear_gaussian import LOADINGS, NOISE_VARIANCE, PRECISION, LinearGaussian, exact_nll
+from linear_gaussian import Bootstrap, Filtering, LinearGaussian, draw, exact_nll
 from scipy.stats import norm
 
-from breze_like.distributions import GaussianProcess, GaussMarkov
+from breze_like.distributions import GaussianProcess
 from breze_like.estimators import importance_sampled_nll, particle_filter
 from breze_like.estimators.particle_filter import particle_filter_nll, resample
 from breze_like.models import RNN, VOSP, VRAE
-from breze_like.moments import Moments
-
-
-class OfPresent(GaussMarkov):
-    """Sees of x what x_t alone says of z_t."""
-
-    @staticmethod
-    def recognise(x, mask):
-        return Moments(x @ LOADINGS.T / NOISE_VARIANCE)
-
-
-class Bootstrap(OfPresent):
-    """The prior itself, whatever is observed."""
-
-    @classmethod
-    def from_recognition(cls, outputs, mask):
-        zeros = pt.zeros_like(outputs.mean)
-        return cls(1.0 + zeros, zeros, 1.0 + zeros, mask)
-
-
-class Filtering(OfPresent):
-    """p(z_t | z_{t-1}, x_t), which does not know what comes."""
-
-    @classmethod
-    def from_recognition(cls, outputs, mask):
-        variance = pt.ones_like(outputs.mean) / (1 + PRECISION)
-        return cls(variance, variance * outputs.mean, variance, mask)
-
-
-def draw(rng, n_steps):
-    z = rng.standard_normal((n_steps, 1)).cumsum(axis=0)
-    return z @ LOADINGS + np.sqrt(NOISE_VARIANCE) * rng.standard_normal((n_steps, 2))
 
 
 @pytest.fixture(scope="module")
