@@ -107,6 +107,7 @@ AVERAGES: Rules = {
     "per_step_standard_error": NUMBER_OR_NONE,
     "per_sequence_standard_error": NUMBER_OR_NONE,
     "n_draws": COUNT,
+    "n_moves": COUNT,
     "effective_draws": ("an object of numbers", lambda v: _is_object(v) and all(map(_is_number, v.values()))),
 }
 SCORING: Rules = {"n_samples": COUNT, "update": COUNT_OR_NONE, "seconds": NUMBER, "scored": TEXT}

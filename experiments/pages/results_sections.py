@@ -30,9 +30,9 @@ marks those that were then scored on the test set, and the list says when.
 
 OVERVIEW = """## In short
 
-This table has exact scores, the tightest bounds (importance sampled or by particle filters, as stated in the
-tables below), and values of the published objective. In square brackets are the numbers of the paper, and of
-others: their importance sampled scores, to be compared with importance sampled scores here.
+This table has exact scores, the tightest bounds (importance sampled, annealed or by particle filters, as
+stated in the tables below), and values of the published objective. In square brackets are the numbers of the
+paper, and of others: their importance sampled scores, to be compared with importance sampled scores here.
 """
 
 LEAKAGE = """## What the test sets share with their training sets

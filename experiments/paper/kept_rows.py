@@ -13,7 +13,7 @@ RULES = {
     "title": TEXT,
     "estimator": TEXT,
     **dict.fromkeys([*SCORES, *(f"{name}_standard_error" for name in SCORES)], NUMBER_OR_NONE),
-    "n_draws": COUNT_OR_NONE,
+    **dict.fromkeys(["n_draws", "n_moves"], COUNT_OR_NONE),
     "config": ("an object or null", lambda value: value is None or isinstance(value, dict)),
 }
 

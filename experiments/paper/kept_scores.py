@@ -14,6 +14,7 @@ MEANINGS = {
     "objective": "training objective",
     "importance_sampled": "importance sampled",
     "particle_filter": "particle filter",
+    "annealed": "annealed importance sampling",
 }
 RULES = {**SCORING, **dict.fromkeys(MEANINGS, OBJECT)}
 

@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 from breze_like.trained import bounds_nothing
 from experiments.paper.averages import average_text, effective_text
 from experiments.paper.kept_scores import MEANINGS, choose, join
-from experiments.paper.scoring import in_filters, score
+from experiments.paper.scoring import in_draws, score
 
-BOUNDS = ("bound", "objective", "importance_sampled", "particle_filter")
+BOUNDS = ("bound", "objective", "importance_sampled", "particle_filter", "annealed")
+
+# Scores that are bounds the more for the number of their draws, which is said with them.
+WITH_DRAWS = BOUNDS[2:]
 
 # Scores in the comparison of runs, and what they are called there.
 COMPARED = {
@@ -16,6 +19,7 @@ COMPARED = {
     "bound": "upper bound",
     "importance_sampled": "importance sampled",
     "particle_filter": "particle filter",
+    "annealed": "annealed importance sampling",
 }
 
 
@@ -53,14 +57,14 @@ def describe_run(run, split, n_draws=None):
 
 def rows(result):
     """Name and both averages of each score of a result; the published objective is not a score."""
-    meanings = MEANINGS | {"importance_sampled": f"importance sampled, {result['n_samples']} draws"}
-    if "particle_filter" in result["scores"]:
-        meanings["particle_filter"] += f", {in_filters(result['scores']['particle_filter']['n_draws'])}"
     for name, kept in result["scores"].items():
         if name == "objective" and bounds_nothing(result["config"]):
             continue
         sign = "<" if name in BOUNDS else ""
-        yield meanings[name], *(average_text(kept, a, 3, sign) for a in ("per_step", "per_sequence"))
+        meaning = MEANINGS[name]
+        if name in WITH_DRAWS:
+            meaning += f", {in_draws(name, kept, result['n_samples'])}"
+        yield meaning, *(average_text(kept, a, 3, sign) for a in ("per_step", "per_sequence"))
 
 
 def remarks(result):

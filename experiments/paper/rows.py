@@ -13,7 +13,7 @@ from experiments.paper.averages import text
 from experiments.paper.collapse import floor
 from experiments.paper.published import DATASETS, EXACT, OBJECTIVE, of_others, of_paper
 from experiments.paper.row_notes import notes
-from experiments.paper.scoring import in_filters
+from experiments.paper.scoring import in_draws
 from experiments.paper.systems import FLOOR, TITLES
 
 
@@ -36,6 +36,8 @@ class Row:
         The least and the largest one, of several seeds.
     n_draws : int
         Of the latents, likewise.
+    n_moves : int
+        Of each of these draws, in annealed importance sampling.
     effective_draws : dict
         Of an importance sampled one, see `averages.averages`.
     published_objective, published_objective_standard_error, published_objective_range
@@ -73,6 +75,7 @@ class Row:
     per_step_range: list | None = None
     per_sequence_range: list | None = None
     n_draws: int | None = None
+    n_moves: int | None = None
     effective_draws: dict | None = None
     published_objective: float | None = None
     published_objective_standard_error: float | None = None
@@ -96,6 +99,7 @@ ESTIMATOR_TITLES = {
     "bound": "upper bound",
     "importance_sampled": "upper bound, importance sampled",
     "particle_filter": "upper bound, particle filter",
+    "annealed": "upper bound, annealed importance sampling",
 }
 DIVERGED = "training diverged"
 
@@ -166,11 +170,9 @@ def system_rows(dataset, name, result):
 
 def estimator(score, result):
     """The kind of a score, and its number of draws, if the result has it: for bounds, older ones don't."""
-    n_draws = result["scores"][score].get("n_draws")
-    if score == "importance_sampled":
-        n_draws = n_draws or result["n_samples"]
+    n_samples = result["n_samples"] if score == "importance_sampled" else None
+    draws = in_draws(score, result["scores"][score], n_samples)
     n_seeds = len(result.get("seeds", ()))
-    draws = in_filters(n_draws) if score == "particle_filter" else n_draws and f"{n_draws} draws"
     return (
         ESTIMATOR_TITLES[score]
         + (f", {draws}" if draws else "")

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from breze_like.estimators import (
+    annealed_nll,
     negative_log_likelihood,
     sampled_scores,
     training_objective,
@@ -23,10 +24,18 @@ N_FEW = 5
 # Of a particle filter, if there are as many draws; more of them hardly make its scores lower.
 N_PARTICLES, N_FILTERS = 200, 2
 
+# Of annealed importance sampling: how many draws are moved, how often for each other draw, and how far.
+N_MOVED, MOVES_PER_DRAW, STEP_SIZE = 4, 0.1, 0.2
 
-def in_filters(n_draws):
-    """The number of draws of a particle filter's score, in words: how many filters of how many particles."""
-    return f"{N_FILTERS} filters of {n_draws // N_FILTERS} particles"
+
+def in_draws(name, kept, n_samples=None):
+    """How many draws a score was made from, in words; empty if neither its `averages` nor `n_samples` say."""
+    n_draws = kept.get("n_draws", n_samples)
+    if n_draws is None:
+        return ""
+    if name == "particle_filter":
+        return f"{N_FILTERS} filters of {n_draws // N_FILTERS} particles"
+    return f"{n_draws} draws" + (f" moved {kept['n_moves']} times" if name == "annealed" else "")
 
 
 def score(model, sequences, n_samples=50, seed=NOISE_SEED, progress=False):
@@ -37,9 +46,9 @@ def score(model, sequences, n_samples=50, seed=NOISE_SEED, progress=False):
     model : Model
     sequences : list of ndarray, shape (n_steps, n_visible)
     n_samples : int
-        Draws of the latents, for all estimates but a particle filter's, which takes fewer. With 0, there are
-        no importance sampled ones, nor is there a filter, and a few draws for the others, by what a
-        validation has compiled already.
+        Draws of the latents, for all estimates but a particle filter's and annealed ones, which take fewer.
+        With 0, there are none of these, nor importance sampled ones, and a few draws for the others, by what
+        a validation has compiled already.
     seed : int
         Of the draws.
     progress : bool
@@ -50,7 +59,8 @@ def score(model, sequences, n_samples=50, seed=NOISE_SEED, progress=False):
     dict
         ``"nll"`` of a model without latents; else ``"bound"``, exact, with ``"kl"`` and ``"reconstruction"``,
         its parts, ``"objective"``, what was trained on, ``"importance_sampled"`` and, if the
-        model `can_be_filtered`, ``"particle_filter"``. Each is a dict as of `averages`.
+        model `can_be_filtered`, ``"particle_filter"``, else ``"annealed"``, with ``"n_moves"``. Each is a
+        dict as of `averages`.
 
     Raises
     ------
@@ -86,8 +96,12 @@ def _score(model, sequences, n_samples, seed, progress):
         "kl": averages(bound.kl),
         **{name: averages(estimate, n_draws) for name, estimate in estimates.items()},
     }
-    if n_samples and can_be_filtered(model):
+    if not n_samples:
+        return scores
+    if can_be_filtered(model):
         n_particles = min(n_samples, N_PARTICLES)
         filtered = particle_filter_nll(model, sequences, rng(), n_particles, N_FILTERS, progress)
-        scores["particle_filter"] = averages(filtered, N_FILTERS * n_particles)
-    return scores
+        return scores | {"particle_filter": averages(filtered, N_FILTERS * n_particles)}
+    n_moves = math.ceil(MOVES_PER_DRAW * n_samples)
+    annealed = annealed_nll(model, sequences, rng(), N_MOVED, n_moves, STEP_SIZE, progress)
+    return scores | {"annealed": {**averages(annealed, N_MOVED), "n_moves": n_moves}}

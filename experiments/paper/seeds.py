@@ -62,8 +62,9 @@ def _combine_scores(kept):
         errors = [averages.get(f"{name}_standard_error") for averages in kept]
         if None not in errors:
             combined[f"{name}_standard_error"] = math.hypot(*errors) / len(errors)
-    if all("n_draws" in averages for averages in kept):
-        combined["n_draws"] = min(averages["n_draws"] for averages in kept)
+    for name in ("n_draws", "n_moves"):
+        if all(name in averages for averages in kept):
+            combined[name] = min(averages[name] for averages in kept)
     sizes = [averages["effective_draws"] for averages in kept if "effective_draws" in averages]
     if sizes:
         combined["effective_draws"] = {name: min(size[name] for size in sizes) for name in ("min", "median")}

@@ -33,12 +33,13 @@ class TestScore:
             "variational_bound": bound,
             "training_objective": score,
             "particle_filter_nll": score,
+            "annealed_nll": score,
         }
         calls = {}
         for name, value in values.items():
 
-            def estimate(model, sequences, rng, n_draws, *_, name=name, value=value):
-                calls[name] = n_draws
+            def estimate(model, sequences, rng, n_draws, *others, name=name, value=value):
+                calls[name] = (n_draws, *others[:2]) if name == "annealed_nll" else n_draws
                 return value
 
             monkeypatch.setattr(scoring, name, estimate)
@@ -46,16 +47,18 @@ class TestScore:
 
     def test_all_scores_are_of_the_same_draws(self, calls):
         scores = scoring.score(LATENTS, [], 70)
-        assert calls == {"sampled_scores": 70}
-        assert list(scores) == ["bound", "kl", "reconstruction", "objective", "importance_sampled"]
-        assert [kept.get("n_draws") for kept in scores.values()] == [70, None, 70, 70, 70]
+        assert calls == {"sampled_scores": 70, "annealed_nll": (4, 7, 0.2)}
+        names = ["bound", "kl", "reconstruction", "objective", "importance_sampled", "annealed"]
+        assert list(scores) == names
+        assert [kept.get("n_draws") for kept in scores.values()] == [70, None, 70, 70, 70, 4]
+        assert scores["annealed"]["n_moves"] == 7
         errors = [kept.get("per_step_standard_error") for kept in scores.values()]
-        assert errors == [0.125, None, 0.125, 0.125, 0.125]
+        assert errors == [0.125, None, 0.125, 0.125, 0.125, 0.125]
 
     def test_few_draws_without_importance_sampling(self, calls):
         scores = scoring.score(LATENTS, [], 0)
         assert calls == {"variational_bound": 5, "training_objective": 5}
-        assert not {"importance_sampled", "particle_filter"} & scores.keys()
+        assert not {"importance_sampled", "particle_filter", "annealed"} & scores.keys()
         assert scores["bound"]["n_draws"] == 5
 
     @pytest.mark.parametrize("n_samples, n_particles", [(2000, 200), (30, 30)])
@@ -71,5 +74,8 @@ class TestScore:
         assert "particle_filter" not in few
 
 
-def test_particles_in_words():
-    assert scoring.in_filters(400) == "2 filters of 200 particles"
+def test_draws_in_words():
+    assert scoring.in_draws("particle_filter", {"n_draws": 400}) == "2 filters of 200 particles"
+    assert scoring.in_draws("annealed", {"n_draws": 4, "n_moves": 50}) == "4 draws moved 50 times"
+    assert scoring.in_draws("importance_sampled", {}, 20) == scoring.in_draws("bound", {"n_draws": 20})
+    assert scoring.in_draws("bound", {}) == ""
