@@ -54,6 +54,13 @@ def test_mean_and_range():
     assert (found["training_seconds"], found["seconds"]) == (210.0, 6.0)
 
 
+def test_there_are_as_many_draws_and_moves_as_the_worst_has():
+    few, many = sampled(7.0, 0.3, 4, 2.0), sampled(7.0, 0.3, 8, 2.0)
+    few["importance_sampled"]["n_moves"], many["importance_sampled"]["n_moves"] = 200, 50
+    averages = combine([result(1, few), result(2, many)])["scores"]["importance_sampled"]
+    assert (averages["n_draws"], averages["n_moves"]) == (4, 50)
+
+
 def test_the_command_is_that_of_the_last_seed():
     first, last = result(1, exact(8.0)), result(2, exact(8.6))
     first["config"]["command"], last["config"]["command"] = ["table1"], ["table1", "--seeds", "2"]
