@@ -93,7 +93,6 @@ def assert_all_close(actual, expected):
     ("transfer", "reverses"),
     [
         ("tanh_wang_manning", (False,)),  # machine code of our own
-        pytest.param("rectifier", (True, False), marks=pytest.mark.slow),
         *[pytest.param(name, (False, True), marks=pytest.mark.slow) for name in sorted(TRANSFERS)],
     ],
 )

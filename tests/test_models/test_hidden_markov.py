@@ -212,7 +212,7 @@ def test_low_temperature_samples_are_modes(model):
     assert all((frame == modes).all(axis=1).any() for frame in drawn)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS")
 @pytest.mark.skipif("cvm" not in available(), reason="no C++ compiler")
 def test_another_backend_agrees(model, batch):
