@@ -67,7 +67,7 @@ def read_folder(
     """
     names = _names_by_split(folder)
     in_order = [name for split in names for name in names[split]] or _names_to_divide(folder)
-    _warn_of_others(folder, in_order, f"one of {', '.join(SPLITS)}" if names else "the folder itself")
+    warn_of_others(folder, in_order, f"one of {', '.join(SPLITS)}" if names else "the folder itself")
     sequences = read_files(folder, in_order, steps_per_quarter, limits, leave_out)
     names = names or divide(list(sequences))
     splits = {split: [sequences[name] for name in names[split] if name in sequences] for split in SPLITS}
@@ -183,7 +183,7 @@ def _names_by_split(folder):
     return names
 
 
-def _warn_of_others(folder, names, place):
+def warn_of_others(folder, names, place):
     """Warn of files of sequences that are not among `names`, since they lie elsewhere than in some place."""
     if others := sorted(set(names_of_files(folder, deep=True)) - set(names)):
         which = _listed(map(shown_path, others), ", ")

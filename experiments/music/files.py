@@ -11,7 +11,7 @@ import numpy as np
 
 from breze_like import data
 from breze_like.data import SPLITS
-from breze_like.data.folders import SEQUENCE_EXTENSIONS, names_of_files, read_files
+from breze_like.data.folders import SEQUENCE_EXTENSIONS, names_of_files, read_files, warn_of_others
 from breze_like.data.formats import TABLE_EXTENSIONS
 from breze_like.data.long_tables import is_long_table
 from breze_like.files import replacing
@@ -51,7 +51,7 @@ def read(path, split="test", steps_per_quarter=2):
     Warns
     -----
     UserWarning
-        If notes of MIDI files are left out.
+        If notes of MIDI files, or files in subfolders, are left out.
     """
     path = Path(path)
     if path.is_dir() and not any((path / name).is_dir() for name in SPLITS):
@@ -73,6 +73,7 @@ def _read_folder(folder, steps_per_quarter):
     try:
         if not names:
             raise ValueError("has no .npy or .mid files: choose another folder")
+        warn_of_others(folder, names, "the folder itself")
         names = _of_results(names)
         if len({Path(name).stem for name in names}) < len(names):
             got = shown(", ".join(names))

@@ -84,6 +84,13 @@ class TestRead:
         with pytest.warns(UserWarning, match=r"song\.mid: 2 of 4 notes left out: 2 between grid points"):
             assert len(read(tmp_path / "song.mid", steps_per_quarter=1)["song"]) == 2
 
+    def test_subfolders_are_left_out_with_a_warning(self, rolls, tmp_path):
+        for place in ("one.npy", "artist/two.npy"):
+            (tmp_path / place).parent.mkdir(exist_ok=True)
+            np.save(tmp_path / place, rolls[0])
+        with pytest.warns(UserWarning, match=r"left out: artist/two\.npy: if they belong to the data, move"):
+            assert list(read(tmp_path)) == ["one"]
+
 
 class TestReadRejects:
     def message_of(self, path):
