@@ -22,7 +22,7 @@ from breze_like.sequences import listed
 KEPT_MOMENTUM = 0.9
 
 
-def annealed_nll(model, sequences, rng, n_draws=4, n_moves=200, step_size=0.1, progress=False):
+def annealed_nll(model, sequences, rng, n_draws=4, n_moves=200, step_size=0.2, progress=False):
     """-log of an unbiased estimate of the likelihood of each sequence, by annealed importance sampling.
 
     Latents are a function of noise e, which is standard normal under q, and their weight is w(e) = p(x, z) /

@@ -10,7 +10,7 @@ from experiments.paper.scoring import in_draws, score
 
 BOUNDS = ("bound", "objective", "importance_sampled", "particle_filter", "annealed")
 
-# Scores that are bounds the more for the number of their draws, which is said with them.
+# Scores that many draws make tighter: they are printed with the number of these.
 WITH_DRAWS = BOUNDS[2:]
 
 # Scores in the comparison of runs, and what they are called there.

@@ -24,8 +24,8 @@ N_FEW = 5
 # Of a particle filter, if there are as many draws; more of them hardly make its scores lower.
 N_PARTICLES, N_FILTERS = 200, 2
 
-# Of annealed importance sampling: how many draws are moved, how often for each other draw, and how far.
-N_MOVED, MOVES_PER_DRAW, STEP_SIZE = 4, 0.1, 0.2
+# Of annealed importance sampling: how many draws are moved, and how often for each of the other draws.
+N_MOVED, MOVES_PER_DRAW = 4, 0.1
 
 
 def in_draws(name, kept, n_samples=None):
@@ -103,5 +103,5 @@ def _score(model, sequences, n_samples, seed, progress):
         filtered = particle_filter_nll(model, sequences, rng(), n_particles, N_FILTERS, progress)
         return scores | {"particle_filter": averages(filtered, N_FILTERS * n_particles)}
     n_moves = math.ceil(MOVES_PER_DRAW * n_samples)
-    annealed = annealed_nll(model, sequences, rng(), N_MOVED, n_moves, STEP_SIZE, progress)
+    annealed = annealed_nll(model, sequences, rng(), N_MOVED, n_moves, progress=progress)
     return scores | {"annealed": {**averages(annealed, N_MOVED), "n_moves": n_moves}}
