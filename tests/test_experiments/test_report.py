@@ -147,9 +147,9 @@ def test_the_published_objective_is_no_score():
         "config": {"arguments": {"kl": "independent_increments"}, "data": {"name": "any"}},
         "log": [],
     }
-    assert report._cells(result)[1:7] == ["", "<1.500", "", "", "4.500", ""]
+    assert report._cells(result)[1:8] == ["", "<1.500", "", "", "", "4.500", ""]
     result["config"]["arguments"]["kl"] = "exact"
-    assert report._cells(result)[1:7] == ["", "<1.500", "", "", "", ""]
+    assert report._cells(result)[1:8] == ["", "<1.500", "", "", "", "", ""]
 
 
 def test_markup_in_names_and_settings_is_text(scored, small_data, tmp_path, browser):
