@@ -1,5 +1,7 @@
 """On a model whose likelihood is known, and on small ones that many draws are enough for."""
 
+import sys
+
 import numpy as np
 import pytest
 from linear_gaussian import Bootstrap, Filtering, LinearGaussian, draw, exact_nll
@@ -90,6 +92,15 @@ def test_a_score_does_not_depend_on_what_is_beside_it(model, sequences, monkeypa
     together = score()
     monkeypatch.setattr(annealing, "MAX_STEPS", 80)  # the longest sequences alone
     np.testing.assert_allclose(score(), together, rtol=1e-12)
+
+
+def test_progress_is_shown_if_it_is_asked_for(model, sequences, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    annealed_nll(model, sequences, np.random.default_rng(0), 2, 10)
+    assert capsys.readouterr().err == ""
+    annealed_nll(model, sequences, np.random.default_rng(0), 2, 10, progress=True)
+    shown = capsys.readouterr().err
+    assert "/2.08k " in shown and "frame/s" in shown  # 104 frames, 2 draws of each, 10 moves
 
 
 class Steep(LinearGaussian):
