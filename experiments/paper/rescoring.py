@@ -72,7 +72,7 @@ def comparison(before, now):
 def allowed(before, now):
     """By how much two averages per step may differ.
 
-    Importance sampled scores of fewer draws are larger: as far as that goes, they do differ.
+    Importance sampled and annealed scores of fewer draws are larger: as far as that goes, they do differ.
     """
     errors = (a.get("per_step_standard_error") or 0.0 for a in (before, now))
     return max(TOLERANCE, N_STANDARD_ERRORS * math.hypot(*errors))

@@ -12,17 +12,6 @@ from breze_like.estimators.particle_filter import particle_filter_nll, resample
 from breze_like.models import RNN, VOSP, VRAE
 
 
-@pytest.fixture(scope="module")
-def sequences():
-    rng = np.random.default_rng(1)
-    return [draw(rng, n_steps) for n_steps in (40, 3, 60, 1)]
-
-
-@pytest.fixture(scope="module")
-def nll(sequences):
-    return np.array([exact_nll(s) for s in sequences])
-
-
 @pytest.fixture(scope="module", params=[Bootstrap, Filtering])
 def model(request):
     return LinearGaussian(request.param)

@@ -93,6 +93,16 @@ def test_estimates_have_draws_and_errors():
     assert table["published objective, not a bound"] == ["", "5.50 ± 0.02", ""]
 
 
+def test_draws_that_are_moved_are_told():
+    made = result(PUBLISHED)
+    made["scores"]["annealed"] = {"per_step": 7.0, "per_sequence": 8.0, "n_draws": 4, "n_moves": 50}
+    rows = system_rows(dataset(), "vrae", made)
+    assert rows[-1].n_moves == 50
+    table = columns(rows)
+    assert table["estimator"][-1] == "upper bound, annealed importance sampling, 4 draws moved 50 times"
+    assert table["per step"][-1] == "<7.00"
+
+
 def test_errors_are_explained_where_there_are_some(rows):
     assert '"±" precedes the standard error' in as_markdown(estimates(2000, 50.0))
     assert "±" not in as_markdown(rows)
