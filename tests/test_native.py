@@ -261,29 +261,35 @@ def test_numba_has_the_names_that_code_is_generated_with():
     @intrinsic
     def look(typing_context, x):
         def generate(context, builder, signature, arguments):
-            look_at(context, ("make_array", "get_value_type", "get_dummy_value", "cast"))
+            look_at(
+                context, "make_array get_value_type get_data_type get_abi_sizeof get_dummy_value cast".split()
+            )
             if "make_array" not in missing:
                 array = context.make_array(signature.args[0])(context, builder, arguments[0])
-                look_at(array, ("data", "shape", "strides"))
+                look_at(array, "data shape strides itemsize nitems".split())
             return ir.IntType(64)(0)
 
         return types.int64(x), generate
 
     njit(lambda x: look(x))(np.ones((2, 2)))
     assert not missing, (
-        f"Numba {version('numba')} has no {missing}: native/vectors.py needs what took their place"
+        f"Numba {version('numba')} has no {missing}: native/arrays.py needs what took their place"
     )
 
 
 def test_numba_has_the_names_of_its_compiler_and_of_its_cache():
     """It does not document these either."""
     from numba import types
+    from numba.core import cgutils
     from numba.core.caching import FunctionCache
     from numba.core.ccallback import CFunc
     from numba.core.codegen import JITCodeLibrary
     from numba.core.runtime import rtsys
+    from numba.np import arrayobj
 
     names = {
+        arrayobj: "_empty_nd_impl",
+        cgutils: "memset",
         type(rtsys): "initialize",
         JITCodeLibrary: "_optimize_final_module _finalize_final_module _finalize_dynamic_globals finalize "
         "_ensure_finalized enable_object_caching codegen",
@@ -292,7 +298,9 @@ def test_numba_has_the_names_of_its_compiler_and_of_its_cache():
     missing = [name for owner, of in names.items() for name in of.split() if not hasattr(owner, name)]
     code = CFunc(add_three, ((types.int64,), types.int64), locals={}, options={})
     missing += [name for name in ("_cache", "_sig", "_targetdescr") if not hasattr(code, name)]
-    assert not missing, f"Numba {version('numba')} has no {missing}: see native/parts.py and code_cache.py"
+    assert not missing, (
+        f"Numba {version('numba')} has no {missing}: see native/parts.py, code_cache.py and arrays.py"
+    )
 
 
 # In place of processes of their own, the one that needs kernels compiles them.

@@ -6,7 +6,6 @@ from functools import partial
 import numpy as np
 import pytensor.tensor as pt
 from scipy.special import logsumexp
-from scipy.stats import sem
 from tqdm import tqdm
 
 from breze_like.checks import check_positive, check_positive_integers, check_rng
@@ -101,7 +100,8 @@ def annealed_nll(model, sequences, rng, n_draws=4, n_moves=200, step_size=0.2, p
             terms = _anneal(log_weight_of, draw, n_moves, step_size, moved)
             log_weights[:, batch.indices] = batch.sums(by_draw(terms, n_draws)).T
     nats = math.log(n_draws) - logsumexp(log_weights, axis=0)
-    return score_of(sequences, nats, sem(log_weights) if n_draws > 1 else None)
+    errors = log_weights.std(axis=0, ddof=1) / math.sqrt(n_draws) if n_draws > 1 else None
+    return score_of(sequences, nats, errors)
 
 
 def _anneal(log_weight_of, draw, n_moves, step_size, moved):

@@ -92,7 +92,10 @@ class Standardization:
         """
         if emission.binary:
             kind = type(emission).__name__
-            raise ValueError(f"standardization must be left out for binary observations, got {kind}")
+            raise ValueError(
+                f"standardization must be left out for binary observations, got {kind} (in "
+                "experiments.train, leave out --standardize)"
+            )
         if self.mean.shape != (emission.n_visible,):
             raise ValueError(f"standardization must have {emission.n_visible} features, got {len(self.mean)}")
         return MappedEmission(emission, partial(Standardized, mean=self.mean, variance=self.variance))

@@ -1,7 +1,8 @@
 """What XLA tells a handler of a custom call, as functions that Numba compiles.
 
 The structs of that interface consist of 64-bit words; they are described in ``xla/ffi/api/c_api.h``, which
-comes with JAX. Addresses are integers.
+comes with JAX. Addresses are integers. Words are read and written by instructions for just that: for arrays
+of words, Numba would compile dozens of functions of its own.
 
 The first argument of a call consists of numbers written by `xla.custom_call`: where the kernel's tasks are in
 the table of addresses, how much scratch memory they need, how many tasks each stage has, then the kernel's
@@ -9,181 +10,195 @@ settings. The other arguments are the arrays. `jax.vmap` adds a leading axis to 
 *members*; so the numbers also say how many members there are, and each has its own tasks.
 """
 
-import numpy as np
 from llvmlite import ir
-from numba import carray, njit, types
+from numba import njit, types
 from numba.extending import intrinsic
 
+from breze_like.native.arrays import kind_of, make_array
 from breze_like.native.functions import CALLED
+from breze_like.native.vectors import LANE, WORD
 
 # Version of the interface that this was written for; its later ones have the same layout.
 MAJOR, MINOR = 0, 1
 METADATA = 1  # the extension by which XLA asks a handler for its version
 TABLE = "breze_like_tasks"
 N_STAGES = 2
+WORD_SIZE = 8  # bytes
+# Places in the struct of a call, where those of its arguments and results are lists of addresses.
+EXTENSION, FUNCTIONS, CONTEXT, ARGUMENTS, RESULTS = 1, 2, 3, 9, 14
+# In that of an extension; the version is in the fourth word of what the latter is the address of.
+KIND, ASKED, VERSION = 1, 3, 3
+# In that of an array.
+DATA, N_AXES, LENGTHS = 3, 4, 5
 # Words of XLA's interface before its functions.
 BEFORE_FUNCTIONS = 6
 # Places in the first argument.
 ADDRESS, SCRATCH, N_TASKS = 0, 1, 2
 OWN = N_TASKS + N_STAGES
+# The way to these from the struct of a call; all members have the same.
+NUMBERS = ARGUMENTS, 0, DATA
+
+
+def pointer_to(builder, address, place, kind=WORD):
+    """To a place, if there are only integers of that kind from an address on."""
+    place = WORD(place) if isinstance(place, int) else place
+    return builder.gep(builder.inttoptr(address, kind.as_pointer()), [place])
+
+
+def _read(builder, address, place, kind=WORD):
+    return builder.sext(builder.load(pointer_to(builder, address, place, kind)), WORD)
+
+
+def _reading(kind=WORD, path=(), first=0):
+    """What reads the integer at a place behind the first one.
+
+    It is given an address. There, and at each address that it reads on its way, a place of the path has the
+    next address.
+    """
+
+    def read(typing_context, address, place):
+        def generate(context, builder, signature, arguments):
+            address, place = arguments
+            for step in path:
+                address = _read(builder, address, step)
+            return _read(builder, address, builder.add(place, WORD(first)), kind)
+
+        return types.int64(types.int64, types.int64), generate
+
+    return intrinsic(read)
+
+
+def _writing(kind=WORD):
+    """What writes an integer at a place."""
+
+    def write(typing_context, address, place, value):
+        def generate(context, builder, signature, arguments):
+            address, place, value = arguments
+            builder.store(builder.trunc(value, kind), pointer_to(builder, address, place, kind))
+            return context.get_dummy_value()
+
+        return types.none(*[types.int64] * 3), generate
+
+    return intrinsic(write)
+
+
+word, put, _put_half = _reading(), _writing(), _writing(LANE)
+# From a call's struct and a number of each: the address of a function of XLA's, the kernel's settings, how
+# many tasks a stage has, of each member, and other numbers of the first argument's.
+of_xla = _reading(path=(FUNCTIONS,), first=BEFORE_FUNCTIONS)
+setting, n_tasks, number = (_reading(LANE, NUMBERS, first) for first in (OWN, N_TASKS, 0))
 
 
 @intrinsic
-def pointer(context, address):
-    """An address as what `carray` takes."""
+def on_stack(typing_context, words):
+    """The address of a tuple of words, which are there until the function that calls this returns."""
+    kind = types.UniTuple(types.int64, len(words))
 
-    def codegen(context, builder, signature, arguments):
-        return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
+    def generate(context, builder, signature, arguments):
+        with builder.goto_entry_block():
+            start = builder.alloca(WORD, len(kind))
+        for place in range(len(kind)):
+            builder.store(builder.extract_value(arguments[0], place), builder.gep(start, [WORD(place)]))
+        return builder.ptrtoint(start, WORD)
 
-    return types.voidptr(types.int64), codegen
+    return types.int64(kind), generate
 
 
 @intrinsic
-def address_of_table(context):
-    """The address that `llvmlite.binding.add_symbol` made known as `TABLE`."""
+def function(typing_context, place):
+    """What the table of addresses has at a place; `llvmlite.binding.add_symbol` made it known as `TABLE`."""
 
-    def codegen(context, builder, signature, arguments):
+    def generate(context, builder, signature, arguments):
         if TABLE not in builder.module.globals:
             ir.Function(builder.module, ir.FunctionType(ir.VoidType(), []), TABLE)
-        return builder.ptrtoint(builder.module.globals[TABLE], ir.IntType(64))
+        table = builder.ptrtoint(builder.module.globals[TABLE], WORD)
+        return _read(builder, table, arguments[0])
 
-    return types.int64(), codegen
+    return types.int64(types.int64), generate
 
 
 @intrinsic
-def call(context, address, frame, task, scratch):
+def call(typing_context, address, frame, task, scratch):
     """Call the function of three integers at an address."""
 
-    def codegen(context, builder, signature, arguments):
-        word = ir.IntType(64)
-        function = builder.inttoptr(arguments[0], ir.FunctionType(word, [word] * 3).as_pointer())
+    def generate(context, builder, signature, arguments):
+        function = builder.inttoptr(arguments[0], ir.FunctionType(WORD, [WORD] * 3).as_pointer())
         return builder.call(function, arguments[1:])
 
-    return types.int64(*[types.int64] * 4), codegen
+    return types.int64(*[types.int64] * 4), generate
 
 
 @intrinsic
-def call_one(context, address, argument):
+def call_one(typing_context, address, argument):
     """Call the function of an integer at an address."""
 
-    def codegen(context, builder, signature, arguments):
-        word = ir.IntType(64)
-        function = builder.inttoptr(arguments[0], ir.FunctionType(word, [word]).as_pointer())
+    def generate(context, builder, signature, arguments):
+        function = builder.inttoptr(arguments[0], ir.FunctionType(WORD, [WORD]).as_pointer())
         return builder.call(function, arguments[1:])
 
-    return types.int64(types.int64, types.int64), codegen
+    return types.int64(types.int64, types.int64), generate
 
 
-@njit(**CALLED)
-def words(address, n):
-    """The n words at an address."""
-    return carray(pointer(address), n, np.int64)
+@intrinsic
+def length(typing_context, buffers, i, axis):
+    """Of an axis of the i-th buffer; axis -1 is the last one."""
+
+    def generate(context, builder, signature, arguments):
+        buffers, i, axis = arguments
+        buffer = _read(builder, buffers, i)
+        place = builder.add(_read(builder, buffer, N_AXES), axis)
+        return _read(builder, _read(builder, buffer, LENGTHS), place)
+
+    return types.int64(*[types.int64] * 3), generate
+
+
+@intrinsic
+def array(typing_context, buffers, i, member, shape, like):
+    """A member's array in the i-th buffer, of that shape and in the dtype of `like`, a number or an array."""
+    kind, lengths = kind_of(shape, like)
+
+    def generate(context, builder, signature, arguments):
+        buffers, i, member, lengths, _ = arguments
+        data = _read(builder, _read(builder, buffers, i), DATA)
+        return make_array(context, builder, kind, data, member, lengths)
+
+    return kind(*[types.int64] * 3, lengths, like), generate
 
 
 @njit(**CALLED)
 def is_query(frame):
     """Whether XLA only asks for the version, which is answered then."""
-    extension = words(frame, 2)[1]
-    if extension == 0:
+    extension = word(frame, EXTENSION)
+    if extension == 0 or word(extension, KIND) & 0xFFFFFFFF != METADATA:
         return False
-    known = words(extension, 4)  # size of struct; kind; next one; metadata
-    if known[1] & 0xFFFFFFFF != METADATA:
-        return False
-    version = carray(pointer(known[3] + 24), 2, np.int32)
-    version[0], version[1] = MAJOR, MINOR
+    version = word(extension, ASKED) + VERSION * WORD_SIZE
+    _put_half(version, 0, MAJOR)
+    _put_half(version, 1, MINOR)
     return True
 
 
 @njit(**CALLED)
 def arguments(frame):
-    """Addresses of the structs that describe the kernel's arguments."""
-    known = words(frame, 15)
-    return words(known[9], known[7])[1:]
+    """The kernel's arguments, as the address of those of their structs."""
+    return word(frame, ARGUMENTS) + WORD_SIZE
 
 
 @njit(**CALLED)
 def results(frame):
-    """Addresses of the structs that describe the results."""
-    known = words(frame, 15)
-    return words(known[14], known[12])
+    """The results, as the address of those of their structs."""
+    return word(frame, RESULTS)
 
 
 @njit(**CALLED)
-def shape(buffers, i):
-    """Lengths of the axes of a buffer."""
-    known = words(buffers[i], 6)
-    return words(known[5], known[4])
-
-
-@njit(**CALLED)
-def array(buffers, i, member, shape, like):
-    """A member's array, of that shape and with the dtype of `like`."""
-    return part(words(buffers[i], 6)[3], member, shape, like)
-
-
-@njit(**CALLED)
-def part(address, i, shape, like):
-    """The i-th of the arrays of that shape that lie one after another from an address on."""
-    size = like.itemsize
-    for length in shape:
-        size *= length
-    return carray(pointer(address + i * size), shape, like.dtype)
-
-
-@njit(**CALLED)
-def _numbers(frame):
-    """The first argument's, of one member: they are the same for all."""
-    buffer = words(words(frame, 15)[9], 1)
-    return carray(pointer(words(buffer[0], 6)[3]), shape(buffer, 0)[-1], np.int32)
-
-
-@njit(**CALLED)
-def settings(frame):
-    """The kernel's own settings."""
-    return _numbers(frame)[OWN:]
+def n_settings(frame):
+    """How many settings the kernel has."""
+    return length(word(frame, ARGUMENTS), 0, -1) - OWN
 
 
 @njit(**CALLED)
 def n_members(frame):
     """How many calls this is at once."""
-    n = 1
-    for length in shape(words(words(frame, 15)[9], 1), 0)[:-1]:
-        n *= length
+    numbers, n = word(frame, ARGUMENTS), 1
+    for axis in range(1, word(word(numbers, 0), N_AXES)):
+        n *= length(numbers, 0, -1 - axis)
     return n
-
-
-@njit(**CALLED)
-def n_scratch(frame):
-    """Numbers of 8 bytes of each member's scratch."""
-    return np.int64(_numbers(frame)[SCRATCH])
-
-
-@njit(**CALLED)
-def n_tasks(frame, stage):
-    """How many tasks a stage has, of each member."""
-    return np.int64(_numbers(frame)[N_TASKS + stage])
-
-
-@njit(**CALLED)
-def task(frame, stage):
-    """The address of a stage's code."""
-    return function(_numbers(frame)[ADDRESS] + stage)
-
-
-@njit(**CALLED)
-def function(place):
-    """What the table of addresses has at a place."""
-    return words(address_of_table(), place + 1)[place]
-
-
-@njit(**CALLED)
-def context(frame):
-    """The execution context, which functions of XLA's take."""
-    return words(frame, 4)[3]
-
-
-@njit(**CALLED)
-def of_xla(frame, i):
-    """The address of a function of XLA's, the i-th one of its interface."""
-    i += BEFORE_FUNCTIONS
-    return words(words(frame, 3)[2], i + 1)[i]

@@ -4,15 +4,15 @@ The settings say which transfer function is used (see `chain`), and whether the 
 arguments are `real`, the preactivations, the weights and the initial states.
 """
 
-import numpy as np
 from numba import njit
 
 from breze_like.native import call_frame
-from breze_like.native.call_frame import array, part
+from breze_like.native.arrays import part
+from breze_like.native.call_frame import array, setting
 from breze_like.native.chain import add_up, forward, gradient
 from breze_like.native.dispatch import CallPlan, Kernel
 from breze_like.native.functions import CALLED, DONE
-from breze_like.native.recurrence_tasks import block_of, n_blocks, n_blocks_without_sums
+from breze_like.native.recurrence_tasks import block_of, n_blocks, n_blocks_without_sums, shape_of
 
 H, COTANGENT = 4, 6  # where states and their gradients are; between them, preactivations
 
@@ -34,24 +34,18 @@ def _arguments(shape):
 
 
 @njit(**CALLED)
-def _shape(frame):
-    lengths = call_frame.shape(call_frame.arguments(frame), 1)
-    return lengths[-3], lengths[-2], lengths[-1]
-
-
-@njit(**CALLED)
 def _of_task(frame, number):
     """A task's member and block of sequences, whether it is reversed, and the transfer function."""
-    n_tasks, settings = call_frame.n_tasks(frame, 0), call_frame.settings(frame)
-    block = block_of(number % n_tasks, n_tasks, _shape(frame)[1])
-    return number // n_tasks, block, settings[1] == 1, settings[0]
+    n_tasks = call_frame.n_tasks(frame, 0)
+    block = block_of(number % n_tasks, n_tasks, shape_of(frame)[1])
+    return number // n_tasks, block, setting(frame, 1) == 1, setting(frame, 0)
 
 
 @njit(**CALLED)
 def _known(frame, member, like):
     """Which steps are real, and the arguments of the chain."""
-    buffers, shape = call_frame.arguments(frame), _shape(frame)
-    real = array(buffers, 0, member, shape[:2], np.empty(0, np.bool_))
+    buffers, shape = call_frame.arguments(frame), shape_of(frame)
+    real = array(buffers, 0, member, shape[:2], False)
     return real, _of_chain(buffers, 1, member, shape, like)
 
 
@@ -69,11 +63,11 @@ def _of_chain(buffers, first, member, shape, like):
 def _forward_task(sources, scalar):
     def task(frame, number, scratch):
         sources  # noqa: B018
-        like = np.empty(0, scalar)
+        like = scalar(0)
         member, block, reverse, transfer = _of_task(frame, number)
-        shape, results = _shape(frame), call_frame.results(frame)
+        shape, results = shape_of(frame), call_frame.results(frame)
         both = array(results, 0, member, shape, like), array(results, 1, member, shape, like)
-        forward(block, *_known(frame, member, like), reverse, like.dtype.type(transfer), both)
+        forward(block, *_known(frame, member, like), reverse, type(like)(transfer), both)
         return DONE
 
     return task
@@ -84,16 +78,16 @@ def _gradient_task(sources, scalar):
 
     def task(frame, number, scratch):
         sources  # noqa: B018
-        like = np.empty(0, scalar)
+        like = scalar(0)
         member, block, reverse, transfer = _of_task(frame, number)
-        shape, buffers = _shape(frame), call_frame.arguments(frame)
+        shape, buffers = shape_of(frame), call_frame.arguments(frame)
         gradient(
             block,
             *_known(frame, member, like),
             array(buffers, H, member, shape, like),
             array(buffers, COTANGENT, member, shape, like),
             reverse,
-            like.dtype.type(transfer),
+            type(like)(transfer),
             _of_chain(call_frame.results(frame), 0, member, shape, like),
             part(scratch, number, (shape[2], shape[2]), like),
         )
@@ -107,8 +101,8 @@ def _sum_task(sources, scalar):
 
     def task(frame, number, scratch):
         sources  # noqa: B018
-        like = np.empty(0, scalar)
-        shape, n = _shape(frame), call_frame.n_tasks(frame, 0)
+        like = scalar(0)
+        shape, n = shape_of(frame), call_frame.n_tasks(frame, 0)
         parts = part(scratch, number, (n, shape[2], shape[2]), like)
         add_up(parts, _of_chain(call_frame.results(frame), 0, number, shape, like)[1])
         return DONE

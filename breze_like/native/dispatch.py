@@ -13,7 +13,7 @@ from typing import NamedTuple
 from numba import types
 
 from breze_like.native import call_frame, code_cache, threads
-from breze_like.native.call_frame import N_STAGES
+from breze_like.native.call_frame import ADDRESS, N_STAGES, SCRATCH
 from breze_like.native.functions import MATH
 
 
@@ -110,13 +110,14 @@ def _handler(sources):
         if call_frame.is_query(frame):
             return 0
         n_members, n_failed = call_frame.n_members(frame), 0
-        scratch = threads.allocate(max(1, n_members * call_frame.n_scratch(frame)))
+        scratch = threads.allocate(max(1, n_members * call_frame.number(frame, SCRATCH)))
         if scratch == 0:
             return threads.error(frame)
         for stage in range(N_STAGES):
             n_tasks = n_members * call_frame.n_tasks(frame, stage)
+            task = call_frame.function(call_frame.number(frame, ADDRESS) + stage)
             if n_tasks > 0 and n_failed == 0:
-                n_failed = threads.run(call_frame.task(frame, stage), frame, n_tasks, scratch)
+                n_failed = threads.run(task, frame, n_tasks, scratch)
         threads.release(scratch)
         return threads.error(frame) if n_failed > 0 else 0
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from breze_like.native.arrays import zeros
 from breze_like.native.functions import CALLED, MATH, exp, log1p
 from breze_like.native.rows import FEW, dots, dots_gradient, first_bit, nonzero, padded_rows, send_back
 
@@ -34,13 +35,11 @@ def make_block(weights_out):
     """An empty one."""
     weights = padded_copy(weights_out)
     n, n_few = SEGMENTS + len(weights_out), len(weights) // FEW
-    hidden = np.empty((n + 1, weights.shape[1]), weights.dtype)
-    hidden[:, weights_out.shape[1] :] = 0  # times weights that are 0: no numbers that are none
-    hidden[n] = 0
-    places = np.zeros((n + 1, 3), np.int64)
+    hidden = zeros((n + 1, weights.shape[1]), weights)  # times weights that are 0: no numbers that are none
+    places = zeros((n + 1, 3), 0)
     places[n, FRAME] = SEGMENTS
-    pieces, n_pieces = np.empty((n_few, n + 1), np.int32), np.empty(n_few, np.int64)
-    values = np.zeros((1, len(weights)), weights.dtype)
+    pieces, n_pieces = zeros((n_few, n + 1), np.int32(0)), zeros((n_few,), 0)
+    values = zeros((1, len(weights)), weights)
     return Block(
         weights,
         hidden,
@@ -48,7 +47,7 @@ def make_block(weights_out):
         pieces,
         n_pieces,
         values,
-        np.zeros((SEGMENTS + 1, len(weights)), weights.dtype),
+        zeros((SEGMENTS + 1, len(weights)), weights),
     )
 
 
@@ -218,7 +217,8 @@ def gradient(
     """
     block = make_block(weights_out)
     weights, hidden, places, pieces, n_pieces, _, logits = block
-    by_units, sent, bias = np.zeros_like(hidden), np.zeros_like(hidden[:1]), np.zeros_like(hidden[:1])
+    by_units = zeros(hidden.shape, hidden)
+    sent, bias = zeros((1, hidden.shape[1]), hidden), zeros((1, hidden.shape[1]), hidden)
     one = weights.dtype.type(1)
     while first < last:
         end, n = fill(block, first, last, weights_in, hidden_bias, values)
@@ -271,7 +271,7 @@ def values_gradient(
     """As `gradient`, for that of the values. All keys have one, those with a value of 0, too."""
     block = make_block(weights_out)
     _, hidden, places, _, _, _, logits = block
-    within, sent = np.zeros_like(hidden[0]), np.zeros_like(hidden[0])
+    within, sent = zeros((hidden.shape[1],), hidden), zeros((hidden.shape[1],), hidden)
     while first < last:
         end, n = fill(block, first, last, weights_in, hidden_bias, values)
         find_logits(block, visible_bias[first:end])

@@ -1,8 +1,8 @@
 """The arithmetic of NADE's draws, modes and means, key by key, for a range of frames."""
 
-import numpy as np
 from numba import njit
 
+from breze_like.native.arrays import zeros
 from breze_like.native.choices import MEAN, SAMPLE
 from breze_like.native.functions import CALLED, MATH, exp
 from breze_like.native.nade import FRAME, START, add_multiple, copy, padded_copy, sigmoid
@@ -38,9 +38,9 @@ def key_by_key(first, last, weights_in, weights_out, visible_bias, hidden_bias, 
     """
     weights = padded_copy(weights_out)
     n_rows = FRAMES_AT_ONCE + 1  # the last row is a spare one
-    preactivations = np.zeros((n_rows, weights.shape[1]), weights.dtype)
-    hidden, logits = np.zeros_like(preactivations), np.zeros((n_rows, len(weights)), weights.dtype)
-    places = np.zeros((n_rows, 3), np.int64)
+    preactivations = zeros((n_rows, weights.shape[1]), weights)
+    hidden, logits = zeros(preactivations.shape, weights), zeros((n_rows, len(weights)), weights)
+    places = zeros((n_rows, 3), 0)
     for f in range(len(places)):
         places[f, FRAME] = f
     for start in range(first, last, FRAMES_AT_ONCE):

@@ -4,11 +4,11 @@ The arguments are the weights into and out of the hidden units, the visible and 
 values and the cotangent of the log-probabilities, or the noise.
 """
 
-import numpy as np
 from numba import njit
 
 from breze_like.native import call_frame
-from breze_like.native.call_frame import array, part
+from breze_like.native.arrays import part
+from breze_like.native.call_frame import array, length, setting
 from breze_like.native.choices import SAMPLE
 from breze_like.native.dispatch import CallPlan, Kernel
 from breze_like.native.functions import CALLED, DONE
@@ -65,10 +65,9 @@ def _of_task(frame, number):
     These are the numbers of frames, of visible and of hidden units.
     """
     n_tasks, buffers = call_frame.n_tasks(frame, 0), call_frame.arguments(frame)
-    weights, bias = call_frame.shape(buffers, 0), call_frame.shape(buffers, 2)
-    member, i, n_frames = number // n_tasks, number % n_tasks, bias[-2]
+    member, i, n_frames = number // n_tasks, number % n_tasks, length(buffers, 2, -2)
     first, last = i * n_frames // n_tasks, (i + 1) * n_frames // n_tasks
-    return member, first, last, (n_frames, weights[-2], weights[-1])
+    return member, first, last, (n_frames, length(buffers, 0, -2), length(buffers, 0, -1))
 
 
 @njit(**CALLED)
@@ -86,7 +85,7 @@ def _of_member(buffers, member, sizes, like):
 def _log_prob_task(sources, scalar):
     def task(frame, number, scratch):
         sources  # noqa: B018
-        like = np.empty(0, scalar)
+        like = scalar(0)
         member, first, last, sizes = _of_task(frame, number)
         buffers = call_frame.arguments(frame)
         values = array(buffers, 4, member, sizes[:2], like)
@@ -102,14 +101,14 @@ def _gradient_task(sources, scalar):
 
     def task(frame, number, scratch):
         sources  # noqa: B018
-        like = np.empty(0, scalar)
+        like = scalar(0)
         member, first, last, sizes = _of_task(frame, number)
         _, n_visible, n_hidden = sizes
         buffers = call_frame.arguments(frame)
         values = array(buffers, 4, member, sizes[:2], like)
         cotangent = array(buffers, 5, member, sizes[:1], like)
         results = _of_member(call_frame.results(frame), member, sizes, like)
-        by_in, by_out = padded_rows(n_visible, n_hidden, like), padded_rows(n_visible, n_hidden, like)
+        by_in, by_out = padded_rows(n_visible, n_hidden, values), padded_rows(n_visible, n_hidden, values)
         parameters = _of_member(buffers, member, sizes, like)
         gradient(first, last, *parameters, values, cotangent, by_in, by_out, results[2], results[3])
         both = part(scratch, number, (2, n_visible, n_hidden), like)
@@ -126,7 +125,7 @@ def _totals_task(sources, scalar):
 
     def task(frame, number, scratch):
         sources  # noqa: B018
-        like = np.empty(0, scalar)
+        like = scalar(0)
         n_gradients, n_tasks = call_frame.n_tasks(frame, 0), call_frame.n_tasks(frame, 1)
         member, first = number // n_tasks, number % n_tasks * KEYS
         _, _, _, sizes = _of_task(frame, 0)
@@ -149,7 +148,7 @@ def _totals_task(sources, scalar):
 def _values_gradient_task(sources, scalar):
     def task(frame, number, scratch):
         sources  # noqa: B018
-        like = np.empty(0, scalar)
+        like = scalar(0)
         member, first, last, sizes = _of_task(frame, number)
         buffers = call_frame.arguments(frame)
         values = array(buffers, 4, member, sizes[:2], like)
@@ -167,9 +166,9 @@ def _key_by_key_task(sources, scalar):
 
     def task(frame, number, scratch):
         sources  # noqa: B018
-        like = np.empty(0, scalar)
+        like = scalar(0)
         member, first, last, sizes = _of_task(frame, number)
-        buffers, kind = call_frame.arguments(frame), call_frame.settings(frame)[0]
+        buffers, kind = call_frame.arguments(frame), setting(frame, 0)
         noise = array(buffers, 4 if kind == SAMPLE else 2, member, sizes[:2], like)
         result = array(call_frame.results(frame), 0, member, sizes[:2], like)
         key_by_key(first, last, *_of_member(buffers, member, sizes, like), noise, kind, result)

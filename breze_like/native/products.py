@@ -7,13 +7,13 @@ Tiles are always complete: results are as large as `padded` makes them, and rows
 those of the problem are read, too, but the results for these are ignored.
 """
 
-import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from breze_like.native.arrays import Array, zeros
 from breze_like.native.functions import CALLED
-from breze_like.native.vectors import BYTES, N_REGISTERS, WORD, Array, loop, multiply_add
+from breze_like.native.vectors import BYTES, N_REGISTERS, WORD, loop, multiply_add
 
 # A tile of the result is so many rows of so many vectors: the sums take three quarters of the registers.
 VECTORS = 3
@@ -24,7 +24,7 @@ ROWS = N_REGISTERS // 4
 def padded(n_rows, n_columns, like):
     """Zeros of at least that shape, the least one that consists of tiles, in the dtype of `like`."""
     n_lanes = BYTES // like.itemsize
-    return np.zeros((-(-n_rows // ROWS) * ROWS, _n_vectors(n_columns, n_lanes) * n_lanes), like.dtype)
+    return zeros((-(-n_rows // ROWS) * ROWS, _n_vectors(n_columns, n_lanes) * n_lanes), like)
 
 
 @njit(**CALLED)
@@ -32,8 +32,8 @@ def panels(weights, transposed):
     """The weights, or their transpose, and their squares, (n_vectors, n, n_lanes): columns by vectors."""
     n, m = weights.shape[::-1] if transposed else weights.shape
     n_lanes = BYTES // weights.itemsize
-    copied = np.zeros((_n_vectors(m, n_lanes), n, n_lanes), weights.dtype)
-    squared = np.zeros_like(copied)
+    copied = zeros((_n_vectors(m, n_lanes), n, n_lanes), weights)
+    squared = zeros(copied.shape, copied)
     for v in range(-(-m // n_lanes)):
         first, n_columns = v * n_lanes, min(n_lanes, m - v * n_lanes)
         if transposed:

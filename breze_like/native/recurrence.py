@@ -3,9 +3,9 @@
 Each step consists of a few loops over long rows.
 """
 
-import numpy as np
 from numba import njit
 
+from breze_like.native.arrays import zeros
 from breze_like.native.functions import CALLED, MATH
 from breze_like.native.products import ROWS, add_outer, multiply, padded, panels
 from breze_like.native.transfers import moments, pull_back
@@ -219,7 +219,7 @@ def gradient(block, real, arguments, kept, cotangents, reverse, transfer, result
     size = last - first
     transposed, squared = panels(recurrent, True)
     by_kept = padded(size, n, recurrent), padded(size, n, recurrent)
-    carried = np.zeros((size, n), recurrent.dtype), np.zeros((size, n), recurrent.dtype)
+    carried = zeros((size, n), recurrent), zeros((size, n), recurrent)
     start = results[3][first:last], results[4][first:last]
     start[0][:], start[1][:] = 0, 0
     # Of several steps, for one product: what came out of the dropout, and the gradient of what it went into.

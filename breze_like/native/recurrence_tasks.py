@@ -4,12 +4,12 @@ The settings say which transfer function is used (see `transfers`), and whether 
 first argument is `real`; those of all chains follow.
 """
 
-import numpy as np
 from numba import njit
 
 from breze_like.backends.process import n_cores
 from breze_like.native import call_frame
-from breze_like.native.call_frame import array, part
+from breze_like.native.arrays import part
+from breze_like.native.call_frame import array, length, n_settings, setting
 from breze_like.native.dispatch import CallPlan, Kernel
 from breze_like.native.functions import CALLED, DONE
 from breze_like.native.products import ROWS
@@ -30,7 +30,7 @@ def _plan_gradient(settings, shapes):
     shape, n_chains = shapes[1], len(settings) - 1
     arguments, n_tasks = _arguments(shape, n_chains), n_chains * n_blocks(shape)
     known = [shape] * ((N_KEPT + N_STATES) * n_chains)
-    scratch = n_tasks * (shape[2] ** 2 + 1)
+    scratch = n_tasks * (shape[2] + 1) * shape[2]
     return CallPlan(arguments + known, arguments[1:], (n_tasks, n_chains), scratch)
 
 
@@ -62,20 +62,25 @@ def block_of(i, n, n_sequences):
 
 
 @njit(**CALLED)
+def shape_of(frame):
+    """The shape of sequences, without their members'."""
+    buffers = call_frame.arguments(frame)
+    return length(buffers, 1, -3), length(buffers, 1, -2), length(buffers, 1, -1)
+
+
+@njit(**CALLED)
 def _of_task(frame, number):
     """What `forward` and `gradient` need to know of a task.
 
     The numbers of its chain, of all chains and of its member, its block of sequences, whether its chain is
     reversed, the transfer function, and the shape of sequences.
     """
-    settings, n_tasks = call_frame.settings(frame), call_frame.n_tasks(frame, 0)
-    n_chains = len(settings) - 1
+    n_tasks, n_chains = call_frame.n_tasks(frame, 0), n_settings(frame) - 1
     n_blocks = n_tasks // n_chains
     member, chain, i = number // n_tasks, number % n_tasks // n_blocks, number % n_blocks
-    lengths = call_frame.shape(call_frame.arguments(frame), 1)
-    n_steps, n_sequences, n = lengths[-3], lengths[-2], lengths[-1]
-    block = block_of(i, n_blocks, n_sequences)
-    return chain, n_chains, member, block, settings[1 + chain] == 1, settings[0], (n_steps, n_sequences, n)
+    shape = shape_of(frame)
+    block = block_of(i, n_blocks, shape[1])
+    return chain, n_chains, member, block, setting(frame, 1 + chain) == 1, setting(frame, 0), shape
 
 
 @njit(**CALLED)
@@ -107,8 +112,8 @@ def _kept(buffers, first, chain, n_chains, member, shape, like):
 @njit(**CALLED)
 def _totals(scratch, number, n, like):
     """A task's gradients of the recurrent weights and of the keep probability, in the scratch."""
-    both = part(scratch, number, (n * n + 1,), like)
-    return both[:-1].reshape((n, n)), both[-1:]
+    both = part(scratch, number, (n + 1, n), like)
+    return both[:n], both[n]
 
 
 def _forward_task(sources, scalar):
@@ -116,15 +121,15 @@ def _forward_task(sources, scalar):
 
     def task(frame, number, scratch):
         sources  # noqa: B018
-        like = np.empty(0, scalar)
+        like = scalar(0)
         buffers = call_frame.arguments(frame)
         chain, n_chains, member, block, reverse, transfer, shape = _of_task(frame, number)
         forward(
             block,
-            array(buffers, 0, member, shape[:2], np.empty(0, np.bool_)),
+            array(buffers, 0, member, shape[:2], False),
             _of_chain(buffers, 1, chain, member, shape, like),
             reverse,
-            like.dtype.type(transfer),
+            type(like)(transfer),
             _kept(call_frame.results(frame), 0, chain, n_chains, member, shape, like),
         )
         return DONE
@@ -137,7 +142,7 @@ def _gradient_task(sources, scalar):
 
     def task(frame, number, scratch):
         sources  # noqa: B018
-        like = np.empty(0, scalar)
+        like = scalar(0)
         buffers = call_frame.arguments(frame)
         chain, n_chains, member, block, reverse, transfer, shape = _of_task(frame, number)
         kept = 1 + N_ARGUMENTS * n_chains
@@ -145,7 +150,7 @@ def _gradient_task(sources, scalar):
         by_recurrent, by_p_keep = _totals(scratch, number, shape[2], like)
         by_p_keep[0] = gradient(
             block,
-            array(buffers, 0, member, shape[:2], np.empty(0, np.bool_)),
+            array(buffers, 0, member, shape[:2], False),
             _of_chain(buffers, 1, chain, member, shape, like),
             _kept(buffers, kept, chain, n_chains, member, shape, like),
             (
@@ -153,7 +158,7 @@ def _gradient_task(sources, scalar):
                 array(buffers, cotangents + 1, member, shape, like),
             ),
             reverse,
-            like.dtype.type(transfer),
+            type(like)(transfer),
             _of_chain(call_frame.results(frame), 0, chain, member, shape, like),
             by_recurrent,
         )
@@ -167,10 +172,10 @@ def _totals_task(sources, scalar):
 
     def task(frame, number, scratch):
         sources  # noqa: B018
-        like = np.empty(0, scalar)
+        like = scalar(0)
         n_chains = call_frame.n_tasks(frame, 1)
         n_blocks = call_frame.n_tasks(frame, 0) // n_chains
-        _, _, _, _, _, _, shape = _of_task(frame, 0)
+        shape = shape_of(frame)
         total = _of_chain(call_frame.results(frame), 0, number % n_chains, number // n_chains, shape, like)
         for i in range(n_blocks):
             by_recurrent, by_p_keep = _totals(scratch, number * n_blocks + i, shape[2], like)

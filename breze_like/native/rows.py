@@ -7,17 +7,16 @@ A row of `places` says, for a segment, in which row of the logits its keys are, 
 which one follows the last.
 """
 
-import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from breze_like.native.arrays import Array, zeros
 from breze_like.native.functions import CALLED
 from breze_like.native.vectors import (
     BYTES,
     LANE,
     WORD,
-    Array,
     add_up,
     compare_lanes,
     loop,
@@ -33,7 +32,7 @@ FEW = 4
 def padded_rows(n_rows, n_columns, like):
     """Zeros of at least that shape, in rows of vectors, a multiple of `FEW` of them."""
     width = BYTES // like.itemsize
-    return np.zeros((-(-n_rows // FEW) * FEW, -(-n_columns // width) * width), like.dtype)
+    return zeros((-(-n_rows // FEW) * FEW, -(-n_columns // width) * width), like)
 
 
 @intrinsic

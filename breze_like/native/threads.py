@@ -7,12 +7,21 @@ takes part itself, so that it needs no other thread, and then waits for tasks th
 that comes later finds no task. The words that they share are freed by the one that leaves last.
 """
 
-import numpy as np
-from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from breze_like.native.call_frame import call, call_one, context, function, of_xla, words
+from breze_like.native.call_frame import (
+    CONTEXT,
+    WORD_SIZE,
+    call,
+    call_one,
+    function,
+    of_xla,
+    on_stack,
+    pointer_to,
+    put,
+    word,
+)
 from breze_like.native.functions import CALLED, DONE
 
 # Places at the beginning of the table of addresses: those of functions; then, of XLA's functions, which ones
@@ -32,7 +41,6 @@ OF_XLA = {
 # change all the time have lines of the cache to themselves.
 NEXT, N_DONE, N_TASKS, N_FAILED, N_USERS, ADDRESS, FRAME, SCRATCH = 0, 8, *range(16, 22)
 N_WORDS = 22
-WORD_SIZE = 8  # bytes
 # XLA's number of such errors, since tasks fail if they get no memory.
 RESOURCE_EXHAUSTED = 8
 ERROR = b"breze_like: machine code failed, probably for lack of memory"
@@ -41,25 +49,24 @@ N_LOOKS = 1000
 
 
 @intrinsic
-def add(typing_context, address, number):
-    """Add to the word at an address, in one step for all threads; what it was before."""
+def add(typing_context, address, place, number):
+    """Add to the word at a place, in one step for all threads; what it was before."""
 
-    def codegen(context, builder, signature, arguments):
-        word = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
-        return builder.atomic_rmw("add", word, arguments[1], "seq_cst")
+    def generate(context, builder, signature, arguments):
+        address, place, number = arguments
+        return builder.atomic_rmw("add", pointer_to(builder, address, place), number, "seq_cst")
 
-    return types.int64(types.int64, types.int64), codegen
+    return types.int64(*[types.int64] * 3), generate
 
 
 @intrinsic
-def look(typing_context, address):
-    """The word at an address, as the last thread that added to it left it."""
+def look(typing_context, address, place):
+    """The word at a place, as the last thread that added to it left it."""
 
-    def codegen(context, builder, signature, arguments):
-        word = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
-        return builder.load_atomic(word, "acquire", WORD_SIZE)
+    def generate(context, builder, signature, arguments):
+        return builder.load_atomic(pointer_to(builder, *arguments), "acquire", WORD_SIZE)
 
-    return types.int64(types.int64), codegen
+    return types.int64(types.int64, types.int64), generate
 
 
 @njit(**CALLED)
@@ -72,20 +79,23 @@ def run(task, frame, n_tasks, scratch):
         for number in range(n_tasks):
             n_failed += call(task, frame, number, scratch) != DONE
         return n_failed
-    state = words(shared, N_WORDS)
-    state[NEXT], state[N_DONE], state[N_FAILED] = 0, 0, 0
-    state[N_TASKS], state[N_USERS] = n_tasks, 1 + n_helpers
-    state[ADDRESS], state[FRAME], state[SCRATCH] = task, frame, scratch
+    for place in NEXT, N_DONE, N_FAILED:
+        put(shared, place, 0)
+    put(shared, N_TASKS, n_tasks)
+    put(shared, N_USERS, 1 + n_helpers)
+    put(shared, ADDRESS, task)
+    put(shared, FRAME, frame)
+    put(shared, SCRATCH, scratch)
     for _ in range(n_helpers):
         if not _schedule(frame, shared):
-            _count(shared, N_USERS, -1)
+            add(shared, N_USERS, -1)
     take_part(shared)
     n_looks = 0
-    while look(shared + N_DONE * WORD_SIZE) < n_tasks:
+    while look(shared, N_DONE) < n_tasks:
         n_looks += 1
         if n_looks > N_LOOKS:
             call_one(function(YIELD), 0)
-    n_failed = look(shared + N_FAILED * WORD_SIZE)
+    n_failed = look(shared, N_FAILED)
     leave(shared)
     return n_failed
 
@@ -93,20 +103,21 @@ def run(task, frame, n_tasks, scratch):
 @njit(**CALLED)
 def take_part(shared):
     """Do tasks until each has been taken."""
-    state = words(shared, N_WORDS)
+    task, frame, scratch = word(shared, ADDRESS), word(shared, FRAME), word(shared, SCRATCH)
+    n_tasks = word(shared, N_TASKS)
     while True:
-        number = _count(shared, NEXT, 1)
-        if number >= state[N_TASKS]:
+        number = add(shared, NEXT, 1)
+        if number >= n_tasks:
             return
-        if call(state[ADDRESS], state[FRAME], number, state[SCRATCH]) != DONE:
-            _count(shared, N_FAILED, 1)
-        _count(shared, N_DONE, 1)
+        if call(task, frame, number, scratch) != DONE:
+            add(shared, N_FAILED, 1)
+        add(shared, N_DONE, 1)
 
 
 @njit(**CALLED)
 def leave(shared):
     """Of those in `N_USERS`, one needs the shared words no longer; the last one frees them."""
-    if _count(shared, N_USERS, -1) == 1:
+    if add(shared, N_USERS, -1) == 1:
         release(shared)
 
 
@@ -125,37 +136,30 @@ def release(address):
 @njit(**CALLED)
 def error(frame):
     """What tells XLA that a call failed."""
-    ask = np.array([4 * WORD_SIZE, 0, function(MESSAGE), RESOURCE_EXHAUSTED])
-    return call_one(of_xla(frame, function(CREATE_ERROR)), np.int64(ask.ctypes.data))
-
-
-@njit(**CALLED)
-def _count(shared, place, number):
-    """Add to a word; what it was before."""
-    return add(shared + place * WORD_SIZE, number)
+    ask = on_stack((4 * WORD_SIZE, 0, function(MESSAGE), RESOURCE_EXHAUSTED))
+    return call_one(of_xla(frame, function(CREATE_ERROR)), ask)
 
 
 @njit(**CALLED)
 def _n_threads(frame):
     """How many threads XLA has; 1 if it has none to share."""
-    number = np.ones(1, np.int64)
-    ask = np.array([4 * WORD_SIZE, 0, context(frame), np.int64(number.ctypes.data)])
-    return number[0] if _ask(frame, COUNT_THREADS, ask) else 1
+    number = on_stack((1,))
+    ask = on_stack((4 * WORD_SIZE, 0, word(frame, CONTEXT), number))
+    return word(number, 0) if _ask(frame, function(COUNT_THREADS), ask) else 1
 
 
 @njit(**CALLED)
 def _schedule(frame, shared):
     """Have a thread call the helper; whether it will."""
-    ask = np.array([5 * WORD_SIZE, 0, context(frame), function(HELPER), shared])
-    return _ask(frame, SCHEDULE, ask)
+    ask = on_stack((5 * WORD_SIZE, 0, word(frame, CONTEXT), function(HELPER), shared))
+    return _ask(frame, function(SCHEDULE), ask)
 
 
 @njit(**CALLED)
-def _ask(frame, place, ask):
+def _ask(frame, which, ask):
     """Call one of XLA's functions with its struct of arguments; whether it returned no error."""
-    error = call_one(of_xla(frame, function(place)), np.int64(ask.ctypes.data))
+    error = call_one(of_xla(frame, which), ask)
     if error == 0:
         return True
-    destroy = np.array([3 * WORD_SIZE, 0, error])
-    call_one(of_xla(frame, function(DESTROY_ERROR)), np.int64(destroy.ctypes.data))
+    call_one(of_xla(frame, function(DESTROY_ERROR)), on_stack((3 * WORD_SIZE, 0, error)))
     return False

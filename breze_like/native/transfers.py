@@ -91,7 +91,7 @@ def _standardised(m, v):
     density and the distribution function at h, and 1 less the latter.
     """
     t = type(m)
-    one_sided = v <= max((m / t(40)) ** 2, t(1e-16))
+    one_sided = v <= max(m / t(40) * (m / t(40)), t(1e-16))
     s = math.sqrt(t(1) if one_sided else v)
     h = (t(0) if one_sided else m) / s
     kernel = exp(t(-0.5) * h * h)

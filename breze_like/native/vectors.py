@@ -1,11 +1,9 @@
 """Generating code for vectors, as many numbers as a register of the CPU holds."""
 
-from copy import copy
-
 import llvmlite.binding
 from llvmlite import ir
 
-WORD, LANE = ir.IntType(64), ir.IntType(32)
+WORD, LANE, BYTE = ir.IntType(64), ir.IntType(32), ir.IntType(8)
 
 
 def _registers():
@@ -98,71 +96,3 @@ def loop(builder, n, start, step):
             phi.add_incoming(value, before)
             phi.add_incoming(stepped[p], loop)
     return results
-
-
-class Array:
-    """An array of NumPy's in code that is being generated.
-
-    The one place that knows how Numba describes arrays. Indices and lengths are words; an index may be an
-    integer, too.
-    """
-
-    def __init__(self, context, builder, kind, value):
-        self._builder = builder
-        array = context.make_array(kind)(context, builder, value)
-        self._start = builder.ptrtoint(array.data, WORD)
-        self.lengths, self._strides = (
-            [builder.extract_value(words, axis) for axis in range(kind.ndim)]
-            for words in (array.shape, array.strides)
-        )
-        self._n_bytes = kind.dtype.bitwidth // 8
-        self.n_lanes = BYTES // self._n_bytes
-        self._scalar = context.get_value_type(kind.dtype)
-        self.vector = ir.VectorType(self._scalar, self.n_lanes)
-
-    def part(self, *first):
-        """What begins at an entry."""
-        part = copy(self)
-        part._start = self._address(first)
-        return part
-
-    def load(self, *place):
-        """The vector that begins at an entry."""
-        return self._load(place, self.vector)
-
-    def load_few(self, n, *place):
-        """The vector of n numbers that begins at an entry."""
-        return self._load(place, ir.VectorType(self._scalar, n))
-
-    def load_one(self, *place):
-        """An entry."""
-        return self._load(place, self._scalar)
-
-    def repeated(self, *place):
-        """A vector of copies of an entry."""
-        return repeat(self._builder, self.load_one(*place), self.n_lanes)
-
-    def store(self, value, *place):
-        """Make `value`, any vector, what begins at an entry."""
-        pointer = self._builder.inttoptr(self._address(place), value.type.as_pointer())
-        self._builder.store(value, pointer).align = self._n_bytes
-
-    def fetch(self, *place):
-        """Have an entry in the cache by the time that it is written."""
-        kind, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
-        signature = ir.FunctionType(ir.VoidType(), [kind, *[flag] * 3])
-        prefetch = self._builder.module.declare_intrinsic("llvm.prefetch", (kind,), signature)
-        pointer = self._builder.inttoptr(self._address(place), kind)
-        self._builder.call(prefetch, [pointer, flag(1), flag(3), flag(1)])  # to write, all caches, data
-
-    def _load(self, place, kind):
-        value = self._builder.load(self._builder.inttoptr(self._address(place), kind.as_pointer()))
-        value.align = self._n_bytes
-        return value
-
-    def _address(self, place):
-        address = self._start
-        for index, stride in zip(place, self._strides, strict=False):
-            index = WORD(index) if isinstance(index, int) else index
-            address = self._builder.add(address, self._builder.mul(index, stride))
-        return address

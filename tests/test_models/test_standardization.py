@@ -119,7 +119,7 @@ def test_single_precision_stays():
 @pytest.mark.parametrize(
     "choices, message",
     [
-        ({}, "standardization must be left out for binary observations, got BernoulliEmission"),
+        ({}, "for binary observations, got BernoulliEmission .in experiments.train, leave out --standardize"),
         (
             {"standardization": {"mean": [0.0], "variance": [1.0]}},
             "standardization must have 2 features",
