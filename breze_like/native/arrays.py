@@ -82,8 +82,7 @@ def _words(builder, numbers):
 class Array:
     """An array of NumPy's in code that is being generated.
 
-    Indices and lengths are words; an index may be an
-    integer, too.
+    Indices and lengths are words; an index may be an integer, too.
     """
 
     def __init__(self, context, builder, kind, value):

@@ -53,16 +53,13 @@ def test_errors_are_the_spread_of_estimates(model, rng):
     assert said == pytest.approx(score.nats.std(ddof=1), rel=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model_class, choices",
     [
         (VRAE, {}),
-        pytest.param(VOSP, {"emission": "nade"}, marks=pytest.mark.slow),
-        pytest.param(
-            VRAE,
-            {"emission": "gaussian_shared", "missing": "zero"},
-            marks=pytest.mark.slow,
-        ),
+        (VOSP, {"emission": "nade"}),
+        (VRAE, {"emission": "gaussian_shared", "missing": "zero"}),
     ],
 )
 def test_it_is_the_likelihood_that_importance_sampling_converges_to(model_class, choices, rng):
