@@ -171,6 +171,15 @@ def test_trials(folder):
     ]
 
 
+@pytest.mark.parametrize(("best", "is_said"), [("8.1", True), ("8.1996", False), ("", False)])
+def test_a_better_trial_that_was_not_scored_is_named(folder, best, is_said):
+    starred = {"best_valid_score": "8.2", "scored_on_test": "2026-01-01"}
+    put_trials(folder, {"best_valid_score": best}, starred, {"model": "hmm", "best_valid_score": "5.0"})
+    said = "The best trial was not scored on the test set: plain RNN (8.100, 8.200 with a star).\n"
+    text = make(folder)
+    assert (said in text) == is_said == ("The best trial" in text)
+
+
 def test_published_numbers_have_their_sources(folder):
     put_trials(folder, {})
     rows = table_under(make(folder), "## Published elsewhere")
