@@ -23,8 +23,8 @@ Made by `python -m experiments.results_page` from the [trained models](models), 
 trials](trials.csv) and [what test sets share with training sets](leakage.md). Scores are negative
 log-likelihoods of the test sets in nats per time step, of whole sequences, including the first frame; lower
 is better. "<" marks an upper bound. The published objective is not a bound: with enough latents, it falls far
-below any likelihood. It can be compared only with itself. `python -m experiments.table1 --trained` computes the scores again, on your copy of the data, and says
-whether they are the same.
+below any likelihood. It can be compared only with itself. `python -m experiments.table1 --trained` computes
+the scores again, on your copy of the data, and says whether they are the same.
 
 Configurations were chosen by validation scores. For each system, the best {N_BEST} trials are shown; a star
 marks those that were then scored on the test set, and the list says when.
