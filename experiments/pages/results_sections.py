@@ -13,7 +13,7 @@ from experiments.paper.row_notes import about_scores, data_and_time
 from experiments.paper.rows import cell, markdown_table, system_rows
 from experiments.paper.seeds import combine, system_of
 from experiments.paper.systems import SYSTEMS, TITLES
-from experiments.paper.trials_summary import N_BEST, by_system, choices, hours
+from experiments.paper.trials_summary import N_BEST, by_system, choices, chunk_length, hours
 
 SAME = 5e-4  # nats per step by which scores of one configuration may differ
 
@@ -27,7 +27,8 @@ below any likelihood. It can be compared only with itself. `python -m experiment
 the scores again, on your copy of the data, and says whether they are the same.
 
 Configurations were chosen by validation scores. For each system, the best {N_BEST} trials are shown; a star
-marks those that were then scored on the test set, and the list says when.
+marks those that were then scored on the test set, and the list says when. Validation scores are of chunks as
+long as those of the training, so that trials with different `--chunk-length` can't be compared by them.
 """
 
 OVERVIEW = """## In short
@@ -141,13 +142,18 @@ def trials_table(lines):
 
 
 def unscored(lines):
-    """A sentence about systems whose best trial was not scored on the test set, but another one was."""
+    """A sentence about systems whose best trial was not scored on the test set, but another one was.
+
+    Only trials of chunks of the same length are compared.
+    """
     names = []
     for name, of_system in by_system(lines).items():
-        scores = [float(line["best_valid_score"] or "inf") for line in of_system]
-        on_test = [score for score, line in zip(scores, of_system, strict=True) if line["scored_on_test"]]
-        if on_test and scores[0] < on_test[0] - SAME:
-            names.append(f"{TITLES.get(name, name)} ({scores[0]:.3f}, {on_test[0]:.3f} with a star)")
+        on_test = next((line for line in of_system if line["scored_on_test"]), None)
+        if on_test:
+            best = next(line for line in of_system if chunk_length(line) == chunk_length(on_test))
+            scores = [float(line["best_valid_score"] or "inf") for line in (best, on_test)]
+            if scores[0] < scores[1] - SAME:
+                names.append(f"{TITLES.get(name, name)} ({scores[0]:.3f}, {scores[1]:.3f} with a star)")
     return [f"The best trial was not scored on the test set: {', '.join(names)}.\n"] if names else []
 
 

@@ -39,6 +39,11 @@ def options(words, flag):
     return list(takewhile(lambda word: not word.startswith("--"), behind))
 
 
+def chunk_length(line):
+    """The length of a trial's chunks as its command says it; None by default."""
+    return option(shlex.split(line["command"]), "--chunk-length")
+
+
 def choices(line):
     """The part of a command that is about the model and its training."""
     words = iter(shlex.split(line["command"])[3:])

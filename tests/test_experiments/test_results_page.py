@@ -174,7 +174,11 @@ def test_trials(folder):
 @pytest.mark.parametrize(("best", "is_said"), [("8.1", True), ("8.1996", False), ("", False)])
 def test_a_better_trial_that_was_not_scored_is_named(folder, best, is_said):
     starred = {"best_valid_score": "8.2", "scored_on_test": "2026-01-01"}
-    put_trials(folder, {"best_valid_score": best}, starred, {"model": "hmm", "best_valid_score": "5.0"})
+    others = [
+        {"model": "hmm", "best_valid_score": "5.0"},
+        {"command": "python -m experiments.train --chunk-length 400", "best_valid_score": "7.0"},
+    ]
+    put_trials(folder, {"best_valid_score": best}, starred, *others)
     said = "The best trial was not scored on the test set: plain RNN (8.100, 8.200 with a star).\n"
     text = make(folder)
     assert (said in text) == is_said == ("The best trial" in text)
