@@ -42,7 +42,8 @@ class TrainingSettings:
     batch_size : int
         Sequences, or chunks of them, in a minibatch.
     chunk_length : int
-        In time steps; longer sequences are cut into chunks.
+        In time steps; longer sequences are cut into chunks. So are those of the validation set, and since a
+        model knows nothing of what came before a chunk, its scores on longer chunks are better.
     step_rate, momentum, decay : float
         Of climin's RmsProp.
     step_rate_schedule : "constant", "exponential" or "cosine"

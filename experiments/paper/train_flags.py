@@ -152,7 +152,7 @@ def make_parser(about):
         {
             "n_epochs": "largest number of passes over the training set",
             "batch_size": "chunks in a minibatch",
-            "chunk_length": "time steps in a chunk",
+            "chunk_length": "time steps in a chunk; validation scores of other lengths are no comparison",
             "step_rate": "size of rmsprop's steps",
             "momentum": "Nesterov momentum of rmsprop",
             "decay": "decay of rmsprop's moving average of squared gradients",
