@@ -91,9 +91,9 @@ PRESETS = {
             "training": CHUNKS,
         },
         "deep_fdrnn": {
-            "n_updates": 3375,
+            "n_updates": 5000,
             "arguments": {"n_hiddens": [300, 300], "transfer": "rectifier", **fast_dropout(0.6, 0.8, 0.4)},
-            "training": LONG_CHUNKS,
+            "training": CHUNKS,
         },
         # Not tried: the FD-RNN's dropout, since it learns little here with that of JSB Chorales.
         "fdrnn_nade": {"n_updates": 5000, "arguments": fast_dropout(0.6, 0.8, 0.4)},
@@ -105,9 +105,10 @@ PRESETS = {
         },
         "hmm": {"n_updates": 100},
         "vrae": {
-            "n_updates": 5625,
-            "annealing_updates": 2000,
-            "arguments": {**LATENT_64, **recognition(0.7, 0.5, 0.9)},
+            "n_updates": 16250,
+            "annealing_updates": 4000,
+            "arguments": {"n_hiddens": [300], **LATENT_64, **recognition(0.85, 0.7, 0.97)},
+            "training": {"step_rate": 0.002},
         },
         "vosp": {
             "n_updates": 6250,
