@@ -35,7 +35,7 @@ def make_block(weights_out):
     """An empty one."""
     weights = padded_copy(weights_out)
     n, n_few = SEGMENTS + len(weights_out), len(weights) // FEW
-    hidden = zeros((n + 1, weights.shape[1]), weights)  # times weights that are 0: no numbers that are none
+    hidden = zeros((n + 1, weights.shape[1]), weights)  # what pads it meets weights of 0, and nan would stay
     places = zeros((n + 1, 3), 0)
     places[n, FRAME] = SEGMENTS
     pieces, n_pieces = zeros((n_few, n + 1), np.int32(0)), zeros((n_few,), 0)
