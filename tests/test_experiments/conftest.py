@@ -28,26 +28,30 @@ FLAGS = (
     "--disable-sync",
 )
 
-# Waits until all sounds can be played, or failed. Links are those within the page. Of each plot, the number
-# of lines, points and bars.
+# Waits until the page is complete and all its sounds can be played, or failed. Links are those within the
+# page. Of each plot, the number of lines, points and bars.
 LOOK = """
-const done = arguments[arguments.length - 1], sounds = [...document.querySelectorAll("audio")];
-const plots = [...document.querySelectorAll("div.plot")];
+const done = arguments[arguments.length - 1];
+const complete = document.readyState === "complete" || new Promise(go => addEventListener("load", go));
 const marks = plot => plot.querySelectorAll(".js-line, .point").length;
-const ready = sounds.map(a => new Promise(go => {
-  if (a.readyState > 0 || a.error) go();
+const played = a => a.readyState > 0 || a.error || new Promise(go => {
   a.addEventListener("loadedmetadata", go); a.addEventListener("error", go);
-}));
-Promise.all(ready).then(() => done({
-  plots: plots.map(marks),
-  durations: sounds.map(a => a.duration),
-  widths: [...document.images].map(i => i.naturalWidth),
-  alts: [...document.images].map(i => i.alt),
-  links: [...document.links].map(a => a.getAttribute("href")).filter(href => href.startsWith("#"))
-    .map(href => document.querySelector(href) !== null),
-  focusable: [...document.querySelectorAll("audio, summary, a, [tabindex]")].every(e => e.tabIndex === 0),
-  overflow: document.documentElement.scrollWidth - innerWidth,
-}));
+});
+(async () => {
+  await complete;
+  const sounds = [...document.querySelectorAll("audio")], images = [...document.images];
+  await Promise.all(sounds.map(played));
+  done({
+    plots: [...document.querySelectorAll("div.plot")].map(marks),
+    durations: sounds.map(a => a.duration),
+    widths: images.map(i => i.naturalWidth),
+    alts: images.map(i => i.alt),
+    links: [...document.links].map(a => a.getAttribute("href")).filter(href => href.startsWith("#"))
+      .map(href => document.querySelector(href) !== null),
+    focusable: [...document.querySelectorAll("audio, summary, a, [tabindex]")].every(e => e.tabIndex === 0),
+    overflow: document.documentElement.scrollWidth - innerWidth,
+  });
+})();
 """
 
 
