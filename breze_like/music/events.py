@@ -28,8 +28,8 @@ WITH_LENGTH = {0xF0, 0xF7, META}
 class Track(NamedTuple):
     """One of a file's tracks: its last tick, and by (note, channel) when it is struck and released.
 
-    The latter are lists of (tick, whether it is a stroke), in order. A track is `cut` before an event that
-    does not end within it: nobody knows what comes next.
+    The latter are lists of (tick, whether it is a stroke), in order. A track is `cut` if it stops within an
+    event, or where no chunk begins, without an end-of-track event: nobody knows what comes next.
     """
 
     end: int
@@ -126,7 +126,12 @@ def _read_track(content, at, end, max_ticks, max_notes):
         now += ticks
     if known < end - N_END:
         raise ValueError("it ends too early")
-    return Track(now, dict(keys), cut=at > last)
+    return Track(now, dict(keys), cut=at > last or not _is_chunk(content[end : end + 4]))
+
+
+def _is_chunk(start):
+    """Whether a chunk may begin so, or nothing but zeros follow."""
+    return start.isalnum() or not start.strip(b"\0")
 
 
 def _number(content, at, end):

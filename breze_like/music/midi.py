@@ -191,7 +191,7 @@ def _read(content, steps_per_quarter):
     left_out["never released"] = n_unreleased
     roll = _roll(first[kept], last[kept], note[kept] - LOWEST_NOTE, n_steps)
     damage = {
-        "of the tracks cut off within an event": sum(track.cut for track in tracks),
+        "of the tracks cut off": sum(track.cut for track in tracks),
         "of the tracks missing": max(0, header.n_tracks - len(tracks)),
     }
     return MidiRoll(roll, n_notes, _without_zeros(left_out), _without_zeros(damage))

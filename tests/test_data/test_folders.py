@@ -225,7 +225,7 @@ class TestMidi:
     def test_damage_by_which_notes_may_be_lost_is_reported(self, save, save_midi, rolls):
         content = (save_midi(rolls) / "valid/x.midi").read_bytes()
         save({"valid/x.midi": content[:11] + b"\x03" + content[12:-3] + b"\xff\x01\x09"})
-        message = "mine: 1 of the tracks cut off within an event; 2 of the tracks missing$"
+        message = "mine: 1 of the tracks cut off; 2 of the tracks missing$"
         with pytest.warns(UserWarning, match=message):
             np.testing.assert_array_equal(read(save({})).valid[0], rolls["valid/x.midi"])
 

@@ -44,7 +44,7 @@ def off(note, channel=0):
 
 END = b"\xff\x2f\x00"
 DAMAGED = "not a readable MIDI file: ValueError: "
-CUT = {"of the tracks cut off within an event": 1}
+CUT = {"of the tracks cut off": 1}
 NOTE = [(0, on(60)), (96, off(60)), (0, END)]
 
 
@@ -454,7 +454,7 @@ class TestDamage:
         song = read(midi_file([NOTE[0], (96, on(62)), (0, event), (96, off(62)), (0, off(60))], NOTE))
         assert (sounding(song.roll), song.left_out, song.damage) == ([[60]], {"never released": 2}, CUT)
         assert report([song, read(midi_file(NOTE)), song]) == (
-            "4 of 7 notes left out: 4 never released; 2 of the tracks cut off within an event"
+            "4 of 7 notes left out: 4 never released; 2 of the tracks cut off"
         )
 
     def test_a_text_whose_length_leads_out_of_the_file(self, read):
@@ -465,6 +465,18 @@ class TestDamage:
         for n_bytes in range(5, 8):  # of a file that is cut off within the text
             song = read(content[:-n_bytes])
             assert (sounding(song.roll), song.damage) == ([[60]], CUT)
+
+    def test_a_track_whose_length_is_too_small(self, read, message_of):
+        """Wherever it stops, between two events, too, someone says so."""
+        content = midi_file([(0, on(60)), (96, off(60)), (0, on(62)), (96, off(62)), (0, END)])
+        start = content.index(b"MTrk") + 4
+        length = int.from_bytes(content[start : start + 4], "big")
+        for shorter in range(length - 1):  # a byte less leaves a complete end-of-track event
+            song = content[:start] + shorter.to_bytes(4, "big") + content[start + 4 :]
+            if shorter < 4:
+                assert message_of(song) == "has no notes: leave it out"
+            else:
+                assert read(song).damage == CUT
 
     @pytest.mark.parametrize("n_tracks", [0, 1, 2, 3, 4, 258, 0xFFFF])
     def test_another_number_of_tracks_in_the_header(self, n_tracks, read):
