@@ -21,7 +21,7 @@ class DiagonalNormal(Distribution):
 
     def __init__(self, mean, variance):
         self._mean = mean
-        self.variance = pt.cast(variance, mean.dtype)  # PyTensor takes log(2.0) in single precision
+        self.variance = pt.cast(variance, mean.dtype)  # PyTensor takes sqrt(2.0) in single precision
 
     @property
     def mean(self):
@@ -58,4 +58,5 @@ class DiagonalNormal(Distribution):
 
 def normal_log_density(x, mean, variance):
     """log N(x; mean, variance), element-wise, nats."""
+    variance = pt.cast(variance, x.dtype)
     return -(LOG_2_PI + pt.log(variance) + (x - mean) ** 2 / variance) / 2

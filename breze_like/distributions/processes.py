@@ -122,7 +122,7 @@ class MarkovProcess(Process):
         """
         first = pt.eq(count_steps(noise), 1)[:, None, None]
         given = self.given_past(first if start is None else 0.0)
-        terms = pt.cast(pt.sqrt(given), noise.dtype) * noise
+        terms = pt.sqrt(pt.cast(given, noise.dtype)) * noise
         if start is not None:
             terms += first * (self.coefficient * start)
         return linear_recurrence(pt.zeros_like(noise) + self.coefficient, terms)

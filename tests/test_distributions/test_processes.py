@@ -1,11 +1,11 @@
 import numpy as np
 import pytensor.tensor as pt
 import pytest
-from scipy.stats import multivariate_normal
+from scipy.stats import multivariate_normal, norm
 
 from breze_like import VRAE, variational_bound
 from breze_like.backends import compile_function
-from breze_like.distributions import PRIORS, GaussianProcess, OrnsteinUhlenbeck
+from breze_like.distributions import PRIORS, GaussianProcess, MarkovProcess, OrnsteinUhlenbeck
 from breze_like.distributions.processes import apply_over_time, previous
 from breze_like.moments import Moments
 
@@ -113,6 +113,18 @@ def test_wiener_process_is_a_gaussian_process(batch, log_prob, sample):
     densities, samples = log_prob(batch.latents, batch.mask), sample(batch.noise)
     np.testing.assert_allclose(densities["gp_wiener"], densities["wiener"], rtol=0, atol=1e-12)
     np.testing.assert_allclose(samples["gp_wiener"], samples["wiener"], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("variance", [2.0, 3, np.float32(0.1)])
+def test_variances_of_a_shorter_type_lose_no_digits(variance, rng):
+    z, mask, process = pt.tensor3("z"), pt.matrix("mask"), MarkovProcess(0.5, variance)
+    function = compile_function([z, mask], [process.log_prob(z, mask), process.sample(z)])
+    noise, deviation = rng.normal(size=(4, 2, 1)), np.sqrt(float(variance))
+    _, drawn = function(noise, np.ones((4, 2)))
+    expected = 0.5 * np.concatenate([np.zeros((1, 2, 1)), drawn[:-1]])
+    np.testing.assert_allclose(drawn - expected, deviation * noise, rtol=1e-13, atol=1e-14)
+    log_prob, _ = function(drawn, np.ones((4, 2)))
+    np.testing.assert_allclose(log_prob, norm.logpdf(drawn, expected, deviation)[:, :, 0], rtol=1e-13)
 
 
 def test_wiener_process_starts_at_zero(batch, log_prob):
