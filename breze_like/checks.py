@@ -55,9 +55,10 @@ def check_rng(rng):
 
 
 def check_drawing(rng, temperature):
-    """Raise a ValueError unless these are a generator and a positive, finite number."""
+    """Raise a ValueError unless these are a generator and a temperature that leaves finite numbers finite."""
     check_rng(rng)
-    check_positive(temperature=temperature)
+    if not (is_number(temperature) and 1e-12 <= temperature <= 1e12):
+        raise ValueError(f"temperature must be from 1e-12 to 1e12, got {temperature!r}")
 
 
 def check_positive(**arguments):

@@ -87,7 +87,10 @@ def check_sequence(
         _allowed(values, (values == 0) | (values == 1) | absent, "0 or 1", name)
         return _floating(values) if absent.any() else values.astype(np.uint8)
     values = _floating(values)
-    return _allowed(values, np.isfinite(values) | (missing & np.isnan(values)), "finite", name)
+    _allowed(values, np.isfinite(values) | (missing & np.isnan(values)), "finite", name)
+    largest = np.sqrt(np.finfo(values.dtype).max)  # models square what they read
+    rule = f"at most {largest:.2g} in size ({values.dtype} has no squares of larger ones: change the units)"
+    return _allowed(values, ~(abs(values) > largest), rule, name)
 
 
 def first_missing(sequences: Iterable[NDArray]) -> tuple[int, int, int] | None:

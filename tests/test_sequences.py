@@ -45,6 +45,11 @@ def test_takes_a_3d_array_sequence_by_sequence():
         ([[[0, -1]]], {}, "must be 0 or 1, got -1"),
         ([[[0, np.nan]]], {"binary": False}, "must be finite, got nan at step 0, feature 1"),
         ([[[0, -np.inf]]], {"binary": False}, "must be finite, got -inf"),
+        (
+            [[[-1e200, 1]]],
+            {"binary": False},
+            r"must be at most 1.3e\+154 in size \(float64 .*, got -1e\+200 at",
+        ),
         ([[["a", "b"]]], {}, r"songs\[0\] must be real numbers, got data type <U1"),
         ([[[1j]]], {}, "must be real numbers, got data type complex128"),
         ([[[1, 2], [3]]], {}, "must be a rectangular array"),
@@ -122,7 +127,7 @@ def test_a_warning_where_single_precision_loses_what_differs():
             large - 1e8,
             np.full((3, 1), 0.1),
             np.array([[1e8], [2e8]]),
-            np.array([[0.1, 1e30]]),
+            np.array([[0.1, 1e19]]),
         ):
             check_sequences([fine], binary=False)
 

@@ -39,7 +39,7 @@ def sample(
         `VOSP` whose prior is a `MarkovProcess`, or a one-step model. To let a VRAE continue a sequence, mark
         the end of a longer one as missing in `impute_draws`.
     temperature : float
-        Positive.
+        From 1e-12 to 1e12.
 
     Returns
     -------
