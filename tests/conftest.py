@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 # Before anything imports PyTensor or starts a thread pool, and for the processes that tests start.
-FLAGS = "floatX=float64,traceback__limit=0"  # without where each variable was made, which takes a while
+FLAGS = "floatX=float64"
 os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, [os.environ.get("PYTENSOR_FLAGS"), FLAGS]))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "agg")

@@ -13,7 +13,7 @@ import pytest
 from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.mode import optdb
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
-from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
 
 from breze_like import backends
 from breze_like.backends import (
@@ -360,6 +360,16 @@ def test_pytensor_has_the_private_names_that_are_taken_of_it():
     vm = pytensor.function([], pt.zeros(1), mode=jax_functions._jax_mode()).vm
     assert hasattr(vm, "jit_fn"), f"vm.jit_fn {gone} jax_functions.traceable"
     assert hasattr(vm.jit_fn, "__wrapped__"), f"vm.jit_fn.__wrapped__ {gone} jax_functions.traceable"
+
+
+def test_graphs_that_are_built_quickly_are_the_same(monkeypatch):
+    """`prepare_process`, which conftest.py has called, leaves out traces and most reading of C code."""
+    made = DimShuffle(input_ndim=2, new_order=(1, "x", 0))
+    monkeypatch.delattr(DimShuffle, "load_c_code")
+    assert vars(made) == vars(DimShuffle(input_ndim=2, new_order=(1, "x", 0))), (
+        f"what a DimShuffle of PyTensor {pytensor.__version__} reads is no longer all in process.py"
+    )
+    assert pt.exp(pt.vector()).owner.outputs[0].tag.trace == []
 
 
 @pytest.mark.parametrize(
