@@ -51,7 +51,7 @@ def _keep_memory():
 def _build_graphs_quickly():
     """Have PyTensor neither look for the lines that make variables, nor read C code with each DimShuffle.
 
-    Both together are a fifth of the time in which a model is made, and there is one C code of all.
+    Both are half of the time in which a model is made, and there is one C code of all.
     """
     pytensor.config.traceback__limit = 0
     read = DimShuffle(input_ndim=0, new_order=())
