@@ -22,7 +22,7 @@ from experiments.pages.html import page, write
 from experiments.pages.report_sections import folded, section
 from experiments.paper import collapse
 from experiments.paper.averages import average_text
-from experiments.paper.results import BOUNDS, COMPARED, describe_run
+from experiments.paper.results import BOUNDS, COMPARED, describe_run, with_warning
 from experiments.paper.scoring import score
 
 SPLIT = "test"
@@ -37,7 +37,7 @@ def result_of(run, model, dataset):
     if not result["scores"] or result.get("update") != (result["log"] or [{}])[-1].get("update"):
         result["scores"] = score(model, getattr(dataset, SPLIT), n_samples=0)
         result["n_samples"] = 0
-    return result
+    return with_warning(result, dataset)
 
 
 def names_of(folders):

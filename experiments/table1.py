@@ -74,8 +74,8 @@ def finish(folder, system, dataset, given, options):
     except TrainingDiverged as error:
         print(f"diverged: {error}", flush=True)
         return {**describe_run(Run(folder), "test"), "scores": {}}
-    if line := collapse.describe(result["scores"], run.config, dataset, "test"):
-        print(f"warning: {line}", flush=True)
+    if "warning" in result:
+        print(f"warning: {result['warning']}", flush=True)
     return result
 
 

@@ -1,4 +1,4 @@
-"""Detecting that a model does not use its latents: its approximate posterior has become the prior."""
+"""Detecting that a model has learned nothing, or does not use its latents: q has become the prior."""
 
 import numpy as np
 
@@ -30,22 +30,31 @@ def describe(scores, config, dataset, split="valid"):
     dataset : Dataset
     split : str
     """
-    if "objective" not in scores:
-        return None
-    objective, reconstruction = (scores[name]["per_step"] for name in ("objective", "reconstruction"))
     lowest = (
         floor(dataset.train, getattr(dataset, split)).per_step if dataset.is_of_zeros_and_ones else np.inf
     )
+    if "objective" not in scores:
+        found, advice = _no_better(scores["nll"], lowest), "more --n-epochs"
+    else:
+        found = _unused(scores, config) or _no_better(scores["objective"], lowest)
+        n_updates = config["training"]["annealing_updates"]
+        advice = f"--annealing-updates above {n_updates}, with more --n-epochs, or --free-bits"
+    return found and f"{found}: try {advice}"
+
+
+def _unused(scores, config):
     # That of the published objective is not the exact one, and objectives that weigh draws have none.
-    divergence = objective - reconstruction if bounds_nothing(config) else scores["kl"]["per_step"]
+    if bounds_nothing(config):
+        divergence = scores["objective"]["per_step"] - scores["reconstruction"]["per_step"]
+    else:
+        divergence = scores["kl"]["per_step"]
     if divergence < SMALL:
-        found = (
+        return (
             "the latents have collapsed to the prior, the divergence is only "
             f"{divergence:.3f} nats per time step"
         )
-    elif objective > lowest - SMALL:
-        found = f"the model ({objective:.2f}) is no better than independent notes ({lowest:.2f})"
-    else:
-        return None
-    n_updates = config["training"]["annealing_updates"]
-    return f"{found}: try --annealing-updates above {n_updates}, with more --n-epochs, or --free-bits"
+
+
+def _no_better(kept, lowest):
+    if kept["per_step"] > lowest - SMALL:
+        return f"the model ({kept['per_step']:.2f}) is no better than independent notes ({lowest:.2f})"

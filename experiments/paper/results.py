@@ -4,6 +4,7 @@ import time
 from datetime import UTC, datetime
 
 from breze_like.trained import bounds_nothing
+from experiments.paper import collapse
 from experiments.paper.averages import average_text, effective_text
 from experiments.paper.kept_scores import MEANINGS, choose, join
 from experiments.paper.scoring import in_draws, score
@@ -41,7 +42,13 @@ def evaluate(run, model, dataset, split, n_samples, progress=True):
     about["seconds"] = round(time.monotonic() - started, 2)
     about["scored"] = datetime.now(UTC).isoformat(timespec="seconds")
     run.add_scores(split, {**scores, **about}, join)
-    return describe_run(run, split)
+    return with_warning(describe_run(run, split), dataset)
+
+
+def with_warning(result, dataset):
+    """The same with ``"warning"``, a line about what has collapsed, if something has."""
+    line = collapse.describe(result["scores"], result["config"], dataset, result["split"])
+    return result | {"warning": line} if line else result
 
 
 def describe_run(run, split, n_draws=None):
@@ -68,8 +75,9 @@ def rows(result):
 
 
 def remarks(result):
-    """Lines below the table: the published objective, if any, draws that count, nats per observed entry."""
-    said = effective_text(result["scores"].get("importance_sampled", {}))
+    """Lines below the table: warning, draws that count, nats per observed entry, the published objective."""
+    said = [f"warning: {result['warning']}"] if "warning" in result else []
+    said += effective_text(result["scores"].get("importance_sampled", {}))
     for name, kept in result["scores"].items():
         if name in COMPARED and "per_observed_entry" in kept:
             said.append(f"{MEANINGS[name]}: {kept['per_observed_entry']:.3f} nats per observed entry")

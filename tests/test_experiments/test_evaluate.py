@@ -10,7 +10,7 @@ import termios
 
 import pytest
 
-from breze_like import Run
+from breze_like import Run, data
 from experiments import evaluate
 from experiments.command_line.commands import portable
 from experiments.evaluate import as_markdown, as_text
@@ -47,6 +47,17 @@ def test_the_published_objective_is_not_in_the_table(result):
         assert not any("objective" in line or "3.1" in line for line in table)
         assert f"\n\nP{published[1:]}.\n\n" in as_markdown(result)
         assert as_text(result).splitlines()[-1] == published
+
+
+def test_what_has_collapsed_is_said_below_the_table(result, small_data):
+    dataset = data.load(small_data)
+    result["config"]["training"] = {"annealing_updates": 3}
+    assert "warning" not in results.with_warning(result, dataset)
+    result["scores"]["objective"] |= {"per_step": 99.0}
+    warned = results.with_warning(result, dataset)
+    (line,) = [line for line in as_text(warned).splitlines() if line.startswith("warning: ")]
+    assert "no better than independent notes" in line
+    assert f"\n\nW{line[1:]}.\n\n" in as_markdown(warned)
 
 
 def test_bounds_are_marked(result):

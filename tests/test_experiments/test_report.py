@@ -42,6 +42,7 @@ def page_of_rolls(run_of_rolls, tmp_path_factory, loaders):
 def test_of_rolls(page_of_rolls, browser):
     seen = browser(page_of_rolls)
     check(seen, N_SONGS)
+    assert "|Warning: the model (" in texts(page_of_rolls)  # it was not trained
     assert any(re.match("Denoised.*, piano roll of .*missing", alt) for alt in seen["alts"])
 
 

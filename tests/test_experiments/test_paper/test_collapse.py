@@ -54,7 +54,13 @@ def test_no_better_than_independent_notes(dataset, split):
     assert collapse.describe(scores(floor - 0.1, floor - 1), CONFIG, dataset, split) is None
 
 
-def test_others(dataset):
-    assert collapse.describe({"nll": {"per_step": 99.0}}, CONFIG, dataset) is None
+def test_models_without_latents(dataset):
+    floor = collapse.floor(dataset.train, dataset.valid).per_step
+    line = collapse.describe({"nll": {"per_step": 99.0}}, CONFIG, dataset)
+    assert line == f"the model (99.00) is no better than independent notes ({floor:.2f}): try more --n-epochs"
+    assert collapse.describe({"nll": {"per_step": floor - 0.1}}, CONFIG, dataset) is None
+
+
+def test_no_floor_of_real_values(dataset):
     real = Dataset("real", *([np.full((3, 2), 0.5)] for _ in range(3)))
     assert collapse.describe(scores(99.0, 98.0), CONFIG, real) is None
