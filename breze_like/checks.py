@@ -1,6 +1,9 @@
 """Checks of arguments, each with a ValueError that says what is wrong and what is expected."""
 
+from types import BuiltinFunctionType
+
 import numpy as np
+from pytensor.graph.op import Op
 
 
 def choose(argument, value, choices, *needed):
@@ -10,17 +13,24 @@ def choose(argument, value, choices, *needed):
     ------
     ValueError
         If the name is unknown, or the object lacks one of the `needed` attributes, by default that it can be
-        called.
+        called and is no op of PyTensor's, or if it is one of Python's or NumPy's own functions or types.
     """
     if isinstance(value, str) and value in choices:
         return choices[value]
     missing = [name for name in needed or ["__call__"] if not hasattr(value, name)]
-    if isinstance(value, str) or missing:
-        lacks = "" if isinstance(value, str) else f", without {missing[0]}"
+    is_op = isinstance(value, Op) and not needed
+    if isinstance(value, str) or missing or is_op or _knows_no_variables(value):
+        lacks = f", without {missing[0]}" if missing and not isinstance(value, str) else ""
         raise ValueError(
             f"{argument} must be one of {sorted(choices)} or an object of that kind, got {value!r}{lacks}"
         )
     return value
+
+
+def _knows_no_variables(value):
+    """Whether it is one of Python's or NumPy's own functions or types."""
+    is_type = isinstance(value, type) and value.__module__ == "builtins"
+    return is_type or isinstance(value, BuiltinFunctionType | np.ufunc)
 
 
 def check_positive_integers(**arguments):

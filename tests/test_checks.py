@@ -1,4 +1,5 @@
 import numpy as np
+import pytensor.tensor as pt
 import pytest
 
 from breze_like.checks import check_positive_integers, check_rng, check_sizes, choose
@@ -7,14 +8,18 @@ from breze_like.checks import check_positive_integers, check_rng, check_sizes, c
 def test_choose():
     choices = {"a": 1, "b": 2}
     assert choose("letter", "b", choices) == 2
-    assert choose("letter", abs, choices) is abs
+    assert choose("letter", choose, choices) is choose
+    assert choose("letter", pt.sin, choices, "__call__") is pt.sin
     assert choose("letter", 1.5, choices, "real") == 1.5
     with pytest.raises(ValueError, match=r"letter must be one of \['a', 'b'\] .*, got 'c'$"):
         choose("letter", "c", choices)
     with pytest.raises(ValueError, match=r"letter must be one of .* of that kind, got 3, without __call__"):
         choose("letter", 3, choices)
-    with pytest.raises(ValueError, match=r"of that kind, got .*abs.*, without moments"):
-        choose("letter", abs, choices, "__call__", "moments")
+    with pytest.raises(ValueError, match=r"of that kind, got .*choose.*, without moments"):
+        choose("letter", choose, choices, "__call__", "moments")
+    for value in (abs, np.sin, int, pt.sin):
+        with pytest.raises(ValueError, match="letter must be one of .* of that kind, got "):
+            choose("letter", value, choices)
 
 
 def test_check_positive_integers():

@@ -155,7 +155,7 @@ def _kind(name):
 
 
 def _names_to_divide(folder):
-    names = names_of_files(folder)
+    names = names_of_files(folder) or names_of_files(folder, deep=True)
     if len(names) < len(SPLITS):
         rule = f"must have the subfolders {', '.join(SPLITS)}, or at least 3 .npy, .csv or .mid files"
         raise ValueError(f"{rule}, got {len(names)} files")

@@ -61,7 +61,7 @@ class Standardization:
 
         Features that do not vary get a variance of 1, and features without any values a mean of 0.
         """
-        checked = [check_array(x, f"sequences[{i}]") for i, x in enumerate(listed(sequences, "sequences"))]
+        checked = [check_array(x, f"sequences[{i}]", 1) for i, x in enumerate(listed(sequences, "sequences"))]
         check_any(checked, "sequences")
         for i, x in enumerate(checked):
             if x.shape[1] != checked[0].shape[1]:

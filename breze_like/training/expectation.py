@@ -20,6 +20,7 @@ from scipy.special import expit, logit, softmax
 from breze_like.checks import check_rng
 from breze_like.data import packed
 from breze_like.initialize import Initialization
+from breze_like.models import HiddenMarkov
 from breze_like.models.base import check_observations
 from breze_like.training.before import check_run, validation
 from breze_like.training.course import TrainingDiverged
@@ -131,10 +132,12 @@ def fit_em(model, train, valid, settings, rng, validate=None, run=None, progress
     Raises
     ------
     ValueError
-        If there is no sequence, or one that is not binary; if `settings` or `rng` is of another kind; if the
-        run's checkpoint is damaged or was written with another model, precision, settings or data, or another
-        process trains the run.
+        If there is no sequence, or one that is not binary; if `model`, `settings` or `rng` is of another
+        kind; if the run's checkpoint is damaged or was written with another model, precision, settings or
+        data, or another process trains the run.
     """
+    if not isinstance(model, HiddenMarkov):
+        raise ValueError(f"model must be a HiddenMarkov, got {model!r}: train others by fit")
     check_rng(rng)
     if not isinstance(settings, EMSettings):
         raise ValueError(f"settings must be EMSettings, got {settings!r}")

@@ -136,6 +136,13 @@ class TestFlatFolder:
         with pytest.warns(UserWarning, match=message):
             assert len(read(save({})).train) == 2
 
+    def test_only_subfolders(self, save):
+        """Of another purpose than splits: all their sequences, at any depth, are divided."""
+        save({f"{folder}/{length}.npy": ramp(length) for folder in ("a", "b/c") for length in range(1, 5)})
+        dataset = read(save({}))
+        lengths = [len(x) for split in (dataset.train, dataset.valid, dataset.test) for x in split]
+        assert sorted(lengths) == sorted([1, 2, 3, 4] * 2)
+
     @pytest.mark.parametrize("n", [0, 1, 2])
     def test_too_few_files(self, n, save, folder, message_of):
         folder.mkdir()

@@ -108,6 +108,7 @@ def test_moments_of_training_sequences(rng):
     np.testing.assert_allclose(units.variance, [*np.nanvar(x[:, :2], axis=0), 1, 1], rtol=1e-12)
     again = Standardization(**units.arguments)
     assert again.arguments == units.arguments
+    assert Standardization.of([x[:, 0]]).arguments == Standardization.of([x[:, :1]]).arguments
 
 
 def test_single_precision_stays():
@@ -148,7 +149,7 @@ def test_rejects(choices, message):
     "sequences, message",
     [
         ([], "sequences must hold at least one sequence, got none"),
-        ([np.zeros(3)], r"sequences\[0\] must be 2-D"),
+        ([np.zeros((3, 2, 1))], r"sequences\[0\] must be 2-D"),
         ([np.zeros((2, 1)), np.zeros((2, 3))], r"sequences\[1\] must have 1 features, got 3"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit, xlogy
 
 from breze_like.estimators import negative_log_likelihood
-from breze_like.models import HiddenMarkov
+from breze_like.models import RNN, HiddenMarkov
 from breze_like.runs import Run
 from breze_like.training import EMSettings, TrainingSettings, fit_em, is_finished, load_parameters
 from breze_like.training.expectation import expect, maximize, posterior_logits, similarity, start
@@ -238,6 +238,9 @@ def test_validates_by_the_likelihood(model, train, valid):
 
 def test_arguments_of_another_kind(model, train, valid):
     rng = np.random.default_rng(0)
+    for other in (RNN(3, (2,)), HiddenMarkov):
+        with pytest.raises(ValueError, match="model must be a HiddenMarkov, got .*: train others by fit"):
+            fit_em(other, train, valid, EMSettings(), rng)
     with pytest.raises(ValueError, match="settings must be EMSettings, got TrainingSettings"):
         fit_em(model, train, valid, TrainingSettings(), rng)
     with pytest.raises(ValueError, match="validate must be a function of sequences, got 3"):
