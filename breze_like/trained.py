@@ -104,9 +104,10 @@ def find_data(
     """
     places = [dataset] if dataset else _places(recorded, data_dir)
     if not places:
+        nor = f", nor in {data_dir}" if data_dir else ""
         raise ValueError(
-            f"{folder} was trained on {recorded['name']} in {recorded['file']}, where there is nothing now: "
-            f"{SAY_WHERE}"
+            f"{folder} was trained on {recorded['name']} in {recorded['file']}, where there is nothing "
+            f"now{nor}: {SAY_WHERE}"
         )
     for place in places:
         found = data.load(place, data_dir)
