@@ -384,7 +384,10 @@ class TestLogitMean:
         # The exact slopes are those of 1 as the variance vanishes, and less, but never near 0.
         assert by_mean.min() > 0.005
 
-    @pytest.mark.parametrize("backend", available())
+    @pytest.mark.parametrize(
+        "backend",
+        [available()[0], *(pytest.param(other, marks=pytest.mark.slow) for other in available()[1:])],
+    )
     def test_gradient_is_finite_at_any_variance_in_single_precision(self, backend):
         with pytensor.config.change_flags(floatX="float32"):
             m, v = pt.matrix(), pt.matrix()

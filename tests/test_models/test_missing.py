@@ -102,7 +102,9 @@ def test_missing_frames_at_the_end_are_as_padding(rnn, vosp, rng):
     np.testing.assert_allclose(terms[:4, 0], terms[2:, 1], rtol=1e-12)
 
 
-@pytest.mark.parametrize("kind, sizes", [(RNN, (2, (3,))), (VRAE, (2, 2, (3,)))])
+@pytest.mark.parametrize(
+    "kind, sizes", [(RNN, (2, (3,))), pytest.param(VRAE, (2, 2, (3,)), marks=pytest.mark.slow)]
+)
 def test_whole_data_have_the_scores_of_before(kind, sizes, initialized, rng):
     sequences = [rng.standard_normal((n, 2)) for n in (4, 2)]
     whole, other = (initialized(kind, *sizes, emission="student_t", missing=m) for m in ("refuse", "zero"))
