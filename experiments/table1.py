@@ -39,8 +39,10 @@ from experiments.paper.rows import FORMATS, MARKS, as_text, floor_row, system_ro
 from experiments.paper.seeds import combine, place
 from experiments.paper.system_runs import (
     N_DRAWS,
+    N_DRAWS_OF_PUBLISHED,
     check_search,
     done,
+    draws_for,
     existing_run,
     find_config,
     found_by_search,
@@ -70,7 +72,7 @@ def finish(folder, system, dataset, given, options):
     config = find_config(folder, system, dataset, given, options)
     try:
         run, model = train(config, dataset, folder, resume=True)
-        result = evaluate(run, model, dataset, "test", options.n_draws or N_DRAWS)
+        result = evaluate(run, model, dataset, "test", options.n_draws or draws_for(run.config))
     except TrainingDiverged as error:
         print(f"diverged: {error}", flush=True)
         return {**describe_run(Run(folder), "test"), "scores": {}}
@@ -239,7 +241,8 @@ def parse(arguments):
         "--n-draws",
         type=int,
         action=Positive,
-        help=f"draws of the latents for the scores; runs with fewer are scored again (new scores: {N_DRAWS})",
+        help="draws of the latents for the scores; runs with fewer are scored again (new scores: "
+        f"{N_DRAWS}, with the published objective {N_DRAWS_OF_PUBLISHED})",
     )
     add("--out", default="runs/table1", help="folder for runs, tables and pictures")
     add("--search", help="folder of searches, such as runs/search, whose best runs are used for the table")

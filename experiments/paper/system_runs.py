@@ -9,7 +9,7 @@ from breze_like.files import file_name
 from breze_like.initialize import Initialization
 from breze_like.quoting import shown_path
 from breze_like.runs import Run
-from breze_like.trained import describe
+from breze_like.trained import bounds_nothing, describe
 from breze_like.training import EMSettings, TrainingSettings, is_finished, n_batches
 from experiments.paper.experiment import differences
 from experiments.paper.presets import system_for
@@ -19,8 +19,8 @@ from experiments.paper.systems import SYSTEMS
 # About so many updates lie between two validations.
 VALIDATE_EVERY = 65
 
-# Draws of the latents for new scores.
-N_DRAWS = 500
+# Draws of the latents for new scores; of the published objective, bounds only show that it is none.
+N_DRAWS, N_DRAWS_OF_PUBLISHED = 500, 100
 
 
 def make_config(system, dataset, given, options):
@@ -155,6 +155,11 @@ def check_search(folder, datasets):
         )
 
 
+def draws_for(config):
+    """Number of draws for new scores of a run."""
+    return N_DRAWS_OF_PUBLISHED if bounds_nothing(config) else N_DRAWS
+
+
 def done(run, n_draws=None):
     """`describe_run` of a run that is finished, and has test scores of its end; else None.
 
@@ -162,12 +167,12 @@ def done(run, n_draws=None):
     ----------
     run : Run
     n_draws : int, optional
-        At least so many draws of the latents make the scores, if draws do; by default `N_DRAWS`, or else as
-        many as there are.
+        At least so many draws of the latents make the scores, if draws do; by default as many as for new
+        ones, or else as many as there are.
     """
     if not is_finished(run):
         return None
-    result = describe_run(run, "test", n_draws or N_DRAWS)
+    result = describe_run(run, "test", n_draws or draws_for(run.config))
     enough = n_draws is None or result.get("n_samples", 0) >= n_draws
     scored = "nll" in result["scores"] or ("importance_sampled" in result["scores"] and enough)
     of_its_end = result.get("update") in [entry["update"] for entry in result["log"][-1:]]

@@ -194,6 +194,11 @@ class TestFoundRuns:
         scored(run, 10, 1.0, update=8)  # it was trained further: all others are of other parameters
         assert "other_draws" not in run.read_scores()["test"]
 
+    @pytest.mark.parametrize("name, n_draws", [("vosp", 500), ("vosp_published", 100)])
+    def test_draws_of_new_scores(self, name, n_draws, put):
+        """Fewer where bounds only show that the published objective is none."""
+        assert system_runs.draws_for(put(name).config) == n_draws
+
     @pytest.mark.parametrize("content", ["my notes", '[{"verified": 1, "system": "rnn"}]', "{}", "[1]"])
     def test_what_is_no_table_is_replaced_by_force_only(self, put, make_table, tmp_path, content):
         put("rnn")
