@@ -486,8 +486,10 @@ class TestDamage:
         n_missing = max(n_tracks - 3, 0) % 0xFFFC  # more than 32767 are none
         assert song.damage == ({"of the tracks missing": n_missing} if n_missing else {})
 
-    def test_what_follows_the_tracks(self, read):
-        content = midi_file(NOTE)
+    @pytest.mark.parametrize("track", [NOTE, NOTE[:2]])
+    def test_what_follows_the_tracks(self, track, read):
+        """With an end-of-track event, or without one."""
+        content = midi_file(track)
         for tail in (
             bytes(100),
             b"tail",
