@@ -12,7 +12,7 @@ from pathlib import Path
 from breze_like.pictures import figures
 from breze_like.trained import models_folder
 from experiments import command_line
-from experiments.command_line.arguments import Parser
+from experiments.command_line.arguments import Parser, add_count
 from experiments.command_line.reports import add_force, check_files, write_text
 from experiments.pages.results_sections import models_by_dataset, page, picture, picture_name, plural
 from experiments.paper.trials import read
@@ -26,9 +26,7 @@ def main(arguments=None):
     parser.add_argument(
         "--results", default="experiments/results", help="folder of the page and the list of trials"
     )
-    parser.add_argument(
-        "--cores", type=int, default=2, help="number of cores of the machine that the trials ran on (2)"
-    )
+    add_count(parser, "--cores", 2, "number of cores of the machine that the trials ran on (2)")
     add_force(parser, "let the page and its pictures replace any files, not only earlier ones")
     options = parser.parse_args(arguments)
     folder = Path(options.results)

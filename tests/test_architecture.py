@@ -4,6 +4,7 @@ In experiments/, a module is a script, which nobody imports, and a folder is a r
 """
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -296,3 +297,11 @@ def test_rejects_scripts(tree, module, source):
 def test_counts_lines(tree):
     root = tree({"breze_like/layers": "\n" * MAX_LINES, "breze_like/moments": "\n" * (MAX_LINES + 1)})
     assert list(overlong(root)) == [f"breze_like/moments.py: {MAX_LINES + 1} lines"]
+
+
+def test_tests_that_contributing_names_exist():
+    """In its table of what runs promise, paths are relative to the tests."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    named = set(re.findall(r"`((?:test_|goldens/)[\w/]+(?:\.py)?)/?`", text))
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / "tests" / name).exists()] == []

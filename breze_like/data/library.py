@@ -104,8 +104,8 @@ def load(
     if name in DIGESTS:
         return verify(replace(read(_find(name, data_dir), limits=limits), name=name))
     if not os.path.exists(name):
-        names = ", ".join(DIGESTS)
-        raise ValueError(f"data set must be one of {names}, or a file or folder, got {quote(str(name))}")
+        rule = f"data set must be one of {', '.join(DIGESTS)}, or a file or folder"
+        raise ValueError(f"{rule}, got {quote(str(name))}, which does not exist")
     dataset = read(name, steps_per_quarter, limits, leave_out)
     return verify(replace(dataset, name=standard_name(dataset.name) or dataset.name))
 

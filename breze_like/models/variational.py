@@ -203,7 +203,7 @@ class VariationalModel(Model, ABC):
 
     def draw_noise(self, rng, n_steps, n_columns):
         """Standard normal noise of shape (n_steps, n_columns, n_latent)."""
-        return rng.standard_normal((n_steps, n_columns, self.n_latent))
+        return self.posterior_class.draw_noise(rng, (n_steps, n_columns, self.n_latent))
 
     def over_draws(self, reduce, terms):
         """Reduce (..., n_draws * n_sequences), as by `pt.mean`, over the draws: (..., n_sequences)."""

@@ -175,7 +175,7 @@ class TestLoad:
             load("jsb")
         assert str(caught.value) == (
             "data set must be one of chorales, jsb_chorales, nottingham, piano_midi, musedata, or "
-            "a file or folder, got 'jsb'"
+            "a file or folder, got 'jsb', which does not exist"
         )
 
     def test_not_found(self, tmp_path, monkeypatch):
