@@ -195,9 +195,20 @@ class TestFoundRuns:
         assert "other_draws" not in run.read_scores()["test"]
 
     @pytest.mark.parametrize("name, n_draws", [("vosp", 500), ("vosp_published", 100)])
-    def test_draws_of_new_scores(self, name, n_draws, put):
+    def test_draws_of_new_scores(self, name, n_draws, put, make_table, monkeypatch):
         """Fewer where bounds only show that the published objective is none."""
-        assert system_runs.draws_for(put(name).config) == n_draws
+        run, asked = put(name), []
+
+        def evaluate(run, model, dataset, split, n_samples):
+            asked.append(n_samples)
+            return table1.describe_run(run, split)
+
+        monkeypatch.setattr(table1, "done", lambda *_: None)
+        monkeypatch.setattr(table1, "train", lambda *_, **__: (run, None))
+        monkeypatch.setattr(table1, "evaluate", evaluate)
+        make_table(name)
+        make_table(name, more=["--n-draws", "7"])
+        assert asked == [n_draws, 7]
 
     @pytest.mark.parametrize("content", ["my notes", '[{"verified": 1, "system": "rnn"}]', "{}", "[1]"])
     def test_what_is_no_table_is_replaced_by_force_only(self, put, make_table, tmp_path, content):
